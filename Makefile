@@ -1,0 +1,56 @@
+# make demo   the main job on an embedded SQLite database, with a page to look at
+# make test   lint, types, floors and every test
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8000
+HOST ?= 127.0.0.1
+PYTEST_ARGS ?= -q -n 2
+
+.PHONY: help install install-dev demo test lint format serve clean
+
+help: ## what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(VENV)/.made:
+	scripts/make-venv $(VENV)
+	touch $@
+
+$(VENV)/.installed: $(VENV)/.made requirements.lock pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.made requirements-dev.lock pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@ $(VENV)/.installed
+
+install: $(VENV)/.installed ## the program, into .venv
+install-dev: $(VENV)/.installed-dev ## the program and what its tests need, into .venv
+
+demo: install ## load the demo and serve it (PORT, HOST; DEMO_ONCE=1 prints the answer and ends)
+	$(BIN)/samverka demo run --host $(HOST) --port $(PORT) $(if $(DEMO_ONCE),--once)
+
+serve: install ## serve with the settings in the environment
+	$(BIN)/samverka serve --host $(HOST) --port $(PORT)
+
+lint: install-dev ## style, types, floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache | tail -n 3
+
+test: lint ## everything that must be true
+	scripts/test-needs
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+format: install-dev ## make the style right
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## away with what was made
+	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The one door: decides, narrows, audits, and says why."""

@@ -1,0 +1,1 @@
+"""Transports: each knows its wire and nothing of FHIR."""

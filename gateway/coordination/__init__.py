@@ -1,0 +1,1 @@
+"""Statements agreed into one version of who does what."""

@@ -1,0 +1,1 @@
+"""The R4 definitions and conformance/, as tables."""

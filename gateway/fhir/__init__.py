@@ -1,0 +1,1 @@
+"""Resources as JSON: reading, writing, structural check."""

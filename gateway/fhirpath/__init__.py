@@ -1,0 +1,1 @@
+"""FHIRPath, compiled to Python."""

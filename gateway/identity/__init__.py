@@ -1,0 +1,1 @@
+"""Who is who: identifiers, persons, the gateway's own ids."""

@@ -1,0 +1,1 @@
+"""From a kept message to saved statements: sources, inbox, pipeline."""

@@ -1,0 +1,1 @@
+"""FHIR Mapping Language, compiled; packages of maps, run and explained."""

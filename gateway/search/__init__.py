@@ -1,0 +1,1 @@
+"""FHIR search: resources to index rows, queries to SQL."""

@@ -1,0 +1,1 @@
+"""Everything kept: inbox, statements, resources, search rows, change log, audit."""
