@@ -1,0 +1,40 @@
+"""Settings: one table, read once at start from the environment (`SAMVERKA_…`), handed down and never fetched."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Name, type, default and a sentence each; `docs/settings.md` has a heading for every one."""
+
+    model_config = SettingsConfigDict(env_prefix="SAMVERKA_", frozen=True, extra="ignore")
+
+    database_url: str = Field("sqlite:///var/samverka.db", description="Where everything is kept: SQLite or PostgreSQL.")
+    host: str = Field("127.0.0.1", description="The address to listen on; any but loopback needs issuers.")
+    port: int = Field(8000, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
+    base_url: str | None = Field(None, description="The address clients use, where it differs from host and port.")
+    sources: Path | None = Field(None, description="The sources' configuration (TOML); without it, one per package.")
+    mappings: Path | None = Field(None, description="The folder of mapping packages; without it, the shipped ones.")
+    now: datetime | None = Field(None, description="A fixed clock, for demos and tests; without it, the real one.")
+    timezone: str = Field("Europe/Stockholm", description="The zone of times that say none.")
+    max_body: int = Field(64 * 1024 * 1024, gt=0, description="The largest message or body accepted, in bytes.")
+    page_size: int = Field(50, gt=0, le=1000, description="Search results on a page where `_count` says nothing.")
+    invariants: bool = Field(False, description="Check invariants on every write, not structure alone.")
+    demo_network: bool = Field(
+        False, description="Serve test identities on other addresses than loopback; every page warns."
+    )
+    worker: bool = Field(True, description="Process kept messages in this process.")
+    log_format: Literal["json", "console"] = Field("json", description="The shape of log lines.")
+    log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = Field(
+        "info", description="The least severe level that is logged."
+    )
+
+    @property
+    def loopback(self) -> bool:
+        return self.host in ("127.0.0.1", "::1", "localhost")
