@@ -15,7 +15,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SAMVERKA_", frozen=True, extra="ignore")
 
-    database_url: str = Field("sqlite:///var/samverka.db", description="Where everything is kept: SQLite or PostgreSQL.")
+    database_url: str = Field("sqlite:///var/samverka.db", description="Where all is kept: SQLite or PostgreSQL.")
     host: str = Field("127.0.0.1", description="The address to listen on; any but loopback needs issuers.")
     port: int = Field(8000, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
     base_url: str | None = Field(None, description="The address clients use, where it differs from host and port.")

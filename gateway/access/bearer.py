@@ -1,0 +1,65 @@
+"""From a request's headers to its caller.
+
+A bearer token names an organisation. Without one, a request that comes from this machine alone is the operator's: the
+peer and the Host are loopback, the Origin is absent or the gateway's own, and no proxy has spoken (`Forwarded`). So a
+page of another site, or a rebinding name, never becomes the operator.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from gateway.access.caller import OPERATOR, Caller
+from gateway.access.identities import TestIdentities
+from gateway.errors import Unauthenticated
+
+FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
+
+
+def caller_of(
+    headers: Mapping[str, str],
+    peer: str,
+    identities: TestIdentities,
+    *,
+    loopback: bool,
+    cookie_token: str | None = None,
+) -> Caller:
+    """The caller; Unauthenticated when nothing says who he is.
+
+    `headers` has lower-case names; `peer` is the address of the other end; `loopback` says that the gateway itself is
+    bound to loopback, where alone test identities and the operator exist.
+    """
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    if not token and cookie_token:
+        scheme, token = "bearer", cookie_token
+    if token:
+        if scheme.lower() != "bearer":
+            raise Unauthenticated("Only bearer tokens are read here.", rule="token-scheme")
+        if not loopback:
+            raise Unauthenticated("Test identities are honoured on loopback only.", rule="token-loopback")
+        return identities.caller(token.strip())
+    if loopback and _from_here(headers, peer):
+        return OPERATOR
+    raise Unauthenticated()
+
+
+def _from_here(headers: Mapping[str, str], peer: str) -> bool:
+    if not is_loopback(peer) or any(name in headers for name in FORWARDED):
+        return False
+    host = headers.get("host", "")
+    if not is_loopback(urlsplit(f"//{host}").hostname or ""):
+        return False
+    origin = headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == host
+
+
+def is_loopback(host: str) -> bool:
+    """True for localhost and the loopback addresses, as text."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,70 @@
+"""Test identities: a token for each organisation of the sources, honoured on loopback only.
+
+A token is a JWT (https://www.rfc-editor.org/rfc/rfc7519) signed with a key that never leaves the installation; its
+claims are the caller. Real issuers are configured where the gateway is bound to another address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+
+from gateway.access.caller import Caller
+from gateway.errors import Unauthenticated
+from gateway.records import Source
+
+ISSUER = "urn:samverka:test-identities"
+ALGORITHM = "HS256"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One test identity: an organisation, and the token that makes a request its own."""
+
+    id: str
+    name: str
+    hsa_id: str
+    controller: str
+    token: str
+
+
+class TestIdentities:
+    """Issues and reads the tokens of one installation."""
+
+    __test__ = False
+
+    def __init__(self, secret: bytes) -> None:
+        self._key = OctKey.import_key(secret)
+
+    def of(self, units: Iterable[tuple[str, str, str, str]]) -> list[Identity]:
+        """An identity for each `(id, name, hsa_id, controller)`, the first of each HSA-id."""
+        seen: dict[str, Identity] = {}
+        for unit_id, name, hsa_id, controller in units:
+            if hsa_id and hsa_id not in seen:
+                token = self.token(Caller("organisation", hsa_id, name, controller))
+                seen[hsa_id] = Identity(unit_id, name, hsa_id, controller, token)
+        return list(seen.values())
+
+    def of_sources(self, sources: Iterable[Source]) -> list[Identity]:
+        return self.of((source.id, source.name, source.hsa_id, source.controller) for source in sources)
+
+    def token(self, caller: Caller) -> str:
+        claims = {"iss": ISSUER, "sub": caller.hsa_id, "name": caller.name, "controller": caller.controller}
+        return jwt.encode({"alg": ALGORITHM}, claims, self._key, algorithms=[ALGORITHM])
+
+    def caller(self, token: str) -> Caller:
+        """The caller a token speaks for; Unauthenticated when it is not one of ours."""
+        try:
+            claims = jwt.decode(token, self._key, algorithms=[ALGORITHM]).claims
+            if claims.get("iss") != ISSUER:
+                raise ValueError("issuer")
+            return Caller("organisation", claims["sub"], claims["name"], claims["controller"])
+        except (JoseError, ValueError, KeyError) as error:
+            raise Unauthenticated(
+                "The token was not issued here. `samverka demo identities --json` lists the test identities.",
+                rule="token-unknown",
+            ) from error

@@ -1,0 +1,20 @@
+"""FHIR capabilities: what this server does, written from what it really serves.
+
+https://hl7.org/fhir/R4/http.html#capabilities
+"""
+
+from __future__ import annotations
+
+from fastapi import Request
+from fastapi.responses import Response
+
+from gateway.rest.capability import statement
+from gateway.rest.request import accept_json, asking, door_of
+from gateway.rest.response import base_of, dump_any, json_response
+
+
+async def capabilities(request: Request) -> Response:
+    accept_json(request)
+    asking(request, "capabilities")
+    door = door_of(request)
+    return json_response(request, dump_any(statement(door.definitions, base_of(request), started=door.started)))

@@ -1,0 +1,19 @@
+"""FHIR create: a new resource under an id of ours.
+
+https://hl7.org/fhir/R4/http.html#create
+"""
+
+from __future__ import annotations
+
+from fastapi import Request
+from fastapi.responses import Response
+
+from gateway.rest.request import accept_json, asking, body, door_of, in_thread
+from gateway.rest.response import served
+
+
+async def create(request: Request, resource_type: str) -> Response:
+    accept_json(request)
+    raw = await body(request)
+    made = await in_thread(door_of(request).create, asking(request, "create"), resource_type, raw)
+    return served(request, made, 201, location=True)

@@ -1,0 +1,56 @@
+"""Every refusal as an OperationOutcome, once.
+
+https://hl7.org/fhir/R4/http.html#Status-Codes
+"""
+
+from __future__ import annotations
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from gateway.errors import GatewayError, MethodNotAllowed, NotFound
+from gateway.fhir.json import dump
+from gateway.issues import Issue, operation_outcome
+
+MEDIA_TYPE = "application/fhir+json"
+log = structlog.get_logger(__name__)
+
+BY_STATUS: dict[int, type[GatewayError]] = {404: NotFound, 405: MethodNotAllowed}
+
+
+def install(app: FastAPI) -> None:
+    """Register the handlers: ours, the framework's and the one that must never be needed."""
+    app.add_exception_handler(GatewayError, _refused)
+    app.add_exception_handler(HTTPException, _framework)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+def outcome_response(error: GatewayError, request: Request) -> Response:
+    headers = {"X-Request-Id": getattr(request.state, "request_id", "")} if hasattr(request.state, "request_id") else {}
+    if error.status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="samverka"'
+    return Response(dump(operation_outcome(error.issues)), error.status, headers=headers, media_type=MEDIA_TYPE)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, GatewayError)
+    return outcome_response(error, request)
+
+
+async def _framework(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    kind = BY_STATUS.get(error.status_code)
+    if kind:
+        return outcome_response(kind(), request)
+    issue = Issue("error", "processing", "http", str(error.detail))
+    return Response(dump(operation_outcome([issue])), error.status_code, media_type=MEDIA_TYPE)
+
+
+async def _unforeseen(request: Request, error: Exception) -> Response:
+    # The traceback goes to the log without its values; the caller gets the id to quote.
+    request_id = getattr(request.state, "request_id", "-")
+    log.error("unforeseen", error=type(error).__name__, request_id=request_id, exc_info=error)
+    issue = Issue("fatal", "exception", "unforeseen", f"This is our fault. Quote request {request_id} to the operator.")
+    return Response(dump(operation_outcome([issue])), 500, media_type=MEDIA_TYPE)

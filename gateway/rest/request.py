@@ -1,0 +1,86 @@
+"""What every interaction needs of an HTTP request: who asks, in which format, under which id.
+
+https://hl7.org/fhir/R4/http.html#general
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, TypeVar
+
+from anyio import to_thread
+from fastapi import Request
+
+from gateway.access.bearer import caller_of
+from gateway.access.caller import Asking
+from gateway.access.door import Door
+from gateway.errors import NotAcceptable, TooLarge, UnsupportedMediaType
+
+T = TypeVar("T")
+
+JSON_TYPES = frozenset({"application/fhir+json", "application/json", "text/json", "json"})
+ANY_TYPES = frozenset({"*/*", "application/*", ""})
+READ_TYPES = JSON_TYPES | {"application/x-www-form-urlencoded"}
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+
+
+def door_of(request: Request) -> Door:
+    """The one door, put there by the app."""
+    door: Door = request.app.state.door
+    return door
+
+
+def asking(request: Request, interaction: str) -> Asking:
+    """Who asks for what; the caller's X-Request-Id is kept where it is one, else a new one is made."""
+    state = request.app.state
+    caller = caller_of(
+        request.headers,
+        request.client.host if request.client else "",
+        state.identities,
+        loopback=state.settings.loopback or state.settings.demo_network,
+        cookie_token=request.cookies.get("samverka-identity"),
+    )
+    given = request.headers.get("x-request-id", "")
+    request_id = given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+    request.state.request_id = request_id
+    return Asking(caller, interaction, request_id)
+
+
+def accept_json(request: Request) -> None:
+    """NotAcceptable unless the answer may be JSON: by `_format`, else by `Accept`."""
+    wanted = request.query_params.get("_format")
+    offers = [wanted] if wanted is not None else request.headers.get("accept", "*/*").split(",")
+    for offer in offers:
+        name = offer.split(";")[0].strip().lower().replace(" ", "+")
+        if name in JSON_TYPES or name in ANY_TYPES or name == "text/html":
+            return
+    raise NotAcceptable("Ask for application/fhir+json.", rule="format-not-offered")
+
+
+async def body(request: Request) -> bytes:
+    """The body, bounded by the setting `max_body`; UnsupportedMediaType unless it is JSON."""
+    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if media_type not in JSON_TYPES:
+        raise UnsupportedMediaType("Send application/fhir+json.", rule="media-type")
+    return await bounded(request)
+
+
+async def bounded(request: Request) -> bytes:
+    """The body's bytes; TooLarge as soon as it passes the limit."""
+    limit = request.app.state.settings.max_body
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit:
+            raise TooLarge(f"At most {limit} bytes are accepted.", rule="body-too-large")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def in_thread(work: Callable[..., T], /, *args: Any, **kwargs: Any) -> Awaitable[T]:
+    """Blocking work (the store) off the event loop."""
+    return to_thread.run_sync(partial(work, *args, **kwargs))

@@ -1,0 +1,42 @@
+"""The route table of the FHIR API and of ingest: one generic route for each interaction.
+
+https://hl7.org/fhir/R4/http.html#summary
+"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from gateway.rest.ingest import push, status
+from gateway.rest.interactions.capabilities import capabilities
+from gateway.rest.interactions.create import create
+from gateway.rest.interactions.delete import delete
+from gateway.rest.interactions.history import history_instance
+from gateway.rest.interactions.read import read
+from gateway.rest.interactions.search_type import search_by_post, search_type
+from gateway.rest.interactions.update import update
+from gateway.rest.interactions.vread import vread
+from gateway.rest.operations.who_does_what import who_does_what
+
+ROUTES = (
+    ("GET", "/fhir/metadata", capabilities),
+    ("GET", "/fhir/Patient/{id}/$who-does-what", who_does_what),
+    ("POST", "/fhir/{resource_type}/_search", search_by_post),
+    ("GET", "/fhir/{resource_type}/{id}/_history/{version_id}", vread),
+    ("GET", "/fhir/{resource_type}/{id}/_history", history_instance),
+    ("GET", "/fhir/{resource_type}/{id}", read),
+    ("PUT", "/fhir/{resource_type}/{id}", update),
+    ("DELETE", "/fhir/{resource_type}/{id}", delete),
+    ("GET", "/fhir/{resource_type}", search_type),
+    ("POST", "/fhir/{resource_type}", create),
+    ("POST", "/ingest/{source}", push),
+    ("GET", "/ingest/{source}/{id}", status),
+)
+
+
+def router() -> APIRouter:
+    """The table as routes; nothing here decides anything."""
+    routes = APIRouter()
+    for method, path, handler in ROUTES:
+        routes.add_api_route(path, handler, methods=[method], include_in_schema=False, response_model=None)
+    return routes
