@@ -36,7 +36,7 @@ def statement(definitions: Definitions, base: str, *, started: datetime) -> dict
                 "mode": "server",
                 "security": {
                     "cors": False,
-                    "description": "A bearer token names the organisation; what it has no part in does not exist for it.",
+                    "description": "A bearer token names the organisation; what it has no part in is not there for it.",
                 },
                 "resource": [
                     _resource(definitions, name)

@@ -1,6 +1,7 @@
 """POST /ingest/{source}: a message of a configured source instance, kept before it is acknowledged.
 
-202 with the inbox id, after commit. The message is tried afterwards; `GET /ingest/{source}/{id}` says what became of it.
+202 with the inbox id, after commit. The message is tried afterwards; `GET /ingest/{source}/{id}` says what became
+of it.
 """
 
 from __future__ import annotations
