@@ -1,0 +1,135 @@
+"""A numbered snapshot of all definitions: the R4 tables, and the conformance resources laid over them.
+
+https://hl7.org/fhir/R4/conformance-module.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
+
+import orjson
+
+from gateway.definitions import codes, operations, searchparameters, structures, tables
+from gateway.definitions.model import Invariant, Operation, SearchParameter, TypeDef
+from gateway.definitions.shipped import folder
+
+Resource = dict[str, Any]
+
+CANONICAL = "https://samverka.example/fhir"
+
+
+class Definitions:
+    """What R4 and this server define. A snapshot does not change; `with_resources` makes the next one."""
+
+    number: int
+    types: Mapping[str, TypeDef]
+    invariants: Mapping[str, tuple[Invariant, ...]]
+    compartments: Mapping[str, Mapping[str, tuple[str, ...]]]
+    operations: Mapping[str, Operation]
+    resources: Mapping[str, Resource]
+    """The conformance resources by canonical url (those without one, NamingSystem for example, by id)."""
+    resource_types: tuple[str, ...]
+    """The types that can be stored: resources that are not abstract."""
+
+    def __init__(self, shipped: Shipped, resources: Iterable[Resource] = (), number: int = 1) -> None:
+        self._shipped = shipped
+        self.number = number
+        self.types = shipped.types
+        self.invariants = shipped.invariants
+        self.compartments = shipped.compartments
+        self.resources = {str(resource.get("url") or resource["id"]): resource for resource in resources}
+        self.operations = shipped.operations | {
+            resource["id"]: operations.from_resource(resource) for resource in self.of("OperationDefinition")
+        }
+        self._vocabulary = codes.Vocabulary(self.resources.values(), shipped.value_sets)
+        own = [searchparameters.from_resource(resource) for resource in self.of("SearchParameter")]
+        self._own_parameters = {parameter.url: parameter for parameter in own}
+        self._parameters: dict[str, Mapping[str, SearchParameter]] = {}
+        self.resource_types = shipped.resource_types
+
+    def of(self, resource_type: str) -> list[Resource]:
+        """The conformance resources of one type."""
+        return [resource for resource in self.resources.values() if resource["resourceType"] == resource_type]
+
+    def with_resources(self, resources: Iterable[Resource]) -> Definitions:
+        """The next snapshot: these resources added, or put in the place of those with their url."""
+        return Definitions(self._shipped, [*self.resources.values(), *resources], self.number + 1)
+
+    def is_a(self, name: str, base: str) -> bool:
+        """Whether a type is that type or inherits from it."""
+        current: str | None = name
+        while current is not None:
+            if current == base:
+                return True
+            current = self.types[current].base
+        return False
+
+    def search_parameters(self, resource_type: str) -> Mapping[str, SearchParameter]:
+        """By code, everything the type can be searched by, its bases' parameters included."""
+        found = self._parameters.get(resource_type)
+        if found is None:
+            found = self._parameters[resource_type] = self._parameters_of(resource_type)
+        return found
+
+    def _parameters_of(self, resource_type: str) -> Mapping[str, SearchParameter]:
+        parameters: dict[str, SearchParameter] = {}
+        base: str | None = resource_type
+        lineage: list[str] = []
+        while base is not None:
+            lineage.append(base)
+            base = self.types[base].base
+        for name in reversed(lineage):
+            shipped = (self._shipped.search_parameters[key] for key in self._shipped.parameters_by_base.get(name, ()))
+            own = (parameter for parameter in self._own_parameters.values() if name in parameter.base)
+            for parameter in (*shipped, *own):
+                parameters[parameter.code] = searchparameters.for_type(parameter, resource_type)
+        return parameters
+
+    def search_parameter(self, url: str) -> SearchParameter | None:
+        """A parameter by its url, as a composite names its components."""
+        if url in self._own_parameters:
+            return self._own_parameters[url]
+        key = self._shipped.parameters_by_url.get(url)
+        return self._shipped.search_parameters[key] if key else None
+
+    def codes(self, value_set: str) -> frozenset[tuple[str, str]] | None:
+        """The (system, code) pairs of a value set, or None where it cannot be expanded here."""
+        return self._vocabulary.codes(value_set)
+
+    def display(self, system: str, code: str, language: str | None = None) -> str | None:
+        """What a code is called in a language, as far as the conformance resources know."""
+        return self._vocabulary.display(system, code, language)
+
+
+class Shipped:
+    """The R4 tables, shared by all snapshots."""
+
+    def __init__(self) -> None:
+        rows = tables.lines("types")
+        self.types = structures.types(rows)
+        self.invariants = structures.invariants(self.types, rows)
+        self.value_sets = tables.Table(tables.lines("valuesets"), codes.from_table)
+        self.compartments = tables.Table(
+            tables.lines("compartments"), lambda _, row: {name: tuple(codes) for name, codes in row.items()}
+        )
+        self.operations = dict(tables.Table(tables.lines("operations"), operations.from_table))
+        parameters = {key: orjson.loads(row) for key, row in tables.lines("searchparameters").items()}
+        self.search_parameters = tables.Table(parameters, searchparameters.from_table)
+        self.parameters_by_base: dict[str, list[str]] = {}
+        self.parameters_by_url: dict[str, str] = {}
+        for key, row in parameters.items():
+            self.parameters_by_url[row.get("url", searchparameters.URL + key)] = key
+            for base in row["base"]:
+                self.parameters_by_base.setdefault(base, []).append(key)
+        self.resource_types = tuple(
+            name for name, line in rows.items() if b'"kind":"resource"' in line[:20] and b'"abstract":true' not in line
+        )
+
+
+@cache
+def load() -> Definitions:
+    """The first snapshot: R4 and the conformance resources that are shipped."""
+    files = sorted(folder("conformance").glob("*.json"))
+    return Definitions(Shipped(), [orjson.loads(file.read_bytes()) for file in files])
