@@ -1,7 +1,331 @@
-"""The SQLAlchemy tables, group by group: what is kept, for how long, and by which key it is found."""
+"""The SQLAlchemy tables, group by group: what is kept, and by which key it is found.
+
+Times are `Instant`: microseconds since 1970 in UTC, one order on every database. A column named `partition` is
+`partition_key(person, id)`, leads every key it stands in and is never null, so that a region can partition by it.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import MetaData
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from typing import Any
 
-metadata = MetaData()
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Sequence,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_N_name)s",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "pk": "%(table_name)s_pkey",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+    }
+)
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+def to_micros(time: datetime) -> int:
+    """An aware time as microseconds since 1970: what an Instant column holds."""
+    return (time - EPOCH) // MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    return EPOCH + timedelta(microseconds=micros)
+
+
+def partition_key(person: str | None, id: str) -> int:
+    """Everything about one person lies together; what is about nobody spreads by its own id."""
+    return int.from_bytes(blake2b((person or id).encode(), digest_size=8).digest(), "big", signed=True)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware datetime, stored as microseconds since 1970 (BIGINT)."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        return None if value is None else to_micros(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        return None if value is None else from_micros(value)
+
+
+Number = BigInteger().with_variant(Integer, "sqlite")
+"""A row number that the database gives: SQLite does that for INTEGER PRIMARY KEY only."""
+
+
+# --- Inbox: raw input, kept before anything is tried with it
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("number", Number, primary_key=True, comment="order of arrival"),
+    Column("id", Text, nullable=False, unique=True),
+    Column("source", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("transport", Text, nullable=False),
+    Column("received", Instant, nullable=False),
+    Column("as_of", Instant),
+    Column("hash", Text, nullable=False, comment="SHA-256 of the body"),
+    Column("size", BigInteger, nullable=False),
+    Column("body", LargeBinary, comment="null when the body lies in chunks"),
+    Column("state", Text, nullable=False, comment="waiting | working | done | held"),
+    Column("next_item", Integer, nullable=False, comment="items below this one are committed"),
+    Column("attempts", Integer, nullable=False),
+    Column("owner", Text, comment="the process that has the lease"),
+    Column("lease_until", Instant),
+    Column("issues", Text, nullable=False, comment="JSON: what is wrong with the message as a whole"),
+    Index("inbox_open", "number", sqlite_where=text("state <> 'done'"), postgresql_where=text("state <> 'done'")),
+    Index("inbox_source", "source", "number"),
+)
+
+inbox_chunk = Table(
+    "inbox_chunk",
+    metadata,
+    Column("inbox_id", Text, ForeignKey("inbox.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("inbox_id", "number"),
+)
+
+inbox_item = Table(
+    "inbox_item",
+    metadata,
+    Column("inbox_id", Text, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("span_start", BigInteger, comment="bytes in the body"),
+    Column("span_end", BigInteger),
+    Column("kind", Text, nullable=False, comment="record kind of the mapping package"),
+    Column("key", Text, comment="the record within its source"),
+    Column("state", Text, nullable=False, comment="done | held | skipped | superseded"),
+    Column("issues", Text, nullable=False, comment="JSON"),
+    Column("statements", Integer, nullable=False),
+    PrimaryKeyConstraint("inbox_id", "seq"),
+    Index("inbox_item_held", "inbox_id", sqlite_where=text("state = 'held'"), postgresql_where=text("state = 'held'")),
+)
+
+snapshot = Table(
+    "snapshot",
+    metadata,
+    Column("source", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("taken_at", Instant, nullable=False),
+    Column("inbox_id", Text, nullable=False, comment="its items' keys are the records that it holds"),
+    PrimaryKeyConstraint("source", "scope", "taken_at", "inbox_id"),
+)
+
+
+# --- Statements: who said what
+
+statement = Table(
+    "statement",
+    metadata,
+    Column("number", Number, primary_key=True, comment="order of recording"),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("source", Text, nullable=False),
+    Column("party", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("resource_type", Text, nullable=False),
+    Column("resource_id", Text, nullable=False),
+    Column("person", Text),
+    Column("record_key", Text, nullable=False),
+    Column("effective", Instant, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("recorded", Instant, nullable=False),
+    Column("kind", Text, nullable=False, comment="assert | withdraw"),
+    Column("body", LargeBinary, nullable=False, comment="compact JSON"),
+    Column("inbox_id", Text),
+    Column("item", Integer),
+    Column("map_hash", Text),
+    Index("statement_resource", "resource_id", "resource_type"),
+    Index("statement_person", "person"),
+    Index("statement_record", "source", "record_key"),
+)
+
+link = Table(
+    "link",
+    metadata,
+    Column("number", Number, primary_key=True),
+    Column("resource_type", Text, nullable=False),
+    Column("from_id", Text, nullable=False),
+    Column("to_id", Text, nullable=False),
+    Column("kind", Text, nullable=False, comment="same | proposed | undone"),
+    Column("reason", Text, nullable=False),
+    Column("recorded", Instant, nullable=False),
+    Index("link_from", "from_id"),
+    Index("link_to", "to_id"),
+)
+
+map_archive = Table(
+    "map_archive",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("package", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("archived", Instant, nullable=False),
+    Column("files", LargeBinary, nullable=False, comment="the package's sources, packed: old explanations replay them"),
+)
+
+
+# --- Identity
+
+identifier = Table(
+    "identifier",
+    metadata,
+    Column("value", Text, nullable=False),
+    Column("system", Text, nullable=False),
+    Column("resource_type", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    PrimaryKeyConstraint("value", "system", "resource_type"),
+    sqlite_with_rowid=False,
+)
+
+person = Table(
+    "person",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("recorded", Instant, nullable=False),
+)
+
+person_patient = Table(
+    "person_patient",
+    metadata,
+    Column("patient_id", Text, primary_key=True),
+    Column("person", Text, nullable=False),
+    Column("recorded", Instant, nullable=False),
+    Index("person_patient_person", "person"),
+    sqlite_with_rowid=False,
+)
+
+
+# --- Resources: the agreed version, and those before it
+
+rid = Sequence("rid", metadata=metadata, data_type=BigInteger)
+
+locator = Table(
+    "locator",
+    metadata,
+    Column("rid", Number, primary_key=True, autoincrement=False),
+    Column("id", Text, nullable=False),
+    Column("resource_type", Text, nullable=False),
+    Column("partition", BigInteger, nullable=False),
+    UniqueConstraint("id", "resource_type"),
+)
+
+
+def _version_columns() -> tuple[Column[Any], ...]:
+    """What the current version and a former one have in common."""
+    return (
+        Column("partition", BigInteger, nullable=False),
+        Column("rid", BigInteger, nullable=False),
+        Column("resource_type", Text, nullable=False),
+        Column("id", Text, nullable=False),
+        Column("version", Text, nullable=False, comment="opaque"),
+        Column("last_updated", Instant, nullable=False),
+        Column("method", Text, nullable=False, comment="POST | PUT | PATCH | DELETE"),
+        Column("deleted", Boolean, nullable=False),
+        Column("body", LargeBinary, nullable=False, comment="the bytes to serve; empty when deleted"),
+        Column("digest", LargeBinary, nullable=False, comment="of the content without id and version"),
+        Column("person", Text),
+        Column("contributors", Text, nullable=False, comment="JSON array, sorted"),
+        Column("contradictions", Text, nullable=False, comment="JSON array"),
+        Column("organisation", Text, comment="whose command wrote it; null: agreed, or written by the operator"),
+    )
+
+
+resource = Table(
+    "resource",
+    metadata,
+    *_version_columns(),
+    PrimaryKeyConstraint("partition", "rid"),
+    Index("resource_changed", "resource_type", "last_updated", "rid"),
+    Index("resource_person", "person", "resource_type"),
+)
+
+resource_version = Table(
+    "resource_version",
+    metadata,
+    *_version_columns(),
+    Column("superseded", Instant, nullable=False, comment="when the next version took its place"),
+    PrimaryKeyConstraint("partition", "rid", "version"),
+    Index("resource_version_changed", "resource_type", "last_updated", "rid"),
+)
+
+contributor = Table(
+    "contributor",
+    metadata,
+    Column("partition", BigInteger, nullable=False),
+    Column("rid", BigInteger, nullable=False),
+    Column("source", Text, nullable=False),
+    PrimaryKeyConstraint("partition", "rid", "source"),
+    sqlite_with_rowid=False,
+)
+
+
+# --- Change log, audit, meta
+
+change = Table(
+    "change",
+    metadata,
+    Column("serial", Number, primary_key=True, comment="order of writing"),
+    Column("seq", BigInteger, comment="gap-free, given after commit; null: not numbered yet, seen by nobody"),
+    Column("partition", BigInteger, nullable=False),
+    Column("rid", BigInteger, nullable=False),
+    Column("resource_type", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("person", Text),
+    Column("recorded", Instant, nullable=False),
+    Index("change_seq", "seq", unique=True),
+    Index("change_unnumbered", "serial", sqlite_where=text("seq IS NULL"), postgresql_where=text("seq IS NULL")),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("chain", Text, nullable=False, comment="one hash chain per writer"),
+    Column("number", BigInteger, nullable=False, comment="from 1, gap-free within the chain"),
+    Column("recorded", Instant, nullable=False),
+    Column("person", Text, comment="whose data"),
+    Column("body", LargeBinary, nullable=False, comment="compact JSON"),
+    Column("digest", LargeBinary, nullable=False, comment="SHA-256 over the row and the digest before it"),
+    PrimaryKeyConstraint("chain", "number"),
+    Index("audit_recorded", "recorded"),
+    Index("audit_person", "person", "recorded"),
+)
+
+audit_seal = Table(
+    "audit_seal",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=False),
+    Column("recorded", Instant, nullable=False),
+    Column("heads", Text, nullable=False, comment="JSON: chain -> [number, digest] at the time of sealing"),
+    Column("digest", LargeBinary, nullable=False),
+)
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
