@@ -1,1 +1,52 @@
-"""XML, ER7, CSV and JSON as one node tree with source positions."""
+"""XML, ER7, CSV and JSON as one node tree with source positions.
+
+`read` gives the records of a message one by one and adds to `issues` what could not be read; `position` says where a
+node stands in the message's bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from gateway.formats import xml
+from gateway.formats.node import EXPLICIT_NULL, LazyNode, Node
+from gateway.formats.record import EnvelopeRule, Format, Kind, Limits, Record, RecordKind
+from gateway.issues import Issues
+from gateway.records import Position
+
+__all__ = [
+    "EXPLICIT_NULL",
+    "EnvelopeRule",
+    "Format",
+    "Kind",
+    "LazyNode",
+    "Limits",
+    "Node",
+    "Record",
+    "RecordKind",
+    "position",
+    "read",
+]
+
+LIMITS = Limits()
+
+_READERS: dict[Kind, Callable[[Format, bytes, Issues, Limits], Iterator[Record]]] = {
+    "xml": xml.read,
+}
+_POSITIONS: dict[Kind, Callable[[Node, bytes], Position]] = {
+    "xml": xml.position,
+}
+
+
+def read(form: Format, body: bytes, issues: Issues, limits: Limits = LIMITS) -> Iterator[Record]:
+    """The records of a message, lazily and in order. Nothing in a message makes this raise."""
+    if len(body) > limits.bytes:
+        text = f"The message is larger than {limits.bytes} bytes. Send it in parts."
+        issues.fatal("too-long", "too-large-message", text)
+        return iter(())
+    return _READERS[form.kind](form, body, issues, limits)
+
+
+def position(kind: Kind, node: Node, body: bytes) -> Position:
+    """Where a node's value stands in the message."""
+    return _POSITIONS[kind](node, body)

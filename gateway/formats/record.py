@@ -1,0 +1,112 @@
+"""What a source's messages are made of, from its manifest, and the records that come out of one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+
+from gateway.formats.node import Node
+from gateway.issues import Issues, Severity
+from gateway.records import Position
+
+Kind = Literal["xml", "er7", "csv", "json", "fhir"]
+Patterns = Mapping[str, str | Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordKind:
+    """One sort of record: `at` says where it lies in the format's own terms, `where` narrows by values.
+
+    `where` is a table of dotted paths and what they must hold (a pattern with `*`, or several of them).
+    """
+
+    name: str
+    at: str
+    where: Patterns = field(default_factory=dict)
+
+    def takes(self, node: Node) -> bool:
+        return holds(node, self.where)
+
+
+@dataclass(frozen=True, slots=True)
+class EnvelopeRule:
+    """A fact about the whole message that must be told: an answer that says "error" instead of records."""
+
+    rule: str
+    at: str
+    text: str
+    when: Patterns = field(default_factory=dict)
+    severity: Severity = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How to read a source: the manifest's `source:`, `records:` and `envelope:`."""
+
+    kind: Kind
+    options: Mapping[str, Any] = field(default_factory=dict)
+    records: tuple[RecordKind, ...] = ()
+    envelope: tuple[EnvelopeRule, ...] = ()
+
+    @classmethod
+    def of(cls, manifest: Mapping[str, Any]) -> Format:
+        options = dict(manifest["source"])
+        return cls(
+            kind=options.pop("format"),
+            options=options,
+            records=tuple(RecordKind(r["name"], r.get("at", "*"), r.get("where", {})) for r in manifest["records"]),
+            envelope=tuple(EnvelopeRule(rule=rule, **e) for rule, e in manifest.get("envelope", {}).items()),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of a hostile message is read. Time is bounded by these: no reader does more than linear work."""
+
+    bytes: int = 256 << 20
+    depth: int = 64
+    records: int = 1_000_000
+    nodes: int = 200_000
+    """Nodes of one record."""
+
+
+@dataclass(slots=True)
+class Record:
+    """One record of a message. `issues` are its own; where they are `bad` it is to be held, and `kind` may be empty."""
+
+    kind: str
+    node: Node
+    span: tuple[int, int]
+    position: Position
+    issues: Issues = field(default_factory=Issues)
+
+
+def holds(node: Node, patterns: Patterns) -> bool:
+    """Whether the node's values are as the table of dotted paths and patterns says."""
+    for path, wanted in patterns.items():
+        value = node.text(*path.split("."))
+        if not any(fnmatchcase(value, p) for p in ((wanted,) if isinstance(wanted, str) else wanted)):
+            return False
+    return True
+
+
+def recorded(kinds: Sequence[RecordKind], node: Node, span: tuple[int, int], where: Position) -> Record:
+    """The record as the first kind that takes it, or of no kind and with an issue that says so."""
+    for kind in kinds:
+        if kind.takes(node):
+            return Record(kind.name, node, span, where)
+    record = Record("", node, span, where)
+    record.issues.error(
+        "not-supported",
+        "unknown-record",
+        "No mapping of this source takes this record. Send it to another source, or add it to the package's map.yaml.",
+        str(where),
+    )
+    return record
+
+
+def qualified(at: str, patterns: Mapping[str, Any]) -> Any:
+    """What a table says for a `{namespace}local` name; `{*}local` stands for any namespace."""
+    return patterns.get(at) or patterns.get("{*}" + at.rpartition("}")[2])

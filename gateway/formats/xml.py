@@ -1,0 +1,278 @@
+"""XML, in a SOAP envelope or bare: one record after another, with the place of each value.
+
+DTDs and entities are refused, so the work is linear in the message's size. https://www.w3.org/TR/xml-names/
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from xml.parsers import expat
+
+from gateway.formats.node import LEAF, Kids, Node
+from gateway.formats.places import place
+from gateway.formats.record import EnvelopeRule, Format, Limits, Record, RecordKind, holds, qualified, recorded
+from gateway.issues import Issue, Issues
+from gateway.records import Position
+
+_XSI_TYPE = "http://www.w3.org/2001/XMLSchema-instance}type"
+_FAULT = "The sender answered with a SOAP Fault instead of records. Ask it again, or ask who runs it."
+_ENVELOPE = (
+    EnvelopeRule("soap-fault", "{http://schemas.xmlsoap.org/soap/envelope/}Fault", _FAULT),
+    EnvelopeRule("soap-fault", "{http://www.w3.org/2003/05/soap-envelope}Fault", _FAULT),
+)
+_CHUNK = 1 << 16
+
+
+class _Refused(Exception):
+    """The parser must stop: `args` are the issue's code, rule and text."""
+
+
+@lru_cache(maxsize=4096)
+def _name(raw: str) -> tuple[str, str]:
+    """expat's `namespace}local` as local and qualified name."""
+    _, brace, local = raw.rpartition("}")
+    return local, "{" + raw if brace else raw
+
+
+def read(form: Format, body: bytes, issues: Issues, limits: Limits) -> Iterator[Record]:
+    """The records of a message in order. What comes before a fault in the message is still given."""
+    reader = _Reader(form, body, issues, limits)
+    # A single token that never ends is scanned again with each chunk: at most 64 chunks keep that linear.
+    step = max(_CHUNK, len(body) // 64)
+    view = memoryview(body)
+    try:
+        for start in range(0, len(body), step):
+            try:
+                reader.parser.Parse(view[start : start + step], start + step >= len(body))
+            finally:
+                yield from reader.finished
+                reader.finished.clear()
+    except expat.ExpatError as error:
+        issues.fatal("structure", *_malformed(body, error, form.options.get("encoding")))
+        return
+    except _Refused as refusal:
+        code, rule, text = refusal.args
+        issues.fatal(code, rule, text, str(reader.here()))
+        return
+    finally:
+        reader.close()
+    if not body.strip():
+        issues.fatal("structure", "empty-message", "The message is empty. Send it again.")
+    elif not reader.known:
+        issues.error(
+            "structure",
+            "no-known-record",
+            f"The message has none of the records of this source ({_expected(form)}); its root is {reader.root}. "
+            "Check that it was sent to the right source and in a version that the source's mappings name.",
+            "line 1",
+        )
+
+
+def position(node: Node, body: bytes) -> Position:
+    """Where an element (from its start tag to its end tag) or an attribute's value stands."""
+    attribute = node.pos < 0
+    start = ~node.pos if attribute else node.pos
+    encoding, width = _encoding(body)
+    if width > 1:
+        return Position(node.name, *place(body, start, encoding), start)
+    if attribute:
+        found = _attribute(node.name, body, start)
+        start, end = found if found else (start, _tag_end(body, start))
+    else:
+        end = _element_end(body, start)
+    return Position(("@" if attribute else "") + node.name, *place(body, start, encoding), start, end)
+
+
+class _Reader:
+    """expat's handlers: nodes of the record that is open, and nothing of what lies around it."""
+
+    def __init__(self, form: Format, body: bytes, issues: Issues, limits: Limits) -> None:
+        self.finished: list[Record] = []
+        self.known = 0
+        self.root = "not readable"
+        self._prefixes: dict[str | None, list[str]] = {}
+        self.parser = parser = expat.ParserCreate(form.options.get("encoding"), "}")
+        parser.buffer_text = True
+        parser.ordered_attributes = True
+        parser.StartDoctypeDeclHandler = _refuse_doctype
+        parser.StartNamespaceDeclHandler = self._prefix
+        parser.EndNamespaceDeclHandler = lambda prefix: self._prefixes[prefix].pop() and None
+        self._handle(form, body, issues, limits)
+
+    def _handle(self, form: Format, body: bytes, issues: Issues, limits: Limits) -> None:
+        parser, finished = self.parser, self.finished
+        wanted = _wanted(form)
+        stack: list[Node] = []
+        text: list[str] = []
+        depth = nodes = records = 0
+        opened: tuple[list[RecordKind], list[EnvelopeRule], Position]
+
+        def start(raw: str, attributes: list[str]) -> None:
+            nonlocal depth, nodes, opened
+            depth += 1
+            if depth > limits.depth:
+                raise _Refused("too-costly", "too-deep", f"Elements are nested more than {limits.depth} deep.")
+            local, qname = _name(raw)
+            if not stack:
+                if depth == 1:
+                    self.root = qname
+                found = qualified(qname, wanted)
+                if not found:
+                    return
+                opened = (*found, self.here(local))
+                nodes = 0
+            nodes += 1
+            if nodes > limits.nodes:
+                raise _Refused("too-costly", "too-large-record", f"A record has more than {limits.nodes} elements.")
+            node = Node(local, None, LEAF, qname, parser.CurrentByteIndex)
+            if attributes:
+                at = ~node.pos
+                kids: Kids = {}
+                node.kids = kids
+                for i in range(0, len(attributes), 2):
+                    if attributes[i] == _XSI_TYPE:
+                        node.type = self._resolve(attributes[i + 1])
+                    name, qname = _name(attributes[i])
+                    kids[name] = [*kids.get(name, ()), Node(name, attributes[i + 1], LEAF, qname, at)]
+            if stack:
+                parent = stack[-1]
+                if text:
+                    _add_text(parent, text)
+                siblings = parent.kids
+                if siblings is LEAF:
+                    parent.kids = {local: [node]}
+                elif local in siblings:
+                    siblings[local].append(node)
+                else:
+                    siblings[local] = [node]
+            stack.append(node)
+
+        def end(raw: str) -> None:
+            nonlocal depth, records
+            depth -= 1
+            if not stack:
+                return
+            node = stack.pop()
+            if text:
+                _add_text(node, text)
+            if stack:
+                return
+            self.known += 1
+            kinds, rules, where = opened
+            for rule in rules:
+                if holds(node, rule.when):
+                    issues.add(Issue(rule.severity, "processing", rule.rule, rule.text, str(where)))
+            if not kinds:
+                return
+            records += 1
+            if records > limits.records:
+                raise _Refused("too-costly", "too-many-records", f"The message has more than {limits.records} records.")
+            span = (node.pos, _tag_end(body, parser.CurrentByteIndex))
+            finished.append(recorded(kinds, node, span, where))
+
+        def characters(data: str) -> None:
+            if stack and not data.isspace():
+                text.append(data)
+
+        parser.StartElementHandler = start
+        parser.EndElementHandler = end
+        parser.CharacterDataHandler = characters
+
+    def here(self, path: str = "") -> Position:
+        parser = self.parser
+        return Position(path, parser.CurrentLineNumber, parser.CurrentColumnNumber + 1, parser.CurrentByteIndex)
+
+    def close(self) -> None:
+        """Break the cycle of parser and handlers, so that the record's memory goes now and not at the next sweep."""
+        self.parser.StartElementHandler = self.parser.EndElementHandler = self.parser.CharacterDataHandler = None
+        self.parser.StartNamespaceDeclHandler = self.parser.EndNamespaceDeclHandler = None
+
+    def _prefix(self, prefix: str | None, uri: str) -> None:
+        self._prefixes.setdefault(prefix, []).append(uri)
+
+    def _resolve(self, name: str) -> str:
+        prefix, colon, local = name.strip().rpartition(":")
+        known = self._prefixes.get(prefix if colon else None)
+        return f"{{{known[-1]}}}{local}" if known else local
+
+
+def _wanted(form: Format) -> dict[str, tuple[list[RecordKind], list[EnvelopeRule]]]:
+    """The elements that are looked at, by qualified name."""
+    wanted: dict[str, tuple[list[RecordKind], list[EnvelopeRule]]] = {}
+    for kind in form.records:
+        wanted.setdefault(kind.at, ([], []))[0].append(kind)
+    for rule in (*_ENVELOPE, *form.envelope):
+        wanted.setdefault(rule.at, ([], []))[1].append(rule)
+    return wanted
+
+
+def _add_text(node: Node, text: list[str]) -> None:
+    joined = "".join(text).strip()
+    text.clear()
+    node.value = joined if node.value is None else f"{node.value} {joined}"
+
+
+def _expected(form: Format) -> str:
+    return ", ".join(dict.fromkeys(kind.at for kind in form.records))
+
+
+def _refuse_doctype(*_: object) -> None:
+    raise _Refused(
+        "security", "doctype", "A document type declaration and its entities are refused. Send the message without it."
+    )
+
+
+def _malformed(body: bytes, error: expat.ExpatError, encoding: str | None) -> tuple[str, str, str]:
+    """Rule, text and place of what expat found; a wrong encoding is told as such."""
+    encoding = encoding or _encoding(body)[0]
+    try:
+        body.decode(encoding)
+    except LookupError:
+        return "unknown-encoding", "The declared encoding is not known. Send UTF-8.", "line 1"
+    except UnicodeDecodeError as wrong:
+        line, column = place(body, wrong.start, encoding)
+        hint = "looks like ISO-8859-1" if encoding == "utf-8" else "does not fit"
+        text = f"The message is declared as {encoding}, but byte 0x{body[wrong.start]:02X} {hint}. "
+        return "wrong-encoding", text + "Send it in the encoding that it declares.", f"line {line}, column {column}"
+    reason = expat.ErrorString(error.code)
+    text = f"The message is not well-formed XML: {reason}. What follows was not read; send the whole message again."
+    return "malformed-xml", text, f"line {error.lineno}, column {error.offset + 1}"
+
+
+_DECLARED = re.compile(rb"""<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z][\w.-]*)["']""")
+_QUOTED = rb"""[^>"']*(?:"[^"]*"[^>"']*|'[^']*'[^>"']*)*"""
+_TAG = re.compile(rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>|<(/?)" + _QUOTED + rb">", re.DOTALL)
+
+
+def _encoding(body: bytes) -> tuple[str, int]:
+    """The encoding by byte order mark or declaration, and the least width of its characters."""
+    if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16", 2
+    declared = _DECLARED.match(body[3:] if body[:3] == b"\xef\xbb\xbf" else body)
+    return (declared[1].decode("ascii").lower() if declared else "utf-8"), 1
+
+
+def _tag_end(body: bytes, start: int) -> int:
+    found = _TAG.match(body, start)
+    return found.end() if found else body.find(b">", start) + 1
+
+
+def _element_end(body: bytes, start: int) -> int:
+    depth = 0
+    for found in _TAG.finditer(body, start):
+        if found[1] is None:
+            continue
+        if not found[0].endswith(b"/>"):
+            depth += -1 if found[1] else 1
+        if depth <= 0:
+            return found.end()
+    return len(body)
+
+
+def _attribute(name: str, body: bytes, start: int) -> tuple[int, int] | None:
+    """The span of an attribute's value within the start tag."""
+    pattern = rb"""[\s:]""" + re.escape(name.encode()) + rb"""\s*=\s*("[^"]*"|'[^']*')"""
+    found = re.compile(pattern).search(body, start, _tag_end(body, start))
+    return (found.start(1) + 1, found.end(1) - 1) if found else None
