@@ -1,0 +1,210 @@
+"""The one place that wires everything: settings in, a gateway or its web application out.
+
+Nothing is decided here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import structlog
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+
+from gateway import __version__, definitions, logs
+from gateway.access.door import Door
+from gateway.access.identities import TestIdentities
+from gateway.adapters import file_drop, mllp
+from gateway.definitions import Definitions, shipped
+from gateway.ingest import sources as source_instances
+from gateway.ingest.pipeline import Ingest
+from gateway.ingest.rebuild import Rebuilt, rebuild
+from gateway.ingest.sources import Sources
+from gateway.ingest.worker import Worker
+from gateway.mapping import Packages
+from gateway.records import Source
+from gateway.rest import outcome, routes
+from gateway.settings import Settings
+from gateway.store import Store
+from gateway.web import pages
+
+Clock = Callable[[], datetime]
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Gateway:
+    """Everything wired, for the server, the commands and the tests alike."""
+
+    settings: Settings
+    clock: Clock
+    store: Store
+    definitions: Definitions
+    packages: Packages
+    sources: Sources
+    identities: TestIdentities
+    ingest: Ingest
+    door: Door
+
+    def rebuild(self, progress: Callable[[int, int], None]) -> Rebuilt:
+        return rebuild(self.store, self.ingest.recorder, progress)
+
+    def close(self) -> None:
+        self.store.close()
+
+
+def clock_of(settings: Settings) -> Clock:
+    """The real clock, or the fixed one of a demo."""
+    if settings.now is None:
+        return lambda: datetime.now(UTC)
+    fixed = settings.now if settings.now.tzinfo else settings.now.replace(tzinfo=ZoneInfo(settings.timezone))
+    return lambda: fixed
+
+
+def configured_sources(settings: Settings, packages: Packages | None = None) -> Sources:
+    """The source instances of the configuration, or one for each mapping package."""
+    packages = packages or Packages.load(settings.mappings or shipped.folder("mappings"))
+    if settings.sources:
+        return source_instances.read(settings.sources, packages.ids)
+    return source_instances.defaults(packages.instances)
+
+
+def wire(settings: Settings, clock: Clock | None = None) -> Gateway:
+    """Open the store (migrating it where needed) and join the parts."""
+    clock = clock or clock_of(settings)
+    _make_folder(settings.database_url)
+    store = Store.open(settings.database_url)
+    tables = definitions.load()
+    packages = Packages.load(settings.mappings or shipped.folder("mappings"))
+    sources = configured_sources(settings, packages)
+    identities = TestIdentities(store.secret("test-identities"))
+    ingest = Ingest(store, packages, sources, tables, clock)
+    door = Door(
+        store=store,
+        definitions=tables,
+        packages=packages,
+        sources=sources,
+        recorder=ingest.recorder,
+        keep=ingest.keep,
+        clock=clock,
+        zone=ZoneInfo(settings.timezone),
+        page_size=settings.page_size,
+    )
+    return Gateway(settings, clock, store, tables, packages, sources, identities, ingest, door)
+
+
+def _make_folder(database_url: str) -> None:
+    if database_url.startswith("sqlite:///"):
+        Path(database_url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+
+
+def create_app(gateway: Gateway) -> FastAPI:
+    """The web application over a wired gateway."""
+    app = FastAPI(title="Samverka", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+    app.router.lifespan_context = _lifespan(gateway)
+    app.state.settings = gateway.settings
+    app.state.zone = ZoneInfo(gateway.settings.timezone)
+    app.state.door = gateway.door
+    app.state.identities = gateway.identities
+    outcome.install(app)
+    app.include_router(routes.router())
+    app.include_router(pages.router())
+    app.mount("/static", pages.static())
+
+    @app.get("/health", include_in_schema=False)
+    async def health() -> Response:
+        return PlainTextResponse("alive")
+
+    @app.get("/ready", include_in_schema=False)
+    async def ready(request: Request) -> Response:
+        state = await asyncio.to_thread(gateway.store.ready)
+        return JSONResponse({"ready": state, "version": __version__}, 200 if state else 503)
+
+    return app
+
+
+def _lifespan(gateway: Gateway) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        worker = Worker(gateway.ingest)
+        if gateway.settings.worker:
+            worker.start()
+        gateway.ingest.on_kept = worker.wake
+        async with contextlib.AsyncExitStack() as transports:
+            for source in gateway.sources:
+                await _open_transports(transports, gateway, source)
+            yield
+        await asyncio.to_thread(worker.stop)
+
+    return lifespan
+
+
+async def _open_transports(stack: contextlib.AsyncExitStack, gateway: Gateway, source: Source) -> None:
+    async def keep(body: bytes, media_type: str, transport: str) -> str:
+        return await asyncio.to_thread(gateway.ingest.keep, source, body, media_type, transport=transport)
+
+    if source.mllp_port is not None:
+        host = "127.0.0.1" if gateway.settings.loopback else gateway.settings.host
+        await stack.enter_async_context(mllp.listen(source.id, host, source.mllp_port, keep))
+    if source.watch:
+        await stack.enter_async_context(file_drop.watch(source.id, Path(source.watch), keep))
+
+
+class AddressError(RuntimeError):
+    """The gateway was asked to listen where nothing says who is asking."""
+
+
+def serve(settings: Settings) -> None:
+    """Serve until told to stop."""
+    if not settings.loopback and not settings.demo_network:
+        raise AddressError(
+            f"{settings.host} is not a loopback address, and no issuer of tokens is configured. "
+            "Listen on 127.0.0.1, or give --demo-network to honour test identities there."
+        )
+    logs.configure(settings.log_format, settings.log_level)
+    gateway = wire(settings)
+    try:
+        config = uvicorn.Config(
+            create_app(gateway),
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=10,
+            server_header=False,
+            proxy_headers=False,
+        )
+        uvicorn.Server(config).run()
+    finally:
+        gateway.close()
+
+
+@contextlib.contextmanager
+def background(gateway: Gateway, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    """A server in a thread, for tests and the demo; yields its address and stops by itself."""
+    listener = socket.create_server((host, port))
+    config = uvicorn.Config(create_app(gateway), log_config=None, access_log=False, server_header=False)
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[method-assign]
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        while not server.started and thread.is_alive():
+            thread.join(0.01)
+        yield f"http://{host}:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listener.close()
+
+
+__all__ = ["AddressError", "Gateway", "background", "create_app", "serve", "wire"]

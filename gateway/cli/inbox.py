@@ -1,0 +1,85 @@
+"""`samverka inbox`: what came, what was held and why, and trying it again."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from gateway.access.caller import OPERATOR, Asking
+from gateway.cli.common import DatabaseOption, JsonOption, SourcesOption, gateway, out, print_json, settings_from
+
+app = typer.Typer(no_args_is_help=True, help="Messages as they came: list, show, replay.")
+ASKING = Asking(OPERATOR, "inbox", request_id="cli")
+
+
+@app.command("list")
+def list_messages(
+    state: Annotated[str | None, typer.Option(help="received, done or held.")] = None,
+    source: Annotated[str | None, typer.Option(help="Of this source instance only.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+    database_url: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The newest messages, with how many of their items were held.
+
+    Example: `samverka inbox list --state held`
+    """
+    with gateway(settings_from(database_url=database_url)) as wired:
+        rows = wired.door.inbox_list(ASKING, state=state, source=source, limit=limit)
+    if as_json:
+        print_json(rows)
+        return
+    table = Table("id", "source", "received", "state", "bytes", "items", "held", "issues", box=None)
+    for row in rows:
+        keys = ("id", "source", "received", "state", "size", "items", "held", "issues")
+        table.add_row(*(str(row[key]) for key in keys))
+    out.print(table)
+
+
+@app.command("show")
+def show(
+    id: Annotated[str, typer.Argument(help="The message's inbox id.")],
+    database_url: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """One message: its items, their states, and the issues with their places."""
+    with gateway(settings_from(database_url=database_url)) as wired:
+        found = wired.door.inbox_show(ASKING, id)
+    if as_json:
+        print_json(found)
+        return
+    out.print(f"{found['id']}  {found['source']}  {found['state']}  received {found['received']}")
+    for issue in found["issues"]:
+        out.print(f"  {issue['severity']}: {issue['text']}  [{issue['rule']}] {issue.get('where', '')}")
+    table = Table("item", "record", "bytes", "state", "issues", box=None)
+    for item in found["items"]:
+        lines = [f"{i['severity']}: {i['text']} [{i['rule']}] {i.get('where', '')}" for i in item["issues"]]
+        table.add_row(
+            str(item["seq"]), item["kind"] or "", f"{item['start']}-{item['end']}", item["state"], "\n".join(lines)
+        )
+    out.print(table)
+
+
+@app.command("replay")
+def replay(
+    ids: Annotated[list[str] | None, typer.Argument(help="Inbox ids; without any, everything that is held.")] = None,
+    database_url: DatabaseOption = None,
+    sources: SourcesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Try held items again, with the maps as they are now.
+
+    Exit code 0 when nothing is held any more, 3 when something still is.
+    """
+    with gateway(settings_from(database_url=database_url, sources=sources)) as wired:
+        chosen = ids or [row["id"] for row in wired.door.inbox_list(ASKING, state="held", source=None, limit=10_000)]
+        outcomes = [wired.ingest.replay(inbox_id) for inbox_id in chosen]
+    if as_json:
+        print_json([outcome.to_json() for outcome in outcomes])
+    else:
+        for outcome in outcomes:
+            out.print(f"{outcome.inbox_id}: {outcome.state}, {outcome.items} tried, {outcome.held} still held")
+    if any(outcome.held or outcome.state == "held" for outcome in outcomes):
+        raise typer.Exit(3)

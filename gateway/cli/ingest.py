@@ -1,0 +1,76 @@
+"""`samverka ingest`: files in, as if their sender had pushed them."""
+
+from __future__ import annotations
+
+import mimetypes
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from gateway.cli.common import DatabaseOption, JsonOption, SourcesOption, err, gateway, out, print_json, settings_from
+
+EXAMPLES = """
+Examples:
+
+    samverka ingest rivta-logistics svar.xml
+
+    samverka ingest tanum-csv --sources sources.toml lista-*.csv
+
+    samverka ingest municipal-csv lista.csv --as-of 2026-11-20T06:00:00+01:00 --json
+"""
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("ingest", epilog=EXAMPLES)(ingest)
+
+
+def ingest(
+    source: Annotated[str, typer.Argument(help="The source instance that the files come from; `samverka sources`.")],
+    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, help="The messages.")],
+    as_of: Annotated[
+        datetime | None, typer.Option(help="The time a complete snapshot speaks of.", formats=["%Y-%m-%dT%H:%M:%S%z"])
+    ] = None,
+    database_url: DatabaseOption = None,
+    sources: SourcesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Keep each file in the inbox, then translate and agree it.
+
+    Exit code 0 when every item was used, 3 when something was held: `samverka inbox list` shows it.
+    """
+    settings = settings_from(database_url=database_url, sources=sources)
+    with gateway(settings) as wired:
+        instance = wired.sources.get(source)
+        outcomes = []
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=err, disable=as_json) as progress:
+            task = progress.add_task(source, total=len(files))
+            for path in files:
+                media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+                kept = wired.ingest.keep(
+                    instance, path.read_bytes(), media_type, transport="file", as_of=as_of, name=path.name
+                )
+                outcomes.append((path, wired.ingest.process(kept)))
+                progress.advance(task)
+    if as_json:
+        print_json([{"file": str(path), **outcome.to_json()} for path, outcome in outcomes])
+    else:
+        table = Table("file", "inbox id", "state", "items", "held", "statements", "resources", "issues", box=None)
+        for path, outcome in outcomes:
+            table.add_row(
+                path.name,
+                outcome.inbox_id,
+                outcome.state,
+                str(outcome.items),
+                str(outcome.held),
+                str(outcome.statements),
+                str(outcome.resources),
+                str(outcome.issues),
+            )
+        out.print(table)
+    if any(outcome.held or outcome.state == "held" for _, outcome in outcomes):
+        raise typer.Exit(3)

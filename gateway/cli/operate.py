@@ -1,0 +1,98 @@
+"""`samverka serve`, `sources`, `rebuild`, `health`: running a gateway."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated
+
+import httpx
+import typer
+from rich.progress import Progress
+from rich.table import Table
+
+from gateway import __version__
+from gateway.cli.common import DatabaseOption, JsonOption, SourcesOption, err, gateway, out, print_json, settings_from
+
+HostOption = Annotated[str | None, typer.Option(help="The address to listen on; default 127.0.0.1.")]
+PortOption = Annotated[int | None, typer.Option(help="The port to listen on; 0 takes a free one; default 8000.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("serve")(serve)
+    app.command("sources")(list_sources)
+    app.command("rebuild")(rebuild)
+    app.command("health")(health)
+    app.command("version")(version)
+
+
+def serve(
+    host: HostOption = None,
+    port: PortOption = None,
+    database_url: DatabaseOption = None,
+    sources: SourcesOption = None,
+    demo_network: Annotated[
+        bool | None, typer.Option("--demo-network", help="Test identities beyond loopback; every page warns.")
+    ] = None,
+) -> None:
+    """Serve the FHIR endpoint, ingest and the page.
+
+    Example: `samverka serve --port 8080 --database-url postgresql+psycopg://localhost/samverka`
+    """
+    from gateway.app import serve as run
+
+    run(settings_from(host=host, port=port, database_url=database_url, sources=sources, demo_network=demo_network))
+
+
+def list_sources(sources: SourcesOption = None, as_json: JsonOption = False) -> None:
+    """The configured source instances, with their mapping packages."""
+    from gateway.app import configured_sources
+
+    found = list(configured_sources(settings_from(sources=sources)))
+    if as_json:
+        print_json([dataclasses.asdict(source) for source in found])
+        return
+    table = Table("id", "package", "name", "HSA-id", "controller", "delivery", box=None)
+    for source in found:
+        table.add_row(source.id, source.package, source.name, source.hsa_id, source.controller, source.delivery)
+    out.print(table)
+
+
+def rebuild(database_url: DatabaseOption = None, sources: SourcesOption = None, as_json: JsonOption = False) -> None:
+    """Fold all statements anew and compare with what is stored, byte for byte.
+
+    Nothing is changed. Exit code 0 when everything agrees, 1 when something differs.
+    """
+    with gateway(settings_from(database_url=database_url, sources=sources)) as wired:
+        with Progress(console=err, disable=as_json) as progress:
+            task = progress.add_task("folding", total=None)
+            result = wired.rebuild(lambda done, total: progress.update(task, completed=done, total=total))
+    if as_json:
+        print_json(dataclasses.asdict(result))
+    else:
+        out.print(
+            f"{result.statements} statements, {result.resources} resources: "
+            f"{result.equal} equal, {len(result.different)} different"
+        )
+        for reference in result.different[:50]:
+            out.print(f"  differs: {reference}")
+    if result.different:
+        raise typer.Exit(1)
+
+
+def health(
+    url: Annotated[str, typer.Argument(help="The gateway's address.")] = "http://127.0.0.1:8000",
+) -> None:
+    """Ask a running gateway whether it is ready. Exit code 0 when it is."""
+    try:
+        answer = httpx.get(f"{url.rstrip('/')}/ready", timeout=2)
+    except httpx.HTTPError as error:
+        err.print(f"not reached: {type(error).__name__}")
+        raise typer.Exit(1) from None
+    out.print(answer.text)
+    if answer.status_code != 200:
+        raise typer.Exit(1)
+
+
+def version() -> None:
+    """The version."""
+    out.print(__version__)
