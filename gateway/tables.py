@@ -75,6 +75,9 @@ Number = BigInteger().with_variant(Integer, "sqlite")
 
 # --- Inbox: raw input, kept before anything is tried with it
 
+_OPEN = "state IN ('waiting', 'working')"
+_HELD = "state = 'held'"
+
 inbox = Table(
     "inbox",
     metadata,
@@ -87,24 +90,24 @@ inbox = Table(
     Column("as_of", Instant),
     Column("hash", Text, nullable=False, comment="SHA-256 of the body"),
     Column("size", BigInteger, nullable=False),
-    Column("body", LargeBinary, comment="null when the body lies in chunks"),
     Column("state", Text, nullable=False, comment="waiting | working | done | held"),
     Column("next_item", Integer, nullable=False, comment="items below this one are committed"),
     Column("attempts", Integer, nullable=False),
     Column("owner", Text, comment="the process that has the lease"),
     Column("lease_until", Instant),
     Column("issues", Text, nullable=False, comment="JSON: what is wrong with the message as a whole"),
-    Index("inbox_open", "number", sqlite_where=text("state <> 'done'"), postgresql_where=text("state <> 'done'")),
+    Index("inbox_open", "number", sqlite_where=text(_OPEN), postgresql_where=text(_OPEN)),
     Index("inbox_source", "source", "number"),
 )
 
-inbox_chunk = Table(
-    "inbox_chunk",
+# Apart from its message, whose row changes while it is worked on: a row is rewritten whole.
+inbox_body = Table(
+    "inbox_body",
     metadata,
     Column("inbox_id", Text, ForeignKey("inbox.id"), nullable=False),
-    Column("number", Integer, nullable=False),
+    Column("chunk", Integer, nullable=False, comment="from 0; one chunk holds up to 16 MB"),
     Column("body", LargeBinary, nullable=False),
-    PrimaryKeyConstraint("inbox_id", "number"),
+    PrimaryKeyConstraint("inbox_id", "chunk"),
 )
 
 inbox_item = Table(
@@ -120,7 +123,7 @@ inbox_item = Table(
     Column("issues", Text, nullable=False, comment="JSON"),
     Column("statements", Integer, nullable=False),
     PrimaryKeyConstraint("inbox_id", "seq"),
-    Index("inbox_item_held", "inbox_id", sqlite_where=text("state = 'held'"), postgresql_where=text("state = 'held'")),
+    Index("inbox_item_held", "inbox_id", sqlite_where=text(_HELD), postgresql_where=text(_HELD)),
 )
 
 snapshot = Table(
@@ -152,10 +155,10 @@ statement = Table(
     Column("version", Text, nullable=False),
     Column("recorded", Instant, nullable=False),
     Column("kind", Text, nullable=False, comment="assert | withdraw"),
-    Column("body", LargeBinary, nullable=False, comment="compact JSON"),
     Column("inbox_id", Text),
     Column("item", Integer),
     Column("map_hash", Text),
+    Column("body", LargeBinary, nullable=False, comment="compact JSON"),
     Index("statement_resource", "resource_id", "resource_type"),
     Index("statement_person", "person"),
     Index("statement_record", "source", "record_key"),
@@ -233,7 +236,7 @@ locator = Table(
 
 
 def _version_columns() -> tuple[Column[Any], ...]:
-    """What the current version and a former one have in common."""
+    """What the current version and a former one have in common; bytes last, so that narrow reads do not pass them."""
     return (
         Column("partition", BigInteger, nullable=False),
         Column("rid", BigInteger, nullable=False),
@@ -243,12 +246,12 @@ def _version_columns() -> tuple[Column[Any], ...]:
         Column("last_updated", Instant, nullable=False),
         Column("method", Text, nullable=False, comment="POST | PUT | PATCH | DELETE"),
         Column("deleted", Boolean, nullable=False),
-        Column("body", LargeBinary, nullable=False, comment="the bytes to serve; empty when deleted"),
         Column("digest", LargeBinary, nullable=False, comment="of the content without id and version"),
         Column("person", Text),
         Column("contributors", Text, nullable=False, comment="JSON array, sorted"),
         Column("contradictions", Text, nullable=False, comment="JSON array"),
         Column("organisation", Text, comment="whose command wrote it; null: agreed, or written by the operator"),
+        Column("body", LargeBinary, nullable=False, comment="the bytes to serve; empty when deleted"),
     )
 
 
@@ -257,7 +260,8 @@ resource = Table(
     metadata,
     *_version_columns(),
     PrimaryKeyConstraint("partition", "rid"),
-    Index("resource_changed", "resource_type", "last_updated", "rid"),
+    Index("resource_changed", "last_updated", "rid"),
+    Index("resource_type_changed", "resource_type", "last_updated", "rid"),
     Index("resource_person", "person", "resource_type"),
 )
 
@@ -267,7 +271,8 @@ resource_version = Table(
     *_version_columns(),
     Column("superseded", Instant, nullable=False, comment="when the next version took its place"),
     PrimaryKeyConstraint("partition", "rid", "version"),
-    Index("resource_version_changed", "resource_type", "last_updated", "rid"),
+    Index("resource_version_changed", "last_updated", "rid"),
+    Index("resource_version_type_changed", "resource_type", "last_updated", "rid"),
 )
 
 contributor = Table(
