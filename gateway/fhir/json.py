@@ -41,7 +41,7 @@ def parse(body: bytes, *, most_bytes: int = MOST_BYTES, deepest: int = DEEPEST) 
         raise BadRequest(f"The JSON is nested more than {deepest} levels deep.", rule="json-depth")
     # A text that is written back the same has lost no member to a repeated name; and where no fraction or exponent
     # follows a colon, a bracket or a comma, no number has become a float.
-    if orjson.dumps(resource) == body and not FRACTION.search(body):
+    if orjson.dumps(resource) == body and not any(fraction.search(body) for fraction in FRACTIONS):
         return resource
     return _exact(body)
 
@@ -80,7 +80,8 @@ def _number(value: object) -> Any:
     raise TypeError(f"A resource holds no {type(value).__name__}.")
 
 
-FRACTION: Final = re.compile(rb"[:\[,]-?[0-9]+[.eE]")
+# Three expressions with a literal beginning: searched for at the speed of memchr, and not misled by `urn:oid:1.2`.
+FRACTIONS: Final = tuple(re.compile(start + rb"-?[0-9]+[.eE]") for start in (rb'":', rb"\[", rb","))
 
 MOST_DIGITS: Final = 40
 
