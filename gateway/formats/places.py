@@ -30,6 +30,21 @@ def place(body: bytes, offset: int, encoding: str = "utf-8") -> tuple[int, int]:
     return line, len(body[start:offset].decode(encoding, "replace")) + 1
 
 
+class Lines:
+    """The lines of ascending offsets: each stretch of the body is counted once."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self._line = 1
+        self._start = 0
+
+    def at(self, offset: int) -> int:
+        for found in _BREAK.finditer(self._body, self._start, offset):
+            self._line += 1
+            self._start = found.end()
+        return self._line
+
+
 @lru_cache(maxsize=1)
 def _starts(body: bytes) -> list[int]:
     # The last large message only: its many issues would otherwise each count its lines anew.

@@ -1,0 +1,364 @@
+"""ER7, the pipes and hats of HL7 v2: messages, segments, fields, repetitions, components, subcomponents.
+
+Segments are found at once; a field is split when it is looked into. The bytes are cut as Latin-1, so that every
+offset is a byte's, and each value is decoded by itself. HL7 v2.9, 2.4 to 2.7: http://www.hl7.eu/HL7v2x/v29/std29/ch02.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+
+from gateway.formats.node import EXPLICIT_NULL, LEAF, Kids, LazyNode, Node, Value
+from gateway.formats.places import Lines, place
+from gateway.formats.record import Format, Limits, Record, recorded
+from gateway.issues import Issues
+from gateway.records import Position
+
+CHARSETS = {
+    "": None,
+    "ASCII": None,
+    **{f"8859/{part}": f"iso8859-{part}" for part in (1, 2, 3, 4, 5, 6, 7, 8, 9, 15)},
+    "UNICODE UTF-8": "utf-8",
+    "UTF-8": "utf-8",
+    "UNICODE": None,
+}
+"""HL7 table 0211, as far as the encodings keep ASCII's separators. None: found by trying the source's encodings."""
+
+_ENCODINGS = ("utf-8", "cp1252")
+_LINE = re.compile(r"[^\r\n\x0b\x1c]+")
+_SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
+_HEADER = re.compile(r"MSH([^\w\s])([^\w\s]{0,5}?)(?:\1|$)")
+_BATCH = ("FHS", "BHS", "BTS", "FTS")
+
+_SEGMENT_LEVEL, _FIELD, _COMPONENT, _SUBCOMPONENT = range(4)
+"""How deep a node lies; its `pos` is `offset * 4 + level`."""
+
+
+def read(form: Format, body: bytes, issues: Issues, limits: Limits) -> Iterator[Record]:
+    """The messages of a body, batch envelopes or none. What is wrong in one message is that record's issue."""
+    text = body.decode("latin-1")
+    lines = Lines(body)
+    message: list[re.Match[str]] = []
+    count = stray = 0
+    expected: int | None = None
+    for found in _LINE.finditer(text, 3 if text.startswith("ï»¿") else 0):
+        name = text[found.start() : found.start() + 3]
+        if name == "MSH" or name in _BATCH:
+            if message:
+                count += 1
+                yield _message(form, body, text, message, lines, limits)
+                if count >= limits.records:
+                    issues.fatal("too-costly", "too-many-records", f"The body has more than {limits.records} messages.")
+                    return
+            message = [found] if name == "MSH" else []
+            if name == "BTS":
+                stated = found[0].split("|")[1:2]
+                expected = int(stated[0]) if stated and stated[0].isascii() and stated[0].isdigit() else None
+        elif message:
+            message.append(found)
+        elif found[0].strip():
+            stray = stray or lines.at(found.start())
+    if message:
+        count += 1
+        yield _message(form, body, text, message, lines, limits)
+    if stray:
+        text = "There is text outside any message: each message starts with MSH. Send the missing part again."
+        issues.error("structure", "no-msh", text, f"line {stray}")
+    elif not count:
+        issues.fatal("structure", "empty-message", "There is no message here. Send it again.")
+    if expected is not None and expected != count:
+        issues.warning("incomplete", "batch-count", "BTS-1 states another number of messages than came.", "BTS-1")
+
+
+def control(body: bytes) -> Node | None:
+    """The MSH segment that a body starts with, for whoever must acknowledge it; None where there is none to read."""
+    found = _LINE.search(body.decode("latin-1"))
+    if not found or not _is_header(found[0]):
+        return None
+    syntax = _Syntax(found[0])
+    return _Segment("MSH", found[0], found.start() << 2, syntax)
+
+
+def position(node: Node, body: bytes) -> Position:
+    """A place in HL7's own words, `PID-3[2].4.1`, a repetition and a repeated segment counted where they repeat."""
+    offset, level = node.pos >> 2, node.pos & 3
+    start = max(body.rfind(mark, 0, offset) for mark in (b"\r", b"\n", b"\x0b", b"\x1c")) + 1
+    found = re.compile(rb"[^\r\n\x0b\x1c]*").match(body, start)
+    segment = (found[0] if found else b"").decode("latin-1")
+    header, repeats = _context(body, start, segment[:3])
+    path = segment[:3] + (f"[{repeats}]" if repeats > 1 else "")
+    line, column = place(body, offset)
+    if level == _SEGMENT_LEVEL:
+        return Position(path, line, column, offset, start + len(segment))
+    syntax = _Syntax(header)
+    before = segment[: offset - start]
+    is_header = segment[:3] == "MSH"
+    number = before.count(syntax.field) + is_header
+    if is_header and number <= 2:
+        number = 1 if offset - start == 3 else 2
+        return Position(f"{path}-{number}", line, column, offset, offset + len(str(node.value)))
+    path += f"-{number}"
+    before = before.rpartition(syntax.field)[2]
+    repetition = before.count(syntax.repetition) + 1
+    if repetition > 1:
+        path += f"[{repetition}]"
+    before = before.rpartition(syntax.repetition)[2]
+    ends = [syntax.field, syntax.repetition]
+    for separator in syntax.parts[: level - 1]:
+        path += f".{before.count(separator) + 1}"
+        before = before.rpartition(separator)[2]
+        ends.append(separator)
+    rest = segment[offset - start :]
+    end = min((at for at in map(rest.find, ends) if at >= 0), default=len(rest))
+    return Position(path, line, column, offset, offset + end)
+
+
+class _Syntax:
+    """A message's separators and charset, shared by its nodes."""
+
+    __slots__ = ("encoding", "escape", "escapes", "field", "parts", "repetition")
+
+    def __init__(self, header: str) -> None:
+        self.field = header[3]
+        given = header[4:].partition(self.field)[0]
+        component, self.repetition, self.escape, subcomponent = [*given, *"^~\\&"[len(given) :]][:4]
+        self.parts = (component, subcomponent)
+        self.encoding = "latin-1"
+        self.escapes = {
+            "F": self.field,
+            "S": component,
+            "T": subcomponent,
+            "R": self.repetition,
+            "E": self.escape,
+            "P": "#",
+            "H": "",
+            "N": "",
+            ".br": "\n",
+            ".sp": "\n",
+            ".ce": "\n",
+        }
+
+    def value(self, raw: str, deeper: tuple[str, ...] = ()) -> str | None:
+        """The value that a text stands for, or None where separators of a deeper level divide it."""
+        if raw.isalnum() and raw.isascii():
+            return raw
+        for separator in deeper:
+            if separator in raw:
+                return None
+        if raw == '""':
+            return EXPLICIT_NULL
+        if self.escape in raw:
+            raw = self._unescape(raw)
+        return (raw if raw.isascii() else self.decode(raw)).strip()
+
+    def decode(self, raw: str) -> str:
+        return raw.encode("latin-1").decode(self.encoding, "replace")
+
+    def escaped(self, code: str) -> str | None:
+        """What stands for an escape sequence, or None where it is none that we know."""
+        if code[:1] == "X" and len(code) > 1:
+            try:
+                return bytes.fromhex(code[1:]).decode("latin-1")
+            except ValueError:
+                return None
+        return self.escapes.get(code)
+
+    def _unescape(self, raw: str) -> str:
+        """Plain stretches and escapes in turn; what is not an escape stays as it was sent."""
+        parts = raw.split(self.escape)
+        out = parts[:1]
+        del parts[0]
+        i = 0
+        while i < len(parts):
+            meant = self.escaped(parts[i]) if i + 1 < len(parts) else None
+            if meant is None:
+                out.append(self.escape + parts[i])
+                i += 1
+            else:
+                out += meant, parts[i + 1]
+                i += 2
+        return "".join(out)
+
+    def unknown_escape(self, segment: str) -> bool:
+        """Whether some value of a segment holds an escape character that is no part of an escape sequence."""
+        separators = "".join((self.field, self.repetition, *self.parts))
+        for raw in re.split(f"[{re.escape(separators)}]", segment):
+            if self.escape in raw:
+                parts = raw.split(self.escape)
+                if len(parts) % 2 == 0 or any(self.escaped(code) is None for code in parts[1::2]):
+                    return True
+        return False
+
+
+class _Part(LazyNode):
+    """A piece of a segment that still holds its text."""
+
+    __slots__ = ("syntax",)
+
+    def __init__(self, name: str, raw: str, pos: int, syntax: _Syntax, value: Value = None) -> None:
+        self.name = name
+        self.value = value
+        self.type = None
+        self.pos = pos
+        self.raw = raw
+        self.syntax = syntax
+
+
+class _Segment(_Part):
+    __slots__ = ()
+
+    def split(self) -> Kids:
+        syntax, kids = self.syntax, Kids()
+        texts = self.raw.split(syntax.field)
+        number, offset = 0, self.pos >> 2
+        if self.name == "MSH":
+            # The first two fields of a header are the separators themselves, never to be split.
+            kids["1"] = [Node("1", syntax.field, LEAF, None, (offset + 3) << 2 | _FIELD)]
+            if len(texts) > 1:
+                kids["2"] = [Node("2", texts[1], LEAF, None, (offset + 4) << 2 | _FIELD)]
+            offset += len(texts[0]) + 1 + len("".join(texts[1:2]))
+            number, texts = 2, texts[1:]
+        else:
+            offset += len(texts[0])
+        repetition = syntax.repetition
+        for text in texts[1:]:
+            number += 1
+            offset += 1
+            if text:
+                name = str(number)
+                if repetition in text:
+                    found = self._repetitions(name, text, offset)
+                    if found:
+                        kids[name] = found
+                elif not text.isspace():
+                    kids[name] = [_Field(name, text, offset << 2 | _FIELD, syntax, syntax.value(text, syntax.parts))]
+                offset += len(text)
+        return kids
+
+    def _repetitions(self, name: str, text: str, offset: int) -> list[Node]:
+        syntax = self.syntax
+        found: list[Node] = []
+        for part in text.split(syntax.repetition):
+            if part and not part.isspace():
+                found.append(_Field(name, part, offset << 2 | _FIELD, syntax, syntax.value(part, syntax.parts)))
+            offset += len(part) + 1
+        return found
+
+
+class _Field(_Part):
+    """A field without separators is its own first component: PID-3.1 works for a plain PID-3."""
+
+    __slots__ = ()
+
+    def split(self) -> Kids:
+        syntax, offset, kids = self.syntax, self.pos >> 2, Kids()
+        lower = syntax.parts[1:]
+        for number, text in enumerate(self.raw.split(syntax.parts[0]), 1):
+            if text and not text.isspace():
+                name = str(number)
+                kids[name] = [_Component(name, text, offset << 2 | _COMPONENT, syntax, syntax.value(text, lower))]
+            offset += len(text) + 1
+        return kids
+
+
+class _Component(_Part):
+    """So is a component its own first subcomponent."""
+
+    __slots__ = ()
+
+    def split(self) -> Kids:
+        syntax, offset, kids = self.syntax, self.pos >> 2, Kids()
+        for number, text in enumerate(self.raw.split(syntax.parts[1]), 1):
+            if text and not text.isspace():
+                name = str(number)
+                kids[name] = [Node(name, syntax.value(text), LEAF, None, offset << 2 | _SUBCOMPONENT)]
+            offset += len(text) + 1
+        return kids
+
+
+def _message(
+    form: Format, body: bytes, text: str, message: list[re.Match[str]], lines: Lines, limits: Limits
+) -> Record:
+    start, end = message[0].start(), message[-1].end()
+    where = Position("MSH", lines.at(start), 1, start, end)
+    root = Node("message", None, {}, None, start << 2)
+    if not _is_header(message[0][0]):
+        record = Record("", root, (start, end), where)
+        text = "MSH does not name its separators: MSH|^~\\&|. Send the message again."
+        record.issues.fatal("structure", "malformed-msh", text, str(where))
+        return record
+    syntax = _Syntax(message[0][0])
+    issues = Issues()
+    header = [*message[0][0].split(syntax.field), *[""] * 18]
+    _choose_encoding(form, body[start:end], syntax, header[17].partition(syntax.repetition)[0], issues)
+    if text.count(syntax.field, start, end) > limits.nodes:
+        issues.fatal("too-costly", "too-large-record", f"A message has more than {limits.nodes} fields.", str(where))
+        return Record("", root, (start, end), where, issues)
+    escape, separator = syntax.escape, syntax.field
+    for number, found in enumerate(message, 1):
+        segment = found[0]
+        name = segment[:3]
+        if not _SEGMENT.fullmatch(name) or segment[3:4] not in ("", separator):
+            if segment.strip():
+                issues.warning(
+                    "structure",
+                    "not-a-segment",
+                    "A line is no segment; nothing of it was carried. Write a line break in a field as \\.br\\.",
+                    f"segment {number}",
+                )
+            continue
+        root.kids.setdefault(name, []).append(_Segment(name, segment, found.start() << 2, syntax))
+        if escape in segment and name != "MSH" and syntax.unknown_escape(segment):
+            text_ = "An escape sequence is not known and was kept as sent. Write a lone escape character as \\E\\."
+            issues.warning("value", "unknown-escape", text_, f"segment {number}, {name}")
+    message_type, _, trigger = header[8].partition(syntax.parts[0])
+    # An old sender writes the message type alone; the event is then in EVN-1.
+    event = f"{message_type}^{trigger.partition(syntax.parts[0])[0] or root.text('EVN', '1')}"
+    record = recorded([kind for kind in form.records if fnmatchcase(event, kind.at)], root, (start, end), where)
+    record.issues.extend(issues)
+    return record
+
+
+def _is_header(segment: str) -> bool:
+    """Whether MSH-1 and MSH-2 name separators that can be told apart; an empty MSH-2 means the usual ones."""
+    found = _HEADER.match(segment)
+    separators = "".join(found.groups()) if found else ""
+    return bool(separators) and len(set(separators)) == len(separators)
+
+
+def _choose_encoding(form: Format, body: bytes, syntax: _Syntax, charset: str, issues: Issues) -> None:
+    """The charset that MSH-18 names, or the first of the source's encodings that the bytes fit; the choice is told."""
+    if body.isascii():
+        return
+    named = charset.upper()
+    if named not in CHARSETS:
+        text = "MSH-18 names a character set that is not read here; the source's usual one was tried."
+        issues.warning("not-supported", "unknown-charset", text, "MSH-18")
+    stated = CHARSETS.get(named)
+    tried = [stated] if stated else list(form.options.get("encoding", _ENCODINGS))
+    for encoding in tried:
+        try:
+            body.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        syntax.encoding = encoding
+        if encoding != tried[0]:
+            text = f"The message names no character set and is not {tried[0]}; it was read as {encoding}."
+            issues.information("informational", "encoding-chosen", text, "MSH-18")
+        return
+    syntax.encoding = tried[0]
+    text = f"The message is not in {tried[0]}, which it must be by MSH-18 or the source's manifest. Send it in that."
+    issues.error("structure", "wrong-encoding", text, "MSH-18")
+
+
+def _context(body: bytes, start: int, name: str) -> tuple[str, int]:
+    """The MSH that rules a segment, and the how-manieth of its name the segment is in its message."""
+    at = start
+    while at > 0 and not (body.startswith(b"MSH", at) and body[at - 1] in b"\r\n\x0b\x1c\xbf"):
+        at = max(body.rfind(b"MSH", 0, at), 0)
+    lines = [found[0] for found in _LINE.finditer(body[at:start].decode("latin-1"))]
+    found = _LINE.match(body[at : at + 9].decode("latin-1"))
+    header = found[0] if found else "MSH|^~\\&"
+    return header, 1 + sum(line.startswith(name) for line in lines)
