@@ -1,7 +1,8 @@
 """The SQLAlchemy tables, group by group: what is kept, and by which key it is found.
 
 Times are `Instant`: microseconds since 1970 in UTC, one order on every database. A column named `partition` is
-`partition_key(person, id)`, leads every key it stands in and is never null, so that a region can partition by it.
+`partition_key(person, id)`, is part of every key of its table and never null, so that a region can partition by it; it
+moves with the person. `rid` alone finds a resource's rows.
 """
 
 from __future__ import annotations
@@ -259,7 +260,7 @@ resource = Table(
     "resource",
     metadata,
     *_version_columns(),
-    PrimaryKeyConstraint("partition", "rid"),
+    PrimaryKeyConstraint("rid", "partition"),
     Index("resource_changed", "last_updated", "rid"),
     Index("resource_type_changed", "resource_type", "last_updated", "rid"),
     Index("resource_person", "person", "resource_type"),
@@ -270,7 +271,7 @@ resource_version = Table(
     metadata,
     *_version_columns(),
     Column("superseded", Instant, nullable=False, comment="when the next version took its place"),
-    PrimaryKeyConstraint("partition", "rid", "version"),
+    PrimaryKeyConstraint("rid", "version", "partition"),
     Index("resource_version_changed", "last_updated", "rid"),
     Index("resource_version_type_changed", "resource_type", "last_updated", "rid"),
 )
@@ -281,7 +282,7 @@ contributor = Table(
     Column("partition", BigInteger, nullable=False),
     Column("rid", BigInteger, nullable=False),
     Column("source", Text, nullable=False),
-    PrimaryKeyConstraint("partition", "rid", "source"),
+    PrimaryKeyConstraint("rid", "source", "partition"),
     sqlite_with_rowid=False,
 )
 
@@ -293,7 +294,6 @@ change = Table(
     metadata,
     Column("serial", Number, primary_key=True, comment="order of writing"),
     Column("seq", BigInteger, comment="gap-free, given after commit; null: not numbered yet, seen by nobody"),
-    Column("partition", BigInteger, nullable=False),
     Column("rid", BigInteger, nullable=False),
     Column("resource_type", Text, nullable=False),
     Column("id", Text, nullable=False),
