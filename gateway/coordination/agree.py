@@ -1,0 +1,293 @@
+"""The agreed resource: a pure fold over the statements about one thing, the links and the table of authority.
+
+The same statements give the same bytes in any order of arrival. Scalars go by authority, then source time, then the
+source's id; lists are united; where the sources' present words differ, that is recorded as a contradiction and
+visible as a tag. No code here knows a resource type, except the strategies registered at the end.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gateway.coordination import agreements, tasks
+from gateway.coordination.agreements import Authority
+from gateway.coordination.parties import Party, nearness
+from gateway.coordination.statements import chains, order
+from gateway.coordination.values import reference_key, same, unite, written
+from gateway.definitions import CANONICAL
+from gateway.identity.resolve import MENTION, Key, logical_references, person_of
+from gateway.identity.survivors import survivors
+from gateway.records import Agreed, Link, Resource, Statement
+
+MARKS = f"{CANONICAL}/CodeSystem/mark"
+_NOT_AGREED = frozenset({"resourceType", "id", "versionId", "lastUpdated"})
+_FIRST = ("resourceType", "id", "meta", "text", "contained", "extension", "modifierExtension", "identifier", "status")
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a strategy decides ahead of the tables: elements, disagreements, marks."""
+
+    elements: Mapping[str, Any]
+    contradictions: Sequence[Mapping[str, Any]] = ()
+    marks: frozenset[str] = frozenset()
+
+
+Strategy = Callable[[Sequence[Statement], Sequence[Statement], Authority], Decided]
+"""From every assertion and those in force, both in source time."""
+
+
+def agree(
+    statements: Iterable[Statement],
+    links: Iterable[Link] = (),
+    authority: Authority | None = None,
+    *,
+    known: Mapping[Key, str] | None = None,
+) -> Agreed:
+    """What the statements about one thing agree on. `known` makes logical references to known targets literal."""
+    table = authority or agreements.authority()
+    records = chains(statements)
+    gave_way = survivors(links)
+    kind = records[0][0].resource_type
+    ids = {chain[0].resource_id for chain in records}
+    id = min(gave_way.get((kind, id), id) for id in ids)
+    asserted = [[one for one in chain if one.kind == "assert"] for chain in records]
+    in_force = [said[-1] for chain, said in zip(records, asserted, strict=True) if chain[-1].kind == "assert"]
+    withdrawn = not in_force
+    voices = [said[-1] for said in asserted if said] if withdrawn else in_force
+    contributors = tuple(sorted({chain[0].source for chain in records}))
+    persons = {gave_way.get(("Patient", p), p) for chain in records if (p := chain[-1].person)}
+    if not voices:
+        resource: Resource = {"resourceType": kind, "id": id}
+        return Agreed(kind, id, min(persons, default=None), resource, contributors, deleted=True)
+
+    fold = _Fold(kind, table, voices)
+    strategy = STRATEGIES.get(kind)
+    if strategy:
+        fold.decide(strategy(sorted((one for said in asserted for one in said), key=order), voices, table))
+    resource = fold.resource()
+    deleted = False
+    if withdrawn:
+        row = table.withdrawn.get(kind)
+        deleted = row is None
+        if row and resource.get(row.element) not in row.unless:
+            resource[row.element] = row.becomes
+        fold.marks.add("withdrawn")
+    finished = _finish(kind, id, resource, fold.marks)
+    _make_literal(finished, known or {})
+    person = person_of(finished)
+    return Agreed(
+        resource_type=kind,
+        id=id,
+        person=gave_way.get(("Patient", person), person) if person else min(persons, default=None),
+        resource=finished,
+        contributors=contributors,
+        contradictions=tuple(fold.contradictions),
+        deleted=deleted,
+    )
+
+
+def agree_all(
+    statements: Iterable[Statement],
+    links: Iterable[Link] = (),
+    authority: Authority | None = None,
+    *,
+    known: Mapping[Key, str] | None = None,
+) -> list[Agreed]:
+    """What statements about many things agree on, one Agreed for each id; an id that gave way says what replaced it."""
+    decided = list(links)
+    gave_way = survivors(decided)
+    things: dict[tuple[str, str], list[Statement]] = defaultdict(list)
+    for one in statements:
+        key = one.resource_type, one.resource_id
+        things[one.resource_type, gave_way.get(key, one.resource_id)].append(one)
+    found = []
+    for kind, id in sorted(things):
+        agreed = agree(things[kind, id], decided, authority, known=known)
+        others = sorted({one.resource_id for one in things[kind, id]} - {agreed.id})
+        found += [agreed if not others else _replacing(agreed, others), *(_replaced(agreed, other) for other in others)]
+    return found
+
+
+def wanted(statements: Iterable[Statement]) -> set[Key]:
+    """The keys of logical references that await their target: what to look up, or wait for, as `known`."""
+    return {
+        key for one in statements for reference, key in logical_references(one.body) if "reference" not in reference
+    }
+
+
+class _Fold:
+    """Voices in force, agreed element by element."""
+
+    def __init__(self, kind: str, table: Authority, voices: Sequence[Statement]) -> None:
+        self.kind = kind
+        self.table = table
+        self.voices = sorted(voices, key=order)
+        self.standing = kind in table.standing
+        self.decided: dict[str, Any] = {}
+        self.contradictions: list[Mapping[str, Any]] = []
+        self.marks: set[str] = set()
+        self._parties: dict[str, str | None] = {}
+
+    def decide(self, decided: Decided) -> None:
+        self.decided |= decided.elements
+        self.contradictions += decided.contradictions
+        self.marks |= decided.marks
+
+    def resource(self) -> Resource:
+        agreed = self.object("", [(one, one.body) for one in self.voices]) | self.decided
+        if self.contradictions:
+            self.contradictions.sort(key=lambda found: (found["path"], found["sources"]))
+            self.marks.add("contradicted")
+        return agreed
+
+    def object(self, path: str, said: Sequence[tuple[Statement, Mapping[str, Any]]]) -> dict[str, Any]:
+        entries: dict[str, list[tuple[Statement, Any]]] = defaultdict(list)
+        for one, value in said:
+            for name, child in value.items():
+                if name not in _NOT_AGREED and not (path == "" and name in self.decided):
+                    entries[name].append((one, child))
+        return {name: self.element(name, f"{path}.{name}", entries[name]) for name in sorted(entries)}
+
+    def element(self, name: str, path: str, entries: list[tuple[Statement, Any]]) -> Any:
+        if len(entries) == 1:
+            return entries[0][1]
+        if any(isinstance(value, list) for _, value in entries):
+            lists = [(one, value) for one, value in entries if isinstance(value, list)]
+            if self.standing and name != "identifier":
+                lists = [entry for entry in lists if not _weak(entry[0])] or lists
+                lists = list({one.source: (one, value) for one, value in lists}.values())
+            lists.sort(key=lambda entry: self.preference(path, entry[0], latest_first=False))
+            return unite(value for _, value in lists)
+        if name in self.table.merged and all(isinstance(value, dict) for _, value in entries):
+            return self.object(path, entries)
+        return self.scalar(path, entries)
+
+    def scalar(self, path: str, entries: list[tuple[Statement, Any]]) -> Any:
+        latest = {one.source: (one, value) for one, value in entries if not _weak(one)}
+        if not latest:
+            latest = {one.source: (one, value) for one, value in entries}
+        ranked = sorted(latest.values(), key=lambda entry: self.preference(path, entry[0], latest_first=True))
+        best, value = ranked[0]
+        against = [one for one, other in ranked[1:] if not _weak(one) and self.differs(path, best, value, one, other)]
+        if against:
+            parties = [best, *against]
+            self.contradictions.append(
+                {
+                    "path": self.kind + path,
+                    "sources": sorted(one.source for one in parties),
+                    "statements": sorted(one.digest for one in parties),
+                }
+            )
+        return value
+
+    def differs(self, path: str, best: Statement, value: Any, one: Statement, other: Any) -> bool:
+        if same(value, other):
+            return False
+        element = self.kind + path
+        if element in self.table.moving:
+            return False
+        course = self.table.progress.get(element, ())
+        earlier = value in course and other in course and course.index(other) < course.index(value)
+        return not (earlier and one.effective <= best.effective)
+
+    def preference(self, path: str, one: Statement, *, latest_first: bool) -> tuple[Any, ...]:
+        moment = one.effective.timestamp()
+        near = nearness(Party.of(one), self.party(path))
+        return _weak(one), near, -moment if latest_first else moment, one.source, one.digest
+
+    def party(self, path: str) -> str | None:
+        """Whose word counts for the element."""
+        top = path.split(".")[1]
+        element = self.table.elements.get(f"{self.kind}.{top}") or self.table.responsible.get(self.kind)
+        if element is None or element == top:
+            return None
+        if element not in self._parties:
+            stated = [(one, one.body[element]) for one in self.voices if element in one.body]
+            self._parties[element] = None  # the element that names the party goes by source time alone
+            reference = self.decided.get(element) or (stated[-1][1] if stated else None)
+            self._parties[element] = reference_key(reference)
+        return self._parties[element]
+
+
+def _weak(one: Statement) -> bool:
+    return one.record_key.startswith(MENTION)
+
+
+def _make_literal(resource: Resource, known: Mapping[Key, str]) -> None:
+    for reference, key in list(logical_references(resource)):
+        if "reference" not in reference and key in known:
+            reference["reference"] = f"{key[0]}/{known[key]}"
+
+
+def _finish(kind: str, id: str, agreed: Resource, marks: Iterable[str]) -> Resource:
+    """The resource in one order of its members, marked."""
+    made: Resource = {"resourceType": kind, "id": id}
+    meta = dict(agreed.pop("meta", {}))
+    tags = [tag for tag in meta.pop("tag", []) if tag.get("system") != MARKS]
+    tags += [{"system": MARKS, "code": mark} for mark in sorted(marks)]
+    if tags:
+        meta["tag"] = tags
+    if meta:
+        agreed["meta"] = meta
+    made |= {name: _ordered(agreed[name]) for name in _FIRST if name in agreed}
+    return made | {name: _ordered(agreed[name]) for name in sorted(agreed.keys() - made.keys())}
+
+
+def _ordered(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _ordered(value[name]) for name in sorted(value)}
+    if isinstance(value, list):
+        return [_ordered(child) if isinstance(child, dict | list) else child for child in value]
+    return value
+
+
+def _replacing(agreed: Agreed, others: Sequence[str]) -> Agreed:
+    if agreed.resource_type != "Patient":
+        return agreed
+    links = [{"other": {"reference": f"Patient/{other}"}, "type": "replaces"} for other in others]
+    return replace(agreed, resource={**agreed.resource, "link": [*agreed.resource.get("link", []), *links]})
+
+
+def _replaced(agreed: Agreed, other: str) -> Agreed:
+    """What is left under an id that gave way: for a Patient the way to the one that stands for it, else nothing."""
+    kind = agreed.resource_type
+    resource: Resource = {"resourceType": kind, "id": other}
+    if kind == "Patient":
+        resource["active"] = False
+        resource["link"] = [{"other": {"reference": f"Patient/{agreed.id}"}, "type": "replaced-by"}]
+    return replace(agreed, id=other, resource=resource, contradictions=(), deleted=kind != "Patient")
+
+
+def _task(facts: Sequence[Statement], voices: Sequence[Statement], table: Authority) -> Decided:
+    """https://hl7.org/fhir/R4/task.html#statemachine, and coordination/tasks.py."""
+    steps = table.steps["Task"]
+    life = tasks.live(facts, steps)
+    references = dict(_owners(facts))
+    elements: dict[str, Any] = {"status": life.status} if life.status else {}
+    if life.owner:
+        elements["owner"] = references[life.owner]
+    history = tasks.history(life, references)
+    if life.arriving:
+        history.append({"url": tasks.ARRIVING, "valueReference": references[life.arriving]})
+    others = unite(one.body["extension"] for one in voices if "extension" in one.body)
+    elements["extension"] = history + [e for e in others if e.get("url") not in (tasks.HISTORY, tasks.ARRIVING)]
+    if life.setter:
+        for name in ("statusReason", "businessStatus"):
+            if name in life.setter.body:
+                elements[name] = life.setter.body[name]
+        elements["lastModified"] = written(max(one.effective for one in facts))
+    marks = {"inferred"} if any(step.inferred for step in life.steps) else set()
+    return Decided(elements, tasks.disagreements(life, voices, steps), frozenset(marks))
+
+
+def _owners(facts: Iterable[Statement]) -> Iterator[tuple[str, Any]]:
+    for fact in facts:
+        if key := reference_key(fact.body.get("owner")):
+            yield key, fact.body["owner"]
+
+
+STRATEGIES: Mapping[str, Strategy] = {"Task": _task}

@@ -1,0 +1,162 @@
+"""Statements: made from resolved drafts, and which of them are in force.
+
+The identity of a statement is its digest: who said what, as of when. Delivered twice it is one statement. A later
+statement of the same source about the same record supersedes the earlier one, in source time: order of arrival and
+time of recording play no part.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+import orjson
+
+from gateway.identity.identifiers import is_logical
+from gateway.identity.resolve import Resolved
+from gateway.records import Resource, Statement, StatementKind
+
+STILL_THERE = "snapshot"
+"""The version of what is stated only because a complete snapshot lists the record again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a statement comes from: the source, the place in the inbox, and the map that read it."""
+
+    source: str
+    inbox_id: str | None = None
+    item: int | None = None
+    map_hash: str | None = None
+
+
+def statement(resolved: Resolved, *, origin: Origin, record_key: str, recorded: datetime) -> Statement:
+    """What a resolved draft states."""
+    draft = resolved.draft
+    return make(
+        body=resolved.resource,
+        origin=origin,
+        record_key=resolved.record_key or record_key,
+        person=resolved.person,
+        effective=draft.effective,
+        version=draft.version,
+        party=draft.party,
+        provider=draft.provider,
+        kind="withdraw" if draft.withdrawn else "assert",
+        recorded=recorded,
+    )
+
+
+def make(
+    *,
+    body: Resource,
+    origin: Origin,
+    record_key: str,
+    person: str | None,
+    effective: datetime,
+    recorded: datetime,
+    version: str = "",
+    party: str = "",
+    provider: str = "",
+    kind: StatementKind = "assert",
+) -> Statement:
+    """A statement about the resource `body["id"]`."""
+    said = {name: value for name, value in body.items() if name != "id"}
+    digest = sha256(
+        canonical(
+            [
+                origin.source,
+                record_key,
+                kind,
+                effective.timestamp(),
+                version,
+                party,
+                provider,
+                said["resourceType"],
+                logical(said.get("identifier") if kind == "withdraw" else said),
+            ]
+        )
+    ).hexdigest()
+    return Statement(
+        digest=digest,
+        source=origin.source,
+        party=party,
+        provider=provider,
+        resource_type=said["resourceType"],
+        resource_id=str(body["id"]),
+        person=person,
+        record_key=record_key,
+        effective=effective,
+        version=version,
+        recorded=recorded,
+        kind=kind,
+        body=said,
+        inbox_id=origin.inbox_id,
+        item=origin.item,
+        map_hash=origin.map_hash,
+    )
+
+
+def canonical(value: Any) -> bytes:
+    """JSON with sorted keys: equal bytes for equal values."""
+    return orjson.dumps(value, default=lambda decimal: {"decimal": str(decimal)}, option=orjson.OPT_SORT_KEYS)
+
+
+def logical(value: Any) -> Any:
+    """The value with references by identifier only: what was said, without the ids that we gave."""
+    if isinstance(value, dict):
+        if is_logical(value) and "reference" in value:
+            return {name: child for name, child in value.items() if name != "reference"}
+        return {name: logical(child) if isinstance(child, dict | list) else child for name, child in value.items()}
+    if isinstance(value, list):
+        return [logical(child) if isinstance(child, dict | list) else child for child in value]
+    return value
+
+
+def order(statement: Statement) -> tuple[datetime, int, int, str, str, str]:
+    """The order of facts: source time, the source's version (numbers as numbers), source, digest."""
+    version = statement.version
+    number = int(version) if version.isdecimal() else -1
+    return statement.effective, number >= 0, number, version, statement.source, statement.digest
+
+
+def chains(statements: Iterable[Statement]) -> list[list[Statement]]:
+    """What each source said of each of its records about one resource, in source time, corrections in place.
+
+    Of statements with the same time only the last is left. A withdrawal of what is withdrawn already is left out, and
+    so is a snapshot's word that a record is still there. An item replayed with another map says what it said last.
+    """
+    records: dict[tuple[str, str, str], list[Statement]] = defaultdict(list)
+    replayed: dict[tuple[str, int | None, str], datetime] = {}
+    said = list(statements)
+    for one in said:
+        if one.inbox_id is not None:
+            place = (one.inbox_id, one.item, one.record_key)
+            replayed[place] = max(one.recorded, replayed.get(place, one.recorded))
+    for one in said:
+        if one.inbox_id is None or one.recorded == replayed[one.inbox_id, one.item, one.record_key]:
+            records[one.source, one.record_key, one.resource_id].append(one)
+    return [_chain(records[key]) for key in sorted(records)]
+
+
+def _chain(statements: list[Statement]) -> list[Statement]:
+    corrected: dict[datetime, Statement] = {}
+    for one in sorted(statements, key=order):
+        corrected[one.effective] = one
+    chain: list[Statement] = []
+    for one in corrected.values():
+        if not chain or not _repeats(chain[-1], one):
+            chain.append(one)
+    return chain
+
+
+def _repeats(before: Statement, after: Statement) -> bool:
+    if before.kind != after.kind:
+        return False
+    return before.kind == "withdraw" or (
+        after.version == STILL_THERE and canonical(logical(before.body)) == canonical(logical(after.body))
+    )

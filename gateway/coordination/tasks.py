@@ -1,0 +1,213 @@
+"""The life of a Task as its sources report it: status, responsible owner and history, folded in source time.
+
+Facts are never refused. A missing step is inferred and marked; a step that cannot be is a contradiction as long as
+the sources stand by it. Once accepted, a Task has exactly one responsible owner: the leaving one keeps it until the
+arriving one accepts what he was offered.
+
+https://hl7.org/fhir/R4/task.html#statemachine
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from gateway.coordination.agreements import Steps
+from gateway.coordination.parties import Party, nearness
+from gateway.coordination.statements import order
+from gateway.coordination.values import instant, reference_key, written
+from gateway.definitions import CANONICAL
+from gateway.records import Statement
+
+HISTORY = f"{CANONICAL}/StructureDefinition/task-status-history"
+ARRIVING = f"{CANONICAL}/StructureDefinition/task-arriving-owner"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A status from a time on, in whose hands, by whose account."""
+
+    status: str
+    since: datetime
+    owner: str | None
+    source: str
+    statement: str
+    inferred: bool = False
+    impossible: bool = False
+
+
+@dataclass(slots=True)
+class Life:
+    """What the facts about one Task add up to."""
+
+    steps: list[Step] = field(default_factory=list)
+    owner: str | None = None
+    arriving: str | None = None
+    """Offered the Task by hand-over, and has not accepted."""
+    accepted: bool = False
+    setter: Statement | None = None
+    """The statement whose status holds."""
+    left: dict[str, datetime] = field(default_factory=dict)
+    """When an owner handed it over."""
+
+    @property
+    def status(self) -> str | None:
+        return self.steps[-1].status if self.steps else None
+
+
+def live(facts: Iterable[Statement], steps: Steps) -> Life:
+    """The life of the Task, from every assertion about it."""
+    life = Life()
+    said: dict[str, tuple[Any, Any]] = {}
+    for fact in sorted(facts, key=order):
+        status, owner = fact.body.get("status"), reference_key(fact.body.get("owner"))
+        before = said.get(fact.source, (None, None))
+        said[fact.source] = (status, owner)
+        if (status, owner) == before:
+            continue  # A source that repeats itself brings no news, whatever has happened meanwhile.
+        if _takes_owner(life, fact, owner if owner != before[1] else None, str(status), steps) and status:
+            _takes_status(life, fact, str(status), steps, news=owner != before[1])
+    return life
+
+
+def disagreements(life: Life, current: Iterable[Statement], steps: Steps) -> list[dict[str, Any]]:
+    """What the sources' last words say against the life: another owner at work, or a status that leads nowhere near."""
+    found = []
+    for one in sorted(current, key=order):
+        owner, status = reference_key(one.body.get("owner")), str(one.body.get("status"))
+        claims = owner is not None and owner != life.owner and status in (*steps.held, "on-hold")
+        if claims and life.accepted and life.status not in steps.ended and not _has_left(life, owner, one):
+            found.append(_disagreement("Task.owner", life, one))
+        elif owner in (None, life.owner) and life.status and _path(steps, status, life.status) is None:
+            found.append(_disagreement("Task.status", life, one))
+    return found
+
+
+def history(life: Life, references: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The life as extensions of the Task: R4 has no statusHistory of its own for it."""
+    made = []
+    for index, step in enumerate(life.steps):
+        period = {"start": written(step.since)}
+        if index + 1 < len(life.steps):
+            period["end"] = written(life.steps[index + 1].since)
+        parts: list[dict[str, Any]] = [
+            {"url": "status", "valueCode": step.status},
+            {"url": "period", "valuePeriod": period},
+        ]
+        if step.owner is not None:
+            parts.append({"url": "owner", "valueReference": references[step.owner]})
+        parts.append({"url": "source", "valueString": step.source})
+        parts += [{"url": name, "valueBoolean": True} for name in ("inferred", "impossible") if getattr(step, name)]
+        made.append({"url": HISTORY, "extension": parts})
+    return made
+
+
+def _takes_owner(life: Life, fact: Statement, owner: str | None, status: str, steps: Steps) -> bool:
+    """Whether the fact's status counts: not when it is a claim to a Task that is in another's hands."""
+    if owner is None or owner == life.owner:
+        return True
+    if life.status in steps.ended:
+        if life.status in steps.reoffered:
+            life.owner, life.accepted = owner, False
+        return life.status in steps.reoffered
+    if not life.accepted:
+        life.owner = owner
+        return True
+    if status in steps.offered:
+        life.arriving = owner
+        return False
+    speaker = Party.of(fact)
+    told = life.setter is not None and life.setter.source == fact.source
+    named = any(
+        nearness(speaker, party) < min(nearness(speaker, owner), Party.OTHER)
+        for party in (life.owner, reference_key(fact.body.get("requester")))
+    )
+    if not (owner == life.arriving or told or named):
+        return False
+    if life.owner:
+        life.left[life.owner] = fact.effective
+    life.owner, life.arriving = owner, None
+    if life.status == status:
+        life.steps.append(Step(status, fact.effective, owner, fact.source, fact.digest))
+        life.setter = fact
+    return True
+
+
+def _takes_status(life: Life, fact: Statement, status: str, steps: Steps, *, news: bool) -> None:
+    now = life.status
+    if status == now:
+        return
+    again = now in steps.reoffered and news and status not in steps.ended
+    path = _path(steps, None if again else now, status)
+    impossible = path is None
+    if path is None:
+        speaker = Party.of(fact)
+        owners = nearness(speaker, life.owner) <= Party.SAME_BODY
+        if not owners and not (life.setter and life.setter.source == fact.source):
+            return  # Another's word against the owner's, or news that came late: shown, not followed.
+        path = (status,)
+    for step in path[:-1]:
+        since = _since(fact, step, life)
+        life.steps.append(Step(step, since, life.owner, fact.source, fact.digest, inferred=True))
+    life.steps.append(Step(status, fact.effective, life.owner, fact.source, fact.digest, impossible=impossible))
+    life.accepted = _accepted(life, status, steps)
+    life.setter = fact
+
+
+def _accepted(life: Life, status: str, steps: Steps) -> bool:
+    if status in steps.offered or status == "rejected":
+        return False
+    return life.accepted or any(step.status in steps.held and step.owner == life.owner for step in life.steps)
+
+
+def _since(fact: Statement, step: str, life: Life) -> datetime:
+    """When an inferred step was taken: at the time the Task itself names for it, else with the report."""
+    named = fact.body.get("authoredOn") if step in ("draft", "requested") else None
+    if step == "in-progress":
+        named = fact.body.get("executionPeriod", {}).get("start")
+    earliest = life.steps[-1].since if life.steps else None
+    time = instant(named)
+    if time is None or time > fact.effective or (earliest and time < earliest):
+        return fact.effective
+    return time
+
+
+def _path(steps: Steps, start: str | None, end: str) -> tuple[str, ...] | None:
+    """The shortest way from one status to another, through steps that may be inferred; None when there is none."""
+    if start == end:
+        return ()
+    if end == "entered-in-error":
+        return (end,)
+    ways: list[tuple[str, ...]] = [(status,) for status in _after(steps, start)]
+    seen = set(_after(steps, start))
+    while ways:
+        for way in ways:
+            if way[-1] == end:
+                return way
+        longer = []
+        for way in ways:
+            if way[-1] in steps.inferred:
+                for status in steps.next.get(way[-1], ()):
+                    if status not in seen:
+                        seen.add(status)
+                        longer.append((*way, status))
+        ways = longer
+    return None
+
+
+def _after(steps: Steps, status: str | None) -> Sequence[str]:
+    return sorted(steps.first) if status is None else steps.next.get(status, ())
+
+
+def _has_left(life: Life, owner: str | None, one: Statement) -> bool:
+    left = life.left.get(owner or "")
+    return left is not None and one.effective <= left
+
+
+def _disagreement(path: str, life: Life, one: Statement) -> dict[str, Any]:
+    setter = life.setter
+    sources = {one.source} | ({setter.source} if setter else set())
+    digests = {one.digest} | ({setter.digest} if setter else set())
+    return {"path": path, "sources": sorted(sources), "statements": sorted(digests)}
