@@ -269,8 +269,8 @@ resource = Table(
 resource_version = Table(
     "resource_version",
     metadata,
-    *_version_columns(),
     Column("superseded", Instant, nullable=False, comment="when the next version took its place"),
+    *_version_columns(),
     PrimaryKeyConstraint("rid", "version", "partition"),
     Index("resource_version_changed", "last_updated", "rid"),
     Index("resource_version_type_changed", "resource_type", "last_updated", "rid"),

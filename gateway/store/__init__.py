@@ -1,1 +1,30 @@
 """Everything kept: inbox, statements, resources, search rows, change log, audit."""
+
+from gateway.store.audit import AuditRow, Break
+from gateway.store.changes import Change
+from gateway.store.inbox import Claimed, Entry, Item, LeaseLost
+from gateway.store.maps import ArchivedMap
+from gateway.store.saving import Index, IndexRows, Saved, SavedResource
+from gateway.store.snapshots import Snapshot
+from gateway.store.store import Store
+from gateway.store.unit import UnitOfWork
+from gateway.store.versions import Stored
+
+__all__ = [
+    "ArchivedMap",
+    "AuditRow",
+    "Break",
+    "Change",
+    "Claimed",
+    "Entry",
+    "Index",
+    "IndexRows",
+    "Item",
+    "LeaseLost",
+    "Saved",
+    "SavedResource",
+    "Snapshot",
+    "Store",
+    "Stored",
+    "UnitOfWork",
+]

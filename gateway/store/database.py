@@ -1,0 +1,95 @@
+"""Opening the two databases: one engine that writes, one that reads, the same for both from here on.
+
+SQLite: https://www.sqlite.org/wal.html, https://www.sqlite.org/pragma.html#pragma_synchronous
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+
+BUSY_SECONDS = 10.0
+
+_PRAGMAS = (
+    "PRAGMA busy_timeout = 10000",
+    "PRAGMA journal_mode = WAL",
+    # A commit that was acknowledged survives a power cut.
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA temp_store = MEMORY",
+)
+_WRITER_PRAGMAS = ("PRAGMA cache_size = -32768", "PRAGMA wal_autocheckpoint = 4000")
+_READER_PRAGMAS = ("PRAGMA query_only = ON",)
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """`writer` begins transactions that write; `reader` begins snapshots that cannot."""
+
+    writer: Engine
+    reader: Engine
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.writer.dialect.name == "sqlite"
+
+    def dispose(self) -> None:
+        self.reader.dispose()
+        self.writer.dispose()
+
+
+def connect(url: str | URL, *, pool_size: int = 8) -> Database:
+    address = make_url(url)
+    if address.get_backend_name() == "sqlite":
+        if not address.database or address.database == ":memory:":
+            raise ValueError("an SQLite database needs a path: sqlite:///var/samverka.db")
+        return Database(
+            writer=_sqlite(address, "BEGIN IMMEDIATE", _PRAGMAS + _WRITER_PRAGMAS, pool_size=1),
+            reader=_sqlite(address, "BEGIN", _PRAGMAS + _READER_PRAGMAS, pool_size=pool_size),
+        )
+    return Database(
+        writer=_postgresql(address, pool_size, isolation_level="READ COMMITTED"),
+        reader=_postgresql(address, pool_size, isolation_level="REPEATABLE READ"),
+    )
+
+
+# An error that is logged names the statement, never its parameters: they are patient data (hide_parameters).
+
+
+def _sqlite(address: URL, begin: str, pragmas: tuple[str, ...], *, pool_size: int) -> Engine:
+    engine = create_engine(
+        address,
+        hide_parameters=True,
+        pool_size=pool_size,
+        max_overflow=64,
+        connect_args={"check_same_thread": False, "timeout": BUSY_SECONDS, "cached_statements": 512},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: sqlite3.Connection, _record: Any) -> None:
+        # The driver would begin transactions by itself, and too late for a snapshot.
+        connection.isolation_level = None
+        for pragma in pragmas:
+            connection.execute(pragma)
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _postgresql(address: URL, pool_size: int, *, isolation_level: Any) -> Engine:
+    if address.drivername == "postgresql":
+        address = address.set(drivername="postgresql+psycopg")
+    return create_engine(
+        address,
+        hide_parameters=True,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=True,
+        isolation_level=isolation_level,
+    )

@@ -1,0 +1,110 @@
+"""Group commit: one thread writes, and what was queued meanwhile shares a commit.
+
+Each work stands on a savepoint of its own: one that fails is undone alone. Nobody is answered before the commit.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine
+
+from gateway.store.audit import Chain
+
+T = TypeVar("T")
+Work = Callable[[Connection, Chain], Any]
+
+GROUP_SIZE = 100
+GROUP_SECONDS = 0.05
+
+
+@dataclass(slots=True)
+class _Queued:
+    work: Work
+    future: Future[Any] = field(default_factory=Future)
+    result: Any = None
+    error: BaseException | None = None
+
+    def answer(self, commit_error: BaseException | None) -> None:
+        error = self.error or commit_error
+        if error is None:
+            self.future.set_result(self.result)
+        else:
+            self.future.set_exception(error)
+
+
+class GroupWriter:
+    """The thread that writes. `submit` from any other one."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._queue: SimpleQueue[_Queued | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self._closed = False
+        self._thread.start()
+
+    def submit(self, work: Work) -> Future[Any]:
+        if self._closed:
+            raise RuntimeError("the store is closed")
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("a work may not wait for another one: do both in one unit of work")
+        queued = _Queued(work)
+        self._queue.put(queued)
+        return queued.future
+
+    def close(self) -> None:
+        """Finish what is queued, then end."""
+        if not self._closed:
+            self._closed = True
+            self._queue.put(None)
+            self._thread.join()
+
+    def _run(self) -> None:
+        with self._engine.connect() as connection:
+            chain = Chain()
+            while (first := self._queue.get()) is not None:
+                group = [first]
+                mark = chain.mark()
+                error = self._commit_group(connection, chain, group)
+                if error is not None:
+                    chain.reset(mark)
+                for queued in group:
+                    queued.answer(error)
+
+    def _commit_group(self, connection: Connection, chain: Chain, group: list[_Queued]) -> BaseException | None:
+        """Work through the queue as long as it is cheap, then commit; the group grows as it goes."""
+        deadline = time.monotonic() + GROUP_SECONDS
+        try:
+            with connection.begin():
+                _work(connection, chain, group[0])
+                while len(group) < GROUP_SIZE and time.monotonic() < deadline:
+                    try:
+                        following = self._queue.get_nowait()
+                    except Empty:
+                        break
+                    if following is None:
+                        self._queue.put(None)
+                        break
+                    group.append(following)
+                    _work(connection, chain, following)
+        except Exception as error:  # The commit itself failed, or the connection: nobody of the group is kept.
+            return error
+        return None
+
+
+def _work(connection: Connection, chain: Chain, queued: _Queued) -> None:
+    mark = chain.mark()
+    connection.exec_driver_sql("SAVEPOINT work")
+    try:
+        queued.result = queued.work(connection, chain)
+    except BaseException as error:
+        queued.error = error
+        chain.reset(mark)
+        connection.exec_driver_sql("ROLLBACK TO work")
+    connection.exec_driver_sql("RELEASE work")

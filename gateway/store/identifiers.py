@@ -1,0 +1,50 @@
+"""Identifiers: which of our ids a type, system and value belong to. Unique, and given to the first who claims it.
+
+https://hl7.org/fhir/R4/datatypes.html#Identifier
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from sqlalchemy import Connection, select
+
+from gateway.store import sets
+from gateway.store.sets import among
+from gateway.tables import identifier
+
+Identified = tuple[str, str, str]
+"""Resource type, system, value."""
+
+
+class Identifiers:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def find(self, wanted: Collection[Identified]) -> dict[Identified, str]:
+        """The ids of those that are known."""
+        keys = set(wanted)
+        if not keys:
+            return {}
+        query = select(identifier.c.resource_type, identifier.c.system, identifier.c.value, identifier.c.id)
+        query = query.where(
+            among(identifier.c.value, sorted({value for _, _, value in keys})),
+            among(identifier.c.system, sorted({system for _, system, _ in keys})),
+        )
+        rows = self._connection.execute(query)
+        return {(kind, system, value): id for kind, system, value, id in rows if (kind, system, value) in keys}
+
+    def claim(self, claims: Mapping[Identified, str]) -> dict[Identified, str]:
+        """Give each identifier its id unless it has one; return the id that each has now.
+
+        Two processes may claim at once: the later one waits, and is told the id that the first one gave.
+        """
+        known = self.find(claims)
+        missing = {key: id for key, id in claims.items() if key not in known}
+        if missing:
+            rows = [(value, system, kind, id) for (kind, system, value), id in sorted(missing.items())]
+            inserted = sets.insert_missing(
+                self._connection, identifier, ("value", "system", "resource_type", "id"), rows
+            )
+            known |= missing if inserted == len(rows) else self.find(missing)
+        return known

@@ -1,0 +1,259 @@
+"""The inbox: messages as they came, their items, and who is working on them.
+
+A message is claimed with a lease; its progress is committed together with what its items led to, guarded by the lease.
+So a process that is killed loses its message to another, which goes on after the last committed range, and one that
+was only thought dead cannot commit its range a second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, Literal
+
+import orjson
+from sqlalchemy import Connection, and_, func, or_, select, update
+
+from gateway.errors import Conflict
+from gateway.issues import Issue
+from gateway.records import Message
+from gateway.store import sets
+from gateway.store.sets import among
+from gateway.tables import inbox, inbox_body, inbox_item, to_micros
+
+CHUNK = 16 * 1024 * 1024
+
+MessageState = Literal["waiting", "working", "done", "held"]
+ItemState = Literal["done", "held", "skipped", "superseded"]
+
+
+class LeaseLost(Conflict):
+    """Another process works on the message now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One record of a message: where its bytes lie, what became of it."""
+
+    inbox_id: str
+    seq: int
+    kind: str
+    state: ItemState
+    span: tuple[int, int] | None = None
+    key: str | None = None
+    issues: tuple[Issue, ...] = ()
+    statements: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A kept message without its bytes. `items` counts them by state."""
+
+    number: int
+    id: str
+    source: str
+    media_type: str
+    transport: str
+    received: datetime
+    as_of: datetime | None
+    hash: str
+    size: int
+    state: MessageState
+    next_item: int
+    attempts: int
+    owner: str | None
+    issues: tuple[Issue, ...]
+    items: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A message that is ours until the lease ends; items below `next_item` are committed already."""
+
+    message: Message
+    owner: str
+    next_item: int
+    attempts: int
+
+
+_ENTRY = [inbox.c[name] for name in Entry.__dataclass_fields__ if name != "items"]
+_KEPT = tuple(name for name in Entry.__dataclass_fields__ if name not in ("number", "owner", "items"))
+_ITEM = ("inbox_id", "seq", "span_start", "span_end", "kind", "key", "state", "issues", "statements")
+_OPEN = ("waiting", "working")
+
+
+class Inbox:
+    def __init__(self, connection: Connection, now: datetime) -> None:
+        self._connection = connection
+        self._now = now
+
+    def keep(self, message: Message, *, state: MessageState = "waiting") -> bool:
+        """Keep a message; False when one of its id is kept already (a transport's second try)."""
+        row = (
+            *(message.id, message.source, message.media_type, message.transport, to_micros(message.received)),
+            *(None if message.as_of is None else to_micros(message.as_of), sha256(message.body).hexdigest()),
+            *(len(message.body), state, 0, 0, "[]"),
+        )
+        if not sets.insert_missing(self._connection, inbox, _KEPT, [row]):
+            return False
+        starts = range(0, len(message.body), CHUNK) or range(1)
+        chunks = [(message.id, n, message.body[start : start + CHUNK]) for n, start in enumerate(starts)]
+        sets.insert(self._connection, inbox_body, ("inbox_id", "chunk", "body"), chunks)
+        return True
+
+    def get(self, id: str) -> Message | None:
+        """The message as it came."""
+        query = select(inbox.c.source, inbox.c.media_type, inbox.c.received, inbox.c.as_of, inbox.c.transport)
+        row = self._connection.execute(query.where(inbox.c.id == id)).first()
+        if row is None:
+            return None
+        return Message(id, row.source, self._body(id), row.media_type, row.received, row.as_of, row.transport)
+
+    def entry(self, id: str) -> Entry | None:
+        return next(iter(self._entries(select(*_ENTRY).where(inbox.c.id == id))), None)
+
+    def entries(
+        self, *, source: str | None = None, held: bool = False, before: int | None = None, limit: int = 50
+    ) -> Sequence[Entry]:
+        """The latest messages first; `held`: those that are held or hold an item; `before` is an entry's number."""
+        query = select(*_ENTRY).order_by(inbox.c.number.desc()).limit(limit)
+        if source is not None:
+            query = query.where(inbox.c.source == source)
+        if held:
+            item = select(inbox_item.c.inbox_id).where(inbox_item.c.state == "held")
+            query = query.where(or_(inbox.c.state == "held", inbox.c.id.in_(item)))
+        if before is not None:
+            query = query.where(inbox.c.number < before)
+        return self._entries(query)
+
+    def heard(self, sources: Collection[str], *, known_at: datetime | None = None) -> dict[str, datetime]:
+        """When each source was last heard, as far as was known then."""
+        last = func.max(inbox.c.received)
+        query = select(inbox.c.source, last).where(among(inbox.c.source, sources)).group_by(inbox.c.source)
+        if known_at is not None:
+            query = query.where(inbox.c.received <= known_at)
+        return {row[0]: row[1] for row in self._connection.execute(query)}
+
+    def claim_next(self, owner: str, *, lease: timedelta) -> Claimed | None:
+        """The oldest message that nobody works on, or whose worker let its lease run out."""
+        abandoned = and_(inbox.c.state == "working", inbox.c.lease_until < self._now)
+        candidate = (
+            select(inbox.c.number)
+            .where(inbox.c.state.in_(_OPEN), or_(inbox.c.state == "waiting", abandoned))
+            .order_by(inbox.c.number)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+            .scalar_subquery()
+        )
+        return self._claim(inbox.c.number == candidate, owner, lease)
+
+    def claim(self, id: str, owner: str, *, lease: timedelta) -> Claimed | None:
+        """This message, when it waits; for a caller that keeps and works in one go."""
+        return self._claim(and_(inbox.c.id == id, inbox.c.state == "waiting"), owner, lease)
+
+    def progress(self, id: str, owner: str, *, next_item: int, lease: timedelta) -> None:
+        """Items below `next_item` are dealt with, in this unit of work; the lease is renewed."""
+        values = {"next_item": next_item, "lease_until": self._now + lease}
+        self._as_owner(id, owner, inbox.c.next_item <= next_item, values)
+
+    def finish(self, id: str, owner: str, *, state: MessageState = "done", issues: Iterable[Issue] = ()) -> None:
+        """Nothing more to do, or (`held`) nothing that can be done until something is mended."""
+        values = {"state": state, "owner": None, "lease_until": None, "issues": _issues_out(issues)}
+        self._as_owner(id, owner, inbox.c.state == "working", values)
+
+    def replay(self, id: str) -> bool:
+        """Let the message be worked through anew, from its first item; False when it is being worked on or unknown."""
+        values = {"state": "waiting", "next_item": 0, "attempts": 0, "issues": "[]"}
+        found = self._connection.execute(
+            update(inbox).where(inbox.c.id == id, inbox.c.state.in_(("done", "held"))).values(values)
+        )
+        return found.rowcount == 1
+
+    def save_items(self, items: Sequence[Item]) -> None:
+        """Write what became of items; one that was written before (a replay) is written over."""
+        if not items:
+            return
+        ids = sorted({item.inbox_id for item in items})
+        for id in ids:
+            seqs = [item.seq for item in items if item.inbox_id == id]
+            old = inbox_item.delete().where(inbox_item.c.inbox_id == id)
+            self._connection.execute(old.where(among(inbox_item.c.seq, seqs)))
+        sets.insert(self._connection, inbox_item, _ITEM, [_item_out(item) for item in items])
+
+    def items(
+        self, id: str, *, state: ItemState | None = None, after: int = -1, limit: int | None = None
+    ) -> Sequence[Item]:
+        query = select(*(inbox_item.c[name] for name in _ITEM)).where(inbox_item.c.inbox_id == id)
+        query = query.where(inbox_item.c.seq > after).order_by(inbox_item.c.seq).limit(limit)
+        if state is not None:
+            query = query.where(inbox_item.c.state == state)
+        return [_item_in(row) for row in self._connection.execute(query)]
+
+    def item(self, id: str, seq: int) -> Item | None:
+        return next(iter(self.items(id, after=seq - 1, limit=1)), None)
+
+    def waiting(self) -> int:
+        """How many messages are not worked through."""
+        query = select(func.count()).select_from(inbox).where(inbox.c.state.in_(_OPEN))
+        return int(self._connection.scalar(query) or 0)
+
+    def _claim(self, which: Any, owner: str, lease: timedelta) -> Claimed | None:
+        values = {
+            "state": "working",
+            "owner": owner,
+            "lease_until": self._now + lease,
+            "attempts": inbox.c.attempts + 1,
+        }
+        taken = update(inbox).where(which).values(values)
+        row = self._connection.execute(taken.returning(inbox.c.id, inbox.c.next_item, inbox.c.attempts)).first()
+        message = None if row is None else self.get(row.id)
+        return None if message is None or row is None else Claimed(message, owner, row.next_item, row.attempts)
+
+    def _as_owner(self, id: str, owner: str, also: Any, values: Mapping[str, Any]) -> None:
+        mine = update(inbox).where(inbox.c.id == id, inbox.c.owner == owner, also).values(values)
+        if self._connection.execute(mine).rowcount != 1:
+            raise LeaseLost
+
+    def _body(self, id: str) -> bytes:
+        query = select(inbox_body.c.body).where(inbox_body.c.inbox_id == id).order_by(inbox_body.c.chunk)
+        chunks = self._connection.scalars(query).all()
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _entries(self, query: Any) -> list[Entry]:
+        rows = self._connection.execute(query).all()
+        counts: dict[str, dict[str, int]] = {row.id: {} for row in rows}
+        by_state = (
+            select(inbox_item.c.inbox_id, inbox_item.c.state, func.count())
+            .where(among(inbox_item.c.inbox_id, list(counts)))
+            .group_by(inbox_item.c.inbox_id, inbox_item.c.state)
+        )
+        for id, state, count in self._connection.execute(by_state):
+            counts[id][state] = count
+        return [_entry(row, counts[row.id]) for row in rows]
+
+
+def _entry(row: Any, items: Mapping[str, int]) -> Entry:
+    fields = [*row[:-1], _issues_in(row.issues), items]
+    return Entry(*fields)
+
+
+def _item_out(item: Item) -> tuple[Any, ...]:
+    span = item.span or (None, None)
+    issues = _issues_out(item.issues)
+    return (item.inbox_id, item.seq, *span, item.kind, item.key, item.state, issues, item.statements)
+
+
+def _item_in(row: Any) -> Item:
+    span = None if row.span_start is None else (row.span_start, row.span_end)
+    return Item(row.inbox_id, row.seq, row.kind, row.state, span, row.key, _issues_in(row.issues), row.statements)
+
+
+def _issues_out(issues: Iterable[Issue]) -> str:
+    found = [issue.to_json() for issue in issues]
+    return orjson.dumps(found).decode() if found else "[]"
+
+
+def _issues_in(text: str) -> tuple[Issue, ...]:
+    return () if text == "[]" else tuple(Issue(**issue) for issue in orjson.loads(text))

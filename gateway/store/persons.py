@@ -1,0 +1,46 @@
+"""Persons: the internal key that a person's Patients point to. Merge and unmerge re-point."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from gateway.store import sets
+from gateway.store.sets import among
+from gateway.tables import person, person_patient, to_micros
+
+
+class Persons:
+    def __init__(self, connection: Connection, now: datetime) -> None:
+        self._connection = connection
+        self._now = now
+
+    def of_patients(self, patient_ids: Collection[str]) -> dict[str, str]:
+        """Patient id to person key."""
+        query = select(person_patient.c.patient_id, person_patient.c.person)
+        rows = self._connection.execute(query.where(among(person_patient.c.patient_id, patient_ids)))
+        return {row[0]: row[1] for row in rows}
+
+    def patients_of(self, persons: Collection[str]) -> dict[str, list[str]]:
+        """Person key to the ids of the Patients that are this person."""
+        found: dict[str, list[str]] = {}
+        query = select(person_patient.c.person, person_patient.c.patient_id)
+        query = query.where(among(person_patient.c.person, persons)).order_by(person_patient.c.patient_id)
+        for key, patient in self._connection.execute(query):
+            found.setdefault(key, []).append(patient)
+        return found
+
+    def point(self, patients: Mapping[str, str]) -> None:
+        """Let each Patient (id) be that person (key), whoever it was before."""
+        if not patients:
+            return
+        recorded = to_micros(self._now)
+        keys = sorted(set(patients.values()))
+        sets.insert_missing(self._connection, person, ("key", "recorded"), [(key, recorded) for key in keys])
+        known = self.of_patients(patients)
+        moved = sorted(id for id, key in known.items() if patients[id] != key)
+        self._connection.execute(person_patient.delete().where(among(person_patient.c.patient_id, moved)))
+        rows = [(id, key, recorded) for id, key in sorted(patients.items()) if known.get(id) != key]
+        sets.insert_missing(self._connection, person_patient, ("patient_id", "person", "recorded"), rows)

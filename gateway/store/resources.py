@@ -1,0 +1,93 @@
+"""Resources: read, save and delete, many at once. What is saved is the agreed version, ready to serve.
+
+https://hl7.org/fhir/R4/http.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, func, select
+
+from gateway.store import saving
+from gateway.store.history import History
+from gateway.store.saving import Index, Key, Saved, SavedResource
+from gateway.store.sets import among
+from gateway.store.versions import COLUMNS, Stored, stored
+from gateway.tables import locator, resource
+
+_CURRENT = select(*COLUMNS).join(
+    locator, (locator.c.rid == resource.c.rid) & (locator.c.partition == resource.c.partition)
+)
+_READ = _CURRENT.where(locator.c.id == bindparam("id"), locator.c.resource_type == bindparam("resource_type"))
+_READ_MANY = _CURRENT.where(among(locator.c.id, "ids"))
+
+
+class Resources(History):
+    def __init__(self, connection: Connection, now: datetime, index: Index) -> None:
+        super().__init__(connection)
+        self._now = now
+        self._index = index
+
+    def read(self, resource_type: str, id: str) -> Stored | None:
+        """The current version; one that is deleted says so."""
+        row = self._connection.execute(_READ, {"id": id, "resource_type": resource_type}).first()
+        return None if row is None else stored(row)
+
+    def read_many(self, keys: Collection[Key]) -> dict[Key, Stored]:
+        """The current versions of those that are there, deleted ones included."""
+        wanted = set(keys)
+        rows = self._connection.execute(_READ_MANY, {"ids": sorted({id for _, id in wanted})})
+        found = (stored(row) for row in rows)
+        return {(one.resource_type, one.id): one for one in found if (one.resource_type, one.id) in wanted}
+
+    def of_person(self, person: str, *, resource_types: Collection[str] = ()) -> list[Stored]:
+        """Everything current about a person, in order of type and id."""
+        query = select(*COLUMNS).where(resource.c.person == person, resource.c.deleted.is_(False))
+        if resource_types:
+            query = query.where(among(resource.c.resource_type, resource_types))
+        query = query.order_by(resource.c.resource_type, resource.c.id)
+        return [stored(row) for row in self._connection.execute(query)]
+
+    def all(self, *, resource_type: str | None = None, batch: int = 500) -> Iterator[Stored]:
+        """Every current version, deleted ones included, in the order in which they were first saved."""
+        after = 0
+        while True:
+            query = _CURRENT.where(locator.c.rid > after).order_by(locator.c.rid).limit(batch)
+            if resource_type is not None:
+                query = query.where(resource.c.resource_type == resource_type)
+            rows = self._connection.execute(query).all()
+            yield from map(stored, rows)
+            if len(rows) < batch:
+                return
+            after = rows[-1].rid
+
+    def count(self) -> dict[str, int]:
+        """How many there are of each type."""
+        kind = resource.c.resource_type
+        query = select(kind, func.count()).where(resource.c.deleted.is_(False)).group_by(kind).order_by(kind)
+        return {row[0]: row[1] for row in self._connection.execute(query)}
+
+    def save(self, given: Iterable[SavedResource]) -> list[Saved]:
+        """Save many at once, set-wise; of one key the last one. Answers in the order given.
+
+        Callers hold the locks of their persons (without a person: of their ids). Two saves of one resource that did
+        not know of each other would each be right, and one of them lost.
+        """
+        return saving.save(self._connection, self._now, self._index, given)
+
+    def delete(self, resource_type: str, id: str, *, organisation: str | None = None) -> Saved | None:
+        """Delete one; None when there is nothing, or nothing any more."""
+        current = self.read(resource_type, id)
+        if current is None or current.deleted:
+            return None
+        deleted = SavedResource(
+            resource_type=resource_type,
+            id=id,
+            resource=None,
+            person=current.person,
+            contributors=current.contributors,
+            organisation=organisation,
+        )
+        return self.save([deleted])[0]

@@ -1,0 +1,281 @@
+"""One save of many resources: what changed gets a version, its bytes, its search rows and its place in the change log.
+
+https://hl7.org/fhir/R4/http.html#versioning
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, NamedTuple
+
+import orjson
+from sqlalchemy import Connection, Table, and_, bindparam, func, insert, select, update
+
+from gateway.fhir.json import dump
+from gateway.records import Resource
+from gateway.store import sets
+from gateway.store.bodies import Content, content
+from gateway.store.changes import Changes
+from gateway.store.sets import among
+from gateway.store.versions import FIELDS
+from gateway.tables import (
+    Instant,
+    contributor,
+    locator,
+    metadata,
+    partition_key,
+    resource,
+    resource_version,
+    rid,
+    to_micros,
+)
+
+Key = tuple[str, str]
+"""Resource type and id."""
+Method = Literal["POST", "PUT", "PATCH", "DELETE"]
+IndexRows = Mapping[str, Sequence[tuple[Any, ...]]]
+"""Search table to its rows: each a tuple of the table's columns after `partition` and `rid`."""
+Index = Callable[[Resource], IndexRows]
+
+MILLISECOND = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedResource:
+    """What to save under a type and an id. Without a resource: it is deleted.
+
+    `organisation` is set where a caller with an organisation wrote it: coordination rules bind that resource.
+    """
+
+    resource_type: str
+    id: str
+    resource: Resource | None
+    person: str | None = None
+    contributors: Collection[str] = ()
+    contradictions: Sequence[Mapping[str, Any]] = ()
+    organisation: str | None = None
+    method: Method | None = None
+
+    @property
+    def key(self) -> Key:
+        return self.resource_type, self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What is stored now, and whether this save did it: unchanged content makes no version.
+
+    The version is empty where what never was should have been deleted.
+    """
+
+    resource_type: str
+    id: str
+    version: str
+    last_updated: datetime
+    body: bytes
+    created: bool
+    changed: bool
+
+
+def save(connection: Connection, now: datetime, index: Index, given: Iterable[SavedResource]) -> list[Saved]:
+    wanted = {one.key: one for one in given}
+    before = _before(connection, wanted)
+    new = [one for key, one in wanted.items() if key not in before and one.resource is not None]
+    if new:
+        before |= _locate(connection, new)
+    steps = [_Step(one, before.get(key, _NOTHING)) for key, one in wanted.items()]
+    changed = [step for step in steps if step.changed]
+    time = _time(now, changed)
+    for step in changed:
+        step.version, step.last_updated = secrets.token_hex(8), time
+    _move(connection, [step for step in steps if step.moved])
+    _write(connection, steps, time)
+    _write_contributors(connection, [step for step in steps if step.contributors_changed])
+    _write_search_rows(connection, index, changed)
+    Changes(connection).write([step.change() for step in changed])
+    return [step.saved() for step in steps]
+
+
+class _Before(NamedTuple):
+    """What is stored; without a version nothing is, and with a rid it has a place all the same."""
+
+    rid: int = 0
+    partition: int = 0
+    version: str | None = None
+    last_updated: datetime | None = None
+    deleted: bool | None = None
+    digest: bytes | None = None
+    person: str | None = None
+    contributors: str | None = None
+    contradictions: str | None = None
+    organisation: str | None = None
+
+
+_NOTHING = _Before()
+
+
+class _Step:
+    """One resource on its way: what was, what is to be, and what differs."""
+
+    def __init__(self, wanted: SavedResource, before: _Before) -> None:
+        self.wanted, self.before = wanted, before
+        self.content: Content | None = None if wanted.resource is None else content(wanted.resource)
+        self.digest = b"" if self.content is None else self.content.digest
+        self.partition = partition_key(wanted.person, wanted.id)
+        self.contributors = orjson.dumps(sorted(set(wanted.contributors))).decode()
+        self.contradictions = dump(list(wanted.contradictions)).decode()
+        self.version = before.version or ""
+        self.last_updated = before.last_updated or _NEVER
+        self.changed = before.digest != self.digest and not (before.version is None and self.content is None)
+        self.exists = self.changed or before.version is not None
+
+    @property
+    def about_changed(self) -> bool:
+        """Something beside the content differs: no new version, and still to be written."""
+        now = (self.wanted.person, self.contributors, self.contradictions, self.wanted.organisation)
+        return self.exists and now != self.before[6:]
+
+    @property
+    def moved(self) -> bool:
+        return self.exists and self.before.rid != 0 and self.partition != self.before.partition
+
+    @property
+    def contributors_changed(self) -> bool:
+        return self.exists and (self.moved or self.contributors != (self.before.contributors or "[]"))
+
+    @property
+    def created(self) -> bool:
+        return self.content is not None and self.before.deleted is not False
+
+    @property
+    def method(self) -> str:
+        return self.wanted.method or ("DELETE" if self.content is None else "POST" if self.created else "PUT")
+
+    @property
+    def body(self) -> bytes:
+        if self.content is None:
+            return b""
+        one = self.wanted
+        return self.content.to_serve(one.resource_type, one.id, version=self.version, last_updated=self.last_updated)
+
+    def row(self) -> sets.Row:
+        one = self.wanted
+        return (
+            *(self.partition, self.before.rid, one.resource_type, one.id, self.version, to_micros(self.last_updated)),
+            *(self.method, self.content is None, self.digest, one.person),
+            *(self.contributors, self.contradictions, one.organisation, self.body),
+        )
+
+    def change(self) -> sets.Row:
+        one, recorded = self.wanted, to_micros(self.last_updated)
+        return (self.before.rid, one.resource_type, one.id, self.version, self.method, one.person, recorded)
+
+    def saved(self) -> Saved:
+        one, created = self.wanted, self.changed and self.created
+        return Saved(one.resource_type, one.id, self.version, self.last_updated, self.body, created, self.changed)
+
+
+_NEVER = datetime.fromtimestamp(0, UTC)
+
+_BEFORE = (
+    select(
+        locator.c.resource_type,
+        locator.c.id,
+        locator.c.rid,
+        locator.c.partition,
+        *(resource.c[name] for name in _Before._fields[2:]),
+    )
+    .outerjoin(resource, and_(resource.c.rid == locator.c.rid, resource.c.partition == locator.c.partition))
+    .where(among(locator.c.id, "ids"))
+)
+_LAST_RID = select(func.max(locator.c.rid))
+_NEXT_RIDS = select(rid.next_value()).select_from(func.generate_series(1, bindparam("count")))
+_ARCHIVE = insert(resource_version).from_select(
+    [*FIELDS, "superseded"],
+    select(*(resource.c[name] for name in FIELDS), bindparam("superseded", type_=Instant())).where(
+        among(resource.c.rid, "rids")
+    ),
+)
+_REMOVE = resource.delete().where(among(resource.c.rid, "rids"))
+
+
+def _before(connection: Connection, keys: Collection[Key]) -> dict[Key, _Before]:
+    rows = connection.execute(_BEFORE, {"ids": sorted({id for _, id in keys})})
+    return {(row[0], row[1]): _Before(*row[2:]) for row in rows if (row[0], row[1]) in keys}
+
+
+def _locate(connection: Connection, new: Sequence[SavedResource]) -> dict[Key, _Before]:
+    """Give new ones a place. Where another process did meanwhile, what it saved is before ours."""
+    new = sorted(new, key=lambda one: one.key)
+    rows = [
+        (number, one.id, one.resource_type, partition_key(one.person, one.id))
+        for number, one in zip(_rids(connection, len(new)), new, strict=True)
+    ]
+    if sets.insert_missing(connection, locator, ("rid", "id", "resource_type", "partition"), rows) < len(rows):
+        return _before(connection, {one.key for one in new})
+    return {(kind, id): _Before(number, partition) for number, id, kind, partition in rows}
+
+
+def _rids(connection: Connection, count: int) -> Iterable[int]:
+    if connection.dialect.name == "sqlite":
+        last = int(connection.scalar(_LAST_RID) or 0)
+        return range(last + 1, last + 1 + count)
+    return connection.scalars(_NEXT_RIDS, {"count": count}).all()
+
+
+def _time(now: datetime, changed: Iterable[_Step]) -> datetime:
+    """Now in milliseconds, as instants are served; later than what it replaces, whatever the clock says."""
+    now = now.astimezone(UTC)
+    now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    return max([now, *(step.last_updated + MILLISECOND for step in changed)])
+
+
+def _move(connection: Connection, moved: Sequence[_Step]) -> None:
+    """Let everything about a resource lie with its person's."""
+    if not moved:
+        return
+    places = [{"place": step.before.rid, "to": step.partition} for step in moved]
+    for table in (locator, resource, resource_version, *search_tables()):
+        statement = update(table).where(table.c.rid == bindparam("place")).values(partition=bindparam("to"))
+        connection.execute(statement, places)
+
+
+def _write(connection: Connection, steps: Sequence[_Step], time: datetime) -> None:
+    written = [step for step in steps if step.changed or step.about_changed]
+    replaced = [step for step in written if step.before.version is not None]
+    archived = [step.before.rid for step in replaced if step.changed]
+    if archived:
+        connection.execute(_ARCHIVE, {"rids": archived, "superseded": time})
+    if replaced:
+        connection.execute(_REMOVE, {"rids": [step.before.rid for step in replaced]})
+    sets.insert(connection, resource, FIELDS, [step.row() for step in written])
+
+
+def _write_contributors(connection: Connection, changed: Sequence[_Step]) -> None:
+    replaced = [step.before.rid for step in changed if step.before.contributors]
+    if replaced:
+        connection.execute(contributor.delete().where(among(contributor.c.rid, replaced)))
+    rows = [(step.partition, step.before.rid, source) for step in changed for source in set(step.wanted.contributors)]
+    sets.insert(connection, contributor, ("partition", "rid", "source"), rows)
+
+
+def _write_search_rows(connection: Connection, index: Index, changed: Sequence[_Step]) -> None:
+    replaced = [step.before.rid for step in changed if step.before.version is not None and not step.before.deleted]
+    rows: dict[str, list[sets.Row]] = {}
+    for step in changed:
+        if step.wanted.resource is not None:
+            place = (step.partition, step.before.rid)
+            for name, found in index(step.wanted.resource).items():
+                rows.setdefault(name, []).extend(place + row for row in found)
+    for table in search_tables():
+        if replaced:
+            connection.execute(table.delete().where(among(table.c.rid, replaced)))
+        columns = ["partition", "rid", *(column.name for column in table.c if column.name not in ("partition", "rid"))]
+        sets.insert(connection, table, columns, rows.get(table.name, []))
+
+
+def search_tables() -> list[Table]:
+    return [table for name, table in metadata.tables.items() if name.startswith("search_")]

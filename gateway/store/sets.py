@@ -1,0 +1,145 @@
+"""Sets of rows, and of keys, in one statement of one text: what keeps a record's share of SQL small.
+
+SQLite takes rows by `executemany` and a set of keys as one JSON parameter; PostgreSQL takes rows by COPY (or by
+`unnest` of arrays where some may be there already) and a set of keys as an array. Rows hold driver values: an Instant
+is its microseconds here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import orjson
+from sqlalchemy import BigInteger, Boolean, ColumnElement, Connection, Integer, Table, Text, bindparam, select
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+Row = tuple[Any, ...]
+
+
+def insert(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    """Insert rows of which none is there."""
+    if not rows:
+        return
+    if connection.dialect.name == "postgresql":
+        with connection.connection.cursor().copy(_copy(table, tuple(columns))) as copy:
+            for row in rows:
+                copy.write_row(row)
+    else:
+        connection.exec_driver_sql(_insert(table, tuple(columns)), list(rows))
+
+
+def insert_missing(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> int:
+    """Insert the rows whose key is not there yet; return how many.
+
+    Give them sorted: then two transactions wait for each other's keys in one order.
+    """
+    if not rows:
+        return 0
+    if connection.dialect.name == "postgresql":
+        arrays = tuple(list(column) for column in zip(*rows, strict=True))
+        return connection.exec_driver_sql(_insert_unnest(table, tuple(columns)), arrays).rowcount
+    return connection.exec_driver_sql(_insert(table, tuple(columns), ignore=True), list(rows)).rowcount
+
+
+def insert_new(connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[Row]) -> set[Any]:
+    """Insert the rows that are not there yet; return the first column (the key) of each that was inserted."""
+    given = sorted({row[0]: row for row in rows}.values(), key=lambda row: row[0])
+    if not given:
+        return set()
+    if connection.dialect.name == "postgresql":
+        arrays = tuple(list(column) for column in zip(*given, strict=True))
+        sql = f"{_insert_unnest(table, tuple(columns))} RETURNING {_name(columns[0])}"
+        return set(connection.exec_driver_sql(sql, arrays).scalars())
+    key = table.c[columns[0]]
+    there = set(connection.scalars(select(key).where(among(key, [row[0] for row in given]))))
+    missing = [row for row in given if row[0] not in there]
+    insert(connection, table, columns, missing)
+    return {row[0] for row in missing}
+
+
+class KeySet(TypeDecorator[Collection[Any]]):
+    """A set of keys as one parameter: an array on PostgreSQL, JSON text on SQLite."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, numbers: bool = False) -> None:
+        super().__init__()
+        self.numbers = numbers
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(ARRAY(BigInteger() if self.numbers else Text()))
+        return dialect.type_descriptor(Text())
+
+    def process_bind_param(self, value: Collection[Any] | None, dialect: Dialect) -> Any:
+        keys = list(value or ())
+        return keys if dialect.name == "postgresql" else orjson.dumps(keys).decode()
+
+
+class _Among(FunctionElement[bool]):
+    name = "among"
+    type = Boolean()
+    inherit_cache = True
+
+
+def among(column: ColumnElement[Any], keys: Collection[Any] | str) -> ColumnElement[bool]:
+    """`column` is one of `keys`; a string names a parameter that is given at execution."""
+    kind = KeySet(isinstance(column.type, Integer))
+    parameter = (
+        bindparam(keys, type_=kind) if isinstance(keys, str) else bindparam("keys", keys, type_=kind, unique=True)
+    )
+    return _Among(column, parameter)
+
+
+@compiles(_Among, "postgresql")
+def _among_postgresql(element: _Among, compiler: SQLCompiler, **kw: Any) -> str:
+    column, keys = element.clauses
+    return f"{compiler.process(column, **kw)} = ANY({compiler.process(keys, **kw)})"
+
+
+@compiles(_Among)
+def _among_sqlite(element: _Among, compiler: SQLCompiler, **kw: Any) -> str:
+    column, keys = element.clauses
+    column_sql, keys_sql = compiler.process(column, **kw), compiler.process(keys, **kw)
+    return f"{column_sql} IN (SELECT value FROM json_each({keys_sql}))"  # noqa: S608
+
+
+_POSTGRESQL: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+
+
+@lru_cache(maxsize=256)
+def _insert(table: Table, columns: tuple[str, ...], *, ignore: bool = False) -> str:
+    places = ", ".join("?" * len(columns))
+    verb = "INSERT OR IGNORE" if ignore else "INSERT"
+    return f"{verb} INTO {_name(table.name)} ({_names(columns)}) VALUES ({places})"
+
+
+@lru_cache(maxsize=256)
+def _copy(table: Table, columns: tuple[str, ...]) -> str:
+    return f"COPY {_name(table.name)} ({_names(columns)}) FROM STDIN"
+
+
+@lru_cache(maxsize=256)
+def _insert_unnest(table: Table, columns: tuple[str, ...]) -> str:
+    arrays = ", ".join(f"%s::{table.c[name].type.compile(dialect=_POSTGRESQL)}[]" for name in columns)
+    return (
+        f"INSERT INTO {_name(table.name)} ({_names(columns)}) SELECT * FROM unnest({arrays})"  # noqa: S608
+        " ON CONFLICT DO NOTHING"
+    )
+
+
+def _name(name: str) -> str:
+    return _POSTGRESQL.identifier_preparer.quote(name)
+
+
+def _names(columns: Iterable[str]) -> str:
+    return ", ".join(map(_name, columns))

@@ -1,0 +1,100 @@
+"""Statements: who said what, kept once each, and found by resource, person or record."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, select, update
+
+from gateway.fhir.json import dump, parse
+from gateway.records import Statement
+from gateway.store import sets
+from gateway.store.sets import among
+from gateway.tables import statement, to_micros
+
+_FIELDS = tuple(Statement.__dataclass_fields__)
+_BODY = _FIELDS.index("body")
+_EFFECTIVE, _RECORDED = _FIELDS.index("effective"), _FIELDS.index("recorded")
+_ALL = select(*(statement.c[name] for name in _FIELDS))
+
+
+class Statements:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, statements: Sequence[Statement]) -> set[str]:
+        """Keep what is new; return the digests of that. What was said before, in the same words, is one statement."""
+        return sets.insert_new(self._connection, statement, _FIELDS, map(_out, statements))
+
+    def get(self, digests: Collection[str]) -> list[Statement]:
+        return self._in(_ALL.where(among(statement.c.digest, digests)))
+
+    def of_resources(
+        self, resources: Collection[tuple[str, str]], *, known_at: datetime | None = None
+    ) -> list[Statement]:
+        """What is said of these (resource type, id), in order of recording; `known_at`: what was recorded by then."""
+        wanted = set(resources)
+        query = _ALL.where(among(statement.c.resource_id, sorted({id for _, id in wanted})))
+        found = self._in(_known(query, known_at))
+        return [said for said in found if (said.resource_type, said.resource_id) in wanted]
+
+    def of_person(
+        self, person: str, *, resource_types: Collection[str] = (), known_at: datetime | None = None
+    ) -> list[Statement]:
+        query = _ALL.where(statement.c.person == person)
+        if resource_types:
+            query = query.where(among(statement.c.resource_type, resource_types))
+        return self._in(_known(query, known_at))
+
+    def of_records(self, source: str, record_keys: Collection[str]) -> list[Statement]:
+        """What a source has said of these records of its own."""
+        return self._in(_ALL.where(statement.c.source == source, among(statement.c.record_key, record_keys)))
+
+    def of_item(self, inbox_id: str, item: int) -> list[Statement]:
+        """What came of one item of a message: its record's statements, found by walking the message's."""
+        return self._in(_ALL.where(statement.c.inbox_id == inbox_id, statement.c.item == item))
+
+    def resources(self, *, after: tuple[str, str] = ("", ""), limit: int = 1000) -> list[tuple[str, str]]:
+        """The (resource type, id) of which anything is said, in order of id and type: a page to rebuild."""
+        columns = (statement.c.resource_type, statement.c.resource_id)
+        kind, id = after
+        later = (statement.c.resource_id > id) | ((statement.c.resource_id == id) & (statement.c.resource_type > kind))
+        query = select(*columns).distinct().where(later).order_by(columns[1], columns[0]).limit(limit)
+        return [(found_kind, found_id) for found_kind, found_id in self._connection.execute(query)]
+
+    def all(self, *, batch: int = 1000) -> Iterator[Statement]:
+        """Every statement, in order of recording."""
+        number = 0
+        while True:
+            query = _ALL.add_columns(statement.c.number).where(statement.c.number > number)
+            rows = self._connection.execute(query.order_by(statement.c.number).limit(batch)).all()
+            yield from map(_in, rows)
+            if len(rows) < batch:
+                return
+            number = rows[-1].number
+
+    def assign_person(self, digests: Collection[str], person: str | None) -> None:
+        """Re-point statements to another person, after a merge or an unmerge."""
+        self._connection.execute(update(statement).where(among(statement.c.digest, digests)).values(person=person))
+
+    def _in(self, query: Select[Any]) -> list[Statement]:
+        return [_in(row) for row in self._connection.execute(query.order_by(statement.c.number))]
+
+
+def _known(query: Select[Any], known_at: datetime | None) -> Select[Any]:
+    return query if known_at is None else query.where(statement.c.recorded <= known_at)
+
+
+def _out(said: Statement) -> tuple[Any, ...]:
+    row = [getattr(said, name) for name in _FIELDS]
+    row[_EFFECTIVE], row[_RECORDED] = to_micros(said.effective), to_micros(said.recorded)
+    row[_BODY] = dump(said.body)
+    return tuple(row)
+
+
+def _in(row: Any) -> Statement:
+    fields = list(row[: len(_FIELDS)])
+    fields[_BODY] = parse(fields[_BODY])
+    return Statement(*fields)

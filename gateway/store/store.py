@@ -1,0 +1,156 @@
+"""The store: opened on a database's URL, written and read in units of work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Self, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from gateway.errors import Unavailable
+from gateway.records import Resource
+from gateway.store.audit import Chain
+from gateway.store.database import Database, connect
+from gateway.store.group import GroupWriter
+from gateway.store.migrations import migrate
+from gateway.store.saving import Index, IndexRows
+from gateway.store.unit import UnitOfWork
+
+T = TypeVar("T")
+Clock = Callable[[], datetime]
+
+TRIES = 5
+# Serialization failure and deadlock: the transaction did nothing, and may be tried again.
+_TRY_AGAIN = frozenset({"40001", "40P01"})
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _no_index(_: Resource) -> IndexRows:
+    return {}
+
+
+class Store:
+    """Thread-safe. `write` and `read` take a function of the unit of work and return what it returns.
+
+    A work that writes may be run more than once (another transaction was in its way), so it must have no effect but
+    through its unit of work; and it is acknowledged, by returning, after its commit only.
+    """
+
+    def __init__(self, database: Database, *, clock: Clock = _utc_now, index: Index = _no_index) -> None:
+        self._database = database
+        self._clock = clock
+        self._index = index
+        self._group = GroupWriter(database.writer) if database.is_sqlite else None
+        # One hash chain for each transaction that is under way: none waits for another's commit.
+        self._chains: list[Chain] = []
+        self._chains_lock = Lock()
+
+    @classmethod
+    def open(
+        cls, database_url: str, *, migrated: bool = True, clock: Clock = _utc_now, index: Index = _no_index
+    ) -> Self:
+        """Open the database; `migrated` brings its tables up to date first."""
+        database = connect(database_url)
+        if migrated:
+            migrate(database.writer)
+        return cls(database, clock=clock, index=index)
+
+    def write(self, work: Callable[[UnitOfWork], T]) -> T:
+        """Run the work in one transaction and commit it."""
+        if self._group is not None:
+            return self.submit(work).result()
+        return self._write(work)
+
+    def submit(self, work: Callable[[UnitOfWork], T]) -> Future[T]:
+        """Like `write`, without waiting: the future is done after the commit, and several may share one."""
+        if self._group is not None:
+            return self._group.submit(lambda connection, chain: work(self._unit(connection, chain)))
+        future: Future[T] = Future()
+        try:
+            future.set_result(self._write(work))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+    def read(self, work: Callable[[UnitOfWork], T]) -> T:
+        """Run the work on a snapshot: what is written meanwhile is not seen."""
+        with self._database.reader.connect() as connection:
+            return work(self._unit(connection, Chain()))
+
+    def number_changes(self) -> int:
+        """Let the sequencer number what is committed; returns to how many. On SQLite there is nothing to do."""
+        return 0 if self._database.is_sqlite else self.write(lambda unit: unit.changes.number())
+
+    def namespace(self) -> UUID:
+        """The installation's secret namespace of ids."""
+        return self.write(lambda unit: unit.meta.namespace())
+
+    def secret(self, name: str) -> bytes:
+        """32 random bytes of the installation, the same for ever after."""
+        return self.write(lambda unit: unit.meta.secret(name))
+
+    def ready(self) -> bool:
+        """Whether the database answers."""
+        try:
+            with self._database.reader.connect() as connection:
+                return connection.execute(text("SELECT 1")).scalar() == 1
+        except DBAPIError:
+            return False
+
+    def close(self) -> None:
+        """Finish what was submitted, then let go of the database."""
+        if self._group is not None:
+            self._group.close()
+        self._database.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _unit(self, connection: Connection, chain: Chain) -> UnitOfWork:
+        return UnitOfWork(connection, now=self._clock(), chain=chain, index=self._index)
+
+    def _write(self, work: Callable[[UnitOfWork], T]) -> T:
+        for attempt in range(1, TRIES + 1):
+            try:
+                return self._try(work)
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) in _TRY_AGAIN and attempt < TRIES:
+                    time.sleep(0.01 * attempt)
+                    continue
+                if error.connection_invalidated or isinstance(error, InterfaceError | OperationalError):
+                    raise Unavailable("The database does not answer right now: try again.") from error
+                raise
+        raise AssertionError("unreachable")
+
+    def _try(self, work: Callable[[UnitOfWork], T]) -> T:
+        with self._chains_lock:
+            chain = self._chains.pop() if self._chains else Chain()
+        mark = chain.mark()
+        try:
+            with self._database.writer.begin() as connection:
+                result = work(self._unit(connection, chain))
+        except DBAPIError:
+            # Perhaps it was committed and the answer lost: nobody may continue this chain.
+            raise
+        except BaseException:
+            chain.reset(mark)
+            self._give_back(chain)
+            raise
+        self._give_back(chain)
+        return result
+
+    def _give_back(self, chain: Chain) -> None:
+        with self._chains_lock:
+            self._chains.append(chain)

@@ -1,0 +1,60 @@
+"""The unit of work: one transaction, and everything that can be asked of the store within it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from hashlib import blake2b
+
+from sqlalchemy import Connection, text
+
+from gateway.store.audit import Audit, Chain
+from gateway.store.changes import Changes
+from gateway.store.identifiers import Identifiers
+from gateway.store.inbox import Inbox
+from gateway.store.links import Links
+from gateway.store.maps import Maps
+from gateway.store.meta import Meta
+from gateway.store.persons import Persons
+from gateway.store.resources import Resources
+from gateway.store.saving import Index
+from gateway.store.snapshots import Snapshots
+from gateway.store.statements import Statements
+
+# Sorted by the database: transactions that lock several keys at once take them in one order.
+_LOCK = text(
+    "SELECT count(pg_advisory_xact_lock(key)) FROM (SELECT unnest(CAST(:keys AS bigint[])) AS key ORDER BY 1) AS sorted"
+)
+
+
+class UnitOfWork:
+    """Ask it within `Store.write` or `Store.read`; it is no use afterwards. Only the edge commits."""
+
+    def __init__(self, connection: Connection, *, now: datetime, chain: Chain, index: Index) -> None:
+        self.now = now
+        self.inbox = Inbox(connection, now)
+        self.snapshots = Snapshots(connection)
+        self.statements = Statements(connection)
+        self.links = Links(connection)
+        self.maps = Maps(connection, now)
+        self.identifiers = Identifiers(connection)
+        self.persons = Persons(connection, now)
+        self.resources = Resources(connection, now, index)
+        self.changes = Changes(connection)
+        self.audit = Audit(connection, now, chain)
+        self.meta = Meta(connection)
+        self._connection = connection
+
+    def lock(self, keys: Iterable[str]) -> None:
+        """Hold these persons' keys (or ids of what has no person) until the end of the unit of work.
+
+        Take all of them in one call, before reading what is to be changed. SQLite has one writer: it holds them all.
+        """
+        if self._connection.dialect.name == "postgresql":
+            numbers = sorted({_lock_number(key) for key in keys})
+            if numbers:
+                self._connection.execute(_LOCK, {"keys": numbers})
+
+
+def _lock_number(key: str) -> int:
+    return int.from_bytes(blake2b(key.encode(), digest_size=8, person=b"lock").digest(), "big", signed=True)

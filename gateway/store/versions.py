@@ -1,0 +1,50 @@
+"""A stored version of a resource, as it is read: the current one, or one before it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from gateway.fhir.json import parse
+from gateway.records import Resource
+from gateway.tables import resource
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One version. `body` are the bytes to serve, empty when `deleted`; `resource()` parses them."""
+
+    partition: int
+    rid: int
+    resource_type: str
+    id: str
+    version: str
+    last_updated: datetime
+    method: str
+    deleted: bool
+    digest: bytes
+    person: str | None
+    contributors: tuple[str, ...]
+    contradictions: tuple[Mapping[str, Any], ...]
+    organisation: str | None
+    body: bytes
+
+    def resource(self) -> Resource:
+        return parse(self.body)
+
+
+FIELDS = tuple(Stored.__dataclass_fields__)
+COLUMNS = [resource.c[name] for name in FIELDS]
+_JSON = (FIELDS.index("contributors"), FIELDS.index("contradictions"))
+
+
+def stored(row: Any) -> Stored:
+    """A row that begins with FIELDS."""
+    fields = list(row[: len(FIELDS)])
+    for place in _JSON:
+        fields[place] = () if fields[place] == "[]" else tuple(orjson.loads(fields[place]))
+    return Stored(*fields)
