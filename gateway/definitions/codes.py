@@ -12,14 +12,17 @@ Resource = dict[str, Any]
 Code = tuple[str, str]
 
 
-def from_table(_: str, row: Mapping[str, list[str]]) -> frozenset[Code]:
+def from_table(_: str, row: Mapping[str, list[str]] | str) -> frozenset[Code] | str:
+    """The codes of a value set, or the url of the one code system that it is the whole of."""
+    if isinstance(row, str):
+        return row
     return frozenset((system, code) for system, codes in row.items() for code in codes)
 
 
 class Vocabulary:
     """The CodeSystem and ValueSet resources of a snapshot."""
 
-    def __init__(self, resources: Iterable[Resource], shipped: Mapping[str, frozenset[Code]]) -> None:
+    def __init__(self, resources: Iterable[Resource], shipped: Mapping[str, frozenset[Code] | str]) -> None:
         self._shipped = shipped
         self._value_sets: dict[str, Resource] = {}
         self._systems: dict[str, Resource] = {}
@@ -40,7 +43,8 @@ class Vocabulary:
             return self._expanded(self._value_sets[url])
         if url in self._systems:
             return frozenset((url, concept["code"]) for concept in _concepts(self._systems[url]))
-        return self._shipped.get(url)
+        shipped = self._shipped.get(url)
+        return self.codes(shipped) if isinstance(shipped, str) else shipped
 
     def _expanded(self, value_set: Resource) -> frozenset[Code] | None:
         compose = value_set.get("compose", {})
