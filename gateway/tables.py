@@ -221,6 +221,29 @@ person_patient = Table(
 )
 
 
+awaited = Table(
+    "awaited",
+    metadata,
+    Column("value", Text, nullable=False),
+    Column("system", Text, nullable=False),
+    Column("resource_type", Text, nullable=False, comment="of the target that is not known yet"),
+    Column("awaiting_id", Text, nullable=False, comment="the resource that names it"),
+    Column("awaiting_type", Text, nullable=False),
+    PrimaryKeyConstraint("value", "system", "resource_type", "awaiting_id", "awaiting_type"),
+    sqlite_with_rowid=False,
+)
+
+takes_part = Table(
+    "takes_part",
+    metadata,
+    Column("hsa_id", Text, nullable=False, comment="who states something of the person, or is named by one who does"),
+    Column("person", Text, nullable=False),
+    PrimaryKeyConstraint("hsa_id", "person"),
+    Index("takes_part_person", "person"),
+    sqlite_with_rowid=False,
+)
+
+
 # --- Resources: the agreed version, and those before it
 
 rid = Sequence("rid", metadata=metadata, data_type=BigInteger)

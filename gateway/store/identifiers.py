@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from gateway.store import sets
 from gateway.store.sets import among
-from gateway.tables import identifier
+from gateway.tables import awaited, identifier
 
 Identified = tuple[str, str, str]
 """Resource type, system, value."""
@@ -48,3 +48,25 @@ class Identifiers:
             )
             known |= missing if inserted == len(rows) else self.find(missing)
         return known
+
+    def wait(self, waiting: Mapping[Identified, Collection[tuple[str, str]]]) -> None:
+        """Remember which resources (type, id) name these identifiers, that nobody has yet."""
+        rows = sorted(
+            (value, system, kind, id, awaiting)
+            for (kind, system, value), resources in waiting.items()
+            for awaiting, id in resources
+        )
+        columns = ("value", "system", "resource_type", "awaiting_id", "awaiting_type")
+        sets.insert_missing(self._connection, awaited, columns, rows)
+
+    def waiting(self, arrived: Collection[Identified]) -> set[tuple[str, str]]:
+        """The resources (type, id) that name these identifiers: to be agreed anew now that they are known."""
+        keys = set(arrived)
+        if not keys:
+            return set()
+        query = select(awaited).where(among(awaited.c.value, sorted({value for _, _, value in keys})))
+        return {
+            (row.awaiting_type, row.awaiting_id)
+            for row in self._connection.execute(query)
+            if (row.resource_type, row.system, row.value) in keys
+        }

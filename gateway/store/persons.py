@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from sqlalchemy import Connection, select
 
 from gateway.store import sets
 from gateway.store.sets import among
-from gateway.tables import person, person_patient, to_micros
+from gateway.tables import person, person_patient, takes_part, to_micros
 
 
 class Persons:
@@ -44,3 +44,11 @@ class Persons:
         self._connection.execute(person_patient.delete().where(among(person_patient.c.patient_id, moved)))
         rows = [(id, key, recorded) for id, key in sorted(patients.items()) if known.get(id) != key]
         sets.insert_missing(self._connection, person_patient, ("patient_id", "person", "recorded"), rows)
+
+    def take_part(self, parties: Iterable[tuple[str, str]]) -> None:
+        """Remember that organisations (HSA-id) take part in the care of persons (key): pairs of both."""
+        sets.insert_missing(self._connection, takes_part, ("hsa_id", "person"), sorted(set(parties)))
+
+    def parties(self, person: str) -> set[str]:
+        """The HSA-ids of those who take part in a person's care."""
+        return set(self._connection.scalars(select(takes_part.c.hsa_id).where(takes_part.c.person == person)))
