@@ -1,0 +1,191 @@
+"""Times as sources write them, to FHIR date, dateTime and time, in the source's zone.
+
+An hour that occurs twice, when the clock is set back, is its first occurrence and marked; an hour that does not occur, and
+a day that no calendar has, are refused.
+
+https://build.fhir.org/ig/HL7/mapping-language-ig/transforms.html#date-op-details
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
+
+Mark = Callable[[], None]
+"""Called when a time was ambiguous."""
+
+_LOOSE = re.compile(
+    r"(\d{4})(?:-?(\d\d)(?:-?(\d\d)(?:[T ]?(\d\d)(?::?(\d\d)(?::?(\d\d)(\.\d+)?)?)?\s*(Z|[+-]\d\d:?\d\d)?)?)?)?"
+)
+_CODES = {
+    "yyyy": r"(?P<y>\d{4})",
+    "yy": r"(?P<yy>\d\d)",
+    "MM": r"(?P<M>\d\d)",
+    "M": r"(?P<M>\d{1,2})",
+    "dd": r"(?P<d>\d\d)",
+    "d": r"(?P<d>\d{1,2})",
+    "HH": r"(?P<H>\d\d)",
+    "H": r"(?P<H>\d{1,2})",
+    "hh": r"(?P<h>\d\d)",
+    "h": r"(?P<h>\d{1,2})",
+    "mm": r"(?P<m>\d\d)",
+    "m": r"(?P<m>\d{1,2})",
+    "ss": r"(?P<s>\d\d)",
+    "s": r"(?P<s>\d{1,2})",
+    "a": r"(?P<a>[AaPp][Mm]?)",
+    "Z": r"(?P<Z>Z|[+-]\d\d:?\d\d)",
+}
+_FORMAT = re.compile(r"yyyy|yy|MM?|dd?|HH?|hh?|mm?|ss?|S+|a|Z|'([^']*)'|[^A-Za-z]|T")
+_LIMIT = 64
+
+
+class Unfit(ValueError):
+    """The value cannot be what it should be; the text says what was expected, never what it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A time as written: month, day, hour and second are None where the source did not say them."""
+
+    year: int
+    month: int | None = None
+    day: int | None = None
+    hour: int | None = None
+    minute: int = 0
+    second: int = 0
+    fraction: str = ""
+    zone: str | None = None
+
+
+def parts(text: str, pattern: str | None = None) -> Parts:
+    """What a text says by a format, or, without one, in ISO 8601 or the digits of HL7 v2 and RIV-TA."""
+    text = text.strip()
+    if len(text) > _LIMIT:
+        raise Unfit("longer than any time")
+    if pattern is None:
+        found = _LOOSE.fullmatch(text)
+        if not found:
+            raise Unfit("not a date or time: ISO 8601, yyyyMMdd or yyyyMMddHHmmss is expected")
+        year, month, day, hour, minute, second, fraction, zone = found.groups()
+        return _checked(
+            Parts(
+                int(year),
+                int(month) if month else None,
+                int(day) if day else None,
+                int(hour) if hour else None,
+                int(minute or 0),
+                int(second or 0),
+                fraction or "",
+                zone,
+            )
+        )
+    found = regex(pattern).fullmatch(text)
+    if not found:
+        raise Unfit(f"not written as {pattern}")
+    said = found.groupdict()
+    year_text, short = said.get("y"), said.get("yy")
+    year_number = int(year_text) if year_text else int(short) + (2000 if int(short) < 50 else 1900) if short else 1
+    hour_text = said.get("H") or said.get("h")
+    hour_number = int(hour_text) if hour_text else None
+    if said.get("h") and said.get("a") and hour_number is not None:
+        hour_number = hour_number % 12 + (12 if str(said["a"]).lower().startswith("p") else 0)
+    return _checked(
+        Parts(
+            year_number,
+            int(said["M"]) if said.get("M") else None,
+            int(said["d"]) if said.get("d") else None,
+            hour_number,
+            int(said.get("m") or 0),
+            int(said.get("s") or 0),
+            f".{said['S']}" if said.get("S") else "",
+            said.get("Z"),
+        )
+    )
+
+
+def _checked(found: Parts) -> Parts:
+    try:
+        date(found.year, found.month or 1, found.day or 1)
+    except ValueError:
+        raise Unfit("not a day of the calendar") from None
+    if (found.hour or 0) > 23 or found.minute > 59 or found.second > 59:
+        raise Unfit("not a time of the day")
+    return found
+
+
+@lru_cache(maxsize=256)
+def regex(pattern: str) -> re.Pattern[str]:
+    """The format's regular expression; Unfit where it has a code that is not known."""
+    built: list[str] = []
+    at = 0
+    while at < len(pattern):
+        found = _FORMAT.match(pattern, at)
+        if not found:
+            raise Unfit(f"unknown format code {pattern[at]!r} in {pattern!r}")
+        code = found.group()
+        if code[0] == "S":
+            built.append(r"(?P<S>\d{%d})" % len(code))
+        elif found.group(1) is not None:
+            built.append(re.escape(found.group(1)))
+        else:
+            built.append(_CODES.get(code, re.escape(code)))
+        at = found.end()
+    try:
+        return re.compile("".join(built))
+    except re.error:
+        raise Unfit(f"the format {pattern!r} names a part twice") from None
+
+
+def instant(found: Parts, zone: tzinfo, ambiguous: Mark) -> datetime:
+    """The moment; what was not said is the first of it."""
+    local = datetime(found.year, found.month or 1, found.day or 1, found.hour or 0, found.minute, found.second)  # noqa: DTZ001
+    if found.fraction:
+        local = local.replace(microsecond=int(found.fraction[1:7].ljust(6, "0")))
+    if found.zone:
+        return local.replace(tzinfo=zone_of(found.zone))
+    first = local.replace(tzinfo=zone)
+    before, after = zone.utcoffset(first), zone.utcoffset(first.replace(fold=1))
+    if before != after and before is not None and after is not None:
+        if before < after:
+            raise Unfit("an hour that does not occur, as clocks are set forward")
+        if found.hour is not None:
+            ambiguous()
+    return first
+
+
+def zone_of(text: str) -> tzinfo:
+    """The zone of `Z`, `+01:00` or `-0500`."""
+    if text == "Z":
+        return UTC
+    digits = text[1:].replace(":", "")
+    ahead = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+    if ahead > timedelta(hours=14):
+        raise Unfit("not a time zone")
+    return timezone(-ahead if text[0] == "-" else ahead)
+
+
+def to_date_time(found: Parts, zone: tzinfo, ambiguous: Mark) -> str:
+    """FHIR dateTime, no more exact than what was said; a time of day always has its offset."""
+    if found.hour is None:
+        return to_date(found)
+    moment = instant(found, zone, ambiguous)
+    offset = moment.strftime("%z")
+    shown = "Z" if found.zone == "Z" else f"{offset[:3]}:{offset[3:5]}"
+    return (
+        f"{found.year:04d}-{moment.month:02d}-{moment.day:02d}"
+        f"T{moment.hour:02d}:{moment.minute:02d}:{moment.second:02d}{found.fraction}{shown}"
+    )
+
+
+def to_date(found: Parts) -> str:
+    """FHIR date: as many of year, month and day as were said."""
+    if found.month is None:
+        return f"{found.year:04d}"
+    return f"{found.year:04d}-{found.month:02d}" + ("" if found.day is None else f"-{found.day:02d}")
+
+
+def to_time(found: Parts) -> str:
+    return f"{found.hour or 0:02d}:{found.minute:02d}:{found.second:02d}{found.fraction}"
