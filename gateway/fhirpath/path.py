@@ -1,0 +1,210 @@
+"""A compiled FHIRPath expression, and how to get one.
+
+https://hl7.org/fhirpath/N1/
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from types import CodeType, FunctionType, TracebackType
+from typing import Any
+
+from gateway.definitions import Definitions, load
+from gateway.fhirpath import python as py
+from gateway.fhirpath import values
+from gateway.fhirpath.compiler import RUNTIME, Compiler, Extended, Form, Scope, Value
+from gateway.fhirpath.environment import EMPTY, Environment
+from gateway.fhirpath.errors import EvaluationError, FHIRPathError, Problem
+from gateway.fhirpath.functions import Run
+from gateway.fhirpath.model import Model, model_of
+from gateway.fhirpath.parser import parse
+from gateway.fhirpath.syntax import Syntax
+from gateway.fhirpath.values import Element, Items
+
+_FILE = "<fhirpath>"
+_NODE = "<node>"
+_ANY = "<any>"
+
+
+class Variant:
+    """The code of an expression for one kind of focus."""
+
+    __slots__ = ("form", "function", "type", "uses_run")
+
+    def __init__(self, function: Callable[[Any, Any], Items], form: Form, type: str | None, uses_run: bool) -> None:
+        self.function = function
+        self.form = form
+        self.type = type
+        self.uses_run = uses_run
+
+
+class Path:
+    """An expression that can be called with a focus: FHIR JSON, a source node, or a single value.
+
+    Elements of a resource come out as they stand in its JSON, leaves of a source tree as their value; what the
+    expression computes comes out as bool, str, int, Decimal or as a Date, DateTime, Time, Quantity, whose `str()` is
+    the literal. Code is compiled for each kind of focus when it is first met, and kept. Safe to share among threads.
+    """
+
+    __slots__ = ("_model", "_names", "_strict", "_variants", "context_type", "source", "syntax")
+
+    def __init__(
+        self, source: str, syntax: Syntax, model: Model, context_type: str | None, strict: bool, names: frozenset[str]
+    ) -> None:
+        self.source = source
+        self.syntax = syntax
+        self.context_type = context_type
+        self._model = model
+        self._strict = strict
+        self._names = names
+        self._variants: dict[str, Variant] = {}
+        if context_type is not None:
+            self._variant(context_type)
+
+    def __call__(self, focus: Any, env: Environment = EMPTY) -> Items:
+        """The values of the expression."""
+        variant, found = self._evaluate(focus, env)
+        if variant.form is Form.ANY or variant.form is Form.NODE:
+            return values.raw_all(found)
+        return found
+
+    def elements(self, focus: Any, env: Environment = EMPTY) -> Items:
+        """The same with their types: an Element for what comes out of FHIR JSON, nodes as nodes."""
+        variant, found = self._evaluate(focus, env)
+        if variant.form is Form.RAW and variant.type is not None:
+            return values.box_all(found, variant.type)
+        return found
+
+    def true(self, focus: Any, env: Environment = EMPTY) -> bool:
+        """Whether the expression is true of the focus; nothing is not."""
+        return self(focus, env) == [True]
+
+    @property
+    def result_type(self) -> str | None:
+        """The one FHIR type that all results have, where the context type tells."""
+        if self.context_type is None:
+            return None
+        variant = self._variant(self.context_type)
+        return variant.type if variant.form is Form.RAW else None
+
+    def _evaluate(self, focus: Any, env: Environment) -> tuple[Variant, Items]:
+        if focus is None:
+            return self._variant(_ANY), []
+        boxed = False
+        if type(focus) is dict:
+            kind = focus.get("resourceType") or self.context_type or _ANY
+            # A focus of the declared type needs no look at what it says itself: it may be a data type.
+            if self.context_type is not None and kind not in self._variants:
+                kind = focus.get("resourceType") or self.context_type
+        elif type(focus) is Element:
+            kind, boxed = _ANY, True
+        else:
+            kind = _NODE if hasattr(focus, "kids") else self.context_type or _ANY
+        variant = self._variants.get(kind) or self._variant(kind)
+        try:
+            return self._run(variant, focus, env, boxed)
+        except Extended:
+            return self._run(self._variant(_ANY), Element(focus, kind), env, True)
+        except EvaluationError as problem:
+            raise self._placed(problem, problem.text, problem.hint) from None
+        except (AttributeError, TypeError) as problem:
+            text = "A value does not have the shape that its type prescribes."
+            raise self._placed(problem, text, "Check the resource against its definition first.") from None
+
+    def _run(self, variant: Variant, focus: Any, env: Environment, boxed: bool) -> tuple[Variant, Items]:
+        if variant is self._variants.get(_ANY) and not boxed:
+            focus = values.element(focus)
+        return variant, variant.function(focus, Run(env, self._model, focus) if variant.uses_run else None)
+
+    def _placed(self, problem: Exception, text: str, hint: str) -> FHIRPathError:
+        return FHIRPathError(self.source, [Problem(text, self._offset(problem.__traceback__), hint)])
+
+    def _offset(self, trace: TracebackType | None) -> int:
+        """Where in the expression the code stood: every instruction carries the place it was compiled from."""
+        line = column = None
+        while trace is not None:
+            code = trace.tb_frame.f_code
+            if code.co_filename == _FILE:
+                position = list(code.co_positions())[trace.tb_lasti // 2]
+                line, column = position[0], position[2]
+            trace = trace.tb_next
+        if line is None or column is None:
+            return 0
+        starts = [0, *(i + 1 for i, char in enumerate(self.source) if char == "\n")]
+        return starts[min(line, len(starts)) - 1] + column
+
+    def _variant(self, kind: str) -> Variant:
+        found = self._variants.get(kind)
+        if found is None:
+            found = self._compile(kind)
+            self._variants[kind] = found
+        return found
+
+    def _compile(self, kind: str) -> Variant:
+        typed = kind not in (_ANY, _NODE) and kind in self._model.types and not self._model.is_abstract(kind)
+        if typed:
+            found = self._write(Value(py.name("this"), Form.RAW, kind, known=True), boxed=False)
+            if found is not None:
+                return found
+        form = Form.NODE if kind == _NODE else Form.ANY
+        found = self._write(Value(py.name("this"), form, known=True), boxed=True)
+        assert found is not None
+        if typed:
+            return _boxing(found, kind)
+        return found
+
+    def _write(self, this: Value, *, boxed: bool) -> Variant | None:
+        strict = self._strict and self.context_type is not None and this.type == self.context_type
+        compiler = Compiler(self._model, self.source, boxed=boxed, strict=strict, names=self._names)
+        value = compiler.value(self.syntax, Scope(this))
+        if compiler.problems:
+            raise FHIRPathError(self.source, compiler.problems)
+        if compiler.needs_boxes and not boxed:
+            return None
+        with compiler.at(self.syntax):
+            compiler.add(py.give(compiler.items(value).code))
+        return Variant(_made(compiler, self._model), value.form, value.type, compiler.uses_run)
+
+    def __repr__(self) -> str:
+        return f"<Path {self.source}>"
+
+
+def _boxing(variant: Variant, kind: str) -> Variant:
+    """Code for boxed items, called with JSON of a type."""
+    inner = variant.function
+    return Variant(lambda focus, run: inner(Element(focus, kind), run), variant.form, variant.type, variant.uses_run)
+
+
+def _made(compiler: Compiler, model: Model) -> Callable[[Any, Any], Items]:
+    """The compiler's statements as a Python function."""
+    tree = ast.Module([py.function("path", ["this", "run"], compiler.block)], [])
+    ast.fix_missing_locations(tree)
+    module = compile(tree, _FILE, "exec")
+    code = next(const for const in module.co_consts if isinstance(const, CodeType))
+    return FunctionType(code, {**RUNTIME, **compiler.constants, "M": model, "__builtins__": {}})
+
+
+@lru_cache(maxsize=8192)
+def _compiled(
+    source: str, context_type: str | None, definitions: Definitions, strict: bool, names: frozenset[str]
+) -> Path:
+    return Path(source, parse(source), model_of(definitions), context_type, strict, names)
+
+
+def compile_path(
+    source: str,
+    context_type: str | None = None,
+    definitions: Definitions | None = None,
+    *,
+    strict: bool = False,
+    names: Iterable[str] = (),
+) -> Path:
+    """Compile an expression, once for each combination of arguments.
+
+    With `context_type` (`Patient`, `HumanName`, `Patient.contact`) elements are checked against the type. `strict`
+    also refuses what can never be true: another type's name in front, a cast to what a choice cannot be. `names` are
+    variables that an expression may begin with without `%`. Raises FHIRPathError.
+    """
+    return _compiled(source, context_type, definitions or load(), strict, frozenset(names))
