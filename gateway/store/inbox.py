@@ -85,9 +85,9 @@ _OPEN = ("waiting", "working")
 
 
 class Inbox:
-    def __init__(self, connection: Connection, now: datetime) -> None:
+    def __init__(self, connection: Connection, clock: datetime) -> None:
         self._connection = connection
-        self._now = now
+        self._clock = clock
 
     def keep(self, message: Message, *, state: MessageState = "waiting") -> bool:
         """Keep a message; False when one of its id is kept already (a transport's second try)."""
@@ -138,7 +138,7 @@ class Inbox:
 
     def claim_next(self, owner: str, *, lease: timedelta) -> Claimed | None:
         """The oldest message that nobody works on, or whose worker let its lease run out."""
-        abandoned = and_(inbox.c.state == "working", inbox.c.lease_until < self._now)
+        abandoned = and_(inbox.c.state == "working", inbox.c.lease_until < self._clock)
         candidate = (
             select(inbox.c.number)
             .where(inbox.c.state.in_(_OPEN), or_(inbox.c.state == "waiting", abandoned))
@@ -155,7 +155,7 @@ class Inbox:
 
     def progress(self, id: str, owner: str, *, next_item: int, lease: timedelta) -> None:
         """Items below `next_item` are dealt with, in this unit of work; the lease is renewed."""
-        values = {"next_item": next_item, "lease_until": self._now + lease}
+        values = {"next_item": next_item, "lease_until": self._clock + lease}
         self._as_owner(id, owner, inbox.c.next_item <= next_item, values)
 
     def finish(self, id: str, owner: str, *, state: MessageState = "done", issues: Iterable[Issue] = ()) -> None:
@@ -203,7 +203,7 @@ class Inbox:
         values = {
             "state": "working",
             "owner": owner,
-            "lease_until": self._now + lease,
+            "lease_until": self._clock + lease,
             "attempts": inbox.c.attempts + 1,
         }
         taken = update(inbox).where(which).values(values)

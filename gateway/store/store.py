@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Self, TypeVar
@@ -62,29 +61,21 @@ class Store:
         database = connect(database_url)
         if migrated:
             migrate(database.writer)
-        return cls(database, clock=clock, index=index)
+        store = cls(database, clock=clock, index=index)
+        if migrated:
+            store.write(lambda unit: unit.meta.namespace())  # From now on it can be read.
+        return store
 
-    def write(self, work: Callable[[UnitOfWork], T]) -> T:
-        """Run the work in one transaction and commit it."""
-        if self._group is not None:
-            return self.submit(work).result()
-        return self._write(work)
-
-    def submit(self, work: Callable[[UnitOfWork], T]) -> Future[T]:
-        """Like `write`, without waiting: the future is done after the commit, and several may share one."""
-        if self._group is not None:
-            return self._group.submit(lambda connection, chain: work(self._unit(connection, chain)))
-        future: Future[T] = Future()
-        try:
-            future.set_result(self._write(work))
-        except Exception as error:
-            future.set_exception(error)
-        return future
+    def write(self, work: Callable[[UnitOfWork], T], *, now: datetime | None = None) -> T:
+        """Run the work in one transaction and commit it; `now` is what it records as the time."""
+        if self._group is None:
+            return self._write(work, now)
+        return self._group.submit(lambda connection, chain: work(self._unit(connection, chain, now))).result()
 
     def read(self, work: Callable[[UnitOfWork], T]) -> T:
         """Run the work on a snapshot: what is written meanwhile is not seen."""
         with self._database.reader.connect() as connection:
-            return work(self._unit(connection, Chain()))
+            return work(self._unit(connection, Chain(), None))
 
     def number_changes(self) -> int:
         """Let the sequencer number what is committed; returns to how many. On SQLite there is nothing to do."""
@@ -118,13 +109,14 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _unit(self, connection: Connection, chain: Chain) -> UnitOfWork:
-        return UnitOfWork(connection, now=self._clock(), chain=chain, index=self._index)
+    def _unit(self, connection: Connection, chain: Chain, now: datetime | None) -> UnitOfWork:
+        clock = self._clock()
+        return UnitOfWork(connection, now=now or clock, clock=clock, chain=chain, index=self._index)
 
-    def _write(self, work: Callable[[UnitOfWork], T]) -> T:
+    def _write(self, work: Callable[[UnitOfWork], T], now: datetime | None) -> T:
         for attempt in range(1, TRIES + 1):
             try:
-                return self._try(work)
+                return self._try(work, now)
             except DBAPIError as error:
                 if getattr(error.orig, "sqlstate", None) in _TRY_AGAIN and attempt < TRIES:
                     time.sleep(0.01 * attempt)
@@ -134,13 +126,13 @@ class Store:
                 raise
         raise AssertionError("unreachable")
 
-    def _try(self, work: Callable[[UnitOfWork], T]) -> T:
+    def _try(self, work: Callable[[UnitOfWork], T], now: datetime | None) -> T:
         with self._chains_lock:
             chain = self._chains.pop() if self._chains else Chain()
         mark = chain.mark()
         try:
             with self._database.writer.begin() as connection:
-                result = work(self._unit(connection, chain))
+                result = work(self._unit(connection, chain, now))
         except DBAPIError:
             # Perhaps it was committed and the answer lost: nobody may continue this chain.
             raise

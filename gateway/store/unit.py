@@ -28,11 +28,14 @@ _LOCK = text(
 
 
 class UnitOfWork:
-    """Ask it within `Store.write` or `Store.read`; it is no use afterwards. Only the edge commits."""
+    """Ask it within `Store.write` or `Store.read`; it is no use afterwards. Only the edge commits.
 
-    def __init__(self, connection: Connection, *, now: datetime, chain: Chain, index: Index) -> None:
+    `now` is the time that is recorded; `clock` is the wall's, which leases go by.
+    """
+
+    def __init__(self, connection: Connection, *, now: datetime, clock: datetime, chain: Chain, index: Index) -> None:
         self.now = now
-        self.inbox = Inbox(connection, now)
+        self.inbox = Inbox(connection, clock)
         self.snapshots = Snapshots(connection)
         self.statements = Statements(connection)
         self.links = Links(connection)
