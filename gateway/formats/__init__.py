@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from gateway.formats import er7, xml
+from gateway.formats import csv, er7, fhir, json, xml
 from gateway.formats.node import EXPLICIT_NULL, LazyNode, Node
 from gateway.formats.record import EnvelopeRule, Format, Kind, Limits, Record, RecordKind
 from gateway.issues import Issues
@@ -33,10 +33,16 @@ LIMITS = Limits()
 _READERS: dict[Kind, Callable[[Format, bytes, Issues, Limits], Iterator[Record]]] = {
     "xml": xml.read,
     "er7": er7.read,
+    "csv": csv.read,
+    "json": json.read,
+    "fhir": fhir.read,
 }
 _POSITIONS: dict[Kind, Callable[[Node, bytes], Position]] = {
     "xml": xml.position,
     "er7": er7.position,
+    "csv": csv.position,
+    "json": json.position,
+    "fhir": fhir.position,
 }
 
 

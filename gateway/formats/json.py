@@ -1,0 +1,399 @@
+"""JSON: one object, an array of them, or one object a line (NDJSON).
+
+Numbers keep their digits, a key may stand once only, nesting is bounded. https://www.rfc-editor.org/rfc/rfc8259
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any
+
+from gateway.formats.node import LEAF, Kids, LazyNode, Node
+from gateway.formats.places import Lines, place
+from gateway.formats.record import Format, Limits, Record, recorded
+from gateway.issues import Issues
+from gateway.records import Position
+
+Listed = Callable[["Reader"], str | None]
+
+_BLANK = re.compile(r"[ \t\r\n]*")
+_TOKEN = re.compile(r'[ \t\r\n]*([{}\[\],:]|"(?:[^"\\]|\\.)*"?|[^\s{}\[\],:"]+|\S)', re.DOTALL)
+_SURROGATE = re.compile(r"\\u[dD][89abAB]|\\u[dD][c-fC-F]")
+_LONGEST_NUMBER = 100
+
+
+class _Refused(ValueError):
+    """A value that is JSON, or nearly, and not taken: `args` are the rule and what to do."""
+
+
+def read(form: Format, body: bytes, issues: Issues, limits: Limits) -> Iterator[Record]:
+    """The records of a message, told apart by the member that the manifest's `discriminator` names."""
+    kind_of = form.options.get("discriminator")
+
+    def make(found: Found) -> Record:
+        root = JsonNode("record", found.value, (None, found))
+        kind = str(found.value.get(kind_of)) if kind_of else "*"
+        kinds = [k for k in form.records if k.at in ("*", kind)]
+        return recorded(kinds, root, (found.start, found.end), found.position())
+
+    yield from objects(body, issues, limits, make)
+
+
+class Found:
+    """An object of a message: its value, its bytes and where it lies (a JSON pointer)."""
+
+    __slots__ = ("end", "line", "pointer", "start", "value")
+
+    def __init__(self, value: Any, start: int, end: int, line: int, pointer: str) -> None:
+        self.value = value
+        self.start = start
+        self.end = end
+        self.line = line
+        self.pointer = pointer
+
+    def position(self) -> Position:
+        return Position(self.pointer, self.line, None, self.start, self.end)
+
+
+class JsonNode(LazyNode):
+    """An object (`raw`) whose members become children when they are asked for."""
+
+    __slots__ = ()
+
+    def __init__(self, name: str, raw: dict[str, Any], pos: Any) -> None:
+        self.name = name
+        self.value = None
+        self.type = None
+        self.pos = pos
+        self.raw = raw
+
+    def split(self) -> Kids:
+        kids: Kids = {}
+        for name, value in self.raw.items():
+            nodes = self.nodes(name, value, (self.pos, name))
+            if nodes:
+                kids[name] = nodes
+        return kids
+
+    def nodes(self, name: str, value: Any, pos: Any) -> list[Node]:
+        """No node for null, one for each element of an array, however nested."""
+        if value is None:
+            return []
+        if isinstance(value, dict):
+            return [type(self)(name, value, pos)]
+        if isinstance(value, list):
+            return [node for index, item in enumerate(value) for node in self.nodes(name, item, (pos, index))]
+        return [Node(name, value, LEAF, None, pos)]
+
+
+def position(node: Node, body: bytes) -> Position:
+    """The JSON pointer of a value, and its place as a scan of its record finds it."""
+    tokens: list[str | int] = []
+    pos = node.pos
+    while pos[0] is not None:
+        pos, token = pos
+        tokens.append(token)
+    found: Found = pos[1]
+    tokens.reverse()
+    text = body[found.start : found.end].decode("utf-8", "replace")
+    start, end = _locate(text, tokens)
+    start, end = (found.start + len(text[:i].encode()) for i in (start, end))
+    pointer = found.pointer + "".join("/" + str(t).replace("~", "~0").replace("/", "~1") for t in tokens)
+    return Position(pointer, *place(body, start), start, end)
+
+
+def objects(
+    body: bytes, issues: Issues, limits: Limits, make: Callable[[Found], Record], listed: Listed = (lambda _: None)
+) -> Iterator[Record]:
+    """The objects of a message as records, one after another. What comes before a fault is still given.
+
+    `listed` may say of the only object of a message which of its members is the array of records.
+    """
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as wrong:
+        line, column = place(body, wrong.start)
+        hint = "The message is not UTF-8, as JSON must be. Send it in UTF-8."
+        issues.fatal("structure", "wrong-encoding", hint, f"line {line}, column {column}")
+        return
+    reader = Reader(text, body, issues, limits)
+    try:
+        for count, found in enumerate(reader.records(listed)):
+            if count >= limits.records:
+                raise _Refused("too-many-records", f"The message has more than {limits.records} records.")
+            if isinstance(found.value, dict):
+                yield make(found)
+            else:
+                where = found.position()
+                record = Record("", Node("record", None, LEAF, None, (None, found)), (found.start, found.end), where)
+                record.issues.error("structure", "not-an-object", "A record must be a JSON object.", str(where))
+                yield record
+    except (ValueError, RecursionError) as error:
+        issues.fatal("structure", *reader.fault(error))
+
+
+class Reader:
+    """The values of a text, one at a time, and where each stands in the bytes."""
+
+    def __init__(self, text: str, body: bytes, issues: Issues, limits: Limits) -> None:
+        self.text = text
+        self.at = 0
+        self._issues = issues
+        self._limits = limits
+        self._lines = Lines(body)
+        self._mark = (0, 3 if body.startswith(b"\xef\xbb\xbf") else 0)
+        self._decode = json.JSONDecoder(
+            object_pairs_hook=_object, parse_float=_decimal, parse_int=_integer, parse_constant=_constant
+        ).raw_decode
+
+    def records(self, listed: Listed) -> Iterator[Found]:
+        text = self.text
+        self._skip()
+        if self.at >= len(text):
+            self._issues.fatal("structure", "empty-message", "The message is empty. Send it again.")
+            return
+        if _is_lines(text, self.at):
+            yield from self._line_records()
+            return
+        if text[self.at] == "[":
+            yield from self._elements("")
+        elif member := listed(self):
+            for name in self.members():
+                if name == member and text.startswith("[", self.at):
+                    yield from self._elements("/" + member)
+                else:
+                    self.value()
+        else:
+            yield self._found("")
+        self._skip()
+        if self.at < len(text):
+            raise _Refused("malformed-json", "Something follows the end of the message. Send one value, or one a line.")
+
+    def members(self) -> Iterator[str]:
+        """The names of the object at hand, each when `at` is at its value, which the caller must take."""
+        seen: set[str] = set()
+        self._expect("{")
+        while not self._ends("}", first=not seen):
+            name = self.value()
+            if not isinstance(name, str):
+                raise _Refused("malformed-json", "A member's name must be a string.")
+            if name in seen:
+                raise _Refused(*_TWICE)
+            seen.add(name)
+            self._expect(":")
+            yield name
+
+    def value(self) -> Any:
+        value, self.at = self._decode(self.text, self.at)
+        return value
+
+    def fault(self, error: Exception) -> tuple[str, str, str]:
+        """Rule, text and place of what stopped the reading; the place is looked for only now."""
+        if isinstance(error, json.JSONDecodeError):
+            where, rule = error.pos, "malformed-json"
+            text = f"The message is not JSON here: {error.msg}. Mend it and send it again."
+        elif isinstance(error, RecursionError):
+            where, (rule, text) = self.at, _too_deep(self._limits)
+        else:
+            rule, text = error.args
+            where = _find_fault(self.text, self.at, rule, self._limits)
+        line = self.text.count("\n", 0, where) + 1
+        return rule, text, f"line {line}, column {where - self.text.rfind(chr(10), 0, where)}"
+
+    def _line_records(self) -> Iterator[Found]:
+        """NDJSON: a line that cannot be read is told, and the next one is."""
+        for line in re.finditer(r"[^\r\n]+", self.text):
+            if line[0].isspace():
+                continue
+            self.at = line.start()
+            self._skip()
+            try:
+                found = self._found("")
+                self._skip()
+                if self.at < line.end():
+                    raise _Refused("malformed-json", "Something follows the record on its line.")
+            except (ValueError, RecursionError) as error:
+                self._issues.error("structure", *self.fault(error))
+            else:
+                yield found
+
+    def _elements(self, pointer: str) -> Iterator[Found]:
+        index = 0
+        self._expect("[")
+        while not self._ends("]", first=index == 0):
+            yield self._found(f"{pointer}/{index}")
+            index += 1
+
+    def _found(self, pointer: str) -> Found:
+        begin = self.at
+        value = self.value()
+        room = self._limits.depth
+        brackets = self.text.count("{", begin, self.at) + self.text.count("[", begin, self.at)
+        if brackets > room and _depth(value, room) > room:
+            self.at = begin
+            raise _Refused(*_too_deep(self._limits))
+        if brackets > self._limits.nodes:
+            raise _Refused("too-large-record", f"A record has more than {self._limits.nodes} objects.")
+        if _SURROGATE.search(self.text, begin, self.at) and not _encodable(value):
+            self.at = begin
+            raise _Refused("lone-surrogate", "Half of a surrogate pair stands alone. Write the character itself.")
+        start = self._byte(begin)
+        line = self._lines.at(start)
+        return Found(value, start, self._byte(self.at), line, pointer)
+
+    def _byte(self, at: int) -> int:
+        """Characters as bytes; asked in ascending order, so that each stretch is counted once."""
+        character, byte = self._mark
+        byte += len(self.text[character:at].encode())
+        self._mark = at, byte
+        return byte
+
+    def _skip(self) -> None:
+        found = _BLANK.match(self.text, self.at)
+        self.at = found.end() if found else self.at
+
+    def _expect(self, mark: str) -> None:
+        self._skip()
+        if not self.text.startswith(mark, self.at):
+            raise json.JSONDecodeError(f"Expecting {mark!r}", self.text, self.at)
+        self.at += 1
+        self._skip()
+
+    def _ends(self, mark: str, *, first: bool) -> bool:
+        self._skip()
+        if self.text.startswith(mark, self.at):
+            self.at += 1
+            return True
+        if not first:
+            self._expect(",")
+        return False
+
+
+_TWICE = ("duplicate-key", "A key stands twice in one object. Send it once.")
+
+
+def _too_deep(limits: Limits) -> tuple[str, str]:
+    return "too-deep", f"Values are nested more than {limits.depth} deep."
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise _Refused(*_TWICE)
+    return value
+
+
+def _integer(text: str) -> int | Decimal:
+    return int(text) if len(text) < 19 else _decimal(text)
+
+
+def _decimal(text: str) -> Decimal:
+    if _too_long(text):
+        raise _Refused("too-long-number", "A number has too many digits.")
+    return Decimal(text)
+
+
+def _too_long(number: str) -> bool:
+    # 1E999999999 is a few bytes that somebody would later write out in full.
+    return len(number) > _LONGEST_NUMBER or len(number.lower().partition("e")[2].lstrip("+-0")) > 3
+
+
+def _constant(_: str) -> None:
+    raise _Refused("not-a-number", "NaN and Infinity are not JSON. Leave the value out.")
+
+
+def _depth(value: Any, room: int) -> int:
+    if not isinstance(value, dict | list) or not value:
+        return 0
+    if room <= 0:
+        return 1
+    return 1 + max(_depth(v, room - 1) for v in (value.values() if isinstance(value, dict) else value))
+
+
+def _encodable(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_lines(text: str, at: int) -> bool:
+    """Whether a message is NDJSON: its first line is closed, and another object starts on a later one."""
+    end = text.find("\n", at)
+    return (
+        end > 0
+        and text.startswith("{", at)
+        and text[at:end].rstrip().endswith("}")
+        and re.compile(r"[ \t\r\n]*\{").match(text, end) is not None
+    )
+
+
+def _tokens(text: str, at: int) -> Iterator[re.Match[str]]:
+    """Tokens without a grammar: enough to find a place in a text that was read before, or was refused."""
+    while found := _TOKEN.match(text, at):
+        yield found
+        at = found.end()
+
+
+def _locate(text: str, path: list[str | int]) -> tuple[int, int]:
+    """The span of the value that a path leads to, in a text that is known to be JSON."""
+    tokens = _tokens(text, 0)
+    token = next(tokens)
+    for step in path:
+        token = next(tokens)
+        if isinstance(step, int):
+            for _ in range(step):
+                _value_end(tokens, token)
+                next(tokens)
+                token = next(tokens)
+        else:
+            while json.loads(token[1]) != step:
+                next(tokens)
+                _value_end(tokens, next(tokens))
+                next(tokens)
+                token = next(tokens)
+            next(tokens)
+            token = next(tokens)
+    return token.start(1), _value_end(tokens, token)
+
+
+def _value_end(tokens: Iterator[re.Match[str]], token: re.Match[str]) -> int:
+    depth = 0
+    while True:
+        depth += (token[1] in ("{", "[")) - (token[1] in ("}", "]"))
+        if depth == 0:
+            return token.end()
+        token = next(tokens)
+
+
+_FAULTY: dict[str, Callable[[str], bool]] = {
+    "not-a-number": lambda word: word.lstrip("-") in ("NaN", "Infinity"),
+    "too-long-number": lambda word: word[0] in "-0123456789" and _too_long(word),
+    "lone-surrogate": lambda word: _SURROGATE.search(word) is not None and not _encodable(json.loads(word)),
+}
+
+
+def _find_fault(text: str, at: int, rule: str, limits: Limits) -> int:
+    """Where in a text the rule is broken for the first time; where it is not found, where the reading began."""
+    names: list[set[str] | None] = []
+    previous = ""
+    for token in _tokens(text, at):
+        start, word = token.start(1), token[1]
+        if word in "{[":
+            names.append(set() if word == "{" else None)
+            if rule == "too-deep" and len(names) > limits.depth:
+                return start
+        elif word in "}]":
+            names = names[:-1]
+        elif rule == "duplicate-key" and word[0] == '"' and previous in ("{", ",") and names and names[-1] is not None:
+            if word in names[-1]:
+                return start
+            names[-1].add(word)
+        elif rule in _FAULTY and _FAULTY[rule](word):
+            return start
+        previous = word
+    return at
