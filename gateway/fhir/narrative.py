@@ -43,7 +43,7 @@ ATTRIBUTES: Final = {
     "pre": frozenset({"width"}),
 }
 LINKS: Final = _words("href src cite longdesc usemap")
-SAFE_LINK: Final = re.compile(r"(?:https?|mailto|tel|urn|cid|ftp):|data:image/(?!svg)|[^:]*(?:[/?#]|$)", re.IGNORECASE)
+SAFE_LINK: Final = re.compile(r"(?:https?|mailto|tel|urn|cid|ftp):|data:\s*image/(?!svg)|[^:]*(?:[/?#]|$)", re.IGNORECASE)
 ACTIVE_STYLE: Final = re.compile(
     r"expression\s*\(|url\s*+\(\s*+(?!['\"]?data:\s*image/(?!svg))|@import|javascript:|behaviou?r\s*:|-moz-binding|\\",
     re.IGNORECASE,
