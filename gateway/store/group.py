@@ -49,7 +49,7 @@ class GroupWriter:
         self._closed = False
         self._thread.start()
 
-    def submit(self, work: Work) -> Future[Any]:
+    def submit(self, work: Callable[[Connection, Chain], T]) -> Future[T]:
         if self._closed:
             raise RuntimeError("the store is closed")
         if threading.current_thread() is self._thread:
