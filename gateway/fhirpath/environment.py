@@ -1,4 +1,4 @@
-"""Everything an expression may ask the outside for: the caller passes it in, so an evaluation has no effects of its own.
+"""What an expression may ask the outside for: the caller passes it in, so an evaluation has no effects of its own.
 
 https://hl7.org/fhirpath/N1/#environment-variables
 """

@@ -12,9 +12,11 @@ from types import CodeType, FunctionType, TracebackType
 from typing import Any
 
 from gateway.definitions import Definitions, load
-from gateway.fhirpath import python as py
 from gateway.fhirpath import values
-from gateway.fhirpath.compiler import RUNTIME, Compiler, Extended, Form, Scope, Value
+from gateway.fhirpath.codegen import python as py
+from gateway.fhirpath.codegen.compiler import Compiler
+from gateway.fhirpath.codegen.runtime import RUNTIME, Extended
+from gateway.fhirpath.codegen.writer import Form, Scope, Value
 from gateway.fhirpath.environment import EMPTY, Environment
 from gateway.fhirpath.errors import EvaluationError, FHIRPathError, Problem
 from gateway.fhirpath.functions import Run
@@ -31,12 +33,14 @@ _ANY = "<any>"
 class Variant:
     """The code of an expression for one kind of focus."""
 
-    __slots__ = ("form", "function", "type", "uses_run")
+    __slots__ = ("form", "function", "plain", "type", "uses_run")
 
     def __init__(self, function: Callable[[Any, Any], Items], form: Form, type: str | None, uses_run: bool) -> None:
         self.function = function
         self.form = form
         self.type = type
+        self.plain = form is Form.RAW or form is Form.SYS
+        """Whether results are what the caller gets, without a look at each."""
         self.uses_run = uses_run
 
 
@@ -66,9 +70,7 @@ class Path:
     def __call__(self, focus: Any, env: Environment = EMPTY) -> Items:
         """The values of the expression."""
         variant, found = self._evaluate(focus, env)
-        if variant.form is Form.ANY or variant.form is Form.NODE:
-            return values.raw_all(found)
-        return found
+        return found if variant.plain else values.raw_all(found)
 
     def elements(self, focus: Any, env: Environment = EMPTY) -> Items:
         """The same with their types: an Element for what comes out of FHIR JSON, nodes as nodes."""
@@ -90,33 +92,25 @@ class Path:
         return variant.type if variant.form is Form.RAW else None
 
     def _evaluate(self, focus: Any, env: Environment) -> tuple[Variant, Items]:
-        if focus is None:
-            return self._variant(_ANY), []
-        boxed = False
-        if type(focus) is dict:
-            kind = focus.get("resourceType") or self.context_type or _ANY
-            # A focus of the declared type needs no look at what it says itself: it may be a data type.
-            if self.context_type is not None and kind not in self._variants:
-                kind = focus.get("resourceType") or self.context_type
-        elif type(focus) is Element:
-            kind, boxed = _ANY, True
-        else:
-            kind = _NODE if hasattr(focus, "kids") else self.context_type or _ANY
+        kind = self._kind(focus) if type(focus) is not dict else focus.get("resourceType", self.context_type) or _ANY
         variant = self._variants.get(kind) or self._variant(kind)
         try:
-            return self._run(variant, focus, env, boxed)
+            if variant.uses_run:
+                return variant, variant.function(focus, Run(env, self._model, focus))
+            return variant, variant.function(focus, None)
         except Extended:
-            return self._run(self._variant(_ANY), Element(focus, kind), env, True)
+            boxed = self._variant(_ANY)
+            return boxed, boxed.function(Element(focus, kind), Run(env, self._model, focus))
         except EvaluationError as problem:
             raise self._placed(problem, problem.text, problem.hint) from None
         except (AttributeError, TypeError) as problem:
             text = "A value does not have the shape that its type prescribes."
             raise self._placed(problem, text, "Check the resource against its definition first.") from None
 
-    def _run(self, variant: Variant, focus: Any, env: Environment, boxed: bool) -> tuple[Variant, Items]:
-        if variant is self._variants.get(_ANY) and not boxed:
-            focus = values.element(focus)
-        return variant, variant.function(focus, Run(env, self._model, focus) if variant.uses_run else None)
+    def _kind(self, focus: Any) -> str:
+        if hasattr(focus, "kids"):
+            return _NODE
+        return _ANY if focus is None or type(focus) is Element else self.context_type or _ANY
 
     def _placed(self, problem: Exception, text: str, hint: str) -> FHIRPathError:
         return FHIRPathError(self.source, [Problem(text, self._offset(problem.__traceback__), hint)])
@@ -149,11 +143,9 @@ class Path:
             if found is not None:
                 return found
         form = Form.NODE if kind == _NODE else Form.ANY
-        found = self._write(Value(py.name("this"), form, known=True), boxed=True)
+        found = self._write(Value(py.name("this"), form, known=kind == _NODE), boxed=True)
         assert found is not None
-        if typed:
-            return _boxing(found, kind)
-        return found
+        return found if kind == _NODE else _boxing(found, kind if typed else None)
 
     def _write(self, this: Value, *, boxed: bool) -> Variant | None:
         strict = self._strict and self.context_type is not None and this.type == self.context_type
@@ -165,23 +157,30 @@ class Path:
             return None
         with compiler.at(self.syntax):
             compiler.add(py.give(compiler.items(value).code))
-        return Variant(_made(compiler, self._model), value.form, value.type, compiler.uses_run)
+            function = _made(compiler, self._model)
+        return Variant(function, value.form, value.type, compiler.uses_run)
 
     def __repr__(self) -> str:
         return f"<Path {self.source}>"
 
 
-def _boxing(variant: Variant, kind: str) -> Variant:
-    """Code for boxed items, called with JSON of a type."""
+def _boxing(variant: Variant, kind: str | None) -> Variant:
+    """Code for items that know their type, called with JSON: of the type `kind`, or of the type that it says."""
     inner = variant.function
-    return Variant(lambda focus, run: inner(Element(focus, kind), run), variant.form, variant.type, variant.uses_run)
+
+    def boxed(focus: Any, run: Any) -> Items:
+        if type(focus) is dict and kind is not None:
+            return inner(Element(focus, kind), run)
+        return inner(values.element(focus), run)
+
+    return Variant(boxed, variant.form, variant.type, variant.uses_run)
 
 
 def _made(compiler: Compiler, model: Model) -> Callable[[Any, Any], Items]:
     """The compiler's statements as a Python function."""
-    tree = ast.Module([py.function("path", ["this", "run"], compiler.block)], [])
-    ast.fix_missing_locations(tree)
-    module = compile(tree, _FILE, "exec")
+    function = py.function("path", ["this", "run"], compiler.block)
+    compiler.locate(function)
+    module = compile(ast.Module([function], []), _FILE, "exec")
     code = next(const for const in module.co_consts if isinstance(const, CodeType))
     return FunctionType(code, {**RUNTIME, **compiler.constants, "M": model, "__builtins__": {}})
 

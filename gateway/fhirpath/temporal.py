@@ -194,7 +194,7 @@ def _time_of(parts: tuple[int, ...]) -> int:
 
 def _end_of_time(low: int, parts: tuple[int, ...], fraction: str) -> int:
     if fraction:
-        return low + 10 ** max(0, 6 - len(fraction))
+        return low + int(10 ** max(0, 6 - len(fraction)))
     return low + (HOUR, MINUTE, SECOND)[len(parts) - 1]
 
 
@@ -306,7 +306,9 @@ def boundary(value: T, digits: int | None, *, high: bool) -> T | None:
     while len(parts) < count:
         unit = value.UNITS[len(parts)]
         lowest = 1 if unit in ("month", "day") else 0
-        highest = {"month": 12, "day": _days_in(parts[0], parts[1]) if len(parts) == 2 else 31, "hour": 23}.get(unit, 59)
+        highest = {"month": 12, "day": _days_in(parts[0], parts[1]) if len(parts) == 2 else 31, "hour": 23}.get(
+            unit, 59
+        )
         parts.append(highest if high else lowest)
     fraction = value.fraction.ljust(3, "9" if high else "0") if limit in (9, 17) else ""
     offset = value.offset

@@ -13,13 +13,15 @@ Argument = Literal["value", "list", "each"]
 """`value`: one system value or None; `list`: a collection; `each`: a callable from (item, index) to a collection."""
 
 
-@dataclass(frozen=True, slots=True)
 class Run:
     """One evaluation: the caller's environment, the types, and the focus it began with."""
 
-    env: Environment
-    model: Model
-    root: Any
+    __slots__ = ("env", "model", "root")
+
+    def __init__(self, env: Environment, model: Model, root: Any) -> None:
+        self.env = env
+        self.model = model
+        self.root = root
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,12 @@ def extension(run: Run, items: Items, url: Any) -> Items:
     ]
 
 
+@listed("hasExtension", "value", result="Boolean", run=True)
+def has_extension(run: Run, items: Items, url: Any) -> bool:
+    """Of no specification, but the R4 search parameter QuestionnaireResponse item-subject asks for it."""
+    return bool(extension(run, items, url))
+
+
 @listed("hasValue", result="Boolean")
 def has_value(items: Items) -> bool:
     return len(items) == 1 and get_value(items) != []

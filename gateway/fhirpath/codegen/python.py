@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+# Shared by all code: what place they name does not matter, nothing goes wrong in them.
 NONE = ast.Constant(None)
 TRUE = ast.Constant(True)
 FALSE = ast.Constant(False)

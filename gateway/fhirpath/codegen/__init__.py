@@ -1,0 +1,1 @@
+"""From a FHIRPath syntax tree to the code of a Python function."""
