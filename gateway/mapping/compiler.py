@@ -90,9 +90,9 @@ class CompiledMap:
 
 def map_line(program: ir.Program, traceback: TracebackType | None) -> str:
     """The innermost line of a map file in a traceback."""
-    files = {routine.text.file for routine in program.routines}
+    files = {routine.text.path: routine.text.file for routine in program.routines}
     frames = [frame for frame in extract_tb(traceback) if frame.filename in files]
-    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "an unknown line"
+    return f"{files[frames[-1].filename]}:{frames[-1].lineno}" if frames else "an unknown line"
 
 
 def compile_map(

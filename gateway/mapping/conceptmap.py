@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -145,10 +144,10 @@ def embedded(concept_map: EmbeddedConceptMap, file: str) -> ConceptTable:
     return ConceptTable("#" + concept_map.url, concept_map.url, file, rows, unmapped)
 
 
-def read(path: Path, shown: str) -> ConceptTable:
-    """The table in a file; what is wrong with the file is said with its name."""
+def read(text: str, shown: str) -> ConceptTable:
+    """The table in a file's text; what is wrong with it is said with the file's name."""
     try:
-        resource = orjson.loads(path.read_bytes())
+        resource = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise CompileError([Problem(shown, error.lineno, error.colno, f"not JSON: {error.msg}")]) from None
     if not isinstance(resource, dict) or resource.get("resourceType") != "ConceptMap" or not resource.get("url"):

@@ -55,7 +55,7 @@ def emit(program: ir.Program, *, traced: bool) -> FunctionType:
     space.update({f"_take_{name}": take for name, take in runtime.TAKE.items()})
     for file_text, routines in _by_file(program.routines):
         module = _Emitter(file_text, space, traced=traced).module(routines)
-        code: CodeType = compile(module, file_text.file, "exec")
+        code: CodeType = compile(module, file_text.path, "exec")
         exec(code, space)  # noqa: S102  the code was built above, from forms of ours
     entry: FunctionType = space[_function(program.routines[program.entry])]
     return entry

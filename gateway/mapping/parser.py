@@ -25,10 +25,10 @@ class _Wrong(Exception):
     """The problem is noted; go on at the next rule or group."""
 
 
-def parse(content: str, file: str, problems: Problems | None = None) -> syntax.Map:
+def parse(content: str, file: str, problems: Problems | None = None, *, path: str = "") -> syntax.Map:
     """The map in `content`. Without `problems`, a CompileError is raised where there are any."""
     collected = Problems() if problems is None else problems
-    found = _Parser(Text(content, file), collected).map()
+    found = _Parser(Text(content, file, path), collected).map()
     if problems is None:
         collected.stop()
     return found

@@ -6,6 +6,7 @@ https://build.fhir.org/ig/HL7/mapping-language-ig/fml.html#rules
 from __future__ import annotations
 
 import keyword
+import re
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -305,16 +306,14 @@ class _Resolver:
 
     def _inline(self, expression: Expression, constants: Mapping[str, syntax.Constant]) -> Expression:
         """A `let` constant stands for its expression; constants may use others, not themselves."""
-        from gateway.mapping.expressions import proper
-
         text = expression.text
-        for _ in range(len(constants)):
-            written = proper(text, constants)
-            if not written.used:
+        for _ in constants:
+            replaced = text
+            for name, constant in constants.items():
+                replaced = re.sub(rf"(?<![\w.'`])%?{re.escape(name)}(?![\w'`(])", f"({constant.value.text})", replaced)
+            if replaced == text:
                 break
-            text = written.text
-            for name in written.used:
-                text = text.replace("%" + name, f"({constants[name].value.text})")
+            text = replaced
         return expression if text == expression.text else replace(expression, text=text)
 
     def argument(self, place: _Place, argument: syntax.Argument, scope: Scope, focus: str) -> ir.Value:

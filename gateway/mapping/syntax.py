@@ -14,13 +14,17 @@ from typing import Literal as Choice
 
 
 class Text:
-    """A map file's text, which can tell line and column of an offset."""
+    """A map file's text, which can tell line and column of an offset.
 
-    __slots__ = ("_starts", "content", "file")
+    `file` is the name that people read, `path` where the file lies, for debuggers.
+    """
 
-    def __init__(self, content: str, file: str) -> None:
+    __slots__ = ("_starts", "content", "file", "path")
+
+    def __init__(self, content: str, file: str, path: str = "") -> None:
         self.content = content
         self.file = file
+        self.path = path or file
         self._starts = [0, *(i + 1 for i, char in enumerate(content) if char == "\n")]
 
     def place(self, offset: int) -> tuple[int, int]:
