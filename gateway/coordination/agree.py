@@ -275,10 +275,12 @@ def _task(facts: Sequence[Statement], voices: Sequence[Statement], table: Author
         history.append({"url": tasks.ARRIVING, "valueReference": references[life.arriving]})
     others = unite(one.body["extension"] for one in voices if "extension" in one.body)
     elements["extension"] = history + [e for e in others if e.get("url") not in (tasks.HISTORY, tasks.ARRIVING)]
-    if life.setter:
+    telling = [one for one in facts if one.body.get("status") == life.status]
+    telling = [one for one in telling if reference_key(one.body.get("owner")) in (None, life.owner)]
+    if telling:
         for name in ("statusReason", "businessStatus"):
-            if name in life.setter.body:
-                elements[name] = life.setter.body[name]
+            said = [one.body[name] for one in telling if name in one.body]
+            elements |= {name: said[-1]} if said else {}
         elements["lastModified"] = written(max(one.effective for one in facts))
     marks = {"inferred"} if any(step.inferred for step in life.steps) else set()
     return Decided(elements, tasks.disagreements(life, voices, steps), frozenset(marks))

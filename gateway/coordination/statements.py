@@ -40,7 +40,7 @@ def statement(resolved: Resolved, *, origin: Origin, record_key: str, recorded: 
     return make(
         body=resolved.resource,
         origin=origin,
-        record_key=resolved.record_key or record_key,
+        record_key=resolved.record_key or (f"{record_key}@{resolved.moment}" if resolved.moment else record_key),
         person=resolved.person,
         effective=draft.effective,
         version=draft.version,
@@ -118,10 +118,14 @@ def logical(value: Any) -> Any:
 
 
 def order(statement: Statement) -> tuple[datetime, int, int, str, str, str]:
-    """The order of facts: source time, the source's version (numbers as numbers), source, digest."""
+    """The order of facts: source time, the source's version (numbers as numbers), source, digest.
+
+    At the same time, what a complete snapshot says by holding or missing a record comes last.
+    """
     version = statement.version
     number = int(version) if version.isdecimal() else -1
-    return statement.effective, number >= 0, number, version, statement.source, statement.digest
+    kind = 2 if version == STILL_THERE else int(number >= 0)
+    return statement.effective, kind, number, version, statement.source, statement.digest
 
 
 def chains(statements: Iterable[Statement]) -> list[list[Statement]]:
@@ -131,14 +135,13 @@ def chains(statements: Iterable[Statement]) -> list[list[Statement]]:
     so is a snapshot's word that a record is still there. An item replayed with another map says what it said last.
     """
     records: dict[tuple[str, str, str], list[Statement]] = defaultdict(list)
-    replayed: dict[tuple[str, int | None, str], datetime] = {}
+    replayed: dict[tuple[str | None, int | None, str], datetime] = {}
     said = list(statements)
     for one in said:
-        if one.inbox_id is not None:
-            place = (one.inbox_id, one.item, one.record_key)
-            replayed[place] = max(one.recorded, replayed.get(place, one.recorded))
+        place = one.inbox_id, one.item, one.record_key
+        replayed[place] = max(one.recorded, replayed.get(place, one.recorded))
     for one in said:
-        if one.inbox_id is None or one.recorded == replayed[one.inbox_id, one.item, one.record_key]:
+        if one.item is None or one.recorded == replayed[one.inbox_id, one.item, one.record_key]:
             records[one.source, one.record_key, one.resource_id].append(one)
     return [_chain(records[key]) for key in sorted(records)]
 

@@ -75,7 +75,8 @@ def live(facts: Iterable[Statement], steps: Steps) -> Life:
 def disagreements(life: Life, current: Iterable[Statement], steps: Steps) -> list[dict[str, Any]]:
     """What the sources' last words say against the life: another owner at work, or a status that leads nowhere near."""
     found = []
-    for one in sorted(current, key=order):
+    last = {one.source: one for one in sorted(current, key=order) if one.body.get("status")}
+    for _, one in sorted(last.items()):
         owner, status = reference_key(one.body.get("owner")), str(one.body.get("status"))
         claims = owner is not None and owner != life.owner and status in (*steps.held, "on-hold")
         if claims and life.accepted and life.status not in steps.ended and not _has_left(life, owner, one):

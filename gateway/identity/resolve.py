@@ -9,6 +9,7 @@ https://hl7.org/fhir/R4/references.html#logical
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -54,6 +55,8 @@ class Resolved:
     """The Patient whom it is about, by id: the key of the person until a link says who else it is."""
     record_key: str | None = None
     """A key that takes the record's place, when what is said is not peculiar to the record."""
+    moment: str = ""
+    """Tells apart what one record says of one thing as of several times; each is as good as a record of its own."""
 
 
 @dataclass(slots=True)
@@ -150,7 +153,7 @@ class _Item:
             )
             if resource["resourceType"] == "Patient":
                 item.links += _stated_links(resource, known, here, namespace, recorded)
-        item.resolved += mentions.values()
+        item.resolved = [*_moments(item.resolved), *mentions.values()]
         return item
 
     def _propose(self, item: ResolvedItem, entry: _Entry, id: str, other: str, recorded: datetime) -> None:
@@ -225,6 +228,16 @@ def _contradiction(entry: _Entry) -> str | None:
         if differs_in_date or differs_in_sex:
             return f"{born or ''}|{gender or ''}"
     return None
+
+
+def _moments(resolved: Sequence[Resolved]) -> list[Resolved]:
+    said = Counter((one.resource["resourceType"], one.id) for one in resolved)
+    return [
+        replace(one, moment=one.draft.effective.astimezone(UTC).isoformat())
+        if said[one.resource["resourceType"], one.id] > 1 and one.record_key is None
+        else one
+        for one in resolved
+    ]
 
 
 def _by_the_way(entry: _Entry, resource: Resource, id: str) -> Resolved:

@@ -1,0 +1,153 @@
+"""State, agree, save: what every new statement goes through, whether a source or a caller made it.
+
+One unit of work. The statements that are new decide which resources are folded anew: those they are about, those that
+a link ties to them, and those that named an identifier which has only now come to be known.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.coordination.agree import agree_all, wanted
+from gateway.coordination.agreements import Authority, authority
+from gateway.identity.resolve import Key, logical_references
+from gateway.identity.systems import HSA_ID
+from gateway.records import Agreed, Link, Statement
+from gateway.store import Saved, SavedResource, UnitOfWork
+
+Thing = tuple[str, str]
+"""Resource type and id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """How many statements were new, and what is stored now of the resources they led to."""
+
+    statements: int = 0
+    saved: tuple[Saved, ...] = ()
+
+    @property
+    def resources(self) -> int:
+        return sum(one.changed for one in self.saved)
+
+
+class Recorder:
+    """Holds the table of authority; everything else is in the unit of work."""
+
+    def __init__(self, table: Authority | None = None) -> None:
+        self.authority = table or authority()
+
+    def record(
+        self,
+        uow: UnitOfWork,
+        statements: Sequence[Statement],
+        *,
+        identifiers: Mapping[Key, str] | None = None,
+        links: Iterable[Link] = (),
+        organisation: str | None = None,
+        method: str | None = None,
+    ) -> Recorded:
+        """Keep what is new of the statements, and save what is agreed now of all they concern.
+
+        `identifiers` are to be known from now on; `organisation` is the caller's, where a command stated this.
+        """
+        uow.lock({one.person or one.resource_id for one in statements})
+        said = list(links) + _claim(uow, identifiers or {})
+        uow.links.add(said)
+        new = uow.statements.add(statements)
+        fresh = [one for one in statements if one.digest in new]
+        concerned: set[Thing] = {(one.resource_type, one.resource_id) for one in fresh}
+        concerned |= uow.identifiers.waiting(identifiers or {})
+        concerned |= self._linked(uow, said)
+        if not concerned:
+            return Recorded()
+        agreed = self.fold(uow, concerned)
+        saved = uow.resources.save([_to_save(one, organisation, method) for one in agreed])
+        uow.persons.point(
+            {one.id: one.person for one in agreed if one.resource_type == "Patient" and one.person is not None}
+        )
+        uow.persons.take_part(_parties(fresh, {(one.resource_type, one.id): one.person for one in agreed}))
+        for one in agreed:
+            if one.resource_type == "Patient" and one.person not in (None, one.id):
+                uow.persons.take_part((party, str(one.person)) for party in uow.persons.parties(one.id))
+        return Recorded(len(fresh), tuple(saved))
+
+    def fold(
+        self, uow: UnitOfWork, concerned: Collection[Thing], *, known_at: datetime | None = None, wait: bool = True
+    ) -> list[Agreed]:
+        """What the statements about these things, and about those tied to them, agree on."""
+        things = set(concerned)
+        links: list[Link] = []
+        while True:  # Ties lead to further things; each is met once.
+            found = uow.statements.of_resources(things, known_at=known_at)
+            ids = {id for _, id in things} | {one.person for one in found if one.person}
+            links = uow.links.of(ids, known_at=known_at)
+            tied = {(link.resource_type, id) for link in links for id in (link.from_id, link.to_id)}
+            # Only ties between things of the kinds at hand pull in more; a person's ties say who the person is.
+            more = {thing for thing in tied if any(thing[0] == kind for kind, _ in things)} - things
+            if not more:
+                break
+            things |= more
+        awaited = wanted(found)
+        known = uow.identifiers.find(awaited)
+        if wait and (missing := awaited - known.keys()):
+            uow.identifiers.wait(_waiting(found, missing))
+        return agree_all(found, links, self.authority, known=known)
+
+    def _linked(self, uow: UnitOfWork, links: Sequence[Link]) -> set[Thing]:
+        """What a new tie changes: both ends, and everything about a person when Patients are tied."""
+        concerned = {(link.resource_type, id) for link in links for id in (link.from_id, link.to_id)}
+        for link in links:
+            if link.resource_type == "Patient" and link.kind != "proposed":
+                for patient in (link.from_id, link.to_id):
+                    about = uow.statements.of_person(patient)
+                    concerned |= {(one.resource_type, one.resource_id) for one in about}
+        return concerned
+
+
+def _claim(uow: UnitOfWork, identifiers: Mapping[Key, str]) -> list[Link]:
+    """Make identifiers known. Where another process was first, its id and ours are the same thing."""
+    given = uow.identifiers.claim(identifiers)
+    return [
+        Link(key[0], id, given[key], "same", "claimed at the same time", uow.now)
+        for key, id in identifiers.items()
+        if given[key] != id
+    ]
+
+
+def _waiting(statements: Iterable[Statement], missing: Collection[Key]) -> dict[Key, set[Thing]]:
+    waiting: dict[Key, set[Thing]] = defaultdict(set)
+    for one in statements:
+        for _, key in logical_references(one.body):
+            if key in missing:
+                waiting[key].add((one.resource_type, one.resource_id))
+    return waiting
+
+
+def _parties(statements: Iterable[Statement], persons: Mapping[Thing, str | None]) -> Iterable[tuple[str, str]]:
+    """Who takes part in whose care: those who state something of a person, and the units that they name."""
+    for one in statements:
+        person = persons.get((one.resource_type, one.resource_id)) or one.person
+        if person:
+            for party in (one.party, one.provider):
+                if party:
+                    yield party, person
+            for _, (_, system, value) in logical_references(one.body):
+                if system == HSA_ID:
+                    yield value, person
+
+
+def _to_save(agreed: Agreed, organisation: str | None, method: str | None) -> SavedResource:
+    return SavedResource(
+        resource_type=agreed.resource_type,
+        id=agreed.id,
+        resource=None if agreed.deleted else agreed.resource,
+        person=agreed.person,
+        contributors=agreed.contributors,
+        contradictions=agreed.contradictions,
+        organisation=organisation,
+        method=method,  # type: ignore[arg-type]
+    )
