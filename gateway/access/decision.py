@@ -7,7 +7,9 @@ read does not exist for him (404), by any path (coordination.md C-65).
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from gateway.access.caller import Caller
 
@@ -40,8 +42,9 @@ DIRECTORY = frozenset(
 )
 """Types that say something of organisations, words and rules, not of persons."""
 
-READING = frozenset({"read", "vread", "history-instance", "search-type", "operation"})
-WRITING = frozenset({"create", "update", "patch", "delete"})
+OWN_PROVIDER_ONLY = "own-provider-only"
+"""A record without care unit or care provider: no block could be checked, so no other provider may see it
+(PDL 6 kap., SVOD 2 kap.; sweden.md 2.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +67,22 @@ def decide(caller: Caller, resource_type: str, *, takes_part: bool | None) -> De
     if takes_part:
         return Decision(True, "takes-part-in-the-care")
     return Decision(False, "no-part-in-the-care")
+
+
+def decide_write(caller: Caller, resource_type: str, *, takes_part: bool, asks_for_it: bool) -> Decision:
+    """Whether the caller may state something; `asks_for_it`: it is the requester of what it writes."""
+    if caller.operator:
+        return Decision(True, "operator")
+    if resource_type in DIRECTORY:
+        return Decision(False, "directory-is-the-operators")
+    if takes_part:
+        return Decision(True, "takes-part-in-the-care")
+    if asks_for_it:
+        return Decision(True, "asks-for-the-care")
+    return Decision(False, "no-part-in-the-care")
+
+
+def restricted(resource: Mapping[str, Any], caller: Caller, controllers: Collection[str]) -> bool:
+    """Whether a label keeps the resource from this caller, who may see it otherwise."""
+    labels = {label.get("code") for label in resource.get("meta", {}).get("security", ())}
+    return OWN_PROVIDER_ONLY in labels and caller.controller not in controllers

@@ -15,7 +15,7 @@ from typing import Any
 from gateway.coordination import agreements, tasks
 from gateway.coordination.agreements import Authority
 from gateway.coordination.parties import Party, nearness
-from gateway.coordination.statements import chains, order
+from gateway.coordination.statements import chains, order, overruled
 from gateway.coordination.values import reference_key, same, unite, written
 from gateway.definitions import CANONICAL
 from gateway.identity.resolve import MENTION, Key, logical_references, person_of
@@ -49,7 +49,13 @@ def agree(
 ) -> Agreed:
     """What the statements about one thing agree on. `known` makes logical references to known targets literal."""
     table = authority or agreements.authority()
-    records = chains(statements)
+    command, after = overruled(statements)
+    if command is not None:
+        if not after:
+            return _verbatim(command)
+        if command.kind == "assert":
+            after = [command, *after]
+    records = chains(after)
     gave_way = survivors(links)
     kind = records[0][0].resource_type
     ids = {chain[0].resource_id for chain in records}
@@ -88,6 +94,14 @@ def agree(
         contradictions=tuple(fold.contradictions),
         deleted=deleted,
     )
+
+
+def _verbatim(command: Statement) -> Agreed:
+    """What the operator wrote, untouched."""
+    resource = {"resourceType": command.resource_type, "id": command.resource_id} | command.body
+    deleted = command.kind == "withdraw"
+    sources = (command.source,)
+    return Agreed(command.resource_type, command.resource_id, command.person, resource, sources, deleted=deleted)
 
 
 def agree_all(

@@ -20,6 +20,8 @@ from gateway.identity.identifiers import is_logical
 from gateway.identity.resolve import Resolved
 from gateway.records import Resource, Statement, StatementKind
 
+OPERATOR_SOURCE = "operator"
+"""The source of what the operator writes: plain R4, which overrules what was said before."""
 STILL_THERE = "snapshot"
 """The version of what is stated only because a complete snapshot lists the record again."""
 
@@ -126,6 +128,13 @@ def order(statement: Statement) -> tuple[datetime, int, int, str, str, str]:
     number = int(version) if version.isdecimal() else -1
     kind = 2 if version == STILL_THERE else int(number >= 0)
     return statement.effective, kind, number, version, statement.source, statement.digest
+
+
+def overruled(statements: Iterable[Statement]) -> tuple[Statement | None, list[Statement]]:
+    """The operator's last word about a thing, and what is left beside it: what was said after it, or everything."""
+    said = sorted(statements, key=order)
+    last = next((n for n in range(len(said) - 1, -1, -1) if said[n].source == OPERATOR_SOURCE), None)
+    return (None, said) if last is None else (said[last], said[last + 1 :])
 
 
 def chains(statements: Iterable[Statement]) -> list[list[Statement]]:

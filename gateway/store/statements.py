@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, select, update
+from sqlalchemy import Connection, Select, func, select, update
 
 from gateway.fhir.json import dump, parse
 from gateway.records import Statement
@@ -63,6 +63,14 @@ class Statements:
         later = (statement.c.resource_id > id) | ((statement.c.resource_id == id) & (statement.c.resource_type > kind))
         query = select(*columns).distinct().where(later).order_by(columns[1], columns[0]).limit(limit)
         return [(found_kind, found_id) for found_kind, found_id in self._connection.execute(query)]
+
+    def count_of(self, source: str, record_key: str) -> int:
+        """How often a source has spoken of one of its records."""
+        query = select(func.count()).where(statement.c.source == source, statement.c.record_key == record_key)
+        return int(self._connection.scalar(query) or 0)
+
+    def count(self) -> int:
+        return int(self._connection.scalar(select(func.count()).select_from(statement)) or 0)
 
     def all(self, *, batch: int = 1000) -> Iterator[Statement]:
         """Every statement, in order of recording."""

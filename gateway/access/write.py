@@ -1,0 +1,204 @@
+"""Commands over REST: create, update, delete. Each is a statement of the caller, agreed with what others state.
+
+The body is kept, checked, decided on, stated, agreed, saved and audited in one unit of work. What the operator writes
+is plain R4: his word replaces everybody's earlier ones.
+
+https://hl7.org/fhir/R4/http.html
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from gateway.access.audit import audit_event
+from gateway.access.caller import Asking
+from gateway.access.decision import Decision, decide_write
+from gateway.access.door import Reading, Rooms, Served
+from gateway.coordination.statements import OPERATOR_SOURCE, Origin, make
+from gateway.errors import (
+    BadRequest,
+    Forbidden,
+    Invalid,
+    NotFound,
+    PreconditionFailed,
+)
+from gateway.fhir.check import check
+from gateway.fhir.json import parse
+from gateway.identity.resolve import Key, logical_references, person_of
+from gateway.records import Message, Resource, StatementKind
+from gateway.store import Saved, Stored, UnitOfWork
+
+ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+T = TypeVar("T")
+MEDIA_TYPE = "application/fhir+json"
+
+
+class Writing:
+    """create, update and delete of one resource."""
+
+    def __init__(self, rooms: Rooms, reading: Reading) -> None:
+        self._rooms = rooms
+        self._reading = reading
+
+    def create(self, asking: Asking, resource_type: str, body: bytes) -> Served:
+        """Store the body under a new id."""
+        self._reading.known_type(resource_type)
+        resource = self._parsed(resource_type, body)
+        resource["id"] = str(uuid.uuid4())
+        return self._command(asking, lambda uow: self._state(uow, asking, resource, body, None))
+
+    def update(self, asking: Asking, resource_type: str, id: str, body: bytes, *, if_match: str | None) -> Served:
+        """Store the body under this id, which may be new. PreconditionFailed when the version is not the one named."""
+        self._reading.known_type(resource_type)
+        if not ID.fullmatch(id):
+            raise BadRequest("An id has 1 to 64 letters, digits, hyphens and dots.", rule="id-malformed")
+        resource = self._parsed(resource_type, body)
+        if resource.get("id") != id:
+            raise BadRequest(
+                "The id in the body must be the one in the address.",
+                rule="id-differs",
+                expression=f"{resource_type}.id",
+            )
+
+        def work(uow: UnitOfWork) -> Served:
+            current = self._current(uow, asking, resource_type, id)
+            _match(current, if_match)
+            return self._state(uow, asking, resource, body, current)
+
+        return self._command(asking, work)
+
+    def delete(self, asking: Asking, resource_type: str, id: str, *, if_match: str | None) -> str | None:
+        """Withdraw the caller's word; the operator's deletion deletes. Returns the version that says so."""
+        self._reading.known_type(resource_type)
+
+        def work(uow: UnitOfWork) -> str | None:
+            current = self._current(uow, asking, resource_type, id)
+            _match(current, if_match)
+            if current is None or current.deleted:
+                return None if current is None else current.version
+            gone = {"resourceType": resource_type, "id": id}
+            return self._state(uow, asking, gone, b"", current, kind="withdraw").version_id
+
+        return self._command(asking, work)
+
+    def _command(self, asking: Asking, work: Callable[[UnitOfWork], T]) -> T:
+        """One unit of work; a refusal undoes it and is audited beside it."""
+        try:
+            return self._rooms.store.write(work, now=self._rooms.clock())
+        except (Forbidden, NotFound) as refusal:
+            self._reading.audit(asking, Decision(False, refusal.issues[0].rule))
+            raise
+
+    def _parsed(self, resource_type: str, body: bytes) -> Resource:
+        resource = parse(body)
+        if not isinstance(resource, dict) or resource.get("resourceType") != resource_type:
+            raise BadRequest(
+                f"The body must be a {resource_type}.", rule="resource-type-differs", expression="resourceType"
+            )
+        found = [issue for issue in check(resource, self._rooms.definitions) if issue.severity in ("fatal", "error")]
+        if found:
+            raise Invalid(issues=found)
+        return resource
+
+    def _current(self, uow: UnitOfWork, asking: Asking, resource_type: str, id: str) -> Stored | None:
+        """What is stored now; NotFound where the caller may not know of it."""
+        current = uow.resources.read(resource_type, id)
+        if current is not None and not self._reading.may_see(uow, asking, current).allowed:
+            raise NotFound(rule="resource-unknown")
+        return current
+
+    def _state(
+        self,
+        uow: UnitOfWork,
+        asking: Asking,
+        resource: Resource,
+        body: bytes,
+        current: Stored | None,
+        *,
+        kind: StatementKind = "assert",
+    ) -> Served:
+        resource_type, id = resource["resourceType"], resource["id"]
+        person = self._person(uow, resource) or (current.person if current else None)
+        decision = self._decide(uow, asking, resource, person)
+        if not decision.allowed:
+            raise Forbidden(f"Not allowed: {decision.rule}.", rule=decision.rule)
+        caller = asking.caller
+        source = OPERATOR_SOURCE if caller.operator else f"organisation:{caller.hsa_id}"
+        message = Message(str(uuid.uuid4()), source, body, MEDIA_TYPE, uow.now, transport="rest")
+        if body:
+            uow.inbox.keep(message, state="done")
+        said = make(
+            body=resource,
+            origin=Origin(source, message.id if body else None, 0 if body else None),
+            record_key=f"{resource_type}/{id}",
+            person=person,
+            effective=uow.now,
+            recorded=uow.now,
+            party=caller.hsa_id,
+            provider=caller.controller,
+            kind=kind,
+            # Two writes within one tick of the clock are told apart, and ordered, by the version they replace.
+            version=str(uow.statements.count_of(source, f"{resource_type}/{id}") + 1),
+        )
+        recorded = self._rooms.recorder.record(
+            uow,
+            [said],
+            identifiers=_identifiers(uow, resource) if kind == "assert" else {},
+            organisation=caller.hsa_id or None,
+        )
+        event = audit_event(
+            asking,
+            decision,
+            at=uow.now,
+            patient=f"Patient/{person}" if person else None,
+            entities=[f"{resource_type}/{id}"],
+        )
+        uow.audit.add([event], person=person)
+        saved = next(one for one in recorded.saved if (one.resource_type, one.id) == (resource_type, id))
+        return _served(saved)
+
+    def _decide(self, uow: UnitOfWork, asking: Asking, resource: Resource, person: str | None) -> Decision:
+        caller = asking.caller
+        parties = uow.persons.parties(person) if person and not caller.operator else set()
+        requester = resource.get("requester", {}).get("identifier", {}).get("value")
+        return decide_write(
+            caller,
+            resource["resourceType"],
+            takes_part=bool(parties & set(caller.organisations)),
+            asks_for_it=person is not None and requester in caller.organisations,
+        )
+
+    def _person(self, uow: UnitOfWork, resource: Resource) -> str | None:
+        """The person that a resource is about, by literal reference or by a known identifier."""
+        patient = person_of(resource)
+        if patient is None:
+            keys = {key for _, key in logical_references(resource) if key[0] == "Patient"}
+            patient = next(iter(sorted(uow.identifiers.find(keys).values())), None)
+        if patient is None or resource["resourceType"] == "Patient":
+            return patient
+        return uow.persons.of_patients([patient]).get(patient, patient)
+
+
+def _identifiers(uow: UnitOfWork, resource: Resource) -> dict[Key, str]:
+    """The resource's identifiers that nobody has: an identifier belongs to the first who claims it."""
+    kind = resource["resourceType"]
+    given: Any = resource.get("identifier", [])
+    found = [given] if isinstance(given, dict) else given
+    keys = {(kind, one["system"], one["value"]) for one in found if "system" in one and "value" in one}
+    known = uow.identifiers.find(keys)
+    return {key: resource["id"] for key in keys if key not in known}
+
+
+def _match(current: Stored | None, if_match: str | None) -> None:
+    if if_match is not None and (current is None or current.version != if_match):
+        raise PreconditionFailed(
+            f"The version is {current.version} now: read it again." if current else "There is no version yet.",
+            rule="version-differs",
+        )
+
+
+def _served(saved: Saved) -> Served:
+    return Served(saved.resource_type, saved.id, saved.version, saved.last_updated, saved.body, saved.created)
