@@ -215,7 +215,7 @@ def _check_header(
     known = tuple(options.get("columns", ()))
     required = tuple(options.get("required", ()))
     missing = [name for name in required if name not in columns]
-    strange = [name for name in columns if known and name not in known and name not in required]
+    strange = [name for name in columns if name not in known and name not in required]
     if len(columns) == 1 and (missing or len(known) > 1):
         other = next((d for d in _DELIMITERS if d != delimiter and d in columns[0]), None)
         if other:
@@ -227,7 +227,7 @@ def _check_header(
         at = f"{where}, column {index}"
         if name and name in columns[: index - 1]:
             issues.fatal("structure", "duplicate-column", "The header has this column twice. Keep one.", at)
-        elif name in strange and not missing:
+        elif known and name in strange and not missing:
             near = get_close_matches(name, [column for column in known if column not in columns], 1)
             hint = f"Did you mean {near[0]}?" if near else "It is not carried."
             issues.warning("structure", "unknown-column", f"The column's name is not known. {hint}", at)

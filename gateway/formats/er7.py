@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from gateway.formats.node import EXPLICIT_NULL, LEAF, Kids, LazyNode, Node, Value
+from gateway.formats.er7_parts import SEGMENT, Segment, Syntax
+from gateway.formats.node import Node
 from gateway.formats.places import Lines, place
 from gateway.formats.record import Format, Limits, Record, recorded
 from gateway.issues import Issues
@@ -32,17 +33,13 @@ _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
 _HEADER = re.compile(r"MSH([^\w\s])([^\w\s]{0,5}?)(?:\1|$)")
 _BATCH = ("FHS", "BHS", "BTS", "FTS")
 
-_SEGMENT_LEVEL, _FIELD, _COMPONENT, _SUBCOMPONENT = range(4)
-"""How deep a node lies; its `pos` is `offset * 4 + level`."""
-
 
 def read(form: Format, body: bytes, issues: Issues, limits: Limits) -> Iterator[Record]:
     """The messages of a body, batch envelopes or none. What is wrong in one message is that record's issue."""
     text = body.decode("latin-1")
     lines = Lines(body)
     message: list[re.Match[str]] = []
-    count = stray = 0
-    expected: int | None = None
+    count = stray = batch = 0
     for found in _LINE.finditer(text, 3 if text.startswith("ï»¿") else 0):
         name = text[found.start() : found.start() + 3]
         if name == "MSH" or name in _BATCH:
@@ -53,9 +50,11 @@ def read(form: Format, body: bytes, issues: Issues, limits: Limits) -> Iterator[
                     issues.fatal("too-costly", "too-many-records", f"The body has more than {limits.records} messages.")
                     return
             message = [found] if name == "MSH" else []
-            if name == "BTS":
-                stated = found[0].split("|")[1:2]
-                expected = int(stated[0]) if stated and stated[0].isascii() and stated[0].isdigit() else None
+            if name == "BHS":
+                batch = count
+            elif name == "BTS" and found[0][4:].partition("|")[0].strip() not in ("", str(count - batch)):
+                where = f"line {lines.at(found.start())}, BTS-1"
+                issues.warning("incomplete", "batch-count", "Another number of messages came than is stated.", where)
         elif message:
             message.append(found)
         elif found[0].strip():
@@ -68,8 +67,6 @@ def read(form: Format, body: bytes, issues: Issues, limits: Limits) -> Iterator[
         issues.error("structure", "no-msh", text, f"line {stray}")
     elif not count:
         issues.fatal("structure", "empty-message", "There is no message here. Send it again.")
-    if expected is not None and expected != count:
-        issues.warning("incomplete", "batch-count", "BTS-1 states another number of messages than came.", "BTS-1")
 
 
 def control(body: bytes) -> Node | None:
@@ -77,8 +74,8 @@ def control(body: bytes) -> Node | None:
     found = _LINE.search(body.decode("latin-1"))
     if not found or not _is_header(found[0]):
         return None
-    syntax = _Syntax(found[0])
-    return _Segment("MSH", found[0], found.start() << 2, syntax)
+    syntax = Syntax(found[0])
+    return Segment("MSH", found[0], found.start() << 2, syntax)
 
 
 def position(node: Node, body: bytes) -> Position:
@@ -90,9 +87,9 @@ def position(node: Node, body: bytes) -> Position:
     header, repeats = _context(body, start, segment[:3])
     path = segment[:3] + (f"[{repeats}]" if repeats > 1 else "")
     line, column = place(body, offset)
-    if level == _SEGMENT_LEVEL:
+    if level == SEGMENT:
         return Position(path, line, column, offset, start + len(segment))
-    syntax = _Syntax(header)
+    syntax = Syntax(header)
     before = segment[: offset - start]
     is_header = segment[:3] == "MSH"
     number = before.count(syntax.field) + is_header
@@ -115,169 +112,6 @@ def position(node: Node, body: bytes) -> Position:
     return Position(path, line, column, offset, offset + end)
 
 
-class _Syntax:
-    """A message's separators and charset, shared by its nodes."""
-
-    __slots__ = ("encoding", "escape", "escapes", "field", "parts", "repetition")
-
-    def __init__(self, header: str) -> None:
-        self.field = header[3]
-        given = header[4:].partition(self.field)[0]
-        component, self.repetition, self.escape, subcomponent = [*given, *"^~\\&"[len(given) :]][:4]
-        self.parts = (component, subcomponent)
-        self.encoding = "latin-1"
-        self.escapes = {
-            "F": self.field,
-            "S": component,
-            "T": subcomponent,
-            "R": self.repetition,
-            "E": self.escape,
-            "P": "#",
-            "H": "",
-            "N": "",
-            ".br": "\n",
-            ".sp": "\n",
-            ".ce": "\n",
-        }
-
-    def value(self, raw: str, deeper: tuple[str, ...] = ()) -> str | None:
-        """The value that a text stands for, or None where separators of a deeper level divide it."""
-        if raw.isalnum() and raw.isascii():
-            return raw
-        for separator in deeper:
-            if separator in raw:
-                return None
-        if raw == '""':
-            return EXPLICIT_NULL
-        if self.escape in raw:
-            raw = self._unescape(raw)
-        return (raw if raw.isascii() else self.decode(raw)).strip()
-
-    def decode(self, raw: str) -> str:
-        return raw.encode("latin-1").decode(self.encoding, "replace")
-
-    def escaped(self, code: str) -> str | None:
-        """What stands for an escape sequence, or None where it is none that we know."""
-        if code[:1] == "X" and len(code) > 1:
-            try:
-                return bytes.fromhex(code[1:]).decode("latin-1")
-            except ValueError:
-                return None
-        return self.escapes.get(code)
-
-    def _unescape(self, raw: str) -> str:
-        """Plain stretches and escapes in turn; what is not an escape stays as it was sent."""
-        parts = raw.split(self.escape)
-        out = parts[:1]
-        del parts[0]
-        i = 0
-        while i < len(parts):
-            meant = self.escaped(parts[i]) if i + 1 < len(parts) else None
-            if meant is None:
-                out.append(self.escape + parts[i])
-                i += 1
-            else:
-                out += meant, parts[i + 1]
-                i += 2
-        return "".join(out)
-
-    def unknown_escape(self, segment: str) -> bool:
-        """Whether some value of a segment holds an escape character that is no part of an escape sequence."""
-        separators = "".join((self.field, self.repetition, *self.parts))
-        for raw in re.split(f"[{re.escape(separators)}]", segment):
-            if self.escape in raw:
-                parts = raw.split(self.escape)
-                if len(parts) % 2 == 0 or any(self.escaped(code) is None for code in parts[1::2]):
-                    return True
-        return False
-
-
-class _Part(LazyNode):
-    """A piece of a segment that still holds its text."""
-
-    __slots__ = ("syntax",)
-
-    def __init__(self, name: str, raw: str, pos: int, syntax: _Syntax, value: Value = None) -> None:
-        self.name = name
-        self.value = value
-        self.type = None
-        self.pos = pos
-        self.raw = raw
-        self.syntax = syntax
-
-
-class _Segment(_Part):
-    __slots__ = ()
-
-    def split(self) -> Kids:
-        syntax, kids = self.syntax, Kids()
-        texts = self.raw.split(syntax.field)
-        number, offset = 0, self.pos >> 2
-        if self.name == "MSH":
-            # The first two fields of a header are the separators themselves, never to be split.
-            kids["1"] = [Node("1", syntax.field, LEAF, None, (offset + 3) << 2 | _FIELD)]
-            if len(texts) > 1:
-                kids["2"] = [Node("2", texts[1], LEAF, None, (offset + 4) << 2 | _FIELD)]
-            offset += len(texts[0]) + 1 + len("".join(texts[1:2]))
-            number, texts = 2, texts[1:]
-        else:
-            offset += len(texts[0])
-        repetition = syntax.repetition
-        for text in texts[1:]:
-            number += 1
-            offset += 1
-            if text:
-                name = str(number)
-                if repetition in text:
-                    found = self._repetitions(name, text, offset)
-                    if found:
-                        kids[name] = found
-                elif not text.isspace():
-                    kids[name] = [_Field(name, text, offset << 2 | _FIELD, syntax, syntax.value(text, syntax.parts))]
-                offset += len(text)
-        return kids
-
-    def _repetitions(self, name: str, text: str, offset: int) -> list[Node]:
-        syntax = self.syntax
-        found: list[Node] = []
-        for part in text.split(syntax.repetition):
-            if part and not part.isspace():
-                found.append(_Field(name, part, offset << 2 | _FIELD, syntax, syntax.value(part, syntax.parts)))
-            offset += len(part) + 1
-        return found
-
-
-class _Field(_Part):
-    """A field without separators is its own first component: PID-3.1 works for a plain PID-3."""
-
-    __slots__ = ()
-
-    def split(self) -> Kids:
-        syntax, offset, kids = self.syntax, self.pos >> 2, Kids()
-        lower = syntax.parts[1:]
-        for number, text in enumerate(self.raw.split(syntax.parts[0]), 1):
-            if text and not text.isspace():
-                name = str(number)
-                kids[name] = [_Component(name, text, offset << 2 | _COMPONENT, syntax, syntax.value(text, lower))]
-            offset += len(text) + 1
-        return kids
-
-
-class _Component(_Part):
-    """So is a component its own first subcomponent."""
-
-    __slots__ = ()
-
-    def split(self) -> Kids:
-        syntax, offset, kids = self.syntax, self.pos >> 2, Kids()
-        for number, text in enumerate(self.raw.split(syntax.parts[1]), 1):
-            if text and not text.isspace():
-                name = str(number)
-                kids[name] = [Node(name, syntax.value(text), LEAF, None, offset << 2 | _SUBCOMPONENT)]
-            offset += len(text) + 1
-        return kids
-
-
 def _message(
     form: Format, body: bytes, text: str, message: list[re.Match[str]], lines: Lines, limits: Limits
 ) -> Record:
@@ -289,7 +123,7 @@ def _message(
         text = "MSH does not name its separators: MSH|^~\\&|. Send the message again."
         record.issues.fatal("structure", "malformed-msh", text, str(where))
         return record
-    syntax = _Syntax(message[0][0])
+    syntax = Syntax(message[0][0])
     issues = Issues()
     header = [*message[0][0].split(syntax.field), *[""] * 18]
     _choose_encoding(form, body[start:end], syntax, header[17].partition(syntax.repetition)[0], issues)
@@ -309,7 +143,7 @@ def _message(
                     f"segment {number}",
                 )
             continue
-        root.kids.setdefault(name, []).append(_Segment(name, segment, found.start() << 2, syntax))
+        root.kids.setdefault(name, []).append(Segment(name, segment, found.start() << 2, syntax))
         if escape in segment and name != "MSH" and syntax.unknown_escape(segment):
             text_ = "An escape sequence is not known and was kept as sent. Write a lone escape character as \\E\\."
             issues.warning("value", "unknown-escape", text_, f"segment {number}, {name}")
@@ -328,7 +162,7 @@ def _is_header(segment: str) -> bool:
     return bool(separators) and len(set(separators)) == len(separators)
 
 
-def _choose_encoding(form: Format, body: bytes, syntax: _Syntax, charset: str, issues: Issues) -> None:
+def _choose_encoding(form: Format, body: bytes, syntax: Syntax, charset: str, issues: Issues) -> None:
     """The charset that MSH-18 names, or the first of the source's encodings that the bytes fit; the choice is told."""
     if body.isascii():
         return

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
+from gateway.formats.json_places import encodable, find_fault, locate, may_be_halved, too_long
 from gateway.formats.node import LEAF, Kids, LazyNode, Node
 from gateway.formats.places import Lines, place
 from gateway.formats.record import Format, Limits, Record, recorded
@@ -20,13 +21,6 @@ from gateway.records import Position
 Listed = Callable[["Reader"], str | None]
 
 _BLANK = re.compile(r"[ \t\r\n]*")
-_TOKEN = re.compile(r'[ \t\r\n]*([{}\[\],:]|"(?:[^"\\]|\\.)*"?|[^\s{}\[\],:"]+|\S)', re.DOTALL)
-_SURROGATE = re.compile(r"\\u[dD][89abAB]|\\u[dD][c-fC-F]")
-_LONGEST_NUMBER = 100
-
-
-class _Refused(ValueError):
-    """A value that is JSON, or nearly, and not taken: `args` are the rule and what to do."""
 
 
 def read(form: Format, body: bytes, issues: Issues, limits: Limits) -> Iterator[Record]:
@@ -99,7 +93,7 @@ def position(node: Node, body: bytes) -> Position:
     found: Found = pos[1]
     tokens.reverse()
     text = body[found.start : found.end].decode("utf-8", "replace")
-    start, end = _locate(text, tokens)
+    start, end = locate(text, tokens)
     start, end = (found.start + len(text[:i].encode()) for i in (start, end))
     pointer = found.pointer + "".join("/" + str(t).replace("~", "~0").replace("/", "~1") for t in tokens)
     return Position(pointer, *place(body, start), start, end)
@@ -133,6 +127,10 @@ def objects(
                 yield record
     except (ValueError, RecursionError) as error:
         issues.fatal("structure", *reader.fault(error))
+
+
+class _Refused(ValueError):
+    """A value that is JSON, or nearly, and not taken: `args` are the rule and what to do."""
 
 
 class Reader:
@@ -199,7 +197,7 @@ class Reader:
             where, (rule, text) = self.at, _too_deep(self._limits)
         else:
             rule, text = error.args
-            where = _find_fault(self.text, self.at, rule, self._limits)
+            where = find_fault(self.text, self.at, rule, self._limits.depth)
         line = self.text.count("\n", 0, where) + 1
         return rule, text, f"line {line}, column {where - self.text.rfind(chr(10), 0, where)}"
 
@@ -237,7 +235,7 @@ class Reader:
             raise _Refused(*_too_deep(self._limits))
         if brackets > self._limits.nodes:
             raise _Refused("too-large-record", f"A record has more than {self._limits.nodes} objects.")
-        if _SURROGATE.search(self.text, begin, self.at) and not _encodable(value):
+        if may_be_halved(self.text, begin, self.at) and not encodable(value):
             self.at = begin
             raise _Refused("lone-surrogate", "Half of a surrogate pair stands alone. Write the character itself.")
         start = self._byte(begin)
@@ -291,14 +289,9 @@ def _integer(text: str) -> int | Decimal:
 
 
 def _decimal(text: str) -> Decimal:
-    if _too_long(text):
+    if too_long(text):
         raise _Refused("too-long-number", "A number has too many digits.")
     return Decimal(text)
-
-
-def _too_long(number: str) -> bool:
-    # 1E999999999 is a few bytes that somebody would later write out in full.
-    return len(number) > _LONGEST_NUMBER or len(number.lower().partition("e")[2].lstrip("+-0")) > 3
 
 
 def _constant(_: str) -> None:
@@ -313,14 +306,6 @@ def _depth(value: Any, room: int) -> int:
     return 1 + max(_depth(v, room - 1) for v in (value.values() if isinstance(value, dict) else value))
 
 
-def _encodable(value: Any) -> bool:
-    try:
-        json.dumps(value, ensure_ascii=False, default=str).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _is_lines(text: str, at: int) -> bool:
     """Whether a message is NDJSON: its first line is closed, and another object starts on a later one."""
     end = text.find("\n", at)
@@ -330,70 +315,3 @@ def _is_lines(text: str, at: int) -> bool:
         and text[at:end].rstrip().endswith("}")
         and re.compile(r"[ \t\r\n]*\{").match(text, end) is not None
     )
-
-
-def _tokens(text: str, at: int) -> Iterator[re.Match[str]]:
-    """Tokens without a grammar: enough to find a place in a text that was read before, or was refused."""
-    while found := _TOKEN.match(text, at):
-        yield found
-        at = found.end()
-
-
-def _locate(text: str, path: list[str | int]) -> tuple[int, int]:
-    """The span of the value that a path leads to, in a text that is known to be JSON."""
-    tokens = _tokens(text, 0)
-    token = next(tokens)
-    for step in path:
-        token = next(tokens)
-        if isinstance(step, int):
-            for _ in range(step):
-                _value_end(tokens, token)
-                next(tokens)
-                token = next(tokens)
-        else:
-            while json.loads(token[1]) != step:
-                next(tokens)
-                _value_end(tokens, next(tokens))
-                next(tokens)
-                token = next(tokens)
-            next(tokens)
-            token = next(tokens)
-    return token.start(1), _value_end(tokens, token)
-
-
-def _value_end(tokens: Iterator[re.Match[str]], token: re.Match[str]) -> int:
-    depth = 0
-    while True:
-        depth += (token[1] in ("{", "[")) - (token[1] in ("}", "]"))
-        if depth == 0:
-            return token.end()
-        token = next(tokens)
-
-
-_FAULTY: dict[str, Callable[[str], bool]] = {
-    "not-a-number": lambda word: word.lstrip("-") in ("NaN", "Infinity"),
-    "too-long-number": lambda word: word[0] in "-0123456789" and _too_long(word),
-    "lone-surrogate": lambda word: _SURROGATE.search(word) is not None and not _encodable(json.loads(word)),
-}
-
-
-def _find_fault(text: str, at: int, rule: str, limits: Limits) -> int:
-    """Where in a text the rule is broken for the first time; where it is not found, where the reading began."""
-    names: list[set[str] | None] = []
-    previous = ""
-    for token in _tokens(text, at):
-        start, word = token.start(1), token[1]
-        if word in "{[":
-            names.append(set() if word == "{" else None)
-            if rule == "too-deep" and len(names) > limits.depth:
-                return start
-        elif word in "}]":
-            names = names[:-1]
-        elif rule == "duplicate-key" and word[0] == '"' and previous in ("{", ",") and names and names[-1] is not None:
-            if word in names[-1]:
-                return start
-            names[-1].add(word)
-        elif rule in _FAULTY and _FAULTY[rule](word):
-            return start
-        previous = word
-    return at

@@ -1,0 +1,100 @@
+"""A JSON text's places: where a value stands, and where the rule is broken that stopped the reading.
+
+Nothing here is needed to read a good message; a scanner by tokens is slow, and enough.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+_TOKEN = re.compile(r'[ \t\r\n]*([{}\[\],:]|"(?:[^"\\]|\\.)*"?|[^\s{}\[\],:"]+|\S)', re.DOTALL)
+_SURROGATE = re.compile(r"\\u[dD][89abAB]|\\u[dD][c-fC-F]")
+_LONGEST_NUMBER = 100
+
+
+def locate(text: str, path: list[str | int]) -> tuple[int, int]:
+    """The span of the value that a path leads to, in a text that is known to be JSON."""
+    tokens = _tokens(text, 0)
+    token = next(tokens)
+    for step in path:
+        token = next(tokens)
+        if isinstance(step, int):
+            for _ in range(step):
+                _value_end(tokens, token)
+                next(tokens)
+                token = next(tokens)
+        else:
+            while json.loads(token[1]) != step:
+                next(tokens)
+                _value_end(tokens, next(tokens))
+                next(tokens)
+                token = next(tokens)
+            next(tokens)
+            token = next(tokens)
+    return token.start(1), _value_end(tokens, token)
+
+
+def find_fault(text: str, at: int, rule: str, deepest: int) -> int:
+    """Where in a text the rule is broken for the first time; where it is not found, where the reading began."""
+    names: list[set[str] | None] = []
+    previous = ""
+    for token in _tokens(text, at):
+        start, word = token.start(1), token[1]
+        if word in "{[":
+            names.append(set() if word == "{" else None)
+            if rule == "too-deep" and len(names) > deepest:
+                return start
+        elif word in "}]":
+            names = names[:-1]
+        elif rule == "duplicate-key" and word[0] == '"' and previous in ("{", ",") and names and names[-1] is not None:
+            if word in names[-1]:
+                return start
+            names[-1].add(word)
+        elif rule in _FAULTY and _FAULTY[rule](word):
+            return start
+        previous = word
+    return at
+
+
+def too_long(number: str) -> bool:
+    # 1E999999999 is a few bytes that somebody would later write out in full.
+    return len(number) > _LONGEST_NUMBER or len(number.lower().partition("e")[2].lstrip("+-0")) > 3
+
+
+def may_be_halved(text: str, start: int, end: int) -> bool:
+    """Whether a stretch of a text writes surrogates as escapes, which may stand alone."""
+    return _SURROGATE.search(text, start, end) is not None
+
+
+def encodable(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+_FAULTY: dict[str, Callable[[str], bool]] = {
+    "not-a-number": lambda word: word.lstrip("-") in ("NaN", "Infinity"),
+    "too-long-number": lambda word: word[0] in "-0123456789" and too_long(word),
+    "lone-surrogate": lambda word: _SURROGATE.search(word) is not None and not encodable(json.loads(word)),
+}
+
+
+def _tokens(text: str, at: int) -> Iterator[re.Match[str]]:
+    """Tokens without a grammar: enough to find a place in a text that was read before, or was refused."""
+    while found := _TOKEN.match(text, at):
+        yield found
+        at = found.end()
+
+
+def _value_end(tokens: Iterator[re.Match[str]], token: re.Match[str]) -> int:
+    depth = 0
+    while True:
+        depth += (token[1] in ("{", "[")) - (token[1] in ("}", "]"))
+        if depth == 0:
+            return token.end()
+        token = next(tokens)

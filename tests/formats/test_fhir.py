@@ -1,0 +1,94 @@
+"""FHIR messages: Bundles, single resources, NDJSON, primitives with extensions."""
+
+from decimal import Decimal
+
+from gateway import formats
+from gateway.formats import Format, Record
+from gateway.issues import Issues
+
+FHIR = Format.of(
+    {
+        "source": {"format": "fhir"},
+        "records": [{"name": "patient", "at": "Patient"}, {"name": "task", "at": "Task"}],
+    }
+)
+
+
+def read(body: bytes | str) -> tuple[list[Record], Issues]:
+    issues = Issues()
+    return list(formats.read(FHIR, body.encode() if isinstance(body, str) else body, issues)), issues
+
+
+def test_a_bundle_is_its_entries() -> None:
+    body = (
+        '{"resourceType":"Bundle","type":"searchset","entry":[\n'
+        '{"fullUrl":"urn:uuid:1","resource":{"resourceType":"Patient","id":"p"}},\n'
+        '{"resource":{"resourceType":"Basic"}}],"total":2}'
+    )
+    (patient, other), issues = read(body)
+    assert not issues
+    assert (patient.kind, patient.node.text("fullUrl"), patient.node.text("resource", "id")) == (
+        "patient",
+        "urn:uuid:1",
+        "p",
+    )
+    assert patient.node.kids["resource"][0].type == "Patient"
+    assert [i.rule for i in other.issues] == ["unknown-record"]
+    assert str(formats.position("fhir", patient.node.kids["resource"][0].kids["id"][0], body.encode())) == (
+        "line 2, column 67, /entry/0/resource/id"
+    )
+
+
+def test_the_order_of_a_bundles_members_does_not_matter() -> None:
+    records, _ = read('{"entry":[{"resource":{"resourceType":"Task"}}],"resourceType":"Bundle"}')
+    assert [record.kind for record in records] == ["task"]
+
+
+def test_a_bundle_inside_a_resource_is_not_the_message() -> None:
+    records, _ = read('{"resourceType":"Task","contained":[{"resourceType":"Bundle","entry":[{}]}]}')
+    assert [record.kind for record in records] == ["task"]
+
+
+def test_an_empty_bundle_has_no_records_and_nothing_wrong() -> None:
+    records, issues = read('{"resourceType":"Bundle","type":"searchset"}')
+    assert not records
+    assert not issues
+
+
+def test_a_resource_or_one_a_line_is_an_entry_too() -> None:
+    records, _ = read('{"resourceType":"Patient","id":"a"}\n{"resourceType":"Task","id":"b"}')
+    assert [(record.kind, record.node.text("resource", "id")) for record in records] == [
+        ("patient", "a"),
+        ("task", "b"),
+    ]
+
+
+def test_a_deletion_is_of_the_type_that_its_request_names() -> None:
+    [record], _ = read('{"resourceType":"Bundle","entry":[{"request":{"method":"DELETE","url":"Task/7"}}]}')
+    assert record.kind == "task"
+    assert "resource" not in record.node.kids
+
+
+def test_a_primitive_and_its_extensions_are_one_node() -> None:
+    body = (
+        b'{"resourceType":"Patient","birthDate":"1912-12-12","_birthDate":{"extension":[{"url":"u","valueCode":"c"}]},'
+        b'"_gender":{"id":"g"},"name":[{"given":["A",null,"C"],"_given":[null,{"id":"b"}]}],"multipleBirthInteger":1.0}'
+    )
+    [record], _ = read(body)
+    patient = record.node.kids["resource"][0]
+    birth = patient.kids["birthDate"][0]
+    assert (birth.value, birth.text("extension", "valueCode")) == ("1912-12-12", "c")
+    assert (patient.kids["gender"][0].value, patient.text("gender", "id")) == (None, "g")
+    given = patient.kids["name"][0].kids["given"]
+    assert [(node.value, node.text("id")) for node in given] == [("A", ""), (None, "b"), ("C", "")]
+    assert patient.kids["multipleBirthInteger"][0].value == Decimal("1.0")
+    place = formats.position("fhir", birth.kids["extension"][0], body)
+    assert place.path == "/_birthDate/extension/0"
+    assert body[place.start : place.end] == b'{"url":"u","valueCode":"c"}'
+
+
+def test_a_truncated_bundle_gives_the_entries_before_the_cut() -> None:
+    body = '{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Task"}},{"resource":{"resourceTy'
+    records, issues = read(body)
+    assert [record.kind for record in records] == ["task"]
+    assert [i.rule for i in issues] == ["malformed-json"]
