@@ -108,6 +108,8 @@ class _Reader:
         # garbage collector, they cost a fifth more.
         parser, finished, make, drop, nulls = self.parser, self.finished, self._node, self._drop, self._nulls
         wanted, deepest, most = _wanted(form), limits.depth, limits.nodes
+        # An answer without records has something to say: that there are none.
+        spaces = {kind.at.partition("}")[0] for kind in form.records} - {"{*"}
         stack: list[Node] = []
         text: list[str] = []
         depth = nodes = records = 0
@@ -126,6 +128,8 @@ class _Reader:
                 nodes = 0
                 if depth == 1:
                     self.root = qname
+                if qname.partition("}")[0] in spaces:
+                    self.known = True
                 found = qualified(qname, wanted)
                 if found:
                     opened = (*found, self.here(local))

@@ -151,6 +151,11 @@ def test_a_message_for_another_source_is_told_by_its_root() -> None:
     assert "{urn:other}other" in issue.text
 
 
+def test_an_answer_of_the_source_without_records_says_that_there_are_none() -> None:
+    records, issues = read(visits(""))
+    assert (records, list(issues)) == ([], [])
+
+
 @pytest.mark.parametrize(
     ("body", "limits", "rule"),
     [
