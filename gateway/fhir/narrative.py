@@ -42,12 +42,21 @@ ATTRIBUTES: Final = {
     "hr": _words("size width noshade"),
     "pre": frozenset({"width"}),
 }
+XML: Final = frozenset(f"{{http://www.w3.org/XML/1998/namespace}}{name}" for name in ("lang", "space", "base"))
+ALLOWED: Final[dict[Any, frozenset[str]]] = {
+    f"{NAMESPACE}{name}": EVERYWHERE | XML | ATTRIBUTES.get(name, frozenset()) for name in ELEMENTS
+} | {etree.Comment: frozenset()}
+"""The attributes that each element may have, by its full name."""
 LINKS: Final = _words("href src cite longdesc usemap")
-SAFE_LINK: Final = re.compile(r"(?:https?|mailto|tel|urn|cid|ftp):|data:\s*image/(?!svg)|[^:]*(?:[/?#]|$)", re.IGNORECASE)
+SAFE_LINK: Final = re.compile(
+    r"(?:https?|mailto|tel|urn|cid|ftp):|data:\s*image/(?!svg)|[^:]*(?:[/?#]|$)", re.IGNORECASE
+)
 ACTIVE_STYLE: Final = re.compile(
     r"expression\s*\(|url\s*+\(\s*+(?!['\"]?data:\s*image/(?!svg))|@import|javascript:|behaviou?r\s*:|-moz-binding|\\",
     re.IGNORECASE,
 )
+
+TEXT: Final = etree.XPath("string()")
 
 
 def fault(div: Any) -> str | None:
@@ -67,25 +76,25 @@ def fault(div: Any) -> str | None:
     for node in root.iter():
         if wrong := _forbidden(node):
             return wrong
-    if not "".join(map(str, root.itertext())).strip() and root.find(f".//{NAMESPACE}img") is None:
+    if not str(TEXT(root)).strip() and root.find(f".//{NAMESPACE}img") is None:
         return "A narrative says something: its div is empty."
     return None
 
 
 def _forbidden(node: Any) -> str | None:
-    if node.tag is etree.Comment:
-        return None
-    name = node.tag.removeprefix(NAMESPACE) if isinstance(node.tag, str) else None
-    if name not in ELEMENTS or not node.tag.startswith(NAMESPACE):
+    """What a node may not have, or be; comments may stand."""
+    allowed = ALLOWED.get(node.tag)
+    if allowed is None:
         return "A narrative holds only XHTML's text, list, table, link and image elements."
-    for attribute, value in node.attrib.items():
-        if attribute not in EVERYWHERE and attribute not in ATTRIBUTES.get(name, ()) and attribute not in XML:
-            return f"A narrative's {name} has an attribute here that is not allowed."
+    for attribute, value in node.items():
+        if attribute not in allowed:
+            return f"A narrative's {_local(node)} has an attribute here that is not allowed."
         if attribute in LINKS and not SAFE_LINK.match(value.strip()):
-            return f"A narrative's {name} links to an address that could act."
+            return f"A narrative's {_local(node)} links to an address that could act."
         if attribute == "style" and ACTIVE_STYLE.search(value):
-            return f"A narrative's {name} has a style that fetches or acts."
+            return f"A narrative's {_local(node)} has a style that fetches or acts."
     return None
 
 
-XML: Final = frozenset(f"{{http://www.w3.org/XML/1998/namespace}}{name}" for name in ("lang", "space", "base"))
+def _local(node: Any) -> str:
+    return str(node.tag).removeprefix(NAMESPACE)

@@ -159,19 +159,24 @@ def _named(resource: Object) -> bool:
 
 def _unreferenced(resource: Object, contained: list[Any]) -> Iterator[Fault]:
     """Contained resources that nothing refers to and that do not refer to their container (dom-3)."""
-    referred = set(_fragments(resource))
+    referred = _fragments(resource)
     for place, one in enumerate(contained):
-        if type(one) is dict and _named(one) and f"#{one['id']}" not in referred and "#" not in set(_fragments(one)):
+        if type(one) is dict and _named(one) and f"#{one['id']}" not in referred and "#" not in _fragments(one):
             text = "Nothing refers to this contained resource: refer to it by # and its id, or leave it out (dom-3)."
             yield f".contained[{place}]", "dom-3", text
 
 
-def _fragments(value: Any) -> Iterator[str]:
+def _fragments(root: Object) -> set[str]:
     """Every text that could point into the resource itself."""
-    if type(value) is dict:
-        value = list(value.values())
-    if type(value) is list:
-        for inner in value:
-            yield from _fragments(inner)
-    elif type(value) is str and value.startswith("#"):
-        yield value
+    found: set[str] = set()
+    ahead: list[Any] = [root]
+    while ahead:
+        node = ahead.pop()
+        for value in node.values() if type(node) is dict else node:
+            kind = type(value)
+            if kind is str:
+                if value[:1] == "#":
+                    found.add(value)
+            elif kind is dict or kind is list:
+                ahead.append(value)
+    return found

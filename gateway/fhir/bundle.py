@@ -1,0 +1,115 @@
+"""Bundles that the server answers with: search results, histories, documents.
+
+https://hl7.org/fhir/R4/bundle.html
+
+A resource is put in as the JSON that it is, or as the stored bytes, which `gateway.fhir.json.dump` splices in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from gateway.fhir.json import verbatim
+
+Resource = dict[str, Any]
+Body = Resource | bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One resource of a search result, and why it is there."""
+
+    resource_type: str
+    id: str
+    body: Body
+    mode: Literal["match", "include", "outcome"] = "match"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version in a history; `body` is None where it was deleted. `updated` is a FHIR instant."""
+
+    resource_type: str
+    id: str
+    version: str
+    updated: str
+    method: Literal["POST", "PUT", "DELETE"]
+    body: Body | None
+
+
+STATUS: Final = {"POST": "201 Created", "PUT": "200 OK", "DELETE": "204 No Content"}
+
+
+def searchset(found: Iterable[Found], *, base: str, links: Mapping[str, str], total: int | None = None) -> Resource:
+    """A page of search results. `links` are relation and url, `self` first; `total` counts matches on all pages."""
+    entries = [
+        {
+            "fullUrl": full_url(base, one.resource_type, one.id),
+            "resource": _content(one.body),
+            "search": {"mode": one.mode},
+        }
+        for one in found
+    ]
+    return _bundle("searchset", entries, links=links, total=total)
+
+
+def history(versions: Iterable[Version], *, base: str, links: Mapping[str, str], total: int | None = None) -> Resource:
+    """Versions, newest first, each with what was asked and answered when it was made."""
+    entries = []
+    for one in versions:
+        entry: dict[str, Any] = {"fullUrl": full_url(base, one.resource_type, one.id)}
+        if one.body is not None:
+            entry["resource"] = _content(one.body)
+        url = one.resource_type if one.method == "POST" else f"{one.resource_type}/{one.id}"
+        entry["request"] = {"method": one.method, "url": url}
+        entry["response"] = {
+            "status": STATUS[one.method],
+            "etag": f'W/"{one.version}"',
+            "lastModified": one.updated,
+        }
+        entries.append(entry)
+    return _bundle("history", entries, links=links, total=total)
+
+
+def document(
+    composition: Resource,
+    resources: Sequence[Resource],
+    *,
+    base: str,
+    identifier: Mapping[str, str],
+    timestamp: str,
+    language: str | None = None,
+) -> Resource:
+    """A document: the Composition first, then everything that it refers to, once each."""
+    entries = []
+    known: set[str] = set()
+    for resource in (composition, *resources):
+        url = full_url(base, resource["resourceType"], resource["id"])
+        if url not in known:
+            known.add(url)
+            entries.append({"fullUrl": url, "resource": resource})
+    head: Resource = {"resourceType": "Bundle"}
+    if language:
+        head["language"] = language
+    return head | {"identifier": dict(identifier), "type": "document", "timestamp": timestamp, "entry": entries}
+
+
+def full_url(base: str, resource_type: str, resource_id: str) -> str:
+    """Where the resource is on this server."""
+    return f"{base.rstrip('/')}/{resource_type}/{resource_id}"
+
+
+def _bundle(kind: str, entries: list[dict[str, Any]], *, links: Mapping[str, str], total: int | None) -> Resource:
+    bundle: Resource = {"resourceType": "Bundle", "type": kind}
+    if total is not None:
+        bundle["total"] = total
+    bundle["link"] = [{"relation": relation, "url": url} for relation, url in links.items()]
+    if entries:
+        bundle["entry"] = entries
+    return bundle
+
+
+def _content(body: Body) -> Any:
+    return verbatim(body) if isinstance(body, bytes) else body
