@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import orjson
@@ -126,7 +127,7 @@ class _Step:
         self.digest = b"" if self.content is None else self.content.digest
         self.partition = partition_key(wanted.person, wanted.id)
         self.contributors = orjson.dumps(sorted(set(wanted.contributors))).decode()
-        self.contradictions = dump(list(wanted.contradictions)).decode()
+        self.contradictions = dump(list(wanted.contradictions)).decode() if wanted.contradictions else "[]"
         self.version = before.version or ""
         self.last_updated = before.last_updated or _NEVER
         self.changed = before.digest != self.digest and not (before.version is None and self.content is None)
@@ -154,7 +155,7 @@ class _Step:
     def method(self) -> str:
         return self.wanted.method or ("DELETE" if self.content is None else "POST" if self.created else "PUT")
 
-    @property
+    @cached_property
     def body(self) -> bytes:
         if self.content is None:
             return b""

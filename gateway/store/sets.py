@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
 import orjson
 from sqlalchemy import BigInteger, Boolean, ColumnElement, Connection, Integer, Table, Text, bindparam, select
@@ -89,6 +89,10 @@ class _Among(FunctionElement[bool]):
     name = "among"
     type = Boolean()
     inherit_cache = True
+
+    def self_group(self, against: Any = None) -> Self:
+        # It is a condition already. SQLite has no booleans, and of `(x IN (...)) = 1` it would not see the index.
+        return self
 
 
 def among(column: ColumnElement[Any], keys: Collection[Any] | str) -> ColumnElement[bool]:
