@@ -25,6 +25,9 @@ from gateway.records import Agreed, Link, Resource, Statement
 MARKS = f"{CANONICAL}/CodeSystem/mark"
 _NOT_AGREED = frozenset({"resourceType", "id", "versionId", "lastUpdated"})
 _FIRST = ("resourceType", "id", "meta", "text", "contained", "extension", "modifierExtension", "identifier", "status")
+_EARLY = {
+    name: n for n, name in enumerate(("id", "url", "use", "reference", "type", "system", "code", "value", "start"))
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Decided:
     """What a strategy decides ahead of the tables: elements, disagreements, marks."""
 
     elements: Mapping[str, Any]
+    """None where there is none, whatever the statements say."""
     contradictions: Sequence[Mapping[str, Any]] = ()
     marks: frozenset[str] = frozenset()
 
@@ -152,7 +156,8 @@ class _Fold:
         self.marks |= decided.marks
 
     def resource(self) -> Resource:
-        agreed = self.object("", [(one, one.body) for one in self.voices]) | self.decided
+        agreed = self.object("", [(one, one.body) for one in self.voices])
+        agreed |= {name: value for name, value in self.decided.items() if value is not None}
         if self.contradictions:
             self.contradictions.sort(key=lambda found: (found["path"], found["sources"]))
             self.marks.add("contradicted")
@@ -253,7 +258,7 @@ def _finish(kind: str, id: str, agreed: Resource, marks: Iterable[str]) -> Resou
 
 def _ordered(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _ordered(value[name]) for name in sorted(value)}
+        return {name: _ordered(value[name]) for name in sorted(value, key=lambda name: (_EARLY.get(name, 99), name))}
     if isinstance(value, list):
         return [_ordered(child) if isinstance(child, dict | list) else child for child in value]
     return value
@@ -294,7 +299,7 @@ def _task(facts: Sequence[Statement], voices: Sequence[Statement], table: Author
     if telling:
         for name in ("statusReason", "businessStatus"):
             said = [one.body[name] for one in telling if name in one.body]
-            elements |= {name: said[-1]} if said else {}
+            elements[name] = said[-1] if said else None
         elements["lastModified"] = written(max(one.effective for one in facts))
     marks = {"inferred"} if any(step.inferred for step in life.steps) else set()
     return Decided(elements, tasks.disagreements(life, voices, steps), frozenset(marks))

@@ -89,6 +89,7 @@ def disagreements(life: Life, current: Iterable[Statement], steps: Steps) -> lis
 def history(life: Life, references: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The life as extensions of the Task: R4 has no statusHistory of its own for it."""
     made = []
+    owner = None
     for index, step in enumerate(life.steps):
         period = {"start": written(step.since)}
         if index + 1 < len(life.steps):
@@ -97,7 +98,8 @@ def history(life: Life, references: Mapping[str, Any]) -> list[dict[str, Any]]:
             {"url": "status", "valueCode": step.status},
             {"url": "period", "valuePeriod": period},
         ]
-        if step.owner is not None:
+        if step.owner and step.owner != owner:
+            owner = step.owner
             parts.append({"url": "owner", "valueReference": references[step.owner]})
         parts.append({"url": "source", "valueString": step.source})
         parts += [{"url": name, "valueBoolean": True} for name in ("inferred", "impossible") if getattr(step, name)]
@@ -141,7 +143,10 @@ def _takes_status(life: Life, fact: Statement, status: str, steps: Steps, *, new
     if status == now:
         return
     again = now in steps.reoffered and news and status not in steps.ended
-    path = _path(steps, None if again else now, status)
+    if now is None and status in steps.held and _own_business(fact):
+        path: tuple[str, ...] | None = (status,)
+    else:
+        path = _path(steps, None if again else now, status)
     impossible = path is None
     if path is None:
         speaker = Party.of(fact)
@@ -155,6 +160,12 @@ def _takes_status(life: Life, fact: Statement, status: str, steps: Steps, *, new
     life.steps.append(Step(status, fact.effective, life.owner, fact.source, fact.digest, impossible=impossible))
     life.accepted = _accepted(life, status, steps)
     life.setter = fact
+
+
+def _own_business(fact: Statement) -> bool:
+    """Nobody asked: a service or a visit that a unit has taken on by itself begins in its hands."""
+    requester = reference_key(fact.body.get("requester"))
+    return requester is None or requester == reference_key(fact.body.get("owner"))
 
 
 def _accepted(life: Life, status: str, steps: Steps) -> bool:

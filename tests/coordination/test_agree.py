@@ -1,0 +1,123 @@
+"""The fold: what statements agree on, as files, and in any order of arrival."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.coordination.agree import agree, agree_all, wanted
+from gateway.coordination.statements import Origin, canonical, make
+from gateway.identity import systems
+from gateway.records import Statement
+from tests.coordination import cases
+
+FOLDER = cases.HERE / "agree"
+CASES = [pytest.param(row, id=f"{row['number']:03}-{row['name']}") for row in cases.index("agree")]
+START = datetime(2026, 3, 10, 10, tzinfo=UTC)
+STATUSES = ["draft", "requested", "received", "accepted", "rejected", "ready", "in-progress", "on-hold", "completed"]
+STATUSES += ["failed", "cancelled", "entered-in-error"]
+UNITS = ["SE2321000131-T0200", "SE2120001348-T0100", "SE2321000131-T0300"]
+
+
+@pytest.mark.parametrize("row", CASES)
+def test_statements_agree_by_the_rule(row: dict[str, Any]) -> None:
+    document = cases.read(FOLDER / f"{row['number']:03}-statements.json")
+    expected = cases.read(FOLDER / f"{row['number']:03}-expected.json")
+    assert cases.agreed(document, cases.statements(document)) == expected, row["rule"]
+
+
+@pytest.mark.parametrize("row", CASES)
+def test_two_hundred_orders_of_arrival_give_the_same_bytes(row: dict[str, Any]) -> None:
+    document = cases.read(FOLDER / f"{row['number']:03}-statements.json")
+    said = cases.statements(document)
+    once = canonical(cases.agreed(document, said))
+    for seed in range(200):
+        Random(seed).shuffle(said)
+        assert canonical(cases.agreed(document, [*said, *said[:1]])) == once
+
+
+def task(status: str, owner: int | None, source: int, minute: int, key: int, version: str, kind: Any) -> Statement:
+    body: dict[str, Any] = {"resourceType": "Task", "id": "t1", "status": status, "intent": "order"}
+    body["requester"] = {"identifier": {"system": systems.HSA_ID, "value": UNITS[2]}}
+    body["note"] = [{"text": f"{status} {source}"}]
+    if owner is not None:
+        body["owner"] = {"identifier": {"system": systems.HSA_ID, "value": UNITS[owner]}}
+    return make(
+        body=body,
+        origin=Origin(f"source-{source}"),
+        record_key=f"record-{key}",
+        person=None,
+        effective=START + timedelta(minutes=minute),
+        recorded=START,
+        version=version,
+        party=UNITS[source],
+        kind=kind,
+    )
+
+
+FACTS = st.builds(
+    task,
+    st.sampled_from(STATUSES),
+    st.one_of(st.none(), st.integers(0, 2)),
+    st.integers(0, 2),
+    st.integers(0, 6),
+    st.integers(0, 2),
+    st.sampled_from(["", "1", "2", "10", "a"]),
+    st.sampled_from(["assert", "assert", "assert", "withdraw"]),
+)
+
+
+@given(st.lists(FACTS, min_size=1, max_size=12), st.randoms(use_true_random=False))
+def test_any_facts_in_any_order_agree_and_have_one_owner(facts: list[Statement], random: Random) -> None:
+    once = agree(facts)
+    shuffled: Sequence[Statement] = random.sample(facts, len(facts))
+    again = agree([*shuffled, *facts[:2]])
+    assert (canonical(again.resource), again.contradictions) == (canonical(once.resource), once.contradictions)
+    assert list(again.resource) == list(once.resource)
+    if not once.deleted and once.resource["status"] in ("accepted", "in-progress") and "owner" in once.resource:
+        assert isinstance(once.resource["owner"], dict)
+
+
+@given(st.lists(FACTS, min_size=1, max_size=8))
+def test_the_history_of_a_task_runs_in_time_without_gaps(facts: list[Statement]) -> None:
+    resource = agree(facts).resource
+    periods = [
+        part["valuePeriod"]
+        for extension in resource.get("extension", [])
+        for part in extension.get("extension", [])
+        if part["url"] == "period"
+    ]
+    for one, following in pairwise(periods):
+        assert one["end"] == following["start"]
+        assert one["start"] <= one["end"]
+    assert all("end" not in period for period in periods[-1:])
+
+
+def test_the_fold_leaves_its_statements_as_they_are() -> None:
+    document = cases.read(FOLDER / "030-statements.json")
+    said = cases.statements(document)
+    before = canonical([one.body for one in said])
+    agree_all(said, known=cases.known(document))
+    assert canonical([one.body for one in said]) == before
+
+
+def test_targets_that_are_awaited_are_named() -> None:
+    said = cases.statements(cases.read(FOLDER / "030-statements.json"))
+    assert {(kind, value) for kind, _, value in wanted(said)} >= {("CarePlan", "plan-1"), ("Task", "other")}
+
+
+def test_our_own_ids_are_no_part_of_what_was_said() -> None:
+    body = {"resourceType": "Task", "id": "a", "for": {"reference": "Patient/1", "identifier": {"value": "x"}}}
+    other = {"resourceType": "Task", "id": "b", "for": {"reference": "Patient/2", "identifier": {"value": "x"}}}
+    both = [
+        make(body=said, origin=Origin("s"), record_key="k", person=None, effective=START, recorded=START)
+        for said in (body, other)
+    ]
+    assert len({one.digest for one in both}) == 1
