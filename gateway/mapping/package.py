@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,6 +24,7 @@ from gateway.issues import Issue, Issues
 from gateway.mapping import conceptmap, manifest, times
 from gateway.mapping.compiler import CompiledMap, compile_map
 from gateway.mapping.conceptmap import ConceptTable, Unmapped
+from gateway.mapping.lexer import unescape
 from gateway.mapping.library import Library
 from gateway.mapping.manifest import Manifest, RecordSpec
 from gateway.mapping.parser import parse
@@ -31,6 +33,7 @@ from gateway.mapping.runtime import Run
 from gateway.mapping.syntax import Map
 from gateway.records import Draft, Resource, Source
 
+_CONSTANT = re.compile(r"'(?:\\.|[^'\\])*'")
 COMMON = "common"
 HSA_ROOT = "urn:oid:1.2.752.129.2.1.4.1"
 
@@ -140,6 +143,17 @@ class Package:
         problems.stop()
         return library
 
+    @cached_property
+    def remarks(self) -> frozenset[str]:
+        """What maps log word for word: it holds nothing of the record, so it is told as an issue."""
+        queue = [rule for found in self.library.maps.values() for group in found.groups for rule in group.rules]
+        remarks: set[str] = set()
+        for rule in queue:
+            queue += rule.rules
+            logged = [source.log.text.strip() for source in rule.sources if source.log]
+            remarks.update(unescape(text[1:-1]) for text in logged if _CONSTANT.fullmatch(text))
+        return frozenset(remarks)
+
     @property
     def maps(self) -> list[Map]:
         """The package's own maps."""
@@ -171,7 +185,9 @@ class Package:
         try:
             if record.map not in self.library.maps:
                 known = ", ".join(found.url for found in self.maps)
-                return CompileError([Problem(shown, 1, 1, f"record {record.name}: there is no map {record.map}", known)])
+                return CompileError(
+                    [Problem(shown, 1, 1, f"record {record.name}: there is no map {record.map}", known)]
+                )
             return compile_map(self.library, self._definitions, record.map, record.group)
         except CompileError as error:
             return error
@@ -234,6 +250,12 @@ class Package:
         )
         self._tell(run, reader, result)
         result.logged = [(str(run.program.rules[run.program.sites[s].rule]), text) for s, _, text in run.logged]
+        for rule, remark, where in dict.fromkeys(
+            (run.program.rules[run.program.sites[site].rule], text, reader.where(node))
+            for site, node, text in run.logged
+            if text in self.remarks
+        ):
+            result.issues.warning("processing", rule.name or "remark", f"{remark} [{rule}]", where)
         result.drafts = list(self._drafts(target, reader, paths, received))
         result.key = key or _first_identifier(result.drafts)
         if traced:
@@ -393,7 +415,8 @@ class Packages(Mapping[str, Package]):
     def load(cls, folder: Path, definitions: Definitions | None = None) -> Packages:
         """Read every package's manifest; maps are read when they are first used. CompileError with all problems."""
         common = Files(folder / COMMON, COMMON)
-        packages, problems = [], []
+        packages: list[Package] = []
+        problems: list[Problem] = []
         for path in sorted(folder.glob("*/map.yaml")):
             try:
                 packages.append(Package(Files(path.parent, path.parent.name), common, definitions or load()))
