@@ -95,9 +95,7 @@ def map_line(program: ir.Program, traceback: TracebackType | None) -> str:
     return f"{files[frames[-1].filename]}:{frames[-1].lineno}" if frames else "an unknown line"
 
 
-def compile_map(
-    library: Library, definitions: Definitions, map_url: str, group: str | None = None
-) -> CompiledMap:
+def compile_map(library: Library, definitions: Definitions, map_url: str, group: str | None = None) -> CompiledMap:
     """The compiled map, or a CompileError with every problem."""
     problems = Problems()
     program = resolve(library, definitions, problems, map_url, group)

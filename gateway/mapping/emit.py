@@ -39,7 +39,7 @@ _HELPERS = {
     "_again": runtime.again,
     "_choose": runtime.choose,
     "_leaf": runtime.leaf,
-    "_plain": runtime.plain,
+    "_open": runtime.opened,
 }
 _MODES = {
     "first": (None, 1),
@@ -177,12 +177,26 @@ class _Emitter:
             body = self.placed(self.source(source, body), source.span)
         return body
 
-    def noted(self, rule: int, at: str, owner: ast.expr | None = None, key: ast.expr | None = None) -> ast.stmt:
-        row: ast.expr = _constant(None)
-        entry = ast.Tuple(
-            [_constant(rule), _name(at), owner or _constant(None), key or _constant(None), row], ast.Load()
-        )
-        return ast.Expr(_call("_T", entry))
+    def noted(
+        self,
+        rule: int,
+        at: str,
+        owner: str | None = None,
+        key: ast.expr | None = None,
+        item: str | None = None,
+        *,
+        row: bool = False,
+    ) -> ast.stmt:
+        """A traced rule's entry: see `runtime.Entry`."""
+        parts: list[ast.expr] = [
+            _constant(rule),
+            _name(at),
+            _name(owner) if owner else _constant(None),
+            key or _constant(None),
+            ast.Attribute(_name("_R"), "row", ast.Load()) if row else _constant(None),
+            _name(item) if item else _constant(None),
+        ]
+        return ast.Expr(_call("_T", ast.Tuple(parts, ast.Load())))
 
     def source(self, source: ir.Source, body: list[ast.stmt]) -> list[ast.stmt]:
         variable, site = source.variable, _constant(source.site)
@@ -245,9 +259,7 @@ class _Emitter:
             low, high = _MODES[source.mode]
             items = ast.Subscript(
                 items,
-                ast.Slice(
-                    None if low is None else _constant(low), None if high is None else _constant(high)
-                ),
+                ast.Slice(None if low is None else _constant(low), None if high is None else _constant(high)),
                 ast.Load(),
             )
         cardinality = (0, 1) if source.mode == "only_one" else source.cardinality
@@ -289,9 +301,7 @@ class _Emitter:
                 return _call("_value", *self.asked(value, last), _constant(site))
             case ir.Translate(argument, table, output):
                 given = self.value(argument, site, last)
-                return _call(
-                    "_translate", _name("_R"), self.kept(table), _constant(output), given, _constant(site), at
-                )
+                return _call("_translate", _name("_R"), self.kept(table), _constant(output), given, _constant(site), at)
             case ir.Transform("cast", (argument, ir.Constant(type_name))):
                 given = self.value(argument, site, last)
                 return _call("_cast", _name("_R"), _constant(type_name), _constant(site), at, given)
@@ -304,9 +314,7 @@ class _Emitter:
                 return _call("_value", run, path, self.value(focus, site, last), bound, _constant(site))
             case ir.Transform(name, arguments):
                 values = [self.value(argument, site, last) for argument in arguments]
-                return _call(
-                    "_transform", _name("_R"), self.kept(TRANSFORMS[name]), _constant(site), at, *values
-                )
+                return _call("_transform", _name("_R"), self.kept(TRANSFORMS[name]), _constant(site), at, *values)
             case ir.Make(type_name, resource):
                 made = {"resourceType": type_name} if resource else {}
                 return ast.Dict([_constant(k) for k in made], [_constant(v) for v in made.values()])
@@ -356,8 +364,13 @@ class _Emitter:
         extra = {"resource": _constant(resource)} if resource else {}
         if target and target.mode and element.many:
             return _call(
-                "_make_as", _name("_R"), owner, _constant(element.key), _constant(target.mode),
-                _constant(target.share), **extra,
+                "_make_as",
+                _name("_R"),
+                owner,
+                _constant(element.key),
+                _constant(target.mode),
+                _constant(target.share),
+                **extra,
             )
         return _call("_make", _name("_R"), owner, _constant(element.key), many=_constant(element.many), **extra)
 
@@ -380,7 +393,7 @@ class _Emitter:
                 ast.Assign([ast.Subscript(_name(owner), first, ast.Store())], second),
             ]
             if self.traced:
-                put.append(self.noted(rule.id, last, _name(owner), first))
+                put.append(self.noted(rule.id, last, owner, first, result))
             unset = [_set(result, _constant(None))] if target.variable else []
             return [_set(pair, chosen), *unset, ast.If(_not_none(pair), put, [])]
         if element.open:
@@ -405,11 +418,8 @@ class _Emitter:
                     twice = ast.Expr(_call("_again", run, _name(owner), key, _name(result), site, at))
                     put.insert(0, ast.If(ast.Compare(key, [ast.In()], [_name(owner)]), [twice], []))
         if self.traced:
-            note = self.noted(rule.id, last, _name(owner), key)
-            if isinstance(target.value, ir.Translate):
-                call = note.value  # type: ignore[attr-defined]
-                call.args[0].elts[4] = ast.Attribute(run, "row", ast.Load())
-            put.append(note)
+            row = isinstance(target.value, ir.Translate)
+            put.append(self.noted(rule.id, last, owner, key, result, row=row))
         return [*statements, *put] if constant else [*statements, ast.If(_not_none(result), put, [])]
 
     @staticmethod
@@ -422,11 +432,3 @@ class _Emitter:
             taken = _call(f"_take_{element.type}", run, value, site, at)
             return _call("_bound", run, taken, site, at) if element.codes is not None else taken
         return _call("_complex", run, _constant(element.type), value, site, at)
-
-
-def _opened(value: Any) -> Any:
-    """A value for a structure without definition: a source element becomes plain JSON."""
-    return runtime.plain(value) if isinstance(value, runtime.Node) else value
-
-
-_HELPERS["_open"] = _opened

@@ -6,7 +6,6 @@ Described for integrators in docs/mapping.md.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 import yaml
@@ -28,7 +27,7 @@ class SourceSpec(BaseModel):
 
 
 class RecordSpec(_Model):
-    """One kind of record: where it lies, the group that maps it, and FHIRPaths to its key, time, version and parties."""
+    """One kind of record: where it lies, the group that maps it, FHIRPaths to its key, time, version and parties."""
 
     name: str
     at: str = "*"
@@ -134,7 +133,9 @@ def read(text: str, shown: str, folder: str | None = None) -> Manifest:
         seen.add(record.name)
     if folder and manifest.id != folder:
         line, column = _place(tree, ("id",))
-        problems.append(Problem(shown, line, column, f"the id is '{manifest.id}', the folder '{folder}'", "make them one"))
+        problems.append(
+            Problem(shown, line, column, f"the id is '{manifest.id}', the folder '{folder}'", "make them one")
+        )
     if problems:
         raise CompileError(problems)
     return manifest

@@ -87,9 +87,7 @@ class Model:
         if element.type == "code" and element.binding and element.binding[0] == "required":
             bound = self.definitions.codes(element.binding[1])
             codes = frozenset(code for _, code in bound) if bound else None
-        return Element(
-            element.name, element.type, element.is_list, self.is_primitive(element.type), None, codes
-        )
+        return Element(element.name, element.type, element.is_list, self.is_primitive(element.type), None, codes)
 
     def source(self, type_name: str | None, name: str, wanted: str | None = None) -> Step | None:
         """The element a rule reads; `wanted` narrows a choice. None where a known type has no such element."""
@@ -101,7 +99,7 @@ class Model:
             return Step((name,), element.type)
         choices = known.choices.get(name)
         if choices is not None:
-            if wanted in choices:
+            if wanted is not None and wanted in choices:
                 return Step((choices[wanted],), wanted)
             return Step(tuple(choices.values()), None)
         if known.kind == "primitive" and name == "value":

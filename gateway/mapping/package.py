@@ -29,7 +29,7 @@ from gateway.mapping.library import Library
 from gateway.mapping.manifest import Manifest, RecordSpec
 from gateway.mapping.parser import parse
 from gateway.mapping.problems import CompileError, Problem, Problems
-from gateway.mapping.runtime import Run
+from gateway.mapping.runtime import Entry, Run
 from gateway.mapping.syntax import Map
 from gateway.records import Draft, Resource, Source
 
@@ -40,9 +40,9 @@ HSA_ROOT = "urn:oid:1.2.752.129.2.1.4.1"
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What a traced run noted: rule, source node, the element written into, its key, the ConceptMap's row."""
+    """What a traced run noted, with the program that its numbers are of."""
 
-    entries: list[tuple[int, Any, Any, str | None, conceptmap.Row | None]]
+    entries: list[Entry]
     compiled: CompiledMap
     target: Resource
 
@@ -158,6 +158,11 @@ class Package:
     def maps(self) -> list[Map]:
         """The package's own maps."""
         return self._own.parsed[0]
+
+    @property
+    def tables(self) -> list[ConceptTable]:
+        """The package's own ConceptMaps."""
+        return self._own.parsed[1]
 
     def _with_policy(self, table: ConceptTable) -> ConceptTable:
         """The table with the manifest's policy for codes that it does not name, unless it has its own."""

@@ -1,20 +1,34 @@
 """FHIR Mapping Language text to syntax tree: recursive descent, R4 and R5 forms, all problems in one run.
 
-After a problem the parser goes on behind the rule's `;` or the group's `}`. Expressions are kept as text for the FHIRPath
-compiler.
+After a problem the parser goes on behind the rule's `;` or the group's `}`. Expressions are kept as text for the
+FHIRPath compiler.
 
 https://build.fhir.org/ig/HL7/mapping-language-ig/fml.html
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import NoReturn, cast
 
 from gateway.mapping import syntax
 from gateway.mapping.lexer import Token, tokens, unescape
 from gateway.mapping.problems import Problems
-from gateway.mapping.syntax import Argument, Call, Expression, Literal, Name, Rule, Source, Span, Target, Text
+from gateway.mapping.syntax import (
+    Argument,
+    Call,
+    Expression,
+    Literal,
+    Mode,
+    Name,
+    Rule,
+    Source,
+    Span,
+    Target,
+    Text,
+    TypeMode,
+)
 
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 _ENDS_BARE_CONDITION = frozenset(("where", "check", "log", "then"))
@@ -241,7 +255,7 @@ class _Parser:
     def _prefixed_code(self, prefixes: dict[str, str]) -> tuple[str, str]:
         prefix = self.identifier("a prefix")
         if prefix.text not in prefixes:
-            self.wrong(f"unknown prefix '{prefix.text}'", "declare it: prefix s = \"http://...\"", prefix.span)
+            self.wrong(f"unknown prefix '{prefix.text}'", 'declare it: prefix s = "http://..."', prefix.span)
         self.op(":")
         return prefixes[prefix.text], self._code()
 
@@ -284,7 +298,7 @@ class _Parser:
             span=span,
             extends=extends.text if extends else None,
             extends_span=extends.span if extends else None,
-            types=cast("syntax.Choice['types', 'type+'] | None", types),
+            types=cast("TypeMode | None", types),
         )
 
     def op_or_word(self, *words: str) -> None:
@@ -298,9 +312,7 @@ class _Parser:
             self.wrong(f"expected source or target here, found '{mode.text}'", span=mode.span)
         name = self.identifier("the parameter's name").text.strip("`")
         kind = self.identifier("the type").text.strip("`") if self.maybe(":") else None
-        return syntax.Parameter(
-            cast("syntax.Choice['source', 'target']", mode.text), name, kind, self.since(mode.start)
-        )
+        return syntax.Parameter(cast("Mode", mode.text), name, kind, self.since(mode.start))
 
     def rules(self) -> tuple[Rule, ...]:
         self.op("{")
@@ -493,7 +505,7 @@ class _Parser:
                 return token
         return self.tokens[-1]
 
-    def expression(self, ends) -> Expression:  # type: ignore[no-untyped-def]
+    def expression(self, ends: Callable[[], bool]) -> Expression:
         """FHIRPath up to where `ends()` says, outside all brackets."""
         first = self.token
         closing: list[str] = []
@@ -504,9 +516,8 @@ class _Parser:
             if token.kind == "op":
                 if token.text in _CLOSING:
                     closing.append(_CLOSING[token.text])
-                elif token.text in _CLOSING.values():
-                    if not closing or closing.pop() != token.text:
-                        self.wrong(f"'{token.text}' closes nothing")
+                elif token.text in _CLOSING.values() and (not closing or closing.pop() != token.text):
+                    self.wrong(f"'{token.text}' closes nothing")
             self.at += 1
         span = self.since(first.start)
         if span.end <= span.start:

@@ -82,7 +82,7 @@ def _whole(low: int, expected: str) -> Convert:
 
 def decimal(value: Any, zone: tzinfo, mark: Mark) -> Decimal | int:
     if value.__class__ is int or isinstance(value, Decimal):
-        return value  # type: ignore[no-any-return]
+        return value
     text = as_text(value).strip()
     if isinstance(value, bool) or not _DECIMAL.fullmatch(text):
         raise Unfit("a decimal number with a point is expected")

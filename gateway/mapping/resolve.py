@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.definitions import Definitions
 from gateway.mapping import ir, primitives, syntax, times
-from gateway.mapping.conceptmap import OUTPUTS
+from gateway.mapping.conceptmap import OUTPUTS, ConceptTable
 from gateway.mapping.expressions import compiled
 from gateway.mapping.library import Library
 from gateway.mapping.model import Model
@@ -75,7 +75,7 @@ class _Resolver:
         self.sites: list[ir.Site] = []
         self.writers: dict[tuple[str | None, str], set[tuple[int, str]]] = {}
         self.written_at: dict[int, tuple[str | None, str]] = {}
-        self.tables: dict[str, ir.ConceptTable] = {}
+        self.tables: dict[str, ConceptTable] = {}
         self.type_groups: dict[str, Mapping[tuple[str, str], tuple[Map, Group]]] = {}
 
     def program(self, map_url: str, group_name: str | None) -> ir.Program:
@@ -98,9 +98,7 @@ class _Resolver:
             rules=self.rule_ids,
             sites=self.sites,
             tables=list(self.tables.values()),
-            alone=frozenset(
-                site for site, element in self.written_at.items() if len(self.writers[element]) == 1
-            ),
+            alone=frozenset(site for site, element in self.written_at.items() if len(self.writers[element]) == 1),
         )
         # Groups that nothing reaches are looked through as well, for their mistakes only.
         started = {id(g) for _, g in ((m, g) for m in [found] for g in m.groups)}
@@ -191,7 +189,7 @@ class _Resolver:
         if self.model.known(name):
             return name
         hint = did_you_mean(name, [*(uses.alias for uses in found.uses), *self.model.names()])
-        self.problems.add(found.text, span, f"there is no type '{name}'", hint or "declare it: uses \"url\" as ...")
+        self.problems.add(found.text, span, f"there is no type '{name}'", hint or 'declare it: uses "url" as ...')
         return None
 
     # Rules
@@ -470,9 +468,7 @@ class _Resolver:
                 self.problems.add(text, span, f"{shown} is a {element.type}, not a {value.type}")
         elif element.type and type_name and self.model.known(type_name):
             complex_value = not self.model.is_primitive(type_name)
-            if complex_value == element.primitive or (
-                complex_value and not self.model.fits(type_name, element.type)
-            ):
+            if complex_value == element.primitive or (complex_value and not self.model.fits(type_name, element.type)):
                 self.problems.add(text, span, f"{shown} is a {element.type}, not a {type_name}")
         if isinstance(value, ir.Constant):
             value = self._constant_for(place, target, element, value, shown)

@@ -27,6 +27,9 @@ DEPTH = 64
 STEPS = 200_000
 _EMPTY: tuple[Any, ...] = ()
 Bound = Sequence[tuple[str, Any]]
+Entry = tuple[int, Any, Any, str | None, Row | None, Any]
+"""What a traced rule notes: its number, the source's node, the element written into, the key there, the ConceptMap's row,
+and what was put. A rule that writes nothing itself notes that it fired."""
 
 
 class Held(Exception):
@@ -94,7 +97,7 @@ class Run:
         self.shared: dict[tuple[int, str, str], Any] = {}
         self.last: list[tuple[list[Any], Any]] = []
         self.logged: list[tuple[int, Any, str]] = []
-        self.trace: list[tuple[int, Any, Any, str | None, Row | None]] = []
+        self.trace: list[Entry] = []
         self.note = self.trace.append
         self.row: Row | None = None
         self.count = 0
@@ -192,7 +195,8 @@ def log(run: Run, path: Any, focus: Any, bound: Bound, site: int) -> None:
 def counted(run: Run, items: Sequence[Any], low: int, high: int | None, site: int, at: Any) -> Sequence[Any]:
     if len(items) < low or (high is not None and len(items) > high):
         shown = run.program.sites[site].path
-        text = f"{shown} stands {len(items)} times, {low}..{'*' if high is None else high} are expected. The record is held."
+        wanted = f"{low}..{'*' if high is None else high}"
+        text = f"{shown} stands {len(items)} times, {wanted} are expected. The record is held."
         run.report("error", "structure", "source-cardinality", text, site, items[0] if items else at)
         raise Held
     return items
@@ -220,7 +224,7 @@ def transform(run: Run, definition: Definition, site: int, at: Any, *arguments: 
     if given[0] is None and definition.least == len(given):
         return None
     given = [None if v == "" else v for v in given]
-    if given[0] is None and definition.type in ("dateTime", "date", "time") or given == [None]:
+    if (given[0] is None and definition.type in ("dateTime", "date", "time")) or given == [None]:
         return None
     node = next((argument for argument in arguments if isinstance(argument, Node)), at)
     run.at(site, node)
@@ -351,7 +355,7 @@ def complex_value(run: Run, type_name: str | None, argument: Any, site: int, at:
     """A value for a complex element: as it was made, or the source's element with the names the type knows."""
     if argument is None:
         return None
-    if argument.__class__ is dict:
+    if isinstance(argument, dict):
         return argument or None
     if isinstance(argument, Node):
         return copied(run, argument, type_name, site) or None
@@ -359,7 +363,7 @@ def complex_value(run: Run, type_name: str | None, argument: Any, site: int, at:
     return None
 
 
-def copied(run: Run, node: Node, type_name: str | None, site: int) -> dict[str, Any]:
+def copied(run: Run, node: Node, type_name: str | None, site: int) -> Any:
     """A source element as FHIR JSON, element by element; what the type does not know is left out and told."""
     own = node.first("resourceType")
     if own is not None:
@@ -406,6 +410,11 @@ def plain(node: Node) -> Any:
         if parts:
             found[name] = parts if len(parts) > 1 else parts[0]
     return found
+
+
+def opened(argument: Any) -> Any:
+    """A value for a structure without definition."""
+    return plain(argument) if isinstance(argument, Node) else argument
 
 
 # Making and filling

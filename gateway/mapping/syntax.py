@@ -82,8 +82,8 @@ class Call:
     span: Span
 
 
-SourceMode = Choice["first", "not_first", "last", "not_last", "only_one"]
-TargetMode = Choice["first", "share", "last", "single", "collate"]
+Mode = Choice["source", "target"]
+TypeMode = Choice["types", "type+"]
 SOURCE_MODES: frozenset[str] = frozenset(("first", "not_first", "last", "not_last", "only_one"))
 TARGET_MODES: frozenset[str] = frozenset(("first", "share", "last", "single", "collate"))
 
@@ -132,7 +132,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    mode: Choice["source", "target"]
+    mode: Mode
     name: str
     type: str | None
     span: Span
@@ -146,7 +146,7 @@ class Group:
     span: Span
     extends: str | None = None
     extends_span: Span | None = None
-    types: Choice["types", "type+"] | None = None
+    types: TypeMode | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Times as sources write them, to FHIR date, dateTime and time, in the source's zone.
 
-An hour that occurs twice, when the clock is set back, is its first occurrence and marked; an hour that does not occur, and
-a day that no calendar has, are refused.
+An hour that occurs twice, when the clock is set back, is its first occurrence and marked; an hour that does not occur,
+and a day that no calendar has, are refused.
 
 https://build.fhir.org/ig/HL7/mapping-language-ig/transforms.html#date-op-details
 """
@@ -127,7 +127,7 @@ def regex(pattern: str) -> re.Pattern[str]:
             raise Unfit(f"unknown format code {pattern[at]!r} in {pattern!r}")
         code = found.group()
         if code[0] == "S":
-            built.append(r"(?P<S>\d{%d})" % len(code))
+            built.append(rf"(?P<S>\d{{{len(code)}}})")
         elif found.group(1) is not None:
             built.append(re.escape(found.group(1)))
         else:

@@ -1,7 +1,7 @@
 """The transforms of the mapping language, as one table: arguments, what comes out, how it is made.
 
-`create`, `copy`, `translate`, `evaluate`, `uuid`, `reference` and `pointer` need more than values and are the resolver's
-and the run's.
+`create`, `copy`, `cast`, `translate`, `evaluate`, `uuid`, `reference` and `pointer` need more than values: they are the
+resolver's and the run's.
 
 https://build.fhir.org/ig/HL7/mapping-language-ig/transforms.html
 """
@@ -161,11 +161,14 @@ def quantity(run: Context, *values: Any) -> dict[str, Any] | None:
 
 def _filled(**values: Any) -> dict[str, Any] | None:
     """An element of those that have a value; strings are stripped."""
-    found = {}
+    found: dict[str, Any] = {}
     for key, value in values.items():
         if value is None or value == "":
             continue
-        found[key] = value.strip() if value.__class__ is str else value if isinstance(value, Decimal | int) else _text(value)
+        if value.__class__ is str:
+            found[key] = value.strip()
+        else:
+            found[key] = value if isinstance(value, Decimal | int) else _text(value)
     return found or None
 
 
