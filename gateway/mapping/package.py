@@ -101,7 +101,7 @@ class Package:
         self.folder = files.folder
         self._own = files
         self._common = common
-        self._definitions = definitions
+        self.definitions = definitions
         shown = f"{files.shown}/map.yaml"
         self.manifest: Manifest = manifest.read(files.texts.get("map.yaml") or files.texts[shown], shown, files.shown)
         self.id = self.manifest.id
@@ -193,9 +193,13 @@ class Package:
                 return CompileError(
                     [Problem(shown, 1, 1, f"record {record.name}: there is no map {record.map}", known)]
                 )
-            return compile_map(self.library, self._definitions, record.map, record.group)
+            return compile_map(self.library, self.definitions, record.map, record.group)
         except CompileError as error:
             return error
+
+    def replace_compiled(self, compiled: Mapping[str, CompiledMap]) -> None:
+        """Take other maps for some kinds of record: for a copy of the package that tries what an alteration does."""
+        self._compiled = {**self._compiled, **compiled}
 
     def check(self) -> None:
         """Compile everything; a CompileError with the problems of all maps and paths."""
@@ -304,6 +308,7 @@ class Package:
         provider = reader.text(paths.get("provider")) or str(reader.source["controller"])
         for resource, withdrawn in entries:
             self._check_identifier(resource, reader)
+            self._check_required(resource, reader)
             modified = resource.get("lastModified") if resource["resourceType"] == "Task" else None
             moment = times.instant(times.parts(modified), reader.zone, _nothing) if modified else effective
             yield Draft(resource, moment, version, party, provider, withdrawn)
@@ -314,13 +319,22 @@ class Package:
         first = given[0] if isinstance(given, list) and given else given
         if isinstance(first, dict) and first.get("system") and first.get("value"):
             return
-        if type_name in self._definitions.types and "identifier" not in self._definitions.types[type_name].elements:
+        if type_name in self.definitions.types and "identifier" not in self.definitions.types[type_name].elements:
             return
         text = (
             f"The {type_name} of this record has no identifier with system and value, so nobody could find it again. "
             "Send the identifier; the record is held."
         )
         reader.issues.error("required", "draft-without-identifier", text, reader.where(None))
+
+    def _check_required(self, resource: Resource, reader: _Reader) -> None:
+        """A draft without what its type demands says nothing: a Task without status would be nobody's."""
+        type_name = str(resource["resourceType"])
+        known = self.definitions.types.get(type_name)
+        for name, element in known.elements.items() if known else ():
+            if element.min and element.choice_of is None and name not in resource:
+                text = f"{type_name}.{name} must be said and could not be made from this record, which is held."
+                reader.issues.error("required", "required-element-missing", text, reader.where(None))
 
     def snapshot_time(self, records: Iterable[Record], source: Source) -> datetime | None:
         """Of when a complete snapshot speaks, by the manifest's `snapshot.asOf`."""
@@ -378,7 +392,9 @@ class _Reader:
             self.issues.error("processing", "expression-failed", text, self.where(None))
             return ""
         value = found[0] if found else None
-        return "" if value is None or isinstance(value, Node) else str(value).strip()
+        if isinstance(value, Node):  # with parts beside its value, as any field of HL7 v2 has
+            value = value.value
+        return "" if value is None else str(value).strip()
 
     def moment(self, path: fhirpath.Path) -> datetime | None:
         text = self.text(path)
