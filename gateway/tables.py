@@ -15,6 +15,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     MetaData,
     PrimaryKeyConstraint,
     Sequence,
+    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
@@ -98,7 +100,7 @@ inbox = Table(
     Column("lease_until", Instant),
     Column("issues", Text, nullable=False, comment="JSON: what is wrong with the message as a whole"),
     Index("inbox_open", "number", sqlite_where=text(_OPEN), postgresql_where=text(_OPEN)),
-    Index("inbox_source", "source", "number"),
+    Index("inbox_source", "source", "received"),
 )
 
 # Apart from its message, whose row changes while it is worked on: a row is rewritten whole.
@@ -307,6 +309,91 @@ contributor = Table(
     Column("source", Text, nullable=False),
     PrimaryKeyConstraint("rid", "source", "partition"),
     sqlite_with_rowid=False,
+)
+
+
+# --- Search rows: what the search parameters find in the current versions, one table per parameter type
+#
+# `param` is gateway.search.index.number(resource type, code). `edge` marks what sorting looks at: 1 the smallest value
+# of that resource and parameter, 2 the largest, 3 both (there is only one), 0 neither. Times are microseconds as
+# integers, not Instants: their ends may lie beyond what a datetime can hold.
+
+Ordered = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text that is compared by ranges of code points, so that an index finds what begins with something."""
+
+
+def _search_table(kind: str, columns: tuple[Column[Any], ...], *indexes: tuple[str, ...]) -> Table:
+    name = f"search_{kind}"
+    return Table(
+        name,
+        metadata,
+        Column("partition", BigInteger, nullable=False),
+        Column("rid", BigInteger, nullable=False),
+        Column("seq", Integer, nullable=False, comment="from 0 within the resource"),
+        Column("param", Integer, nullable=False),
+        *columns,
+        Column("edge", SmallInteger, nullable=False),
+        PrimaryKeyConstraint("rid", "seq", "partition"),
+        *(Index(f"{name}_{by[0]}", "param", *by, "rid") for by in indexes),
+        sqlite_with_rowid=False,
+    )
+
+
+search_token = _search_table(
+    "token",
+    (
+        Column("system", Ordered, nullable=False, comment="empty where there is none"),
+        Column("code", Ordered, nullable=False, comment="folded: codes are found in any case"),
+    ),
+    ("code", "system"),
+)
+
+search_reference = _search_table(
+    "reference",
+    (
+        Column("target_type", Ordered, nullable=False, comment="empty for what lies on another server"),
+        Column("target_id", Ordered, nullable=False, comment="an id of ours, or the whole url"),
+    ),
+    ("target_id", "target_type"),
+)
+
+search_date = _search_table(
+    "date",
+    (
+        Column("low", BigInteger, nullable=False, comment="the first microsecond of the range"),
+        Column("high", BigInteger, nullable=False, comment="the first one after it"),
+    ),
+    ("low", "high"),
+    ("high", "low"),
+)
+
+search_string = _search_table(
+    "string",
+    (
+        Column("value", Ordered, nullable=False, comment="normalised, of limited length"),
+        Column("exact", Text, nullable=False),
+    ),
+    ("value",),
+)
+
+search_uri = _search_table("uri", (Column("value", Ordered, nullable=False),), ("value",))
+
+search_number = _search_table(
+    "number",
+    (Column("low", Double, nullable=False), Column("high", Double, nullable=False)),
+    ("low", "high"),
+)
+
+search_quantity = _search_table(
+    "quantity",
+    (
+        Column("low", Double, nullable=False),
+        Column("high", Double, nullable=False),
+        Column("system", Ordered, nullable=False),
+        Column("code", Ordered, nullable=False, comment="the unit's code; a row in base units has its own system"),
+        Column("unit", Ordered, nullable=False, comment="as it is shown"),
+    ),
+    ("low", "high", "code"),
 )
 
 
