@@ -155,15 +155,11 @@ class Ingest:
             return outcome
         self._archive(task.package)
         records = enumerate(formats.read(task.package.format, task.message.body, issues))
-        times: list[datetime] = []
-        for _, record in islice(records, claimed.next_item):  # Committed by an earlier try.
-            if source.delivery == "snapshot":
-                times += _times(task.package.apply(record, source, task.message.received))
+        for _ in islice(records, claimed.next_item):
+            pass  # Committed by an earlier try.
         for batch in self._ranges(records, task):
             self._commit_range(task, batch, outcome)
-            times += (time for mapped in batch for time in _times(mapped.result))
-        taken_at = task.message.as_of or max(times, default=task.message.received)
-        self._finish(task, outcome, issues, taken_at)
+        self._finish(task, outcome, issues)
         log.info("message-worked", source=source.id, **outcome.to_json())
         return outcome
 
@@ -172,12 +168,16 @@ class Ingest:
         batch: list[_Mapped] = []
         until = monotonic() + RANGE_SECONDS
         for seq, record in records:
-            batch.append(_Mapped(seq, record, task.package.apply(record, task.source, task.message.received)))
+            batch.append(_Mapped(seq, record, self._map(record, task)))
             if len(batch) >= RANGE_ITEMS or monotonic() >= until:
                 yield batch
                 batch, until = [], monotonic() + RANGE_SECONDS
         if batch:
             yield batch
+
+    def _map(self, record: Record, task: _Task) -> MapResult:
+        message = task.message
+        return task.package.apply(record, task.source, message.received, body=message.body)
 
     def _commit_range(self, task: _Task, batch: list[_Mapped], outcome: Outcome) -> None:
         """Commit a range. Should one of its items break the gateway itself, the others must not suffer for it."""
@@ -232,14 +232,14 @@ class Ingest:
         uow.inbox.progress(message.id, task.claimed.owner, next_item=batch[-1].seq + 1, lease=LEASE)
         return items, recorded
 
-    def _finish(self, task: _Task, outcome: Outcome, issues: Issues, taken_at: datetime) -> None:
+    def _finish(self, task: _Task, outcome: Outcome, issues: Issues) -> None:
         """The message's own issues, a snapshot's withdrawals, and its last state."""
 
         def finish(uow: UnitOfWork) -> Recorded:
             recorded = Recorded()
             # A message that could not be read whole withdraws nothing: what was not read may still be there.
             if task.source.delivery == "snapshot" and not issues.bad:
-                said = withdrawals(uow, task.source, task.message, self.recorder.authority, taken_at=taken_at)
+                said = withdrawals(uow, task.source, task.message, self.recorder.authority, taken_at=_taken_at(task))
                 recorded = self.recorder.record(uow, said)
             _close(uow, task.claimed, issues)
             return recorded
@@ -263,9 +263,13 @@ class Ingest:
             self._archived.add(package.hash)
 
 
-def _times(result: MapResult) -> Iterator[datetime]:
-    """As of when a record's drafts hold; the latest of a complete snapshot is the time it speaks of."""
-    return (draft.effective for draft in result.drafts)
+def _taken_at(task: _Task) -> datetime:
+    """The time that a complete snapshot speaks of: given with the message, else found in its records."""
+    message = task.message
+    if message.as_of is not None:
+        return message.as_of
+    records = formats.read(task.package.format, message.body, Issues())
+    return task.package.snapshot_time(records, task.source) or message.received
 
 
 def _close(uow: UnitOfWork, claimed: Claimed, issues: Issues) -> None:

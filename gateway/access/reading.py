@@ -1,24 +1,30 @@
-"""The one door: what is asked of resources passes here, is decided, narrowed, answered and audited from one decision.
+"""read, vread and history of one resource: decided, answered and audited from one decision.
 
-Reads; `access/write.py` has the commands, `access/ask.py` the answers. What a caller may not know of does not exist
-for him: the refusal is the same NotFound as for what was never there, and is recorded.
+What a caller may not know of does not exist for him: the refusal is the same NotFound as for what was never there, and
+it is recorded.
+
+https://hl7.org/fhir/R4/http.html#read
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from gateway.access import bundle
 from gateway.access.audit import audit_event
 from gateway.access.caller import Asking
 from gateway.access.decision import Decision, decide, restricted
 from gateway.coordination.recorder import Recorder
 from gateway.definitions import Definitions
-from gateway.errors import Gone, NotFound
+from gateway.errors import BadRequest, Gone, NotFound
+from gateway.mapping import Packages
 from gateway.records import Source
 from gateway.store import Store, Stored, UnitOfWork
+
+MOST_VERSIONS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +46,12 @@ class Rooms:
     store: Store
     definitions: Definitions
     recorder: Recorder
-    sources: Sequence[Source]
+    packages: Packages
+    sources: Mapping[str, Source]
+    keep: Callable[..., str]
     clock: Callable[[], datetime]
     zone: ZoneInfo
+    page_size: int
 
 
 class Reading:
@@ -62,6 +71,21 @@ class Reading:
         self.known_type(resource_type)
         found = self._rooms.store.read(lambda uow: uow.resources.vread(resource_type, id, version_id))
         return self._answer(asking, resource_type, found)
+
+    def history(self, asking: Asking, resource_type: str, id: str, params: list[tuple[str, str]], base: str) -> bytes:
+        """Every version, newest first, as a history Bundle; `_count`, `_since`. NotFound."""
+        self.known_type(resource_type)
+        count, since = _history_parameters(params, self._rooms)
+        found = self._rooms.store.read(lambda uow: uow.resources.history(resource_type, id, since=since, limit=count))
+        if not found:
+            current = self._rooms.store.read(lambda uow: uow.resources.read(resource_type, id))
+            self._answer(asking, resource_type, current)
+        else:
+            decision = self._rooms.store.read(lambda uow: self.may_see(uow, asking, found[0]))
+            self.audit(asking, decision, found[0])
+            if not decision.allowed:
+                raise NotFound(rule="resource-unknown")
+        return bundle.history(found, f"{base}/{resource_type}/{id}", base)
 
     def known_type(self, resource_type: str) -> None:
         """NotFound unless R4 has a resource of this name."""
@@ -83,8 +107,8 @@ class Reading:
         return decision
 
     def _controllers(self, found: Stored) -> set[str]:
-        by_id = {source.id: source for source in self._rooms.sources}
-        return {by_id[one].controller for one in found.contributors if one in by_id}
+        sources = self._rooms.sources
+        return {sources[one].controller for one in found.contributors if one in sources}
 
     def _answer(self, asking: Asking, resource_type: str, found: Stored | None) -> Served:
         if found is None:
@@ -116,3 +140,25 @@ class Reading:
 
 def served(found: Stored) -> Served:
     return Served(found.resource_type, found.id, found.version, found.last_updated, found.body)
+
+
+def _history_parameters(params: list[tuple[str, str]], rooms: Rooms) -> tuple[int, datetime | None]:
+    count, since = rooms.page_size, None
+    for name, value in params:
+        if name == "_count" and value.isdecimal() and 0 < int(value) <= MOST_VERSIONS:
+            count = int(value)
+        elif name == "_since":
+            since = _instant(value, rooms.zone)
+        elif name not in ("_format", "_pretty"):
+            text = f"history takes _count (1 to {MOST_VERSIONS}) and _since."
+            raise BadRequest(text, rule="unknown-parameter", where=name[:64])
+    return count, since
+
+
+def _instant(value: str, zone: ZoneInfo) -> datetime:
+    try:
+        moment = datetime.fromisoformat(value.replace(" ", "+"))
+    except ValueError as error:
+        text = "_since must be an instant, like 2026-03-12T14:30:00+01:00."
+        raise BadRequest(text, rule="parameter-malformed", where="_since") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from gateway.access.audit import audit_event
 from gateway.access.caller import Asking
 from gateway.access.decision import Decision, decide_write
-from gateway.access.door import Reading, Rooms, Served
+from gateway.access.reading import Reading, Served
 from gateway.coordination.statements import OPERATOR_SOURCE, Origin, make
 from gateway.errors import (
     BadRequest,
@@ -36,23 +36,19 @@ T = TypeVar("T")
 MEDIA_TYPE = "application/fhir+json"
 
 
-class Writing:
+class Writing(Reading):
     """create, update and delete of one resource."""
-
-    def __init__(self, rooms: Rooms, reading: Reading) -> None:
-        self._rooms = rooms
-        self._reading = reading
 
     def create(self, asking: Asking, resource_type: str, body: bytes) -> Served:
         """Store the body under a new id."""
-        self._reading.known_type(resource_type)
+        self.known_type(resource_type)
         resource = self._parsed(resource_type, body)
         resource["id"] = str(uuid.uuid4())
         return self._command(asking, lambda uow: self._state(uow, asking, resource, body, None))
 
     def update(self, asking: Asking, resource_type: str, id: str, body: bytes, *, if_match: str | None) -> Served:
         """Store the body under this id, which may be new. PreconditionFailed when the version is not the one named."""
-        self._reading.known_type(resource_type)
+        self.known_type(resource_type)
         if not ID.fullmatch(id):
             raise BadRequest("An id has 1 to 64 letters, digits, hyphens and dots.", rule="id-malformed")
         resource = self._parsed(resource_type, body)
@@ -72,7 +68,7 @@ class Writing:
 
     def delete(self, asking: Asking, resource_type: str, id: str, *, if_match: str | None) -> str | None:
         """Withdraw the caller's word; the operator's deletion deletes. Returns the version that says so."""
-        self._reading.known_type(resource_type)
+        self.known_type(resource_type)
 
         def work(uow: UnitOfWork) -> str | None:
             current = self._current(uow, asking, resource_type, id)
@@ -89,7 +85,7 @@ class Writing:
         try:
             return self._rooms.store.write(work, now=self._rooms.clock())
         except (Forbidden, NotFound) as refusal:
-            self._reading.audit(asking, Decision(False, refusal.issues[0].rule))
+            self.audit(asking, Decision(False, refusal.issues[0].rule))
             raise
 
     def _parsed(self, resource_type: str, body: bytes) -> Resource:
@@ -106,7 +102,7 @@ class Writing:
     def _current(self, uow: UnitOfWork, asking: Asking, resource_type: str, id: str) -> Stored | None:
         """What is stored now; NotFound where the caller may not know of it."""
         current = uow.resources.read(resource_type, id)
-        if current is not None and not self._reading.may_see(uow, asking, current).allowed:
+        if current is not None and not self.may_see(uow, asking, current).allowed:
             raise NotFound(rule="resource-unknown")
         return current
 
