@@ -24,6 +24,9 @@ _PRAGMAS = (
 _WRITER_PRAGMAS = ("PRAGMA cache_size = -32768", "PRAGMA wal_autocheckpoint = 4000")
 _READER_PRAGMAS = ("PRAGMA query_only = ON",)
 
+_WRITER_OPTIONS = {"isolation_level": "READ COMMITTED"}
+_READER_OPTIONS = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+
 
 @dataclass(frozen=True, slots=True)
 class Database:
@@ -51,8 +54,9 @@ def connect(url: str | URL, *, pool_size: int = 8) -> Database:
             reader=_sqlite(address, "BEGIN", _PRAGMAS + _READER_PRAGMAS, pool_size=pool_size),
         )
     return Database(
-        writer=_postgresql(address, pool_size, isolation_level="READ COMMITTED"),
-        reader=_postgresql(address, pool_size, isolation_level="REPEATABLE READ"),
+        writer=_postgresql(address, pool_size, _WRITER_OPTIONS, ping=True),
+        # Not asked whether it is alive: a read that fails on a lost connection is tried again.
+        reader=_postgresql(address, pool_size, _READER_OPTIONS, ping=False),
     )
 
 
@@ -82,7 +86,7 @@ def _sqlite(address: URL, begin: str, pragmas: tuple[str, ...], *, pool_size: in
     return engine
 
 
-def _postgresql(address: URL, pool_size: int, *, isolation_level: Any) -> Engine:
+def _postgresql(address: URL, pool_size: int, options: dict[str, Any], *, ping: bool) -> Engine:
     if address.drivername == "postgresql":
         address = address.set(drivername="postgresql+psycopg")
     return create_engine(
@@ -90,6 +94,6 @@ def _postgresql(address: URL, pool_size: int, *, isolation_level: Any) -> Engine
         hide_parameters=True,
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_pre_ping=True,
-        isolation_level=isolation_level,
+        pool_pre_ping=ping,
+        execution_options=options,
     )

@@ -31,7 +31,7 @@ class _Queued:
     result: Any = None
     error: BaseException | None = None
 
-    def answer(self, commit_error: BaseException | None) -> None:
+    def answer(self, commit_error: Exception | None) -> None:
         error = self.error or commit_error
         if error is None:
             self.future.set_result(self.result)
@@ -43,46 +43,49 @@ class GroupWriter:
     """The thread that writes. `submit` from any other one."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self._connection = engine.connect()
+        self._lock = threading.Lock()
         self._queue: SimpleQueue[_Queued | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._closed = False
         self._thread.start()
 
     def submit(self, work: Callable[[Connection, Chain], T]) -> Future[T]:
-        if self._closed:
-            raise RuntimeError("the store is closed")
         if threading.current_thread() is self._thread:
             raise RuntimeError("a work may not wait for another one: do both in one unit of work")
         queued = _Queued(work)
-        self._queue.put(queued)
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the store is closed")
+            self._queue.put(queued)
         return queued.future
 
     def close(self) -> None:
         """Finish what is queued, then end."""
-        if not self._closed:
-            self._closed = True
-            self._queue.put(None)
-            self._thread.join()
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._queue.put(None)
+        self._thread.join()
 
     def _run(self) -> None:
-        with self._engine.connect() as connection:
-            chain = Chain()
-            while (first := self._queue.get()) is not None:
-                group = [first]
-                mark = chain.mark()
-                error = self._commit_group(connection, chain, group)
-                if error is not None:
-                    chain.reset(mark)
-                for queued in group:
-                    queued.answer(error)
+        chain = Chain()
+        while (first := self._queue.get()) is not None:
+            group = [first]
+            mark = chain.mark()
+            error = self._commit_group(chain, group)
+            if error is not None:
+                chain.reset(mark)
+            for queued in group:
+                queued.answer(error)
+        self._connection.close()
 
-    def _commit_group(self, connection: Connection, chain: Chain, group: list[_Queued]) -> BaseException | None:
+    def _commit_group(self, chain: Chain, group: list[_Queued]) -> Exception | None:
         """Work through the queue as long as it is cheap, then commit; the group grows as it goes."""
         deadline = time.monotonic() + GROUP_SECONDS
         try:
-            with connection.begin():
-                _work(connection, chain, group[0])
+            with self._connection.begin():
+                _work(self._connection, chain, group[0])
                 while len(group) < GROUP_SIZE and time.monotonic() < deadline:
                     try:
                         following = self._queue.get_nowait()
@@ -92,7 +95,7 @@ class GroupWriter:
                         self._queue.put(None)
                         break
                     group.append(following)
-                    _work(connection, chain, following)
+                    _work(self._connection, chain, following)
         except Exception as error:  # The commit itself failed, or the connection: nobody of the group is kept.
             return error
         return None

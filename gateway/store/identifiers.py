@@ -27,11 +27,7 @@ class Identifiers:
         if not keys:
             return {}
         query = select(identifier.c.resource_type, identifier.c.system, identifier.c.value, identifier.c.id)
-        query = query.where(
-            among(identifier.c.value, sorted({value for _, _, value in keys})),
-            among(identifier.c.system, sorted({system for _, system, _ in keys})),
-        )
-        rows = self._connection.execute(query)
+        rows = self._connection.execute(query.where(among(identifier.c.value, sorted({value for *_, value in keys}))))
         return {(kind, system, value): id for kind, system, value, id in rows if (kind, system, value) in keys}
 
     def claim(self, claims: Mapping[Identified, str]) -> dict[Identified, str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Self, TypeVar
@@ -27,6 +29,19 @@ Clock = Callable[[], datetime]
 TRIES = 5
 # Serialization failure and deadlock: the transaction did nothing, and may be tried again.
 _TRY_AGAIN = frozenset({"40001", "40P01"})
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """A database that is away, full or too busy is no fault of the request: it may be sent again."""
+    try:
+        yield
+    except DBAPIError as error:
+        # SQLite calls a wrong statement operational too; that is ours to mend.
+        wrong = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+        if error.connection_invalidated or (isinstance(error, OperationalError | InterfaceError) and not wrong):
+            raise Unavailable("The database does not answer right now: try again.") from error
+        raise
 
 
 def _utc_now() -> datetime:
@@ -68,14 +83,20 @@ class Store:
 
     def write(self, work: Callable[[UnitOfWork], T], *, now: datetime | None = None) -> T:
         """Run the work in one transaction and commit it; `now` is what it records as the time."""
-        if self._group is None:
-            return self._write(work, now)
-        return self._group.submit(lambda connection, chain: work(self._unit(connection, chain, now))).result()
+        with _translated():
+            if self._group is None:
+                return self._write(work, now)
+            return self._group.submit(lambda connection, chain: work(self._unit(connection, chain, now))).result()
 
     def read(self, work: Callable[[UnitOfWork], T]) -> T:
         """Run the work on a snapshot: what is written meanwhile is not seen."""
-        with self._database.reader.connect() as connection:
-            return work(self._unit(connection, Chain(), None))
+        with _translated():
+            try:
+                return self._read(work)
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+                return self._read(work)
 
     def number_changes(self) -> int:
         """Let the sequencer number what is committed; returns to how many. On SQLite there is nothing to do."""
@@ -113,17 +134,18 @@ class Store:
         clock = self._clock()
         return UnitOfWork(connection, now=now or clock, clock=clock, chain=chain, index=self._index)
 
+    def _read(self, work: Callable[[UnitOfWork], T]) -> T:
+        with self._database.reader.connect() as connection:
+            return work(self._unit(connection, Chain(), None))
+
     def _write(self, work: Callable[[UnitOfWork], T], now: datetime | None) -> T:
         for attempt in range(1, TRIES + 1):
             try:
                 return self._try(work, now)
             except DBAPIError as error:
-                if getattr(error.orig, "sqlstate", None) in _TRY_AGAIN and attempt < TRIES:
-                    time.sleep(0.01 * attempt)
-                    continue
-                if error.connection_invalidated or isinstance(error, InterfaceError | OperationalError):
-                    raise Unavailable("The database does not answer right now: try again.") from error
-                raise
+                if getattr(error.orig, "sqlstate", None) not in _TRY_AGAIN or attempt == TRIES:
+                    raise
+                time.sleep(0.01 * attempt)
         raise AssertionError("unreachable")
 
     def _try(self, work: Callable[[UnitOfWork], T], now: datetime | None) -> T:

@@ -106,7 +106,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("state IN ('waiting', 'working')"),
         postgresql_where=sa.text("state IN ('waiting', 'working')"),
     )
-    op.create_index("inbox_source", "inbox", ["source", "number"], unique=False)
+    op.create_index("inbox_source", "inbox", ["source", "received"], unique=False)
     op.create_table(
         "inbox_item",
         sa.Column("inbox_id", sa.Text(), nullable=False),

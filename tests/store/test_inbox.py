@@ -1,0 +1,186 @@
+"""The inbox keeps what came, and lets each message be worked through once, whoever dies meanwhile."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from gateway.issues import Issue
+from gateway.store import Item, LeaseLost, Store
+from gateway.store.inbox import CHUNK
+from tests.store.examples import MINUTE, NOON, message
+
+LEASE = timedelta(seconds=30)
+HELD = Issue("error", "value", "personnummer-check-digit", "The check digit is wrong.", "PID-3.1")
+
+
+class Hand:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.time = NOON
+
+    def __call__(self) -> datetime:
+        return self.time
+
+
+@pytest.fixture
+def clock() -> Hand:
+    return Hand()
+
+
+@pytest.fixture
+def store(database_url: str, clock: Hand):
+    with Store.open(database_url, clock=clock) as opened:
+        yield opened
+
+
+def keep(store: Store, *messages) -> list[bool]:
+    return [store.write(lambda unit, one=one: unit.inbox.keep(one)) for one in messages]
+
+
+def claim(store: Store, owner: str = "a"):
+    return store.write(lambda unit: unit.inbox.claim_next(owner, lease=LEASE))
+
+
+def test_a_kept_message_is_there_as_it_came(store: Store) -> None:
+    sent = message(body=b"\x00\xe5\xff", as_of=NOON - MINUTE, transport="mllp")
+    keep(store, sent)
+    assert store.read(lambda unit: unit.inbox.get("message-1")) == sent
+    assert store.read(lambda unit: unit.inbox.get("message-2")) is None
+
+
+def test_an_empty_body_is_kept_too(store: Store) -> None:
+    keep(store, message(body=b""))
+    assert store.read(lambda unit: unit.inbox.get("message-1")).body == b""
+
+
+def test_a_large_body_lies_in_chunks_and_comes_back_whole(store: Store) -> None:
+    body = bytes(CHUNK) + b"the end"
+    keep(store, message(body=body))
+    assert store.read(lambda unit: unit.inbox.get("message-1")).body == body
+    assert store.read(lambda unit: unit.inbox.entry("message-1")).size == CHUNK + 7
+
+
+def test_a_second_delivery_under_the_same_id_is_kept_once(store: Store) -> None:
+    assert keep(store, message(), message(body=b"again")) == [True, False]
+    assert store.read(lambda unit: unit.inbox.get("message-1")).body == b"<hello/>"
+
+
+def test_messages_are_claimed_in_order_of_arrival_and_each_once(store: Store) -> None:
+    keep(store, message("m2"), message("m1"))
+    assert [claim(store).message.id, claim(store, "b").message.id, claim(store)] == ["m2", "m1", None]
+    assert store.read(lambda unit: unit.inbox.waiting()) == 2
+
+
+def test_a_message_kept_as_done_waits_for_nobody(store: Store) -> None:
+    store.write(lambda unit: unit.inbox.keep(message(), state="done"))
+    assert claim(store) is None
+
+
+def test_a_message_can_be_claimed_by_its_id_while_it_waits(store: Store) -> None:
+    keep(store, message("m1"), message("m2"))
+    by_id = lambda unit: unit.inbox.claim("m2", "a", lease=LEASE)  # noqa: E731
+    assert store.write(by_id).message.id == "m2"
+    assert store.write(by_id) is None
+
+
+def test_a_dead_worker_s_message_is_taken_over_after_the_last_committed_range(store: Store, clock: Hand) -> None:
+    keep(store, message())
+    claim(store)
+    store.write(lambda unit: unit.inbox.progress("message-1", "a", next_item=100, lease=LEASE))
+    clock.time += LEASE
+    assert claim(store, "b") is None
+    clock.time += timedelta(seconds=1)
+    taken = claim(store, "b")
+    assert (taken.next_item, taken.attempts) == (100, 2)
+
+
+def test_one_that_was_only_thought_dead_cannot_commit_its_range(store: Store, clock: Hand) -> None:
+    keep(store, message())
+    claim(store)
+    clock.time += 2 * LEASE
+    claim(store, "b")
+
+    def late(unit) -> None:
+        unit.meta.put("effect", b"twice")
+        unit.inbox.progress("message-1", "a", next_item=100, lease=LEASE)
+
+    with pytest.raises(LeaseLost):
+        store.write(late)
+    assert store.read(lambda unit: unit.meta.get("effect")) is None
+    with pytest.raises(LeaseLost):
+        store.write(lambda unit: unit.inbox.finish("message-1", "a"))
+
+
+def test_progress_does_not_go_backwards(store: Store) -> None:
+    keep(store, message())
+    claim(store)
+    store.write(lambda unit: unit.inbox.progress("message-1", "a", next_item=100, lease=LEASE))
+    with pytest.raises(LeaseLost):
+        store.write(lambda unit: unit.inbox.progress("message-1", "a", next_item=50, lease=LEASE))
+
+
+def test_a_finished_message_says_how_it_ended(store: Store) -> None:
+    keep(store, message())
+    claim(store)
+    store.write(lambda unit: unit.inbox.finish("message-1", "a", state="held", issues=[HELD]))
+    entry = store.read(lambda unit: unit.inbox.entry("message-1"))
+    assert (entry.state, entry.owner, entry.issues) == ("held", None, (HELD,))
+    assert claim(store) is None
+
+
+def test_items_say_where_they_lie_and_what_became_of_them(store: Store) -> None:
+    items = [
+        Item("message-1", 0, "careContact3", "done", (0, 40), "key-0", (), 3),
+        Item("message-1", 1, "careContact3", "held", (40, 90), None, (HELD,)),
+        Item("message-1", 2, "careContact3", "skipped"),
+    ]
+    keep(store, message())
+    store.write(lambda unit: unit.inbox.save_items(items))
+    assert store.read(lambda unit: unit.inbox.items("message-1")) == items
+    assert store.read(lambda unit: unit.inbox.items("message-1", state="held")) == items[1:2]
+    assert store.read(lambda unit: unit.inbox.items("message-1", after=0, limit=1)) == items[1:2]
+    assert store.read(lambda unit: unit.inbox.item("message-1", 2)) == items[2]
+    assert store.read(lambda unit: unit.inbox.item("message-1", 3)) is None
+    assert store.read(lambda unit: unit.inbox.entry("message-1")).items == {"done": 1, "held": 1, "skipped": 1}
+
+
+def test_a_replayed_message_waits_again_and_its_items_are_written_over(store: Store) -> None:
+    keep(store, message())
+    assert store.write(lambda unit: unit.inbox.replay("message-1")) is False
+    claim(store)
+    store.write(
+        lambda unit: unit.inbox.save_items([Item("message-1", 0, "row", "held"), Item("message-1", 1, "row", "done")])
+    )
+    store.write(lambda unit: unit.inbox.finish("message-1", "a"))
+    assert store.write(lambda unit: unit.inbox.replay("message-1")) is True
+    assert claim(store).next_item == 0
+    store.write(lambda unit: unit.inbox.save_items([Item("message-1", 0, "row", "done")]))
+    assert [item.state for item in store.read(lambda unit: unit.inbox.items("message-1"))] == ["done", "done"]
+
+
+def test_messages_are_listed_latest_first_by_source_and_by_what_they_hold(store: Store) -> None:
+    keep(store, message("m1"), message("m2", source="directory"), message("m3"))
+    store.write(lambda unit: unit.inbox.save_items([Item("m1", 0, "row", "held")]))
+    ids = lambda **which: [entry.id for entry in store.read(lambda unit: unit.inbox.entries(**which))]  # noqa: E731
+    assert ids() == ["m3", "m2", "m1"]
+    assert ids(source="maeva") == ["m3", "m1"]
+    assert ids(held=True) == ["m1"]
+    assert ids(limit=1) == ["m3"]
+    assert ids(before=3) == ["m2", "m1"]
+
+
+def test_a_source_was_last_heard_when_its_latest_message_came_as_far_as_was_known(store: Store) -> None:
+    keep(store, message("m1"), message("m2", received=NOON + MINUTE), message("m3", source="directory"))
+    heard = lambda **known: store.read(lambda unit: unit.inbox.heard(["maeva", "silent"], **known))  # noqa: E731
+    assert heard() == {"maeva": NOON + MINUTE}
+    assert heard(known_at=NOON) == {"maeva": NOON}
+    assert heard(known_at=NOON - MINUTE) == {}
+
+
+def test_times_come_back_in_utc_to_the_microsecond(store: Store) -> None:
+    received = datetime(2026, 10, 25, 0, 30, 0, 123456, tzinfo=UTC)
+    keep(store, message(received=received))
+    assert store.read(lambda unit: unit.inbox.entry("message-1")).received == received
