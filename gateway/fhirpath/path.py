@@ -79,6 +79,11 @@ class Path:
             return values.box_all(found, variant.type)
         return found
 
+    def typed(self, focus: Any, env: Environment = EMPTY) -> tuple[Items, str | None]:
+        """The values and the one FHIR type that they all have; or, with None, `elements`."""
+        variant, found = self._evaluate(focus, env)
+        return found, variant.type if variant.form is Form.RAW else None
+
     def true(self, focus: Any, env: Environment = EMPTY) -> bool:
         """Whether the expression is true of the focus; nothing is not."""
         return self(focus, env) == [True]
