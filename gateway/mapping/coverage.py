@@ -1,4 +1,4 @@
-"""Which rules and ConceptMap rows a package's cases use: a rule that no case fires is a promise that nobody has checked."""
+"""Which rules and ConceptMap rows a package's cases use: a rule that no case fires is a promise nobody has checked."""
 
 from __future__ import annotations
 

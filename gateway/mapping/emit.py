@@ -22,6 +22,7 @@ _HELPERS = {
     "_test": runtime.test,
     "_check": runtime.check,
     "_log": runtime.log,
+    "_remark": runtime.remark,
     "_counted": runtime.counted,
     "_value": runtime.value,
     "_values": runtime.values,
@@ -206,6 +207,8 @@ class _Emitter:
             clauses.append(ast.Expr(_call("_check", *self.asked(source.check, variable), site, shown)))
         if source.log:
             clauses.append(ast.Expr(_call("_log", *self.asked(source.log, variable), site)))
+        if source.remark:
+            clauses.append(ast.Expr(_call("_remark", _name("_R"), _constant(source.remark), site, _name(variable))))
         inner = [*self.placed(clauses, source.span), *body]
         where = _call("_test", *self.asked(source.where, variable), site) if source.where else None
         plain_items = source.mode is None and source.cardinality is None

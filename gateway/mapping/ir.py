@@ -128,6 +128,8 @@ class Source:
     where: Read | None = None
     check: Read | None = None
     log: Read | None = None
+    remark: str | None = None
+    """A `log` whose text is constant."""
 
 
 @dataclass(frozen=True, slots=True)

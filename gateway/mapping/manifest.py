@@ -105,9 +105,6 @@ class Manifest(_Model):
                 raise ValueError("a policy is report, provided or fixed:code")
         return value
 
-    def record(self, name: str) -> RecordSpec | None:
-        return next((record for record in self.records if record.name == name), None)
-
 
 def read(text: str, shown: str, folder: str | None = None) -> Manifest:
     """The manifest, or a CompileError that gives file, line and column of everything wrong with it."""

@@ -16,6 +16,7 @@ from gateway.definitions import Definitions
 from gateway.mapping import ir, primitives, syntax, times
 from gateway.mapping.conceptmap import OUTPUTS, ConceptTable
 from gateway.mapping.expressions import compiled
+from gateway.mapping.lexer import unescape
 from gateway.mapping.library import Library
 from gateway.mapping.model import Model
 from gateway.mapping.problems import Problems, did_you_mean
@@ -24,6 +25,7 @@ from gateway.mapping.transforms import NAMES, TRANSFORMS
 
 ENVIRONMENT = ("source", "record")
 """FHIRPath variables that every expression has: `%source.hsaId`, `%record.kind`."""
+_STRING = re.compile(r"'(?:\\.|[^'\\])*'")
 _ZONE = ZoneInfo("UTC")
 _LITERAL_TYPES = {bool: "boolean", int: "integer", str: "string"}
 
@@ -261,7 +263,8 @@ class _Resolver:
             default = self.argument(place, source.default, scope, code)
         where = source.where and self.read(place, source.where, scope)
         check = source.check and self.read(place, source.check, scope)
-        log = source.log and self.read(place, source.log, scope)
+        remark = _word_for_word(source.log)
+        log = self.read(place, source.log, scope) if source.log and remark is None else None
         start: str
         if context is not None:
             start = context.code
@@ -281,7 +284,8 @@ class _Resolver:
             mode=source.mode,
             where=where or None,
             check=check or None,
-            log=log or None,
+            log=log,
+            remark=remark,
         )
 
     def unknown(self, place: _Place, name: str, span: Span, scope: Scope) -> None:
@@ -739,6 +743,12 @@ class _Resolver:
             if uses.alias == name:
                 return self.model.of_canonical(uses.url) or uses.alias
         return name or ""
+
+
+def _word_for_word(log: Expression | None) -> str | None:
+    """The text of a `log` that is one string."""
+    text = log.text.strip() if log else ""
+    return unescape(text[1:-1]) if _STRING.fullmatch(text) else None
 
 
 def _one_of(element: ir.Element) -> str:

@@ -19,7 +19,7 @@ from gateway.formats import Node
 from gateway.issues import Severity
 from gateway.mapping import primitives
 from gateway.mapping.conceptmap import ConceptTable, Row
-from gateway.mapping.ir import Program
+from gateway.mapping.ir import Program, RuleId
 from gateway.mapping.times import Unfit
 from gateway.mapping.transforms import Definition
 
@@ -28,8 +28,8 @@ STEPS = 200_000
 _EMPTY: tuple[Any, ...] = ()
 Bound = Sequence[tuple[str, Any]]
 Entry = tuple[int, Any, Any, str | None, Row | None, Any]
-"""What a traced rule notes: its number, the source's node, the element written into, the key there, the ConceptMap's row,
-and what was put. A rule that writes nothing itself notes that it fired."""
+"""What a traced rule notes: its number, the source's node, the element written into, the key there, the row of the
+ConceptMap, and what was put. A rule that writes nothing itself notes that it fired."""
 
 
 class Held(Exception):
@@ -96,13 +96,16 @@ class Run:
         self.made: list[tuple[Any, str, Any, bool]] = []
         self.shared: dict[tuple[int, str, str], Any] = {}
         self.last: list[tuple[list[Any], Any]] = []
-        self.logged: list[tuple[int, Any, str]] = []
+        self.logged: list[tuple[int, str]] = []
         self.trace: list[Entry] = []
         self.note = self.trace.append
         self.row: Row | None = None
         self.count = 0
         self.tick = repeat(None, steps).__next__
         self._site: tuple[int, Any] = (0, None)
+
+    def rule_of(self, site: int) -> RuleId:
+        return self.program.rules[self.program.sites[site].rule]
 
     def report(self, severity: Severity, code: str, rule: str, text: str, site: int, at: Any) -> None:
         self.found.append(Found(severity, code, rule, text, site, at))
@@ -189,7 +192,12 @@ def check(run: Run, path: Any, focus: Any, bound: Bound, site: int, text: str) -
 
 def log(run: Run, path: Any, focus: Any, bound: Bound, site: int) -> None:
     for value in _evaluated(run, path, focus, bound, site):
-        run.logged.append((site, focus, primitives.as_text(leaf(value))))
+        run.logged.append((site, primitives.as_text(leaf(value))))
+
+
+def remark(run: Run, text: str, site: int, at: Any) -> None:
+    """A `log` of words alone holds nothing of the record, so it is told as an issue under the rule's name."""
+    run.report("warning", "processing", run.rule_of(site).name or "remark", text, site, at)
 
 
 def counted(run: Run, items: Sequence[Any], low: int, high: int | None, site: int, at: Any) -> Sequence[Any]:

@@ -1,0 +1,90 @@
+"""From the Bundle that a map has filled to drafts: who states each, as of when, and whether it can be used at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from gateway.definitions import Definitions, TypeDef
+from gateway.mapping import times
+from gateway.mapping.facts import Facts
+from gateway.records import Draft, Resource
+
+
+class Drafting:
+    """Makes drafts; keeps for each type what it demands."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self._types = definitions.types
+        self._required: dict[str, tuple[str, ...]] = {}
+
+    def drafts(self, target: Resource, facts: Facts, received: datetime) -> Iterator[Draft]:
+        """The drafts of one record. An entry whose `request.method` is DELETE withdraws what the source has stated."""
+        entries = list(_entries(target))
+        if not entries:
+            return
+        effective = facts.moment() or received
+        version = facts.text("version")
+        party = facts.text("party") or str(facts.source["hsaId"])
+        provider = facts.text("provider") or str(facts.source["controller"])
+        for resource, withdrawn in entries:
+            known = self._types.get(str(resource["resourceType"]))
+            if known is not None:
+                self._check(resource, known, facts)
+            moment = effective
+            modified = resource.get("lastModified")
+            if modified and resource["resourceType"] == "Task":
+                moment = times.instant(times.parts(modified), facts.zone, _marked_already)
+            yield Draft(resource, moment, version, party, provider, withdrawn)
+
+    def _check(self, resource: Resource, known: TypeDef, facts: Facts) -> None:
+        given = _identifier(resource)
+        if "identifier" in known.elements and not (given.get("system") and given.get("value")):
+            text = (
+                f"The {known.name} of this record has no identifier with system and value, so nobody could find it "
+                "again. Send the identifier; the record is held."
+            )
+            facts.issues.error("required", "draft-without-identifier", text, facts.where())
+        for name in self._demanded(known):
+            if name not in resource:
+                text = f"{known.name}.{name} must be said and could not be made from this record, which is held."
+                facts.issues.error("required", "required-element-missing", text, facts.where())
+
+    def _demanded(self, known: TypeDef) -> tuple[str, ...]:
+        """A resource without what its type demands says nothing: a Task without status would be nobody's."""
+        found = self._required.get(known.name)
+        if found is None:
+            found = tuple(name for name, e in known.elements.items() if e.min and e.choice_of is None)
+            self._required[known.name] = found
+        return found
+
+
+def first_identifier(found: list[Draft]) -> str:
+    """The key of a record whose manifest names none."""
+    for draft in found:
+        given = _identifier(draft.resource)
+        if given:
+            return f"{given.get('system', '')}|{given.get('value', '')}"
+    return ""
+
+
+def _entries(target: Resource) -> Iterator[tuple[Resource, bool]]:
+    """Resources that say something, and whether they are withdrawn."""
+    if target.get("resourceType") != "Bundle":
+        if len(target) > 1:
+            yield target, False
+        return
+    for entry in target.get("entry", ()):
+        resource = entry.get("resource")
+        if resource is not None and len(resource) > 1:
+            yield resource, entry.get("request", {}).get("method") == "DELETE"
+
+
+def _identifier(resource: Resource) -> dict[str, str]:
+    given = resource.get("identifier")
+    first = given[0] if isinstance(given, list) and given else given
+    return first if isinstance(first, dict) else {}
+
+
+def _marked_already() -> None:
+    """The map has marked the ambiguous hour where it made the time."""

@@ -1,0 +1,54 @@
+"""A mapping folder's texts, read once: manifest, maps and ConceptMaps, with the problems of reading them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+
+from gateway.mapping import conceptmap
+from gateway.mapping.conceptmap import ConceptTable
+from gateway.mapping.parser import parse
+from gateway.mapping.problems import CompileError, Problem, Problems
+from gateway.mapping.syntax import Map
+
+
+class Files:
+    """One folder. Names are as people read them: `rivta-logistics/GetCareContacts3.fml`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.manifest = f"{folder.name}/map.yaml"
+
+    @cached_property
+    def texts(self) -> dict[str, str]:
+        """Everything that decides what is made of a record, by name and in order."""
+        paths = [*self.folder.glob("map.yaml"), *self.folder.glob("*.fml"), *self.folder.glob("conceptmaps/*.json")]
+        return {
+            f"{self.folder.name}/{path.relative_to(self.folder).as_posix()}": path.read_text(encoding="utf-8")
+            for path in sorted(paths)
+        }
+
+    @cached_property
+    def parsed(self) -> tuple[list[Map], list[ConceptTable], list[Problem]]:
+        problems = Problems()
+        maps: list[Map] = []
+        tables: list[ConceptTable] = []
+        for name, text in self.texts.items():
+            if name.endswith(".fml"):
+                maps.append(parse(text, name, problems, path=str(self.folder.parent / name)))
+            elif name.endswith(".json"):
+                try:
+                    tables.append(conceptmap.read(text, name))
+                except CompileError as error:
+                    problems.found.extend(error.problems)
+        return maps, tables, problems.found
+
+
+def content_hash(files: Mapping[str, str] | Iterable[tuple[str, str]]) -> str:
+    """SHA-256 over names and contents."""
+    digest = hashlib.sha256()
+    for name, text in sorted(dict(files).items()):
+        digest.update(f"{name}\0{len(text)}\0{text}".encode())
+    return digest.hexdigest()
