@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 
 from gateway.definitions import Definitions, SearchParameter
 from gateway.fhirpath import Element, FHIRPathError, Path, compile
-from gateway.fhirpath.syntax import Binary, Call, Indexer, Member, Syntax, TypeOperation
 from gateway.fhirpath.values import type_name
 from gateway.records import Resource
+from gateway.search.expressions import code_systems, entrances
 from gateway.search.rows import READERS, SYSTEM_TYPES, Place, Reader, Row, extension_value
 
 IndexRows = dict[str, list[Row]]
@@ -93,7 +93,7 @@ class Indexer:
             plan = self._plan(resource_type, parameter)
             if plan is None:
                 continue
-            keys = self._keys(resource_type, plan.path.syntax)
+            keys = entrances(self.definitions.types[resource_type], plan.path.syntax)
             for key in keys or ():
                 by_key.setdefault(key, []).append(len(plans))
                 by_key.setdefault("_" + key, []).append(len(plans))
@@ -109,7 +109,7 @@ class Indexer:
         path = compile(parameter.expression, resource_type, self.definitions)
         place = self.place
         if path.result_type == "code":
-            place = replace(place, systems=self._systems(resource_type, path.syntax))
+            place = replace(place, systems=code_systems(self.definitions, resource_type, path.syntax))
         return _Plan(
             code=parameter.code,
             kind=parameter.type,
@@ -121,67 +121,10 @@ class Indexer:
             edges=parameter.type == "date",
         )
 
-    def _keys(self, resource_type: str, syntax: Syntax) -> frozenset[str] | None:
-        """The members of the resource without which the expression finds nothing; None where that cannot be told."""
-        firsts = _firsts(syntax)
-        if firsts is None:
-            return None
-        definition = self.definitions.types[resource_type]
-        keys: set[str] = set()
-        for first in firsts:
-            keys.update(definition.choices[first].values() if first in definition.choices else (first,))
-        return frozenset(keys)
-
-    def _systems(self, resource_type: str, syntax: Syntax) -> Mapping[str, str] | None:
-        """Each code's system, where the expression is a plain path to an element with a required binding."""
-        names = _plain_path(syntax)
-        if not names:
-            return None
-        current, binding = resource_type, None
-        for name in names[1:] if names[0] == resource_type else names:
-            element = self.definitions.types[current].elements.get(name)
-            if element is None:
-                return None
-            current, binding = element.type, element.binding
-        codes = None if binding is None else self.definitions.codes(binding[1])
-        return None if codes is None else {code: system for system, code in codes}
-
 
 def _is_path(expression: str) -> bool:
     # One parameter of R4 has the name of an element where its expression should stand.
     return bool(expression) and "." in expression
-
-
-def _firsts(syntax: Syntax) -> frozenset[str] | None:
-    """The elements that a path begins with, below the resource; None for an expression that is more than paths."""
-    match syntax:
-        case Binary(op="|", left=left, right=right):
-            one, other = _firsts(left), _firsts(right)
-            return None if one is None or other is None else one | other
-        case TypeOperation(op="as", operand=operand):
-            return _firsts(operand)
-        case Indexer(target=target):
-            return _firsts(target)
-        case Call(target=target, name="where" | "ofType" | "as" | "resolve" | "extension" | "first") if target:
-            return _firsts(target)
-        case Member(target=Member(target=None, name=resource), name=name) if resource[:1].isupper():
-            return frozenset({name})
-        case Member(target=target) if target is not None:
-            return _firsts(target)
-        case Member(name=name) if not name[:1].isupper():
-            return frozenset({name})
-        case _:
-            return None
-
-
-def _plain_path(syntax: Syntax) -> list[str]:
-    """The names of a path without filters, or nothing."""
-    names: list[str] = []
-    current: Syntax | None = syntax
-    while isinstance(current, Member):
-        names.append(current.name)
-        current = current.target
-    return names[::-1] if current is None else []
 
 
 def _read(plan: _Plan, resource: Resource, rows: IndexRows) -> None:
@@ -192,6 +135,7 @@ def _read(plan: _Plan, resource: Resource, rows: IndexRows) -> None:
         return
     if not found:
         return
+    reader = None
     if kind is not None:
         reader = plan.readers.get(kind)
         keys = (
@@ -207,10 +151,6 @@ def _read(plan: _Plan, resource: Resource, rows: IndexRows) -> None:
         identifiers = [row for value in found for row in _identifier_of(value)]
         if identifiers:
             _add(rows.setdefault("search_token", []), plan.identifier, identifiers, False)
-
-
-def _typed(plan: _Plan, kind: str, found: list[Any]) -> list[Row]:
-    return [row for value in found for row in _of_item(plan, Element(value, kind))]
 
 
 def _of_item(plan: _Plan, item: Any) -> Iterable[Row]:
