@@ -136,13 +136,11 @@ def _read(plan: _Plan, resource: Resource, rows: IndexRows) -> None:
     if not found:
         return
     reader = None
-    if kind is not None:
-        reader = plan.readers.get(kind)
-        keys = (
-            _typed(plan, kind, found)
-            if reader is None
-            else [row for value in found for row in reader(value, plan.place)]
-        )
+    reader = None if kind is None else plan.readers.get(kind)
+    if reader is not None:
+        keys = [row for value in found for row in reader(value, plan.place)]
+    elif kind is not None:
+        keys = [row for value in found for row in _of_item(plan, Element(value, kind))]
     else:
         keys = [row for item in found for row in _of_item(plan, item)]
     if keys:
