@@ -527,7 +527,8 @@ def finish(run: Run) -> None:
         if index is not None:
             items.append(items.pop(index))
     for owner, key, item, many in reversed(run.made):
-        if item:
+        # An extension of which only the name is left says nothing, and must not stand.
+        if item and not (key in ("extension", "modifierExtension") and item.keys() == {"url"}):
             continue
         if many:
             items = owner[key]
