@@ -149,12 +149,13 @@ def _lifespan(gateway: Gateway) -> Callable[[FastAPI], contextlib.AbstractAsyncC
 
 
 async def _open_transports(stack: contextlib.AsyncExitStack, gateway: Gateway, source: Source) -> None:
-    async def keep(body: bytes, media_type: str, transport: str) -> str:
-        return await asyncio.to_thread(gateway.ingest.keep, source, body, media_type, transport=transport)
+    async def keep(body: bytes, media_type: str, transport: str, *, id: str | None = None) -> str:
+        return await asyncio.to_thread(gateway.ingest.keep, source, body, media_type, transport=transport, id=id)
 
     if source.mllp_port is not None:
+        form = gateway.packages[source.package].format
         host = "127.0.0.1" if gateway.settings.loopback else gateway.settings.host
-        await stack.enter_async_context(mllp.listen(source.id, host, source.mllp_port, keep))
+        await stack.enter_async_context(mllp.listen(source.id, host, source.mllp_port, keep, form=form))
     if source.watch:
         await stack.enter_async_context(file_drop.watch(source.id, Path(source.watch), keep))
 
