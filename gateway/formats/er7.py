@@ -69,13 +69,12 @@ def read(form: Format, body: bytes, issues: Issues, limits: Limits) -> Iterator[
         issues.fatal("structure", "empty-message", "There is no message here. Send it again.")
 
 
-def control(body: bytes) -> Node | None:
+def control(body: bytes) -> Segment | None:
     """The MSH segment that a body starts with, for whoever must acknowledge it; None where there is none to read."""
     found = _LINE.search(body.decode("latin-1"))
     if not found or not _is_header(found[0]):
         return None
-    syntax = Syntax(found[0])
-    return Segment("MSH", found[0], found.start() << 2, syntax)
+    return Segment("MSH", found[0], found.start() << 2, Syntax(found[0]))
 
 
 def position(node: Node, body: bytes) -> Position:
