@@ -19,7 +19,8 @@ from gateway.mapping.compiler import CompiledMap
 from gateway.mapping.coverage import Place, WrittenRule, coverage, written
 from gateway.mapping.package import Package
 
-Change = Callable[[ir.Rule], ir.Rule | None]
+Change = Callable[[ir.Rule, ir.Program], ir.Rule | None]
+Alter = Callable[[ir.Target, ir.Program], ir.Target]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +102,31 @@ class _Workshop:
                     yield Mutant(place, kind, change)
 
     def changes(self, rule: ir.Rule, program: ir.Program) -> Iterator[tuple[str, Change]]:
-        yield "dropped", lambda _: None
+        yield "dropped", lambda _rule, _program: None
         for index, source in enumerate(rule.sources):
             if source.where is not None:
                 yield "condition negated", self.negated(index)
+            if source.check is not None:
+                yield "check dropped", _at_source(index, check=None)
+            if source.remark is not None:
+                yield "remark dropped", _at_source(index, remark=None)
+            if source.mode is not None:
+                yield f"'{source.mode}' dropped", _at_source(index, mode=None)
         for index, target in enumerate(rule.targets):
             if _constants(target.value):
-                yield f"constant of {program.sites[target.site].path} changed", self.constant(index, program)
+                yield f"constant of {program.sites[target.site].path} changed", _at_target(index, _other_constant)
             moved = self.moved(target, program)
             if moved is not None:
                 path = program.sites[target.site].path
                 yield f"{path} moved to {moved.key}", _at_target(index, _mover(moved))
 
+        for index, call in enumerate(rule.calls):
+            if any(isinstance(argument, ir.Constant) for argument in call.arguments):
+                yield "constant given to a group changed", _other_argument(index)
+
     @staticmethod
     def negated(index: int) -> Change:
-        def change(rule: ir.Rule) -> ir.Rule:
+        def change(rule: ir.Rule, _: ir.Program) -> ir.Rule:
             source = rule.sources[index]
             assert source.where is not None
             text = f"iif({source.where.path.source}, false, true)"
@@ -124,14 +135,6 @@ class _Workshop:
             return replace(rule, sources=(*rule.sources[:index], altered, *rule.sources[index + 1 :]))
 
         return change
-
-    @staticmethod
-    def constant(index: int, program: ir.Program) -> Change:
-        def alter(target: ir.Target) -> ir.Target:
-            codes = program.sites[target.site].codes
-            return replace(target, value=_altered(target.value, codes))
-
-        return _at_target(index, alter)
 
     def moved(self, target: ir.Target, program: ir.Program) -> ir.Element | None:
         """Another element of the same owner that could hold the value as well."""
@@ -199,7 +202,7 @@ def _with(program: ir.Program, numbers: set[int], change: Change) -> ir.Program:
         for rule in rules:
             kept: ir.Rule | None = replace(rule, rules=altered(rule.rules)) if rule.rules else rule
             if rule.id in numbers and kept is not None:
-                kept = change(kept)
+                kept = change(kept, program)
             if kept is not None:
                 found.append(kept)
         return tuple(found)
@@ -208,15 +211,37 @@ def _with(program: ir.Program, numbers: set[int], change: Change) -> ir.Program:
     return replace(program, routines=routines)
 
 
-def _at_target(index: int, alter: Callable[[ir.Target], ir.Target]) -> Change:
-    def change(rule: ir.Rule) -> ir.Rule:
-        return replace(rule, targets=(*rule.targets[:index], alter(rule.targets[index]), *rule.targets[index + 1 :]))
+def _at_target(index: int, alter: Alter) -> Change:
+    def change(rule: ir.Rule, program: ir.Program) -> ir.Rule:
+        altered = alter(rule.targets[index], program)
+        return replace(rule, targets=(*rule.targets[:index], altered, *rule.targets[index + 1 :]))
 
     return change
 
 
-def _mover(element: ir.Element) -> Callable[[ir.Target], ir.Target]:
-    return lambda target: replace(target, path=(*target.path[:-1], element))
+def _at_source(index: int, **clauses: Any) -> Change:
+    def change(rule: ir.Rule, _: ir.Program) -> ir.Rule:
+        altered = replace(rule.sources[index], **clauses)
+        return replace(rule, sources=(*rule.sources[:index], altered, *rule.sources[index + 1 :]))
+
+    return change
+
+
+def _other_argument(index: int) -> Change:
+    def change(rule: ir.Rule, _: ir.Program) -> ir.Rule:
+        call = rule.calls[index]
+        altered = replace(call, arguments=_first_altered(call.arguments))
+        return replace(rule, calls=(*rule.calls[:index], altered, *rule.calls[index + 1 :]))
+
+    return change
+
+
+def _mover(element: ir.Element) -> Alter:
+    return lambda target, _: replace(target, path=(*target.path[:-1], element))
+
+
+def _other_constant(target: ir.Target, program: ir.Program) -> ir.Target:
+    return replace(target, value=_altered(target.value, program.sites[target.site].codes))
 
 
 def _constants(value: ir.Value) -> bool:
@@ -227,10 +252,7 @@ def _constants(value: ir.Value) -> bool:
 
 def _altered(value: ir.Value, codes: frozenset[str] | None) -> ir.Value:
     if isinstance(value, ir.Transform):
-        position = next(n for n, argument in enumerate(value.arguments) if isinstance(argument, ir.Constant))
-        arguments = list(value.arguments)
-        arguments[position] = _altered(arguments[position], None)
-        return replace(value, arguments=tuple(arguments))
+        return replace(value, arguments=_first_altered(value.arguments))
     if not isinstance(value, ir.Constant):
         return value
     if codes:
@@ -238,3 +260,9 @@ def _altered(value: ir.Value, codes: frozenset[str] | None) -> ir.Value:
     if isinstance(value.value, bool):
         return ir.Constant(not value.value)
     return ir.Constant(f"{value.value}-altered" if isinstance(value.value, str) else value.value + 1)
+
+
+def _first_altered(arguments: tuple[ir.Value, ...]) -> tuple[ir.Value, ...]:
+    """The arguments with the first constant of them changed."""
+    position = next(n for n, argument in enumerate(arguments) if isinstance(argument, ir.Constant))
+    return (*arguments[:position], _altered(arguments[position], None), *arguments[position + 1 :])

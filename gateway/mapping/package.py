@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -164,7 +165,7 @@ class Package:
 
     def with_compiled(self, compiled: Mapping[str, CompiledMap]) -> Package:
         """A copy with other maps for some kinds of record: to try what an alteration does."""
-        other = Package(self._own, self._common, self.definitions)
+        other = copy(self)
         other._prepared = dict(self._prepared)
         for name, found in compiled.items():
             other._prepared[name] = _Prepared(found, self._ready(self._specs[name]).paths)
