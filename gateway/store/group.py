@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -96,7 +97,10 @@ class GroupWriter:
                         break
                     group.append(following)
                     _work(self._connection, chain, following)
-        except Exception as error:  # The commit itself failed, or the connection: nobody of the group is kept.
+        except Exception as error:
+            # The commit itself failed: nobody of the group is kept. SQLite leaves such a transaction open.
+            with suppress(Exception):  # What is broken stays broken for the next group, which says so.
+                self._connection.connection.rollback()
             return error
         return None
 

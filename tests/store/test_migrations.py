@@ -1,0 +1,90 @@
+"""The migrations lead to the tables that the program knows, on both databases."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, inspect, text
+
+from gateway.store import Store
+from gateway.store.migrations import HEAD, config, migrate, revision
+from gateway.tables import metadata
+
+
+def test_migrations_make_the_tables_of_the_metadata(database_url: str) -> None:
+    engine = create_engine(database_url)
+    with engine.connect() as connection:
+        assert revision(connection) == HEAD
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+        assert set(inspect(connection).get_table_names()) == {*metadata.tables, "alembic_version"}
+        if engine.dialect.name == "postgresql":
+            assert set(inspect(connection).get_sequence_names()) >= {"rid"}
+    engine.dispose()
+
+
+def test_what_sqlite_makes_of_the_migrations_is_what_it_makes_of_the_metadata(sqlite_url: str) -> None:
+    """Partial indexes and tables without row ids are nothing that Alembic compares."""
+    migrated, made = create_engine(sqlite_url), create_engine("sqlite://")
+    schema = text("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'alembic%' AND sql IS NOT NULL")
+    with migrated.connect() as one, made.connect() as other:
+        metadata.create_all(other)
+        assert dict(map(_plain, one.execute(schema))) == dict(map(_plain, other.execute(schema)))
+    migrated.dispose()
+    made.dispose()
+
+
+def _plain(row) -> tuple[str, list[str]]:
+    return row[0], sorted(line.strip(" ,\t()") for line in row[1].splitlines())
+
+
+def test_the_file_names_are_the_order(sqlite_url: str) -> None:
+    engine = create_engine(sqlite_url)
+    with engine.connect() as connection:
+        script = ScriptDirectory.from_config(config(connection))
+        assert script.get_heads() == [HEAD]
+        revisions = [step.revision for step in script.walk_revisions()]
+        assert revisions == sorted(revisions, reverse=True)
+    engine.dispose()
+
+
+def test_migrating_what_is_up_to_date_does_nothing(database_url: str) -> None:
+    engine = create_engine(database_url)
+    migrate(engine)
+    engine.dispose()
+
+
+def test_a_fresh_database_is_migrated_when_it_is_opened(tmp_path: Path) -> None:
+    with Store.open(f"sqlite:///{tmp_path}/new.db") as store:
+        assert store.read(lambda unit: unit.resources.count()) == {}
+
+
+def test_a_database_that_is_not_to_be_migrated_is_left_alone(tmp_path: Path) -> None:
+    with Store.open(f"sqlite:///{tmp_path}/new.db", migrated=False):
+        pass
+    engine = create_engine(f"sqlite:///{tmp_path}/new.db")
+    with engine.connect() as connection:
+        assert inspect(connection).get_table_names() == []
+    engine.dispose()
+
+
+@pytest.mark.postgres
+def test_two_processes_may_migrate_at_once(postgres_server: str) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    admin = create_engine(f"{postgres_server}/postgres", isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text("DROP DATABASE IF EXISTS migrated_twice"))
+        connection.execute(text("CREATE DATABASE migrated_twice"))
+    with ThreadPoolExecutor(2) as pool:
+        stores = list(pool.map(Store.open, [f"{postgres_server}/migrated_twice"] * 2))
+    assert stores[0].namespace() == stores[1].namespace()
+    for store in stores:
+        store.close()
+    with admin.connect() as connection:
+        connection.execute(text("DROP DATABASE migrated_twice"))
+    admin.dispose()

@@ -1,0 +1,97 @@
+"""A set of keys is one parameter, and every look-up by it goes by an index."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import event, text
+
+from gateway.store import Item, Store, UnitOfWork
+from gateway.store.sets import among
+from gateway.tables import statement as table
+from tests.store.examples import NOON, deleted, message, statement, task
+
+LEASE = timedelta(seconds=1)
+
+
+@pytest.fixture
+def store(sqlite_url: str) -> Iterator[Store]:
+    with Store.open(sqlite_url) as opened:
+        yield opened
+
+
+def plans(store: Store, work: Callable[[UnitOfWork], object]) -> list[str]:
+    """What SQLite says that it does for each statement of the work."""
+    told: list[str] = []
+
+    def observed(unit: UnitOfWork) -> None:
+        raw = unit._connection.connection.driver_connection
+
+        def explain(_connection, _cursor, sql, parameters, _context, many) -> None:
+            if re.match(r"SELECT|UPDATE|DELETE|INSERT INTO resource_version", sql):
+                first = parameters[0] if many else parameters
+                told.extend(row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {sql}", first))
+
+        event.listen(unit._connection, "before_cursor_execute", explain)
+        try:
+            work(unit)
+        finally:
+            event.remove(unit._connection, "before_cursor_execute", explain)
+
+    store.write(observed)
+    return told
+
+
+def ingest(unit: UnitOfWork) -> None:
+    """What one range of a message asks for."""
+    unit.inbox.claim_next("a", lease=LEASE)
+    unit.identifiers.claim({("Task", "s", "1"): "t1"})
+    unit.persons.point({"p1": "person-1"})
+    unit.persons.patients_of(["person-1"])
+    unit.statements.add([statement("d1")])
+    unit.statements.of_resources([("Task", "t1")])
+    unit.statements.of_person("person-1")
+    unit.statements.of_records("maeva", ["record-1"])
+    unit.links.of(["t1"])
+    unit.resources.save([task("t1", status="a")])
+    unit.resources.save([task("t1", status="b", person="person-2")])
+    unit.resources.save([deleted("t1")])
+    unit.resources.read("Task", "t1")
+    unit.resources.read_many([("Task", "t1")])
+    unit.resources.of_person("person-1")
+    unit.resources.history("Task", "t1")
+    unit.resources.history("Task", before=(NOON, 1))
+    unit.resources.history(before=(NOON, 1))
+    unit.changes.after(0)
+    unit.inbox.save_items([Item("message-1", 0, "row", "held")])
+    unit.inbox.items("message-1")
+    unit.inbox.heard(["maeva"])
+    unit.inbox.progress("message-1", "a", next_item=1, lease=LEASE)
+    unit.inbox.finish("message-1", "a")
+
+
+def test_no_step_of_the_ingest_walks_a_whole_table(store: Store) -> None:
+    store.write(lambda unit: unit.inbox.keep(message()))
+    found = plans(store, ingest)
+    assert len(found) > 40
+    # Pages of a history and the queue of open messages walk an index in its order, and stop at their limit.
+    in_order = r"SCAN (resource|resource_version) USING INDEX \w+_changed|SCAN inbox USING INDEX inbox_open"
+    own = r"SCAN (json_each|anon_\d|\(subquery|CONSTANT|\d+ )|SCAN .*VIRTUAL TABLE"
+    assert [plan for plan in found if plan.startswith("SCAN") and not re.match(f"{in_order}|{own}", plan)] == []
+
+
+def test_keys_may_be_many_and_hold_anything(store: Store) -> None:
+    keys = [f"d{n}" for n in range(40_000)] + ["'", '"', "å\\", ""]
+    store.write(lambda unit: unit.statements.add([statement("d7"), statement("'"), statement("å\\")]))
+    assert {said.digest for said in store.read(lambda unit: unit.statements.get(keys))} == {"d7", "'", "å\\"}
+    assert store.read(lambda unit: unit.statements.get([])) == []
+
+
+def test_among_is_a_condition_like_others(store: Store) -> None:
+    query = table.select().where(among(table.c.digest, ["d1"]) | ~among(table.c.digest, ["d1", "d2"]))
+    store.write(lambda unit: unit.statements.add([statement("d1"), statement("d2"), statement("d3")]))
+    assert store.read(lambda unit: sorted(row.digest for row in unit._connection.execute(query))) == ["d1", "d3"]
+    assert store.read(lambda unit: unit._connection.scalar(text("SELECT count(*) FROM statement"))) == 3
