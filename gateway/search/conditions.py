@@ -1,0 +1,131 @@
+"""What a search asks for, as values: conditions on rows of one table, and criteria on resources.
+
+https://hl7.org/fhir/R4/search.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Prefix = Literal["eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenIs:
+    """`system` None: in any system, empty: without one; `code` None: any code of the system."""
+
+    system: str | None
+    code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RefersTo:
+    """`type` None: of whatever type, empty: `id` is the url of something that is not ours."""
+
+    type: str | None
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DateIs:
+    prefix: Prefix
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class StringIs:
+    how: Literal["starts", "contains", "exact"]
+    value: str
+    """Normalised."""
+    exact: str
+
+
+@dataclass(frozen=True, slots=True)
+class UriIs:
+    how: Literal["is", "below", "above"]
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class NumberIs:
+    """`value` is what was written, `low` to `high` what it stands for at its precision."""
+
+    prefix: Prefix
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class QuantityIs:
+    """`system` None: any unit of this code or name; `code` None: any unit."""
+
+    number: NumberIs
+    system: str | None
+    code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class IdIs:
+    id: str
+
+
+Condition = TokenIs | RefersTo | DateIs | StringIs | UriIs | NumberIs | QuantityIs | IdIs
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """At least one row of the parameter meets one of the conditions; `negated`: none does."""
+
+    kind: str
+    number: int
+    conditions: tuple[Condition, ...]
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """The resource has no row of the parameter in any of these places, or with `missing` False has one."""
+
+    places: tuple[tuple[str, int], ...]
+    missing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """On the resource's own id, or on the time of its version."""
+
+    what: Literal["_id", "_lastUpdated"]
+    conditions: tuple[Condition, ...]
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A reference of the resource leads to one of `types` that meets all of `inner`."""
+
+    number: int
+    types: tuple[str, ...]
+    inner: tuple[Criterion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReverseChain:
+    """A resource of `type` that meets all of `inner` refers to the resource, which is a `target`."""
+
+    type: str
+    number: int
+    target: str
+    inner: tuple[Criterion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """One of these: a chain over a parameter that has several types of target."""
+
+    criteria: tuple[Criterion, ...]
+
+
+Criterion = Where | Missing | Own | Chain | ReverseChain | AnyOf

@@ -1,0 +1,61 @@
+"""Links to other pages: everything the server has to know stands in the link, encrypted and authenticated.
+
+Search parameters and sort keys hold personal numbers, which must not lie open in a url that is kept in logs and
+histories; and nothing is kept on the server for a page that may never be asked for.
+https://hl7.org/fhir/R4/search.html#paging
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+from joserfc import jwe
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+
+from gateway.errors import BadRequest
+from gateway.search.sql import Cursor
+
+_HEADER = {"alg": "dir", "enc": "A256GCM"}
+MAX_LENGTH = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A search and the place in its result to go on from; without a cursor the first page."""
+
+    resource_type: str
+    params: tuple[tuple[str, str], ...]
+    cursor: Cursor | None = None
+
+
+class PageLinks:
+    """Writes and reads page links with a secret that all processes of an installation share."""
+
+    def __init__(self, secret: bytes) -> None:
+        if len(secret) < 16:
+            raise ValueError("The secret of page links has at least 16 bytes.")
+        self._key = OctKey.import_key(blake2b(secret, digest_size=32, person=b"page-links").digest())
+
+    def seal(self, page: Page) -> str:
+        """The page as text that can stand in a url."""
+        content: list[Any] = [page.resource_type, page.params]
+        if page.cursor is not None:
+            content += [page.cursor.keys, page.cursor.rid]
+        return jwe.encrypt_compact(_HEADER, orjson.dumps(content), self._key)
+
+    def open(self, text: str) -> Page:
+        """The page that `seal` was given. BadRequest when the text is not ours or was changed."""
+        try:
+            if len(text) > MAX_LENGTH:
+                raise ValueError
+            content = orjson.loads(jwe.decrypt_compact(text, self._key).plaintext or b"")
+            resource_type, params, *rest = content
+            cursor = Cursor(tuple(rest[0]), rest[1]) if rest else None
+            return Page(resource_type, tuple((name, value) for name, value in params), cursor)
+        except (JoseError, ValueError, TypeError, IndexError) as problem:
+            text = "This link to a page is not one of ours. Begin the search again."
+            raise BadRequest(text, rule="page-link") from problem
