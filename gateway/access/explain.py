@@ -1,0 +1,328 @@
+"""The source record behind a statement: what came, and which rule made each value of it.
+
+Nothing of this is stored. The bytes that were kept are mapped again with the maps that were archived, and the answer
+says whether the same statement came out (docs/adr/0003). It is decided and audited like any read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+from gateway import formats
+from gateway.access.caller import Asking
+from gateway.access.decision import DIRECTORY, Decision
+from gateway.access.reading import Reading, Rooms
+from gateway.access.spans import Line, Span, encoding_of, innermost, lines, value_span
+from gateway.coordination.statements import Origin, order, statement
+from gateway.definitions import Definitions
+from gateway.errors import NotFound
+from gateway.formats import Record
+from gateway.identity import resolve
+from gateway.identity.resolve import MENTION
+from gateway.identity.systems import HSA_ID
+from gateway.issues import Issue, Issues
+from gateway.mapping import Package
+from gateway.mapping.explain import Explained, of_trace
+from gateway.mapping.files import Files
+from gateway.records import Message, Position, Source, Statement
+from gateway.store import ArchivedMap, Stored, UnitOfWork
+
+SHOWN = 256 * 1024
+"""How much of a record is shown; a page must not become as large as what somebody sends."""
+
+Outcome = Literal["same", "differs", "not-replayed", "not-mapped", "absent"]
+"""Mapped again to the same statement; to another one; its source or maps are gone; written over REST, so no map was
+used; or stated by a complete snapshot that no longer held the record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One value of the resource, what wrote it, and from where. `mark` is the stretch of the text that it was read
+    from; without one, the map sets it."""
+
+    path: str
+    value: str
+    rule: str
+    map_line: str
+    map_text: str
+    place: Position | None
+    table: str = ""
+    mark: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One statement in a list of those about the same thing."""
+
+    digest: str
+    source: str
+    effective: datetime
+    recorded: datetime
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """Everything about one statement's origin."""
+
+    statement: Statement
+    source: str
+    party: str
+    provider: str
+    outcome: Outcome
+    media_type: str = ""
+    transport: str = ""
+    received: datetime | None = None
+    kind: str = ""
+    place: Position | None = None
+    header: str = ""
+    """The line that names a table's columns."""
+    lines: tuple[Line, ...] = ()
+    cut: bool = False
+    facts: tuple[Fact, ...] = ()
+    issues: tuple[Issue, ...] = ()
+    package: str = ""
+    others: tuple[Said, ...] = ()
+
+
+class Explaining(Reading):
+    """source_record."""
+
+    def source_record(self, asking: Asking, patient: str, digest: str) -> SourceRecord:
+        """The record behind one statement that concerns this person. NotFound alike for unknown and not allowed."""
+        evidence, decision = self._rooms.store.read(lambda uow: self._evidence(uow, asking, patient, digest))
+        self.audit(asking, decision, *(evidence.stored if evidence else ()))
+        if evidence is None or not decision.allowed:
+            raise NotFound(rule="source-record-unknown")
+        return _replay(evidence, self._rooms)
+
+    def _evidence(
+        self, uow: UnitOfWork, asking: Asking, patient: str, digest: str
+    ) -> tuple[_Evidence | None, Decision]:
+        found = next(iter(uow.statements.get([digest])), None)
+        subject = uow.resources.read("Patient", patient)
+        if found is None or subject is None:
+            return None, Decision(True, "nothing-there")
+        decision = self.may_see(uow, asking, subject)
+        beside = [found]
+        if found.inbox_id is not None and found.item is not None:
+            beside = uow.statements.of_item(found.inbox_id, found.item)
+        person = uow.persons.of_patients([patient]).get(patient, patient)
+        if not decision.allowed:
+            return None, decision
+        if not _concerns(uow, found, beside, person):
+            return None, Decision(False, "record-of-another-person")
+        stored = uow.resources.read_many({(one.resource_type, one.resource_id) for one in beside if one.person})
+        for one in stored.values():  # The record shows all of them at once.
+            seen = self.may_see(uow, asking, one)
+            if not seen.allowed:
+                return None, seen
+        return self._gather(uow, found, [subject, *stored.values()]), decision
+
+    def _gather(self, uow: UnitOfWork, found: Statement, stored: Sequence[Stored]) -> _Evidence:
+        about = uow.statements.of_resources([(found.resource_type, found.resource_id)])
+        item = None
+        if found.inbox_id is not None and found.item is not None:
+            item = uow.inbox.item(found.inbox_id, found.item)
+        return _Evidence(
+            statement=found,
+            message=uow.inbox.get(found.inbox_id) if found.inbox_id else None,
+            archived=uow.maps.get(found.map_hash) if found.map_hash else None,
+            issues=item.issues if item else (),
+            span=item.span if item else None,
+            kind=item.kind if item else "",
+            names=_names(uow, (found.party, found.provider)),
+            others=[one for one in about if not one.record_key.startswith(MENTION) and one.digest != found.digest],
+            stored=stored,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """What was kept of a statement's making."""
+
+    statement: Statement
+    message: Message | None
+    archived: ArchivedMap | None
+    issues: tuple[Issue, ...]
+    span: Span | None
+    kind: str
+    names: Mapping[str, str]
+    others: Sequence[Statement]
+    stored: Sequence[Stored]
+
+
+@dataclass(slots=True)
+class _Mapped:
+    """The record, mapped again."""
+
+    outcome: Outcome = "not-replayed"
+    record: Record | None = None
+    package: Package | None = None
+    made: list[Explained] = field(default_factory=list)
+
+
+def _concerns(uow: UnitOfWork, found: Statement, beside: Sequence[Statement], person: str) -> bool:
+    """Whether a record is about this person and nobody else, or about units alone."""
+    named = {one.person for one in beside if one.person}
+    persons = uow.persons.of_patients(named)
+    others = {persons.get(one, one) for one in named} - {person}
+    return not others and (bool(named) or found.resource_type in DIRECTORY)
+
+
+def _names(uow: UnitOfWork, hsa_ids: Iterable[str]) -> dict[str, str]:
+    keys = {("Organization", HSA_ID, hsa_id) for hsa_id in hsa_ids if hsa_id}
+    known = uow.identifiers.find(keys)
+    stored = uow.resources.read_many({("Organization", id) for id in known.values()})
+    names = {}
+    for (_, _, hsa_id), id in known.items():
+        unit = stored.get(("Organization", id))
+        if unit is not None and not unit.deleted and (name := unit.resource().get("name")):
+            names[hsa_id] = str(name)
+    return names
+
+
+def _replay(evidence: _Evidence, rooms: Rooms) -> SourceRecord:
+    said, message = evidence.statement, evidence.message
+    source = rooms.sources.get(said.source)
+    mapped = _map_again(evidence, source, rooms)
+    kind = mapped.package.format.kind if mapped.package else "json"
+    options = mapped.package.format.options if mapped.package else {}
+    body = message.body if message else b""
+    span = evidence.span or (0, len(body))
+    facts: tuple[Fact, ...] = ()
+    marks: dict[Span, int] = {}
+    if mapped.package is not None:
+        facts, marks = _facts(mapped.made, mapped.package, body, span)
+    encoding = encoding_of(kind, body, options)
+    shown = (span[0], min(span[1], span[0] + SHOWN))
+    header = body[: span[0]].splitlines()[0] if kind == "csv" and span[0] else b""
+    return SourceRecord(
+        statement=said,
+        source=source.name if source else said.source,
+        party=evidence.names.get(said.party, said.party),
+        provider=evidence.names.get(said.provider, said.provider),
+        outcome=mapped.outcome,
+        media_type=message.media_type if message else "",
+        transport=message.transport if message else "",
+        received=message.received if message else None,
+        kind=evidence.kind,
+        place=mapped.record.position if mapped.record else None,
+        header=header.decode(encoding, "replace"),
+        lines=() if mapped.outcome == "absent" else tuple(lines(body, shown, marks, encoding)),
+        cut=shown != span,
+        facts=facts,
+        issues=evidence.issues,
+        package=f"{mapped.package.id} {mapped.package.version}" if mapped.package else "",
+        others=tuple(_said(one, rooms.sources) for one in sorted(evidence.others, key=order, reverse=True)),
+    )
+
+
+def _said(one: Statement, sources: Mapping[str, Source]) -> Said:
+    known = sources.get(one.source)
+    return Said(one.digest, known.name if known else one.source, one.effective, one.recorded, one.kind)
+
+
+def _map_again(evidence: _Evidence, source: Source | None, rooms: Rooms) -> _Mapped:
+    said, message = evidence.statement, evidence.message
+    if said.item is None and said.map_hash is not None:
+        return _Mapped("absent")
+    if said.map_hash is None:
+        return _Mapped("not-mapped")
+    current = rooms.packages.get(source.package) if source else None
+    package = current if current and current.hash == said.map_hash else None
+    if package is None and evidence.archived is not None:
+        package = _unpacked(evidence.archived, rooms.definitions)
+    if package is None:
+        package = current
+    if source is None or package is None or message is None:
+        return _Mapped()
+    record = next(islice(formats.read(package.format, message.body, Issues()), said.item, None), None)
+    if record is None:
+        return _Mapped(package=package)
+    result = package.apply(record, source, message.received, body=message.body, traced=True)
+    resolved = rooms.store.read(
+        lambda uow: resolve([result.drafts], source, uow.meta.namespace(), uow.identifiers.find, said.recorded)
+    )[0].resolved
+    key = result.key or f"item-{said.item}"
+    origin = Origin(source.id, message.id, said.item, said.map_hash)
+    digests = [statement(o, origin=origin, record_key=key, recorded=said.recorded).digest for o in resolved]
+    made: list[Explained] = []
+    if result.trace is not None:
+        drafts = [draft.resource for draft in result.drafts]
+        made = list(of_trace(result.trace, drafts, package, message.body, values=True))
+    if said.digest in digests:
+        number = digests.index(said.digest)  # Mentions come after the drafts, and have none of their own.
+        return _Mapped("same", record, package, [one for one in made if one.draft == number or number >= len(drafts)])
+    alike = [n for n, draft in enumerate(result.drafts) if draft.resource["resourceType"] == said.resource_type]
+    return _Mapped("differs", record, package, [one for one in made if one.draft in alike])
+
+
+class _Archived(Files):
+    """A package's files as they were archived."""
+
+    def __init__(self, folder: str, texts: Mapping[str, str]) -> None:
+        super().__init__(Path(folder))
+        self.texts = {name: text for name, text in texts.items() if name.startswith(f"{folder}/")}
+
+
+def _unpacked(archived: ArchivedMap, definitions: Definitions) -> Package:
+    own = next(name.removesuffix("/map.yaml") for name in archived.files if name.endswith("/map.yaml"))
+    return Package(_Archived(own, archived.files), _Archived("common", archived.files), definitions)
+
+
+def _facts(
+    made: Sequence[Explained], package: Package, body: bytes, record: Span
+) -> tuple[tuple[Fact, ...], dict[Span, int]]:
+    """The values as people read them, and the stretches they were read from, numbered in the order of the text."""
+    places: list[Span | None] = []
+    for one in made:
+        place = one.position
+        known = place is not None and place.start is not None and place.end is not None
+        places.append(value_span(package.format.kind, body, (place.start, place.end), record) if known else None)  # type: ignore[union-attr,arg-type]
+    marks = {span: number for number, span in enumerate(innermost(span for span in places if span), 1)}
+    facts = tuple(
+        Fact(
+            path=one.path,
+            value=told,
+            rule=one.rule.label.strip('"'),
+            map_line=one.map_line,
+            map_text=_line_of(package.files, one.rule.file, one.rule.line),
+            place=one.position if span in marks else None,
+            table=_row(one),
+            mark=marks.get(span, 0) if span else 0,
+        )
+        for one, span in zip(made, places, strict=True)
+        if (told := _told(one.value))
+    )
+    used = {fact.mark for fact in facts}
+    return facts, {span: mark for span, mark in marks.items() if mark in used}
+
+
+def _line_of(files: Mapping[str, str], name: str, line: int) -> str:
+    found = files.get(name, "").splitlines()
+    return found[line - 1].strip() if 0 < line <= len(found) else ""
+
+
+def _row(one: Explained) -> str:
+    if one.row is None:
+        return ""
+    return f"{one.row.table.rpartition('/')[2]}: {one.row.code} → {one.row.target_code or one.row.display or ''}"
+
+
+def _told(value: Any) -> str:
+    """A value in words; empty for what only holds other values, which are told by themselves."""
+    if isinstance(value, dict):
+        coding = (value.get("coding") or [value])[0]
+        return str(coding.get("display") or coding.get("code") or value.get("text") or "")
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
+__all__ = ["Explaining", "Fact", "Said", "SourceRecord"]
