@@ -1,7 +1,7 @@
 """Program to Python code objects that carry the map's file and lines: tracebacks, debuggers and coverage see the map.
 
 Code is built as a syntax tree from a closed set of forms; no text is ever evaluated, there are no builtins in reach and
-no attribute but `tick` and `note` of the run. Two variants: plain, and traced, which notes what each rule wrote.
+no attributes but a few of the run. Two variants: plain, and traced, which notes what each rule wrote.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from gateway.mapping import ir, runtime
+from gateway.mapping.quick import HELPERS, Shortcut
 from gateway.mapping.syntax import Span, Text
 from gateway.mapping.transforms import TRANSFORMS
 
@@ -24,7 +25,7 @@ _HELPERS = {
     "_log": runtime.log,
     "_remark": runtime.remark,
     "_counted": runtime.counted,
-    "_value": runtime.value,
+    "_one": runtime.one,
     "_values": runtime.values,
     "_transform": runtime.transform,
     "_cast": runtime.cast,
@@ -42,6 +43,7 @@ _HELPERS = {
     "_leaf": runtime.leaf,
     "_open": runtime.opened,
 }
+_HELPERS.update(HELPERS)
 _MODES = {
     "first": (None, 1),
     "last": (-1, None),
@@ -210,7 +212,7 @@ class _Emitter:
         if source.remark:
             clauses.append(ast.Expr(_call("_remark", _name("_R"), _constant(source.remark), site, _name(variable))))
         inner = [*self.placed(clauses, source.span), *body]
-        where = _call("_test", *self.asked(source.where, variable), site) if source.where else None
+        where = self.condition(source.where, variable, source.site) if source.where else None
         plain_items = source.mode is None and source.cardinality is None
         if not source.path and source.default is None and plain_items and source.type is None:
             bound = [] if variable == source.context else [_set(variable, _name(source.context))]
@@ -250,7 +252,7 @@ class _Emitter:
         else:
             read = source.default
             assert isinstance(read, ir.Read)
-            items = _call("_values", *self.asked(read, None), _constant(source.site))
+            items = self.results(read, None, source.site)
         if source.type:
             items = _call("_of_type", items, _constant(source.type))
         if where:
@@ -274,6 +276,21 @@ class _Emitter:
             default = ast.Tuple([self.value(source.default, source.site, source.context)], ast.Load())
             items = ast.BoolOp(ast.Or(), [items, default])
         return [_set("_items", items)]
+
+    def condition(self, read: ir.Read, focus: str, site: int) -> ast.expr:
+        """Whether an expression is true of the focus."""
+        short = Shortcut(dict(read.variables), focus, self.told(focus, site)).condition(read.path)
+        return short or _call("_test", *self.asked(read, focus), _constant(site))
+
+    def results(self, read: ir.Read, focus: str | None, site: int) -> ast.expr:
+        """All values of an expression."""
+        short = Shortcut(dict(read.variables), focus, self.told(focus, site)).values(read.path)
+        return short or _call("_values", *self.asked(read, focus), _constant(site))
+
+    @staticmethod
+    def told(focus: str | None, site: int) -> ast.expr:
+        at = _name(focus) if focus else _constant(None)
+        return ast.Tuple([_name("_R"), _constant(site), at], ast.Load())
 
     def asked(self, read: ir.Read, focus: str | None) -> list[ast.expr]:
         """Run, expression, focus and variables: what every evaluation is given."""
@@ -301,7 +318,7 @@ class _Emitter:
             case ir.Constant(constant):
                 return self.kept(constant) if not isinstance(constant, str | int | bool | None) else _constant(constant)
             case ir.Read():
-                return _call("_value", *self.asked(value, last), _constant(site))
+                return _call("_one", _name("_R"), self.results(value, last, site), _constant(site), at)
             case ir.Translate(argument, table, output):
                 given = self.value(argument, site, last)
                 return _call("_translate", _name("_R"), self.kept(table), _constant(output), given, _constant(site), at)
@@ -313,8 +330,7 @@ class _Emitter:
             case ir.Transform("uuid"):
                 return _call("_uuid", _name("_R"), _constant(site))
             case ir.Transform("evaluate", (focus, ir.Read() as read)):
-                run, path, _, bound = self.asked(read, last)
-                return _call("_value", run, path, self.value(focus, site, last), bound, _constant(site))
+                return _call("_one", _name("_R"), self.evaluated(focus, read, site, last), _constant(site), at)
             case ir.Transform(name, arguments):
                 values = [self.value(argument, site, last) for argument in arguments]
                 return _call("_transform", _name("_R"), self.kept(TRANSFORMS[name]), _constant(site), at, *values)
@@ -326,13 +342,17 @@ class _Emitter:
     def many_values(self, value: ir.Value, site: int, last: str) -> ast.expr | None:
         """For what may give several values: all of them."""
         if isinstance(value, ir.Read):
-            return _call("_values", *self.asked(value, last), _constant(site))
+            return self.results(value, last, site)
         if isinstance(value, ir.Transform) and value.name == "evaluate":
             focus, read = value.arguments
             assert isinstance(read, ir.Read)
-            run, path, _, bound = self.asked(read, last)
-            return _call("_values", run, path, self.value(focus, site, last), bound, _constant(site))
+            return self.evaluated(focus, read, site, last)
         return None
+
+    def evaluated(self, focus: ir.Value, read: ir.Read, site: int, last: str) -> ast.expr:
+        """`evaluate(focus, expression)`."""
+        run, path, _, bound = self.asked(read, last)
+        return _call("_values", run, path, self.value(focus, site, last), bound, _constant(site))
 
     # Targets
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -12,14 +12,15 @@ from gateway import fhirpath, formats
 from gateway.fhirpath import FHIRPathError
 from gateway.formats import Format, Node, Record
 from gateway.issues import Issues
-from gateway.mapping import times
+from gateway.mapping import quick, times
 from gateway.mapping.manifest import RecordSpec
 from gateway.records import Source
 
 HSA_ROOT = "urn:oid:1.2.752.129.2.1.4.1"
 """HSA-ids as RIV-TA writes them; with a fragment it is the system of a record's own id within a source."""
 
-Paths = Mapping[str, fhirpath.Path]
+Paths = Mapping[str, Callable[[Any, Mapping[str, Any]], Sequence[Any]]]
+"""The manifest's paths, compiled: functions of the record's node and the variables."""
 
 
 def paths(record: RecordSpec) -> Paths:
@@ -31,7 +32,7 @@ def paths(record: RecordSpec) -> Paths:
         "party": record.party,
         "provider": record.provider,
     }
-    return {name: fhirpath.compile(text) for name, text in named.items() if text}
+    return {name: quick.function(fhirpath.compile(text)) for name, text in named.items() if text}
 
 
 @lru_cache(maxsize=256)
@@ -78,7 +79,7 @@ class Facts:
         if path is None:
             return ""
         try:
-            found = path(self.record.node, fhirpath.Environment(variables=self.variables))
+            found = path(self.record.node, self.variables)
         except FHIRPathError as error:
             text = f"The manifest's path for {name} could not be evaluated: {error.problems[0].text}"
             self.issues.error("processing", "expression-failed", text, self.where())

@@ -21,6 +21,7 @@ from gateway.formats import Format, Record
 from gateway.issues import Issue, Issues
 from gateway.mapping import facts as record_facts
 from gateway.mapping import manifest as manifests
+from gateway.mapping import quick
 from gateway.mapping.compiler import CompiledMap, compile_map
 from gateway.mapping.conceptmap import ConceptTable, Unmapped
 from gateway.mapping.drafts import Drafting, first_identifier
@@ -227,7 +228,7 @@ class Package:
         if spec is None:
             return None
         latest = spec.as_of.startswith("max(") and spec.as_of.endswith(")")
-        path = fhirpath.compile(spec.as_of[4:-1] if latest else spec.as_of)
+        path = quick.function(fhirpath.compile(spec.as_of[4:-1] if latest else spec.as_of))
         found: datetime | None = None
         for record in records:
             moment = Facts(self.format, record, source, b"", Issues(), {"as_of": path}).moment()

@@ -38,8 +38,9 @@ def as_text(value: Any) -> str:
 
 
 def string(value: Any, zone: tzinfo, mark: Mark) -> str:
-    text = value if value.__class__ is str else as_text(value)
-    text = text.strip()
+    text: str = value.strip() if value.__class__ is str else as_text(value).strip()
+    if text.isprintable() and len(text) <= LONGEST:
+        return text
     if len(text) > LONGEST:
         raise Unfit("longer than a string may be")
     return _CONTROL.sub("", text)

@@ -57,7 +57,6 @@ class Run:
         "_site",
         "count",
         "definitions",
-        "env",
         "field",
         "found",
         "last",
@@ -89,7 +88,6 @@ class Run:
         self.definitions = definitions
         self.zone = zone
         self.variables = variables
-        self.env = Environment(variables=variables)
         self.seed = seed
         self.field: Severity = field
         self.found: list[Found] = []
@@ -114,6 +112,12 @@ class Run:
         path = self.program.sites[site].path
         text = f"The value does not fit {path}: {expected}. The field was left out; mend it in the source."
         self.report(self.field, "value", "value-not-valid", text, site, at)
+
+    def refused(self, site: int, at: Any) -> None:
+        """An operator met several values, or other than text."""
+        path = self.program.sites[site].path
+        text = f"An expression of the map could not be evaluated ({path}): one text is needed there."
+        self.report(self.field, "processing", "expression-failed", text, site, at)
 
     def ambiguous(self) -> None:
         text = "This hour occurs twice, as clocks are set back; the first was taken. Send times with their offset."
@@ -169,7 +173,7 @@ def _evaluated(run: Run, path: Any, focus: Any, bound: Bound, site: int) -> Sequ
     for name, value in bound:
         variables[name] = value
     try:
-        return path(focus, run.env)  # type: ignore[no-any-return]
+        return path(focus, Environment(variables=variables))  # type: ignore[no-any-return]
     except FHIRPathError as error:
         problem = error.problems[0]
         where = run.program.sites[site].path
@@ -210,13 +214,12 @@ def counted(run: Run, items: Sequence[Any], low: int, high: int | None, site: in
     return items
 
 
-def value(run: Run, path: Any, focus: Any, bound: Bound, site: int) -> Any:
+def one(run: Run, found: Sequence[Any], site: int, at: Any) -> Any:
     """The one value of an expression; more than one is a mistake."""
-    found = _evaluated(run, path, focus, bound, site)
     if len(found) > 1:
         shown = run.program.sites[site].path
         text = f"{shown} holds one value and the expression gives {len(found)}. The field was left out."
-        run.report(run.field, "processing", "several-values", text, site, focus)
+        run.report(run.field, "processing", "several-values", text, site, at)
         return None
     return found[0] if found else None
 
@@ -317,7 +320,9 @@ def _codings(argument: Any) -> Iterable[tuple[str | None, str]]:
 # Conversion
 
 
-def _taking(convert: primitives.Convert) -> Callable[[Run, Any, int, Any], Any]:
+def _taking(convert: primitives.Convert, *, timed: bool) -> Take:
+    """The conversion of anything a rule can hold; `timed` ones may have to mark an ambiguous hour."""
+
     def take(run: Run, argument: Any, site: int, at: Any) -> Any:
         if isinstance(argument, Node):
             at = argument
@@ -331,7 +336,8 @@ def _taking(convert: primitives.Convert) -> Callable[[Run, Any, int, Any], Any]:
         if argument.__class__ is dict or argument.__class__ is list:
             run.unfit(site, at, "one simple value is expected")
             return None
-        run._site = (site, at)
+        if timed:
+            run.at(site, at)
         try:
             found = convert(argument, run.zone, run.ambiguous)
         except Unfit as error:
@@ -342,8 +348,10 @@ def _taking(convert: primitives.Convert) -> Callable[[Run, Any, int, Any], Any]:
     return take
 
 
-TAKE: dict[str, Callable[[Run, Any, int, Any], Any]] = {
-    name: _taking(convert) for name, convert in primitives.CONVERT.items()
+Take = Callable[[Run, Any, int, Any], Any]
+TAKE: dict[str, Take] = {
+    name: _taking(convert, timed=name in ("date", "dateTime", "instant"))
+    for name, convert in primitives.CONVERT.items()
 }
 """For each primitive type: the value as that type, or None and an issue."""
 

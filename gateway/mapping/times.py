@@ -86,21 +86,20 @@ def parts(text: str, pattern: str | None = None) -> Parts:
     if not found:
         raise Unfit(f"not written as {pattern}")
     said = found.groupdict()
-    year_text, short = said.get("y"), said.get("yy")
-    year_number = int(year_text) if year_text else int(short) + (2000 if int(short) < 50 else 1900) if short else 1
-    hour_text = said.get("H") or said.get("h")
-    hour_number = int(hour_text) if hour_text else None
-    if said.get("h") and said.get("a") and hour_number is not None:
-        hour_number = hour_number % 12 + (12 if str(said["a"]).lower().startswith("p") else 0)
+    short, hour = said.get("yy"), said.get("H") or said.get("h")
+    year = int(said["y"]) if "y" in said else int(short) + (2000 if int(short) < 50 else 1900) if short else 1
+    hours = int(hour) if hour else None
+    if hours is not None and "h" in said and "a" in said:
+        hours = hours % 12 + (12 if said["a"].lower().startswith("p") else 0)
     return _checked(
         Parts(
-            year_number,
-            int(said["M"]) if said.get("M") else None,
-            int(said["d"]) if said.get("d") else None,
-            hour_number,
-            int(said.get("m") or 0),
-            int(said.get("s") or 0),
-            f".{said['S']}" if said.get("S") else "",
+            year,
+            int(said["M"]) if "M" in said else None,
+            int(said["d"]) if "d" in said else None,
+            hours,
+            int(said.get("m", 0)),
+            int(said.get("s", 0)),
+            f".{said['S']}" if "S" in said else "",
             said.get("Z"),
         )
     )
@@ -171,12 +170,15 @@ def to_date_time(found: Parts, zone: tzinfo, ambiguous: Mark) -> str:
     """FHIR dateTime, no more exact than what was said; a time of day always has its offset."""
     if found.hour is None:
         return to_date(found)
-    moment = instant(found, zone, ambiguous)
-    offset = moment.strftime("%z")
-    shown = "Z" if found.zone == "Z" else f"{offset[:3]}:{offset[3:5]}"
+    offset = instant(found, zone, ambiguous).utcoffset() or timedelta()
+    if found.zone == "Z":
+        shown = "Z"
+    else:
+        ahead = offset // timedelta(minutes=1)
+        shown = f"{'-' if ahead < 0 else '+'}{abs(ahead) // 60:02d}:{abs(ahead) % 60:02d}"
     return (
-        f"{found.year:04d}-{moment.month:02d}-{moment.day:02d}"
-        f"T{moment.hour:02d}:{moment.minute:02d}:{moment.second:02d}{found.fraction}{shown}"
+        f"{found.year:04d}-{found.month or 1:02d}-{found.day or 1:02d}"
+        f"T{found.hour:02d}:{found.minute:02d}:{found.second:02d}{found.fraction}{shown}"
     )
 
 

@@ -1,0 +1,303 @@
+"""Short ways through FHIRPath: the conditions that most rules have, as Python in the rule's own line.
+
+Maps ask over and over whether something is there, is a given code or one of a few, and put a constant before a value.
+On source nodes that is a dictionary look-up and a comparison; calling a compiled path for it costs ten times as much.
+What is not on this list goes to `gateway.fhirpath`, and tests hold both ways to the same answers.
+
+https://hl7.org/fhirpath/N1/
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from gateway import fhirpath
+from gateway.fhirpath import regex, syntax
+from gateway.formats import Node
+
+_NOTHING: tuple[Any, ...] = ()
+Told = tuple[Any, int, Any]
+"""The run, the site and the node: whom to tell that an operator was given what it cannot take."""
+
+
+class _Long(Exception):
+    """This expression needs the whole of FHIRPath."""
+
+
+class Shortcut:
+    """Expressions over variables of the code: `variables` by FML name, `focus` the one that paths begin at.
+
+    `told` is the code for whom to tell what goes wrong.
+    """
+
+    def __init__(self, variables: Mapping[str, str], focus: str | None, told: ast.expr) -> None:
+        self.variables = variables
+        self.focus = focus
+        self.told = told
+
+    def condition(self, path: fhirpath.Path) -> ast.expr | None:
+        """Python that is true exactly where the expression is; None where there is no short way."""
+        try:
+            return self._true(path.syntax)
+        except _Long:
+            return None
+
+    def values(self, path: fhirpath.Path) -> ast.expr | None:
+        """Python for the sequence of the expression's values; None where there is no short way."""
+        try:
+            return self._items(path.syntax)
+        except _Long:
+            return None
+
+    # Logic: each expression is asked whether it is true, or whether it is false; empty is neither.
+
+    def _true(self, node: syntax.Syntax) -> ast.expr:
+        match node:
+            case syntax.Binary("and", left, right):
+                return ast.BoolOp(ast.And(), [self._true(left), self._true(right)])
+            case syntax.Binary("or", left, right):
+                return ast.BoolOp(ast.Or(), [self._true(left), self._true(right)])
+            case syntax.Binary("implies", left, right):
+                return ast.BoolOp(ast.Or(), [self._false(left), self._true(right)])
+            case syntax.Call(target, "not", ()) if target is not None:
+                return self._false(target)
+        return self._asked(node, wanted=True)
+
+    def _false(self, node: syntax.Syntax) -> ast.expr:
+        match node:
+            case syntax.Binary("and", left, right):
+                return ast.BoolOp(ast.Or(), [self._false(left), self._false(right)])
+            case syntax.Binary("or", left, right):
+                return ast.BoolOp(ast.And(), [self._false(left), self._false(right)])
+            case syntax.Binary("implies", left, right):
+                return ast.BoolOp(ast.And(), [self._true(left), self._false(right)])
+            case syntax.Call(target, "not", ()) if target is not None:
+                return self._true(target)
+        return self._asked(node, wanted=False)
+
+    def _asked(self, node: syntax.Syntax, *, wanted: bool) -> ast.expr:
+        match node:
+            case syntax.Call(target, "exists", ()) if target is not None:
+                return self._there(target, wanted=wanted)
+            case syntax.Call(target, "empty", ()) if target is not None:
+                return self._there(target, wanted=not wanted)
+            case syntax.Binary("=" | "!=" as op, left, syntax.Literal(constant)) if _simple(constant):
+                same = wanted == (op == "=")
+                one = self._variable(left)
+                if one is not None:
+                    return _call("_is" if same else "_is_not", one, ast.Constant(constant))
+                return _call("_equal" if same else "_unequal", self._items(left), ast.Constant(constant))
+            case syntax.Binary("in", left, right):
+                options = _tuple(_options(right))
+                return _call("_among" if wanted else "_not_among", self._items(left), options, self.told)
+            case syntax.Call(target, "matches", (syntax.Literal(str(pattern)),)) if target is not None:
+                regex = ast.Constant(pattern)
+                return _call("_matches" if wanted else "_not_matches", self._items(target), regex, self.told)
+        raise _Long
+
+    def _there(self, node: syntax.Syntax, *, wanted: bool) -> ast.expr:
+        one = self._variable(node)
+        if one is not None:
+            return ast.Compare(one, [ast.IsNot() if wanted else ast.Is()], [ast.Constant(None)])
+        items = self._items(node)
+        return items if wanted else ast.UnaryOp(ast.Not(), items)
+
+    # Values
+
+    def _variable(self, node: syntax.Syntax) -> ast.expr | None:
+        match node:
+            case syntax.Variable(name) | syntax.Member(None, name) if name in self.variables:
+                return ast.Name(self.variables[name], ast.Load())
+        return None
+
+    def _items(self, node: syntax.Syntax) -> ast.expr:
+        one = self._variable(node)
+        if one is not None:
+            return _call("_single", one)
+        match node:
+            case syntax.Literal(value) if _simple(value):
+                return _tuple((value,))
+            case syntax.Member(None, name) if self.focus is not None and not name[0].isupper():
+                return _call("_child", ast.Name(self.focus, ast.Load()), ast.Constant(name))
+            case syntax.Member(syntax.Variable("source" | "record" as which), name) if which not in self.variables:
+                known = ast.Attribute(ast.Name("_R", ast.Load()), "variables", ast.Load())
+                return _call("_known", known, ast.Constant(which), ast.Constant(name))
+            case syntax.Member(target, name) if target is not None:
+                owner = self._variable(target)
+                if owner is not None:
+                    return _call("_child", owner, ast.Constant(name))
+                return _call("_children", self._items(target), ast.Constant(name))
+            case syntax.Binary("&", left, right):
+                return _call("_joined", self._items(left), self._items(right), self.told)
+        raise _Long
+
+
+def _call(name: str, *arguments: ast.expr) -> ast.expr:
+    return ast.Call(ast.Name(name, ast.Load()), list(arguments), [])
+
+
+def _tuple(values: tuple[Any, ...]) -> ast.expr:
+    return ast.Tuple([ast.Constant(value) for value in values], ast.Load())
+
+
+def _simple(value: Any) -> bool:
+    return value.__class__ in (str, bool, int)
+
+
+def _options(node: syntax.Syntax) -> tuple[Any, ...]:
+    """The constants of `('a' | 'b')`."""
+    match node:
+        case syntax.Literal(value) if value.__class__ is str:
+            return (value,)
+        case syntax.Binary("|", left, right):
+            return (*_options(left), *_options(right))
+    raise _Long
+
+
+class _Silent:
+    """Whom to tell where nobody listens."""
+
+    def refused(self, site: int, at: Any) -> None:
+        """A path of the manifest that meets what it cannot take gives nothing."""
+
+
+def function(path: fhirpath.Path) -> Callable[[Any, Mapping[str, Any]], Sequence[Any]]:
+    """The values of a path as a function of the node and the environment's variables."""
+    told = ast.Tuple([ast.Name("_silent", ast.Load()), ast.Constant(0), ast.Constant(None)], ast.Load())
+    body = Shortcut({}, "node", told).values(path)
+    if body is None:
+        return lambda node, variables: path(node, fhirpath.Environment(variables=variables))
+    arguments = ast.arguments([], [ast.arg("node"), ast.arg("_R")], None, [], [], None, [])
+    tree = ast.fix_missing_locations(ast.Expression(ast.Lambda(arguments, body)))
+    space = {"__builtins__": {}, "_silent": _Silent(), **HELPERS}
+    made = eval(compile(tree, "<map.yaml>", "eval"), space)  # noqa: S307  built above, from forms of ours
+    return lambda node, variables: made(node, _Variables(variables))
+
+
+class _Variables:
+    """The environment under the name that generated code asks for."""
+
+    __slots__ = ("variables",)
+
+    def __init__(self, variables: Mapping[str, Any]) -> None:
+        self.variables = variables
+
+
+# What the code above calls
+
+
+@lru_cache(maxsize=1024)
+def _member(name: str) -> fhirpath.Path:
+    return fhirpath.compile(f"`{name}`")
+
+
+def child(item: Any, name: str) -> Sequence[Any]:
+    """One step: on a source's node a look-up; a part of a resource knows choices and types."""
+    try:
+        return item.kids.get(name, _NOTHING)
+    except AttributeError:
+        return _member(name)(item) if item.__class__ is dict else _NOTHING
+
+
+def children(items: Sequence[Any], name: str) -> Sequence[Any]:
+    if len(items) == 1:
+        return child(items[0], name)
+    return [found for item in items for found in child(item, name)]
+
+
+def single(value: Any) -> Sequence[Any]:
+    return _NOTHING if value is None else value if value.__class__ is list else (value,)
+
+
+def known(variables: Mapping[str, Any], which: str, name: str) -> Sequence[Any]:
+    """A fact of the source or the record."""
+    value = variables[which].get(name)
+    return _NOTHING if value is None else (value,)
+
+
+def same(value: Any, constant: Any) -> bool:
+    if isinstance(value, Node):
+        value = value.value
+    if value.__class__ is bool or constant.__class__ is bool:
+        return value is constant
+    return bool(value == constant)
+
+
+def other(value: Any, constant: Any) -> bool:
+    return value is not None and not same(value, constant)
+
+
+def equal(items: Sequence[Any], constant: Any) -> bool:
+    return len(items) == 1 and same(items[0], constant)
+
+
+def unequal(items: Sequence[Any], constant: Any) -> bool:
+    return len(items) > 1 or (len(items) == 1 and not same(items[0], constant))
+
+
+def among(items: Sequence[Any], options: tuple[str, ...], told: Told) -> bool:
+    if len(items) > 1:
+        told[0].refused(told[1], told[2])
+        return False
+    return len(items) == 1 and any(same(items[0], option) for option in options)
+
+
+def not_among(items: Sequence[Any], options: tuple[str, ...], told: Told) -> bool:
+    if len(items) > 1:
+        told[0].refused(told[1], told[2])
+        return False
+    return len(items) == 1 and not any(same(items[0], option) for option in options)
+
+
+def matches(items: Sequence[Any], pattern: str, told: Told) -> bool:
+    return _searched(items, pattern, told) is True
+
+
+def not_matches(items: Sequence[Any], pattern: str, told: Told) -> bool:
+    return _searched(items, pattern, told) is False
+
+
+def _searched(items: Sequence[Any], pattern: str, told: Told) -> bool | None:
+    if not items:
+        return None
+    value = items[0].value if isinstance(items[0], Node) else items[0]
+    if len(items) > 1 or not isinstance(value, str):
+        told[0].refused(told[1], told[2])
+        return None
+    return regex.search(pattern, value)
+
+
+def joined(left: Sequence[Any], right: Sequence[Any], told: Told) -> Sequence[Any]:
+    """`&`: what is not there is an empty string."""
+    text = ""
+    for items in (left, right):
+        if len(items) > 1:
+            told[0].refused(told[1], told[2])
+            return _NOTHING
+        if items:
+            value = items[0].value if isinstance(items[0], Node) else items[0]
+            if not isinstance(value, str):
+                told[0].refused(told[1], told[2])
+                return _NOTHING
+            text += value
+    return (text,)
+
+
+HELPERS: dict[str, Callable[..., Any]] = {
+    "_child": child,
+    "_children": children,
+    "_single": single,
+    "_known": known,
+    "_is": same,
+    "_is_not": other,
+    "_equal": equal,
+    "_unequal": unequal,
+    "_among": among,
+    "_not_among": not_among,
+    "_matches": matches,
+    "_not_matches": not_matches,
+    "_joined": joined,
+}
