@@ -52,8 +52,10 @@ def postgres_url(postgres_database: str) -> str:
     """A PostgreSQL database whose tables are empty."""
     engine = create_engine(postgres_database)
     with engine.begin() as connection:
-        names = ", ".join(f'"{name}"' for name in metadata.tables)
-        connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY"))
+        # Thirty small tables are emptied faster by rows than by TRUNCATE, which makes new files for each.
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(table.delete())
+        connection.execute(text("SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'"))
     engine.dispose()
     return postgres_database
 
