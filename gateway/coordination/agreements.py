@@ -5,8 +5,10 @@ Facts that are not rules stand in those files; the functions that use them stand
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -59,12 +61,89 @@ class Authority:
     steps: Mapping[str, Steps]
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How long something may take, for a priority or a code."""
+
+    after: timedelta
+    priority: str | None = None
+    code: str | None = None
+    received: bool = False
+    """To have received it is answer enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What the parties count as missing, and after how long."""
+
+    id: str
+    since: timedelta
+    """How far back finished things are shown."""
+    cadences: int
+    """A source is silent after so many times its cadence."""
+    codes: Mapping[str, frozenset[str]]
+    """Groups of codes that the rules speak of: missions, needs, messages, visits and so on."""
+    unanswered: tuple[Limit, ...]
+    report: tuple[Limit, ...]
+    refusals: int
+    same_need_within: timedelta
+    visits_ahead: timedelta
+    visits_late: timedelta
+    not_double: frozenset[str]
+    sip_call_days: int
+    contradictions: frozenset[str]
+
+    def limit(self, limits: Iterable[Limit], code: str, priority: str | None) -> Limit | None:
+        """The first limit that fits."""
+        return next((row for row in limits if row.code in (None, code) and row.priority in (None, priority)), None)
+
+
+@cache
+def agreement(name: str = "example") -> Agreement:
+    """One of the shipped agreements."""
+    return read_agreement(read(name))
+
+
+def read_agreement(document: Mapping[str, Any]) -> Agreement:
+    return Agreement(
+        id=document["id"],
+        since=duration(document["since"]),
+        cadences=document["silent"]["cadences"],
+        codes={group: frozenset(codes) for group, codes in document["codes"].items()},
+        unanswered=_limits(document["unanswered"]),
+        report=_limits(document["report"]),
+        refusals=document["refusals"],
+        same_need_within=duration(document["sameNeedWithin"]),
+        visits_ahead=duration(document["visits"]["ahead"]),
+        visits_late=duration(document["visits"]["late"]),
+        not_double=frozenset(document["visits"]["notDouble"]),
+        sip_call_days=document["discharge"]["sipCallDays"],
+        contradictions=frozenset(document["contradictions"]),
+    )
+
+
+def duration(text: str) -> timedelta:
+    """An ISO 8601 duration of days, hours and minutes."""
+    parts = re.fullmatch(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?)?", text)
+    if parts is None or text in ("P", "PT"):
+        raise ValueError(f"{text} is no duration of days, hours and minutes: write P7D, PT2H or PT30M.")
+    days, hours, minutes = (int(part or 0) for part in parts.groups())
+    return timedelta(days=days, hours=hours, minutes=minutes)
+
+
+def _limits(rows: Iterable[Mapping[str, Any]]) -> tuple[Limit, ...]:
+    return tuple(
+        Limit(duration(row["after"]), row.get("priority"), row.get("code"), row.get("received", False)) for row in rows
+    )
+
+
 @cache
 def authority() -> Authority:
     """The shipped table of authority."""
     return read_authority(read("authority"))
 
 
+@cache
 def read(name: str) -> dict[str, Any]:
     """One of the shipped agreements as it stands in its file."""
     path = folder("conformance") / "agreements" / f"{name}.json"

@@ -61,7 +61,7 @@ def as_of(
 
 def _speaks_of(body: Resource, at: datetime) -> bool:
     """Whether a later report says that something was under way, or asked for, by `at`."""
-    if body["resourceType"] == "Encounter" and body.get("status") == "cancelled":
+    if body["resourceType"] == "Encounter" and body.get("status") in ("planned", "cancelled"):
         return False
     begun = instant(body.get("period", {}).get("start")) or instant(body.get("authoredOn"))
     return begun is not None and begun <= at

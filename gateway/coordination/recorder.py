@@ -24,14 +24,10 @@ Thing = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """How many statements were new, and what is stored now of the resources they led to."""
+    """The statements that were new, and what is stored now of the resources they led to."""
 
-    statements: int = 0
+    fresh: tuple[Statement, ...] = ()
     saved: tuple[Saved, ...] = ()
-
-    @property
-    def resources(self) -> int:
-        return sum(one.changed for one in self.saved)
 
 
 class Recorder:
@@ -73,7 +69,7 @@ class Recorder:
         for one in agreed:
             if one.resource_type == "Patient" and one.person not in (None, one.id):
                 uow.persons.take_part((party, str(one.person)) for party in uow.persons.parties(one.id))
-        return Recorded(len(fresh), tuple(saved))
+        return Recorded(tuple(fresh), tuple(saved))
 
     def fold(
         self, uow: UnitOfWork, concerned: Collection[Thing], *, known_at: datetime | None = None, wait: bool = True

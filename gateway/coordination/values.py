@@ -46,6 +46,15 @@ def reference_key(reference: Any) -> str | None:
     return str(literal) if literal else None
 
 
+def logical_reference(resource_type: str, key: str, display: str) -> dict[str, Any]:
+    """The Reference that a key of `reference_key` stands for."""
+    system, bar, value = key.rpartition("|")
+    made: dict[str, Any] = {"type": resource_type}
+    if bar:
+        made["identifier"] = {"system": system, "value": value} if system else {"value": value}
+    return made | {"display": display}
+
+
 def same_key(value: Any) -> Hashable:
     """Equal for values that say the same thing: wording, zone and our own ids do not count."""
     if isinstance(value, str):

@@ -1,0 +1,101 @@
+"""Units by any of their identifiers: people see names and telephone numbers, not ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gateway.coordination.values import reference_key
+from gateway.coordination.words import due
+from gateway.identity.systems import HSA_ID, ORGANISATION_NUMBER
+from gateway.records import Resource
+
+_PERIOD = "http://hl7.org/fhir/StructureDefinition/organization-period"
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit as people know it. `key` is how references name it: system and value of its identifier."""
+
+    key: str
+    name: str
+    phone: str | None = None
+    id: str | None = None
+    hours: str | None = None
+    ended: datetime | None = None
+    """When it ceased to take part."""
+
+    @property
+    def hsa_id(self) -> str:
+        return self.key.rpartition("|")[2]
+
+
+class Directory:
+    """Looked up by reference; who is not in it is named as the reference names him."""
+
+    def __init__(self, organisations: Iterable[Resource] = ()) -> None:
+        self._resources: dict[str, Resource] = {}
+        for organisation in sorted(organisations, key=lambda one: str(one["id"])):
+            for key in _keys(organisation):
+                self._resources.setdefault(key, organisation)
+        self._units: dict[str, Unit] = {}
+
+    def unit(self, reference: Any) -> Unit | None:
+        """The unit that a Reference names; None when it names none."""
+        key = reference_key(reference)
+        return self.by_key(key, str(reference.get("display") or "")) if key else None
+
+    def by_key(self, key: str, display: str = "") -> Unit:
+        """The unit of a reference key."""
+        resource = self._resources.get(key)
+        if resource is None:
+            return Unit(key, display or key.rpartition("|")[2])
+        unit = self._units.get(key)
+        if unit is None:
+            unit = self._units[key] = self._read(resource)
+        return unit if unit.name else Unit(unit.key, display or unit.hsa_id, unit.phone, unit.id)
+
+    def by_hsa_id(self, hsa_id: str, display: str = "") -> Unit:
+        return self.by_key(f"{HSA_ID}|{hsa_id}", display)
+
+    def resource(self, key: str) -> Resource | None:
+        return self._resources.get(key)
+
+    def _read(self, resource: Resource) -> Unit:
+        phone, hours = _phone(resource)
+        above: Resource | None = resource
+        for _ in range(3):  # a unit without a number of its own answers on that of the unit above it
+            if phone or above is None:
+                break
+            above = self._resources.get(reference_key(above.get("partOf")) or "")
+            phone, hours = _phone(above or {})
+        period: Mapping[str, Any] = next(
+            (x["valuePeriod"] for x in resource.get("extension", ()) if x.get("url") == _PERIOD), {}
+        )
+        return Unit(
+            key=next(_keys(resource)),
+            name=resource.get("name", ""),
+            phone=phone,
+            id=str(resource["id"]),
+            hours=hours,
+            ended=due(period.get("end")),
+        )
+
+
+def _keys(organisation: Resource) -> Iterator[str]:
+    # The organisation number is shared by all units of a body, and names none of them.
+    identifiers = organisation.get("identifier", ())
+    keys = [f"{i.get('system', '')}|{i['value']}" for i in identifiers if "value" in i]
+    named = [key for key in keys if not key.startswith(f"{ORGANISATION_NUMBER}|")] or keys
+    yield from sorted(named, key=lambda key: not key.startswith(f"{HSA_ID}|"))
+    yield f"Organization/{organisation['id']}"
+
+
+def _phone(organisation: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    for telecom in organisation.get("telecom", ()):
+        if telecom.get("system") == "phone" and "value" in telecom:
+            hours = next((x["valueString"] for x in telecom.get("extension", ()) if "valueString" in x), None)
+            return str(telecom["value"]), hours
+    return None, None

@@ -1,0 +1,279 @@
+"""What is missing: one function for each gap, and a table of them.
+
+Their words are in conformance/agreements/gaps.json, their limits in the agreement; docs/gaps.md explains each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from itertools import combinations
+
+from gateway.coordination.directory import Unit
+from gateway.coordination.gap import SEVERITIES, Gap, Severity, gap
+from gateway.coordination.needs import has_owner, is_asked, is_one_need, refusals
+from gateway.coordination.picture import Heard, Picture, TaskFact
+from gateway.coordination.values import instant
+from gateway.coordination.visits import Visit, report_due, visits
+from gateway.coordination.words import Part, days_after, phrase, swedish_day
+
+Blanks = Mapping[str, Part]
+_OVER = frozenset({"rejected", "completed", "failed", "cancelled", "finished"})
+_PAUSED = frozenset({"received", "accepted", "in-progress", "completed"})
+
+
+def find(picture: Picture) -> list[Gap]:
+    """Every gap, the gravest first, then the oldest."""
+    found = [one for look in GAPS.values() for one in look(picture)]
+    return sorted(found, key=lambda one: (SEVERITIES.index(one.severity), one.since or picture.at, one.code, one.about))
+
+
+def unowned(picture: Picture) -> Iterator[Gap]:
+    """A task that nobody has: asked of nobody, or refused once and offered to nobody since."""
+    for task in picture.tasks:
+        if picture.is_open(task) and task.status != "draft" and task.owner is None:
+            yield gap("unowned", task.requester, [task], {"what": task.what}, since=task.since or picture.at)
+    for need in picture.needs().values():
+        refused = refusals(picture, need)
+        if not 0 < len(refused) < picture.agreement.refusals or has_owner(picture, need) or is_asked(picture, need):
+            continue
+        last = refused[-1]
+        if last.when >= picture.since:
+            yield gap("unowned", need[0].requester, [last.task], {"what": last.task.what}, since=last.when)
+
+
+def unanswered(picture: Picture) -> Iterator[Gap]:
+    """A question that has waited for its answer longer than was agreed."""
+    agreement = picture.agreement
+    for task in picture.tasks:
+        limit = agreement.limit(agreement.unanswered, task.code, task.priority)
+        if limit is None or task.owner is None or not picture.is_offered(task):
+            continue
+        asked = next((turn.start for turn in reversed(task.turns) if turn.status == "requested"), task.asked)
+        if asked is None or (limit.received and task.status == "received"):
+            continue
+        due = asked + limit.after
+        if picture.at > due:
+            blanks: Blanks = {"unit": task.owner.name, "what": task.what}
+            yield gap("unanswered", task.owner, [task], blanks, since=asked, due=due)
+
+
+def overdue(picture: Picture) -> Iterator[Gap]:
+    """A task that should have been done by now, or a visit that should have been made and is not reported."""
+    messages = picture.agreement.codes["messages"]
+    for task in picture.tasks:
+        acknowledged = task.code in messages and task.status != "requested"
+        if not picture.is_open(task) or task.status == "draft" or acknowledged or task.code == "sip-call":
+            continue
+        due = task.due or report_due(picture, task)
+        if due is not None and due < picture.at:
+            unit = task.owner.name if task.owner else phrase("nobody")
+            blanks: Blanks = {"unit": unit, "what": task.what}
+            yield gap("overdue", task.owner or task.requester, [task], blanks, since=due, due=due)
+
+
+def two_owners(picture: Picture) -> Iterator[Gap]:
+    """Two who say that they have it: two statements about one task, or two tasks for one need."""
+    for agreed in picture.agreed:
+        for found in agreed.contradictions:
+            task = picture.fact(f"{agreed.resource_type}/{agreed.id}")
+            if found["path"] != "Task.owner" or not isinstance(task, TaskFact) or task.owner is None:
+                continue
+            said = [one for digest in found["statements"] if (one := picture.statements.get(digest))]
+            owners = [(picture.directory.unit(one.body.get("owner")), one) for one in said]
+            for other, one in owners:
+                if other is not None and other.key != task.owner.key:
+                    blanks: Blanks = {"unit": task.owner.name, "other": other.name, "what": task.what}
+                    evidence = found["statements"]
+                    yield gap("two-owners", task.owner, [task], blanks, since=one.effective, evidence=evidence)
+    held = sorted(
+        filter(picture.is_held, picture.tasks), key=lambda task: (task.held_since or picture.at, task.reference)
+    )
+    for first, second in combinations(held, 2):
+        if first.owner is None or second.owner is None or first.owner.key == second.owner.key:
+            continue
+        if is_one_need(picture, first, second):
+            blanks = {"unit": first.owner.name, "other": second.owner.name, "what": first.what}
+            yield gap("two-owners", first.owner, [first, second], blanks, since=second.held_since)
+
+
+def owner_left(picture: Picture) -> Iterator[Gap]:
+    """A task in the hands of somebody who no longer takes part: a unit that has closed, or has left the team."""
+    left = _left_teams(picture)
+    for task in picture.tasks:
+        if not picture.is_held(task) or task.owner is None:
+            continue
+        resource = picture.directory.resource(task.owner.key)
+        closed = resource is not None and resource.get("active") is False
+        ended = task.owner.ended or left.get(task.owner.key)
+        if closed or (ended is not None and ended < picture.at):
+            by_another = task.requester if task.requester and task.requester.key != task.owner.key else None
+            blanks: Blanks = {"unit": task.owner.name, "what": task.what}
+            yield gap("owner-left", by_another or task.owner, [task], blanks, since=ended or task.held_since)
+
+
+def contradiction(picture: Picture) -> Iterator[Gap]:
+    """Sources that say different things where it matters for who does what."""
+    for agreed in picture.agreed:
+        fact = picture.fact(f"{agreed.resource_type}/{agreed.id}") or next(
+            (plan for plan in picture.plans if plan.reference == f"CarePlan/{agreed.id}"), None
+        )
+        for found in agreed.contradictions if fact else ():
+            assert fact is not None
+            if found["path"] not in picture.agreement.contradictions:
+                continue
+            heard = [picture.heard_of(source) for source in found["sources"]]
+            names = [one.source.name if one else id for one, id in zip(heard, found["sources"], strict=True)]
+            who = next((getattr(fact, name) for name in ("owner", "unit", "author") if hasattr(fact, name)), None)
+            controller = next((_controller(picture, one) for one in heard if one), None)
+            blanks: Blanks = {"sources": ", ".join(names), "what": fact.what, "element": found["path"]}
+            yield gap("contradiction", who or controller, [fact], blanks, evidence=found["statements"])
+
+
+def source_silent(picture: Picture) -> Iterator[Gap]:
+    """A source that should have been heard: what it stated is unconfirmed since, and what it knows is not seen."""
+    for heard in picture.heard:
+        if heard.last is None or not is_silent(picture, heard):
+            continue
+        about = [fact for fact in picture.facts() if heard.source.id in fact.contributors and fact.status not in _OVER]
+        if about:
+            who = _controller(picture, heard)
+            yield gap("source-silent", who, about, {"source": heard.source.name}, since=heard.last)
+
+
+def sent_on(picture: Picture) -> Iterator[Gap]:
+    """One need, refused or sent on again and again, and owned by nobody: the chain, and who asked first."""
+    for need in picture.needs().values():
+        refused = refusals(picture, need)
+        if len(refused) < picture.agreement.refusals or has_owner(picture, need) or refused[-1].when < picture.since:
+            continue
+        asked = [task.owner.name for task in need if picture.is_offered(task) and task.owner]
+        chain = " → ".join([*(refusal.unit.name for refusal in refused), *asked])
+        first = need[0]
+        blanks: Blanks = {"what": first.what, "count": len(refused), "chain": chain}
+        yield gap("sent-on", first.requester, need, blanks, since=first.asked)
+
+
+def double_visit(picture: Picture) -> Iterator[Gap]:
+    """Visits by two units at the person's home on the same Swedish day."""
+    coming = [v for v in visits(picture) if v.start >= picture.at and not v.codes & picture.agreement.not_double]
+    for one, other in combinations(coming, 2):
+        if one.unit.key != other.unit.key and swedish_day(one.start) == swedish_day(other.start):
+            blanks: Blanks = {
+                "unit": one.unit.name,
+                "when": one.start,
+                "other": other.unit.name,
+                "otherwhen": other.start,
+            }
+            yield gap("double-visit", one.unit, [one.fact, other.fact], blanks, since=one.start)
+
+
+def named_but_not_told(picture: Picture) -> Iterator[Gap]:
+    """A plan that counts on a unit which has accepted no task."""
+    owned = [task for task in picture.tasks if task.owner]
+    told = {task.owner.key for task in owned if task.owner and (task.held_since or task.status == "completed")}
+    asked = {task.owner.key for task in owned if task.owner and picture.is_offered(task)}
+    for plan in picture.plans:
+        if plan.resource.get("status") != "active":
+            continue
+        drafts = [task.owner for task in owned if task.status == "draft" and task.plans & plan.keys]
+        units = {unit.key: unit for unit in (*plan.named, *drafts) if unit}
+        for key, unit in units.items():
+            if key not in told | asked and not (plan.author and plan.author.key == key):
+                yield gap(
+                    "named-but-not-told", plan.author, [plan], {"unit": unit.name, "plan": plan.what}, since=plan.since
+                )
+
+
+def visit_while_admitted(picture: Picture) -> Iterator[Gap]:
+    """A visit to the home of somebody who is in hospital; open until the visiting unit has acknowledged the pause."""
+    stay = picture.stay()
+    if stay is None or stay.start is None or stay.unit is None:
+        return
+    pauses = [task for task in picture.tasks if task.code == "pause-visits" and task.status in _PAUSED]
+    paused = {task.owner.key for task in pauses if task.owner} | {stay.unit.key}
+    leaves = stay.end or stay.planned_end
+    until = picture.at + picture.agreement.visits_ahead
+    if leaves is not None and leaves > picture.at:
+        until = min(until, leaves)
+    first: dict[str, Visit] = {}
+    for visit in visits(picture):
+        if visit.unit.key not in paused and max(stay.start, picture.at) <= visit.start <= until:
+            first.setdefault(visit.unit.key, visit)
+    for visit in first.values():
+        blanks: Blanks = {"unit": visit.unit.name, "when": visit.start, "other": stay.unit.name}
+        yield gap("visit-while-admitted", visit.unit, [visit.fact, stay], blanks, since=stay.start)
+
+
+def discharge_ready_without_sip_call(picture: Picture) -> Iterator[Gap]:
+    """Ready to leave, and nobody has called to the plan: three calendar days from the notice (2017:612, 4:3)."""
+    told = [task for task in picture.tasks if task.code == "discharge-ready" and task.status != "cancelled"]
+    notices = [(task.asked, task) for task in told if task.asked and task.asked >= picture.since]
+    calls = [task for task in picture.tasks if task.code == "sip-call" and task.status != "cancelled"]
+    called = any(task.status == "completed" for task in calls) or any(task.code == "sip" for task in picture.tasks)
+    if not notices or called:
+        return
+    asked, notice = min(notices, key=lambda told: (told[0], told[1].reference))
+    duty = min(calls, key=lambda task: task.reference, default=None)
+    contact = next((task.owner for task in picture.tasks if task.code == "appoint-contact" and task.owner), None)
+    due = (duty and duty.due) or days_after(asked, picture.agreement.sip_call_days)
+    who = (duty and duty.owner) or contact or notice.requester
+    grave: Severity | None = "high" if due < picture.at else None
+    facts = [notice, duty] if duty else [notice]
+    yield gap("discharge-ready-without-sip-call", who, facts, {}, severity=grave, since=asked, due=due)
+
+
+def done_without_report(picture: Picture) -> Iterator[Gap]:
+    """A task that was finished, and the one who asked was told nothing."""
+    agreement = picture.agreement
+    for task in picture.tasks:
+        limit = agreement.limit(agreement.report, task.code, task.priority)
+        if limit is None or task.status != "completed" or task.reported or task.since is None:
+            continue
+        if task.owner is None or task.requester is None or task.requester.key == task.owner.key:
+            continue
+        due = task.since + limit.after
+        if task.since >= picture.since and picture.at > due:
+            blanks: Blanks = {"unit": task.owner.name, "other": task.requester.name, "what": task.what}
+            yield gap("done-without-report", task.owner, [task], blanks, since=task.since, due=due)
+
+
+GAPS: Mapping[str, Callable[[Picture], Iterator[Gap]]] = {
+    "unowned": unowned,
+    "unanswered": unanswered,
+    "overdue": overdue,
+    "two-owners": two_owners,
+    "owner-left": owner_left,
+    "contradiction": contradiction,
+    "source-silent": source_silent,
+    "sent-on": sent_on,
+    "double-visit": double_visit,
+    "named-but-not-told": named_but_not_told,
+    "visit-while-admitted": visit_while_admitted,
+    "discharge-ready-without-sip-call": discharge_ready_without_sip_call,
+    "done-without-report": done_without_report,
+}
+"""Every gap by its code: to add one, add its function here and its words to conformance/agreements/gaps.json."""
+
+
+def is_silent(picture: Picture, heard: Heard) -> bool:
+    """Whether a source should have been heard again by now; one without a cadence speaks when something happens."""
+    cadence = heard.source.cadence
+    if cadence is None or heard.last is None:
+        return False
+    return (picture.at - heard.last).total_seconds() > picture.agreement.cadences * cadence
+
+
+def _controller(picture: Picture, heard: Heard) -> Unit:
+    """The care provider who answers for what a source says."""
+    return picture.directory.by_hsa_id(heard.source.controller, heard.source.controller_name or heard.source.name)
+
+
+def _left_teams(picture: Picture) -> dict[str, datetime]:
+    """Units whose part in every care team that knows them has ended, and when."""
+    ends: dict[str, list[datetime | None]] = {}
+    for team in picture.teams:
+        for participant in team.get("participant", ()):
+            if unit := picture.directory.unit(participant.get("member")):
+                ends.setdefault(unit.key, []).append(instant(participant.get("period", {}).get("end")))
+    return {key: max(end for end in found if end) for key, found in ends.items() if all(found)}

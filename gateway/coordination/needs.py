@@ -1,0 +1,65 @@
+"""One need and the Tasks that answer it: who refused, whether somebody has it, when two have it.
+
+https://hl7.org/fhir/R4/task-definitions.html#Task.groupIdentifier
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.coordination.directory import Unit
+from gateway.coordination.picture import Picture, TaskFact
+
+_FORWARDED = "forwarded"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A unit that said no, or sent it on."""
+
+    task: TaskFact
+    unit: Unit
+    when: datetime
+
+
+def refusals(picture: Picture, need: Sequence[TaskFact]) -> list[Refusal]:
+    """Who refused the need, or sent it on, in order."""
+    found = []
+    for task in need:
+        if task.code not in picture.agreement.codes["needs"]:
+            continue
+        refused = [turn for turn in task.turns if turn.status in ("rejected", "failed")]
+        found += [Refusal(task, turn.owner, turn.start) for turn in refused if turn.owner]
+        if task.status == "cancelled" and _was_forwarded(task) and task.owner and task.since:
+            found.append(Refusal(task, task.owner, task.since))
+    return sorted(found, key=lambda refusal: (refusal.when, refusal.task.reference))
+
+
+def has_owner(picture: Picture, need: Sequence[TaskFact]) -> bool:
+    """Somebody has it, or has done it."""
+    return any(picture.is_held(task) or task.status == "completed" for task in need)
+
+
+def is_asked(picture: Picture, need: Sequence[TaskFact]) -> bool:
+    """Somebody has been asked and has not answered yet."""
+    return any(picture.is_offered(task) and task.owner for task in need)
+
+
+def is_one_need(picture: Picture, one: TaskFact, other: TaskFact) -> bool:
+    """Whether two Tasks answer one need: the same group or request, or the same mission asked at about the same time.
+
+    What the agreement sends to two units on purpose (an IVPA alarm) is not one need answered twice.
+    """
+    if one.code != other.code or one.code in picture.agreement.codes["parallel"]:
+        return False
+    if one.need == other.need:
+        return True
+    missions = picture.agreement.codes["missions"]
+    near = one.asked and other.asked and abs(one.asked - other.asked) <= picture.agreement.same_need_within
+    return one.code in missions and bool(near)
+
+
+def _was_forwarded(task: TaskFact) -> bool:
+    return any(coding.get("code") == _FORWARDED for coding in task.resource.get("businessStatus", {}).get("coding", ()))

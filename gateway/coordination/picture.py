@@ -1,0 +1,370 @@
+"""One person's agreed resources as plain facts that the gaps and the view are computed from.
+
+Nothing is decided here: what R4 spreads over extensions and references is gathered in one place, once.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from gateway.coordination.agreements import Agreement, Authority
+from gateway.coordination.directory import Directory, Unit
+from gateway.coordination.statements import order
+from gateway.coordination.tasks import ARRIVING, HISTORY
+from gateway.coordination.values import instant, reference_key
+from gateway.coordination.words import Words, both, due, words
+from gateway.identity.resolve import MENTION
+from gateway.records import Agreed, Resource, Source, Statement
+
+REPLACES = "http://hl7.org/fhir/StructureDefinition/task-replaces"
+PLANNED_END = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Encounter.plannedEndDate"
+CONTACT = "/StructureDefinition/contact"
+OPEN_VISIT = frozenset({"planned", "arrived", "in-progress"})
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A source and when it was last heard, by the time that is asked about; never: None."""
+
+    source: Source
+    last: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A time in the life of a Task: its status, in whose hands."""
+
+    status: str
+    start: datetime
+    end: datetime | None
+    owner: Unit | None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFact:
+    """What a Task says, gathered."""
+
+    reference: str
+    resource: Resource
+    code: str
+    codes: frozenset[str]
+    what: Words
+    status: str
+    priority: str | None
+    owner: Unit | None
+    requester: Unit | None
+    arriving: Unit | None
+    turns: tuple[Turn, ...]
+    asked: datetime | None
+    since: datetime | None
+    """When the present status began."""
+    held_since: datetime | None
+    """When the present owner took it into his hands."""
+    due: datetime | None
+    start: datetime | None
+    end: datetime | None
+    need: str
+    """The same for all Tasks that answer one need."""
+    plans: frozenset[str]
+    phone: str | None
+    contributors: tuple[str, ...]
+    statements: tuple[str, ...]
+
+    @property
+    def reported(self) -> bool:
+        """The one who asked was told how it went, or that there is nothing to tell."""
+        return bool(self.resource.get("output")) or "statusReason" in self.resource
+
+
+@dataclass(frozen=True, slots=True)
+class ContactFact:
+    """What an Encounter says, gathered."""
+
+    reference: str
+    resource: Resource
+    code: str
+    codes: frozenset[str]
+    what: Words
+    status: str
+    unit: Unit | None
+    start: datetime | None
+    end: datetime | None
+    planned_end: datetime | None
+    contributors: tuple[str, ...]
+    statements: tuple[str, ...]
+
+
+Fact = TaskFact | ContactFact
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFact:
+    """What a CarePlan says of who takes part, gathered."""
+
+    reference: str
+    resource: Resource
+    what: Words
+    author: Unit | None
+    named: tuple[Unit, ...]
+    """The organisations among its contributors."""
+    keys: frozenset[str]
+    """How Tasks refer to it."""
+    since: datetime | None
+    statements: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Everything that is known of one person's care at one time."""
+
+    patient: Resource
+    at: datetime
+    known_at: datetime
+    since: datetime
+    agreement: Agreement
+    authority: Authority
+    directory: Directory
+    agreed: tuple[Agreed, ...]
+    tasks: tuple[TaskFact, ...]
+    contacts: tuple[ContactFact, ...]
+    plans: tuple[PlanFact, ...]
+    teams: tuple[Resource, ...]
+    heard: tuple[Heard, ...]
+    statements: Mapping[str, Statement] = field(default_factory=dict)
+    """By digest: the evidence."""
+
+    def of(self, group: str) -> Iterator[TaskFact]:
+        """The Tasks whose code belongs to a group of the agreement."""
+        codes = self.agreement.codes[group]
+        return (task for task in self.tasks if task.code in codes)
+
+    def is_open(self, task: TaskFact) -> bool:
+        return task.status not in self.authority.steps["Task"].ended
+
+    def is_offered(self, task: TaskFact) -> bool:
+        return task.status in self.authority.steps["Task"].offered and task.status != "draft"
+
+    def is_held(self, task: TaskFact) -> bool:
+        return task.held_since is not None and self.is_open(task)
+
+    def stay(self) -> ContactFact | None:
+        """The hospital stay that the person is in."""
+        admitted = self.agreement.codes["admitted"]
+        inside = [c for c in self.contacts if c.code in admitted and c.status in ("in-progress", "arrived", "onleave")]
+        return max(inside, key=lambda stay: (stay.start or self.since, stay.reference), default=None)
+
+    def needs(self) -> Mapping[str, list[TaskFact]]:
+        """Tasks by need, in the order in which they were asked."""
+        found: dict[str, list[TaskFact]] = defaultdict(list)
+        for task in sorted(self.tasks, key=lambda task: (task.asked or self.at, task.reference)):
+            found[task.need].append(task)
+        return found
+
+    def fact(self, reference: str) -> Fact | None:
+        """The Task or Encounter of that reference."""
+        return next((fact for fact in self.facts() if fact.reference == reference), None)
+
+    def facts(self) -> Iterator[Fact]:
+        yield from self.tasks
+        yield from self.contacts
+
+    def heard_of(self, source: str) -> Heard | None:
+        return next((heard for heard in self.heard if heard.source.id == source), None)
+
+
+def picture(
+    patient: Resource,
+    agreed: Iterable[Agreed],
+    statements: Iterable[Statement],
+    directory: Directory,
+    heard: Iterable[Heard],
+    *,
+    agreement: Agreement,
+    authority: Authority,
+    at: datetime,
+    known_at: datetime,
+    since: datetime,
+) -> Picture:
+    """The agreed resources of the person, read."""
+    found = tuple(one for one in agreed if not one.deleted and one.resource.get("status") != "entered-in-error")
+    said = [one for one in statements if not one.record_key.startswith(MENTION)]
+    evidence = _evidence(said)
+    reader = _Reader(directory, authority, evidence)
+    tasks = [reader.task(one) for one in found if one.resource_type == "Task"]
+    return Picture(
+        patient=patient,
+        at=at,
+        known_at=known_at,
+        since=since,
+        agreement=agreement,
+        authority=authority,
+        directory=directory,
+        agreed=found,
+        tasks=tuple(_with_needs(tasks)),
+        contacts=tuple(reader.contact(one) for one in found if one.resource_type == "Encounter"),
+        plans=tuple(reader.plan(one) for one in found if one.resource_type == "CarePlan"),
+        teams=tuple(one.resource for one in found if one.resource_type == "CareTeam"),
+        heard=tuple(sorted(heard, key=lambda one: one.source.id)),
+        statements={one.digest: one for one in said},
+    )
+
+
+class _Reader:
+    def __init__(self, directory: Directory, authority: Authority, evidence: Mapping[str, tuple[str, ...]]) -> None:
+        self.directory = directory
+        self.steps = authority.steps["Task"]
+        self.evidence = evidence
+
+    def task(self, agreed: Agreed) -> TaskFact:
+        resource = agreed.resource
+        reference = f"Task/{agreed.id}"
+        codes = _codes(resource.get("code"))
+        owner = self.directory.unit(resource.get("owner"))
+        turns = tuple(self.turns(resource))
+        status = resource.get("status", "unknown")
+        execution = resource.get("executionPeriod", {})
+        asked = instant(resource.get("authoredOn")) or (turns[0].start if turns else None)
+        extensions: Sequence[Mapping[str, Any]] = resource.get("extension", ())
+        return TaskFact(
+            reference=reference,
+            resource=resource,
+            code=codes[0] if codes else "",
+            codes=frozenset(codes),
+            what=_what(codes, resource.get("code"), "Task"),
+            status=status,
+            priority=resource.get("priority"),
+            owner=owner,
+            requester=self.directory.unit(resource.get("requester")),
+            arriving=self.directory.unit(_extension(extensions, ARRIVING).get("valueReference")),
+            turns=turns,
+            asked=asked,
+            since=turns[-1].start if turns else instant(resource.get("lastModified")) or asked,
+            held_since=self.held_since(turns, status, owner),
+            due=due(resource.get("restriction", {}).get("period", {}).get("end")),
+            start=instant(execution.get("start")),
+            end=instant(execution.get("end")),
+            need="",
+            plans=frozenset(key for plan in resource.get("basedOn", ()) if (key := reference_key(plan))),
+            phone=_extension(extensions, CONTACT).get("valueContactPoint", {}).get("value"),
+            contributors=agreed.contributors,
+            statements=self.evidence.get(reference, ()),
+        )
+
+    def turns(self, resource: Resource) -> Iterator[Turn]:
+        owner = None
+        for extension in resource.get("extension", ()):
+            if extension.get("url") != HISTORY:
+                continue
+            parts = {part["url"]: part for part in extension["extension"]}
+            if "owner" in parts:
+                owner = self.directory.unit(parts["owner"]["valueReference"])
+            period = parts["period"]["valuePeriod"]
+            start = instant(period["start"])
+            assert start is not None
+            yield Turn(parts["status"]["valueCode"], start, instant(period.get("end")), owner)
+
+    def held_since(self, turns: Sequence[Turn], status: str, owner: Unit | None) -> datetime | None:
+        """Since when the Task is in its owner's hands without a break; None when it is not."""
+        since = None
+        for turn in turns:
+            same = turn.owner and owner and turn.owner.key == owner.key
+            if turn.status in self.steps.held and same:
+                since = since or turn.start
+            elif turn.status != "on-hold" or not same:
+                since = None
+        return since if status in self.steps.held or status == "on-hold" else None
+
+    def contact(self, agreed: Agreed) -> ContactFact:
+        resource = agreed.resource
+        reference = f"Encounter/{agreed.id}"
+        period = resource.get("period", {})
+        kind = str(resource.get("class", {}).get("code", ""))
+        codes = [code for concept in resource.get("type", ()) for code in _codes(concept)]
+        codes += _codes(resource.get("serviceType"))
+        return ContactFact(
+            reference=reference,
+            resource=resource,
+            code=kind,
+            codes=frozenset((kind, *codes)),
+            what=_what([kind, *codes], next(iter(resource.get("type", ())), None), "Encounter"),
+            status=resource.get("status", "unknown"),
+            unit=self.directory.unit(resource.get("serviceProvider")),
+            start=instant(period.get("start")),
+            end=instant(period.get("end")),
+            planned_end=due(_extension(resource.get("extension", ()), PLANNED_END).get("valueDateTime")),
+            contributors=agreed.contributors,
+            statements=self.evidence.get(reference, ()),
+        )
+
+    def plan(self, agreed: Agreed) -> PlanFact:
+        resource = agreed.resource
+        reference = f"CarePlan/{agreed.id}"
+        contributors = [c for c in resource.get("contributor", ()) if c.get("type", "Organization") == "Organization"]
+        units = [unit for one in contributors if (unit := self.directory.unit(one))]
+        title = resource.get("title")
+        return PlanFact(
+            reference=reference,
+            resource=resource,
+            what=both(str(title)) if title else words("codes", "CarePlan") or both("CarePlan"),
+            author=self.directory.unit(resource.get("author")),
+            named=tuple({unit.key: unit for unit in units}.values()),
+            keys=frozenset((reference, *_identifiers(resource))),
+            since=instant(resource.get("created")) or instant(resource.get("period", {}).get("start")),
+            statements=self.evidence.get(reference, ()),
+        )
+
+
+def _with_needs(tasks: Sequence[TaskFact]) -> Iterator[TaskFact]:
+    """The need of each Task: its group, else that of the Task it replaces, else its request, else its own."""
+    by_key = {key: task for task in tasks for key in _identifiers(task.resource)}
+
+    def need(task: TaskFact, depth: int = 0) -> str:
+        group = task.resource.get("groupIdentifier")
+        if group and "value" in group:
+            return f"{group.get('system', '')}|{group['value']}"
+        replaced = _extension(task.resource.get("extension", ()), REPLACES).get("valueReference")
+        before = by_key.get(reference_key(replaced) or "")
+        if before is not None and before is not task and depth < 20:
+            return need(before, depth + 1)
+        return reference_key(task.resource.get("focus")) or next(iter(_identifiers(task.resource)), task.reference)
+
+    for task in tasks:
+        yield replace(task, need=need(task))
+
+
+def _identifiers(resource: Resource) -> list[str]:
+    return [f"{i.get('system', '')}|{i['value']}" for i in resource.get("identifier", ()) if "value" in i]
+
+
+def _codes(concept: Any) -> list[str]:
+    codings = concept.get("coding", ()) if isinstance(concept, dict) else ()
+    return [str(coding["code"]) for coding in codings if "code" in coding]
+
+
+def _what(codes: Sequence[str], concept: Any, kind: str) -> Words:
+    """What it is called: by our words for its finest known code, else as the source put it."""
+    known = [found for code in codes if (found := words("codes", code))]
+    if known:
+        return known[-1] if codes[0] == "care-service" else known[0]
+    text = concept.get("text") if isinstance(concept, dict) else None
+    display = next((c["display"] for c in (concept or {}).get("coding", ()) if "display" in c), None)
+    named = text or display
+    return both(str(named)) if named else words("codes", kind) or both(kind)
+
+
+def _extension(extensions: Iterable[Mapping[str, Any]], url: str) -> Mapping[str, Any]:
+    return next((one for one in extensions if str(one.get("url", "")).endswith(url)), {})
+
+
+def _evidence(statements: Iterable[Statement]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[Statement]] = defaultdict(list)
+    for one in statements:
+        found[f"{one.resource_type}/{one.resource_id}"].append(one)
+    return {
+        reference: tuple(one.digest for one in sorted(said, key=order, reverse=True))
+        for reference, said in found.items()
+    }
