@@ -52,6 +52,14 @@ _MODES = {
 }
 
 
+_EXACT = frozenset(("date", "dateTime", "time"))
+
+
+def _typed(value: ir.Transform) -> str | None:
+    definition = TRANSFORMS.get(value.name)
+    return definition.type if definition else None
+
+
 def emit(program: ir.Program, *, traced: bool) -> FunctionType:
     """The entry group as a function of the run, the depth, and the group's parameters."""
     space: dict[str, Any] = {"__builtins__": {}, **_HELPERS}
@@ -423,8 +431,7 @@ class _Emitter:
             statements.append(_set(result, self.opened(value)))
             put = [ast.Expr(_call("_loose", _name(owner), key, _name(result)))]
         else:
-            trusted = constant or isinstance(target.value, ir.Translate)
-            if not (trusted and element.primitive):
+            if not (element.primitive and self.trusted(element, target.value)):
                 value = self.converted(element, value, site, at)
             statements.append(_set(result, value))
             if element.many:
@@ -444,6 +451,13 @@ class _Emitter:
             row = isinstance(target.value, ir.Translate)
             put.append(self.noted(rule.id, last, owner, key, result, row=row))
         return [*statements, *put] if constant else [*statements, ast.If(_not_none(result), put, [])]
+
+    @staticmethod
+    def trusted(element: ir.Element, value: ir.Value) -> bool:
+        """Whether a value is of the element's type already."""
+        if isinstance(value, ir.Transform):
+            return element.codes is None and element.type in _EXACT and _typed(value) == element.type
+        return isinstance(value, ir.Constant | ir.Translate)
 
     @staticmethod
     def opened(value: ast.expr) -> ast.expr:

@@ -197,9 +197,10 @@ def _member(name: str) -> fhirpath.Path:
 def child(item: Any, name: str) -> Sequence[Any]:
     """One step: on a source's node a look-up; a part of a resource knows choices and types."""
     try:
-        return item.kids.get(name, _NOTHING)
+        found: Sequence[Any] = item.kids.get(name, _NOTHING)
     except AttributeError:
-        return _member(name)(item) if item.__class__ is dict else _NOTHING
+        found = _member(name)(item) if item.__class__ is dict else _NOTHING
+    return found
 
 
 def children(items: Sequence[Any], name: str) -> Sequence[Any]:

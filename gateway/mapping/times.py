@@ -140,28 +140,41 @@ def regex(pattern: str) -> re.Pattern[str]:
 
 def instant(found: Parts, zone: tzinfo, ambiguous: Mark) -> datetime:
     """The moment; what was not said is the first of it."""
-    local = datetime(found.year, found.month or 1, found.day or 1, found.hour or 0, found.minute, found.second)  # noqa: DTZ001
-    if found.fraction:
-        local = local.replace(microsecond=int(found.fraction[1:7].ljust(6, "0")))
-    if found.zone:
-        return local.replace(tzinfo=zone_of(found.zone))
-    first = local.replace(tzinfo=zone)
-    before, after = zone.utcoffset(first), zone.utcoffset(first.replace(fold=1))
-    if before != after and before is not None and after is not None:
-        if before < after:
-            raise Unfit("an hour that does not occur, as clocks are set forward")
-        if found.hour is not None:
-            ambiguous()
-    return first
+    micro = int(found.fraction[1:7].ljust(6, "0")) if found.fraction else 0
+    own = zone_of(found.zone) if found.zone else zone
+    if own is zone:
+        _offset(found, zone, ambiguous)
+    day = (found.year, found.month or 1, found.day or 1)
+    return datetime(*day, found.hour or 0, found.minute, found.second, micro, tzinfo=own)
 
 
+def _offset(found: Parts, zone: tzinfo, ambiguous: Mark) -> timedelta:
+    """How far a time is ahead of UTC in the source's zone, where it occurs at all."""
+    day = (found.year, found.month or 1, found.day or 1)
+    offset, twice = _local(zone, *day, found.hour or 0, found.minute)
+    if offset is None:
+        raise Unfit("an hour that does not occur, as clocks are set forward")
+    if twice and found.hour is not None:
+        ambiguous()
+    return offset
+
+
+@lru_cache(maxsize=8192)
+def _local(zone: tzinfo, year: int, month: int, day: int, hour: int, minute: int) -> tuple[timedelta | None, bool]:
+    """The offset of a local time's first occurrence, None where it has none; and whether it has two."""
+    first = datetime(year, month, day, hour, minute, tzinfo=zone)
+    before, after = first.utcoffset() or timedelta(), first.replace(fold=1).utcoffset() or timedelta()
+    return (None if before < after else before), before > after
+
+
+@lru_cache(maxsize=256)
 def zone_of(text: str) -> tzinfo:
     """The zone of `Z`, `+01:00` or `-0500`."""
     if text == "Z":
         return UTC
     digits = text[1:].replace(":", "")
     ahead = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-    if ahead > timedelta(hours=14):
+    if ahead > timedelta(hours=14) or int(digits[2:]) > 59:
         raise Unfit("not a time zone")
     return timezone(-ahead if text[0] == "-" else ahead)
 
@@ -170,16 +183,22 @@ def to_date_time(found: Parts, zone: tzinfo, ambiguous: Mark) -> str:
     """FHIR dateTime, no more exact than what was said; a time of day always has its offset."""
     if found.hour is None:
         return to_date(found)
-    offset = instant(found, zone, ambiguous).utcoffset() or timedelta()
-    if found.zone == "Z":
-        shown = "Z"
+    if found.zone:
+        zone_of(found.zone)
+        shown = found.zone if found.zone == "Z" or ":" in found.zone else f"{found.zone[:3]}:{found.zone[3:]}"
     else:
-        ahead = offset // timedelta(minutes=1)
-        shown = f"{'-' if ahead < 0 else '+'}{abs(ahead) // 60:02d}:{abs(ahead) % 60:02d}"
+        shown = _shown(_offset(found, zone, ambiguous))
     return (
         f"{found.year:04d}-{found.month or 1:02d}-{found.day or 1:02d}"
         f"T{found.hour:02d}:{found.minute:02d}:{found.second:02d}{found.fraction}{shown}"
     )
+
+
+@lru_cache(maxsize=256)
+def _shown(offset: timedelta) -> str:
+    """`+01:00`; offsets of old, that had seconds, to the minute."""
+    minutes = round(offset.total_seconds() / 60)
+    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
 
 
 def to_date(found: Parts) -> str:
