@@ -134,7 +134,7 @@ def _copy(table: Table, columns: tuple[str, ...]) -> str:
 
 @lru_cache(maxsize=256)
 def _insert_unnest(table: Table, columns: tuple[str, ...]) -> str:
-    arrays = ", ".join(f"%s::{table.c[name].type.compile(dialect=_POSTGRESQL)}[]" for name in columns)
+    arrays = ", ".join(f"%b::{table.c[name].type.compile(dialect=_POSTGRESQL)}[]" for name in columns)
     return (
         f"INSERT INTO {_name(table.name)} ({_names(columns)}) SELECT * FROM unnest({arrays})"  # noqa: S608
         " ON CONFLICT DO NOTHING"
