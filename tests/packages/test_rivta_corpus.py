@@ -1,6 +1,7 @@
 """The official RIV-TA test suites and the validated messages: what they become, and that nothing is unexplained."""
 
 import pytest
+from lxml import etree
 
 from tests.packages import rivta
 
@@ -69,3 +70,34 @@ def test_the_validated_messages_go_through_without_an_issue(validated: rivta.Res
         "CarePlan": 1,
         "Patient": 1,
     }
+
+
+LOGISTICS = "clinicalprocess_logistics_logistics_{}/interactions/{}Interaction/{}Responder_{}.xsd"
+REQUEST = "clinicalprocess_activity_request_1.0/interactions/{0}Interaction/{0}Responder_1.0.xsd"
+CONTACTS_3 = LOGISTICS.format("3.0.13", "GetCareContacts", "GetCareContacts", "3.0")
+ANNOTATED = "3.0_RC3_annotated_incl_GetCareServices"
+
+
+@pytest.mark.parametrize(
+    ("case", "schema"),
+    [
+        ("rivta-logistics/mava-admission", CONTACTS_3),
+        ("rivta-logistics/contact-3-statuses", CONTACTS_3),
+        ("rivta-logistics/municipal-home-visit", CONTACTS_3),
+        ("rivta-logistics/contact-2-integers", LOGISTICS.format("2.0.1", "GetCareContacts", "GetCareContacts", "2.0")),
+        ("rivta-logistics/care-services", LOGISTICS.format(ANNOTATED, "GetCareServices", "GetCareServices", "2.0")),
+        ("rivta-request/new-referral", REQUEST.format("ProcessRequest")),
+        ("rivta-request/forwarded-referral", REQUEST.format("ProcessRequest")),
+        ("rivta-request/changed-referral", REQUEST.format("ProcessRequest")),
+        ("rivta-request/confirmed", REQUEST.format("ProcessRequestConfirmation")),
+        ("rivta-request/completion-asked", REQUEST.format("ProcessRequestConfirmation")),
+        ("rivta-request/sent-on", REQUEST.format("ProcessRequestConfirmation")),
+        ("rivta-request/answered", REQUEST.format("ProcessRequestOutcome")),
+        ("rivta-request/statuses", REQUEST.format("GetRequestStatus")),
+    ],
+)
+def test_our_own_messages_are_what_the_official_schema_allows(case: str, schema: str) -> None:
+    package, name = case.split("/")
+    root = etree.parse(rivta.ROOT / "mappings" / package / "cases" / name / "source.xml").getroot()
+    message = root if root.tag.endswith("Response") else root[-1][0]
+    etree.XMLSchema(etree.parse(rivta.SAMPLES / "../rivta-xsd" / schema)).assertValid(message)
