@@ -1,0 +1,101 @@
+"""A database with resources and their search rows, and searches on it: what the case files run against."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+from sqlalchemy import Engine, create_engine, insert
+from sqlalchemy.pool import StaticPool
+
+from gateway.definitions import load
+from gateway.search import sql
+from gateway.search.index import Indexer
+from gateway.search.query import Query, parse
+from gateway.tables import locator, metadata, partition_key, resource
+
+BASE = "https://gateway.example/fhir"
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+INDEX = Indexer(load(), bases=[BASE])
+
+
+class Shelf:
+    """On an SQLite database in memory, or on an `engine` whose tables are there and empty."""
+
+    def __init__(self, resources: list[dict[str, Any]], engine: Engine | None = None) -> None:
+        self.engine = engine or create_engine("sqlite://", poolclass=StaticPool)
+        if engine is None:
+            tables = [table for name, table in metadata.tables.items() if name.startswith("search_")]
+            metadata.create_all(self.engine, tables=[resource, locator, *tables])
+        for rid, content in enumerate(resources, start=1):
+            self.put(rid, content)
+
+    def put(self, rid: int, content: dict[str, Any]) -> None:
+        kind, id = content["resourceType"], content["id"]
+        updated = content.get("meta", {}).get("lastUpdated", "2026-11-01T00:00:00Z")
+        partition = partition_key(None, id)
+        row = {
+            "partition": partition,
+            "rid": rid,
+            "resource_type": kind,
+            "id": id,
+            "version": "1",
+            "last_updated": datetime.fromisoformat(updated),
+            "method": "PUT",
+            "deleted": False,
+            "digest": b"",
+            "contributors": "[]",
+            "contradictions": "[]",
+            "body": b"",
+        }
+        with self.engine.begin() as connection:
+            connection.execute(insert(resource), row)
+            connection.execute(
+                insert(locator), {"rid": rid, "id": id, "resource_type": kind, "partition": partition}
+            )
+            for name, rows in INDEX.rows(content).items():
+                names = [column.name for column in metadata.tables[name].c]
+                connection.execute(
+                    insert(metadata.tables[name]),
+                    [dict(zip(names, (partition, rid, *found), strict=True)) for found in rows],
+                )
+
+    def query(self, text: str, *, lenient: bool = False) -> Query:
+        resource_type, _, params = text.partition("?")
+        pairs = parse_qsl(params, keep_blank_values=True)
+        return parse(resource_type, pairs, load(), bases=[BASE], now=NOW, lenient=lenient)
+
+    def page(self, query: Query, after: sql.Cursor | None = None) -> tuple[list[str], sql.Cursor | None]:
+        """The ids of one page, and where the next one begins."""
+        with self.engine.connect() as connection:
+            rows = connection.execute(sql.select(query, resource.c.id, after=after)).all()
+        kept = rows[: query.count]
+        return [row[0] for row in kept], sql.cursor(query, kept[-1]) if len(rows) > len(kept) and kept else None
+
+    def search(self, text: str) -> list[str]:
+        """The ids of all pages, in order."""
+        query = self.query(text)
+        found, cursor = self.page(query)
+        while cursor is not None:
+            more, cursor = self.page(query, cursor)
+            found += more
+        return found
+
+    def count(self, text: str) -> int:
+        with self.engine.connect() as connection:
+            return connection.execute(sql.count(self.query(text))).scalar_one()
+
+    def included(self, text: str) -> list[str]:
+        """What the includes of a search add, as Type/id."""
+        query = self.query(text)
+        columns = (resource.c.rid, resource.c.resource_type, resource.c.id)
+        with self.engine.connect() as connection:
+            found = [tuple(row[:3]) for row in connection.execute(sql.select(query, *columns)).all()[: query.count]]
+            seen, fresh, again = set(found), found, False
+            while fresh:
+                selects = sql.included(query, fresh, *columns, again=again)
+                rows = {tuple(row) for one in selects for row in connection.execute(one)}
+                fresh, again = sorted(rows - seen), True
+                seen |= rows
+        return sorted(f"{kind}/{id}" for _, kind, id in seen - set(found))
