@@ -37,8 +37,16 @@ def step(item: Any, name: str, model: Model) -> Sequence[Any]:
         return _NOTHING if getter is None else [getter(item)]
     if kind in SYSTEM:
         return _NOTHING
+    if name == "value":
+        return own_value(item)
     found: Sequence[Any] = item.kids.get(name, _NOTHING)
     return found
+
+
+def own_value(node: Any) -> Sequence[Any]:
+    """The `value` of a node: a child of that name or, as FHIR primitives have it, what the node itself holds."""
+    found: Sequence[Any] | None = node.kids.get("value")
+    return found or ([node] if node.value is not None else _NOTHING)
 
 
 def of_field(value: Mapping[str, Any], field: Field) -> Items:

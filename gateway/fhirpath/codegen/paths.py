@@ -20,7 +20,10 @@ class Paths(Forms):
     def step(self, item: Value, name: str, body: Callable[[Value], None]) -> None:
         """From one item to its children of a name."""
         if item.form is Form.NODE:
-            found = py.method(py.attribute(item.code, "kids"), "get", py.const(name), py.name("E"))
+            if name == "value":
+                found = py.call("own_value", item.code)
+            else:
+                found = py.method(py.attribute(item.code, "kids"), "get", py.const(name), py.name("E"))
             self.loop(found, lambda kid: body(Value(kid, Form.NODE, known=True)))
             return
         if item.form is not Form.RAW:

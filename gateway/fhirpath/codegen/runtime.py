@@ -96,6 +96,7 @@ RUNTIME: dict[str, Any] = {
     "distinct_raw": _distinct_raw,
     "equal": values.equal,
     "step": navigate.step,
+    "own_value": navigate.own_value,
     "start": _start,
     "of_field": navigate.of_field,
     "at_index": navigate.at_index,

@@ -153,7 +153,8 @@ def conforms_to(run: Run, items: Items, url: Any) -> Items:
         return []
     name = str(url).removeprefix(CORE)
     if name in run.model.types:
-        return [isinstance(item, Element) and run.model.is_a(item.type, name)]
+        kind = values.type_name(item)[1].rpartition("}")[2]  # a source's node says its type by itself
+        return [kind in run.model.types and run.model.is_a(kind, name)]
     answer = None if run.env.conforms_to is None else run.env.conforms_to(values.raw(item), str(url))
     if answer is None:
         raise EvaluationError("This profile is not known here.")
