@@ -22,7 +22,8 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from gateway import __version__, definitions, logs
 from gateway.access.door import Door
-from gateway.access.identities import TestIdentities
+from gateway.access.identities import Identity, TestIdentities
+from gateway.access.reading import Rooms
 from gateway.adapters import file_drop, mllp
 from gateway.definitions import Definitions, shipped
 from gateway.ingest import sources as source_instances
@@ -33,6 +34,7 @@ from gateway.ingest.worker import Worker
 from gateway.mapping import Packages
 from gateway.records import Source
 from gateway.rest import outcome, routes
+from gateway.search.index import Indexer
 from gateway.settings import Settings
 from gateway.store import Store
 from gateway.web import pages
@@ -54,6 +56,11 @@ class Gateway:
     identities: TestIdentities
     ingest: Ingest
     door: Door
+
+    def test_identities(self) -> list[Identity]:
+        """One for each organisation of the directory, or of the sources where there is no directory."""
+        units = [(unit.id, unit.name, unit.hsa_id, unit.controller) for unit in self.door.units()]
+        return self.identities.of(units) if units else self.identities.of_sources(self.sources)
 
     def rebuild(self, progress: Callable[[int, int], None]) -> Rebuilt:
         return rebuild(self.store, self.ingest.recorder, progress)
@@ -81,25 +88,27 @@ def configured_sources(settings: Settings, packages: Packages | None = None) -> 
 def wire(settings: Settings, clock: Clock | None = None) -> Gateway:
     """Open the store (migrating it where needed) and join the parts."""
     clock = clock or clock_of(settings)
+    zone = ZoneInfo(settings.timezone)
     _make_folder(settings.database_url)
-    store = Store.open(settings.database_url)
     tables = definitions.load()
-    packages = Packages.load(settings.mappings or shipped.folder("mappings"))
+    bases = (f"{settings.base_url.rstrip('/')}/fhir",) if settings.base_url else ()
+    store = Store.open(settings.database_url, index=Indexer(tables, zone=zone, bases=bases))
+    packages = Packages.load(settings.mappings or shipped.folder("mappings"), tables)
     sources = configured_sources(settings, packages)
     identities = TestIdentities(store.secret("test-identities"))
-    ingest = Ingest(store, packages, sources, tables, clock)
-    door = Door(
+    ingest = Ingest(store, packages, sources, clock)
+    rooms = Rooms(
         store=store,
         definitions=tables,
-        packages=packages,
-        sources=sources,
         recorder=ingest.recorder,
+        packages=packages,
+        sources={source.id: source for source in sources},
         keep=ingest.keep,
         clock=clock,
-        zone=ZoneInfo(settings.timezone),
+        zone=zone,
         page_size=settings.page_size,
     )
-    return Gateway(settings, clock, store, tables, packages, sources, identities, ingest, door)
+    return Gateway(settings, clock, store, tables, packages, sources, identities, ingest, Door(rooms))
 
 
 def _make_folder(database_url: str) -> None:
@@ -166,27 +175,33 @@ class AddressError(RuntimeError):
 
 def serve(settings: Settings) -> None:
     """Serve until told to stop."""
+    logs.configure(settings.log_format, settings.log_level)
+    gateway = wire(settings)
+    try:
+        serve_gateway(gateway)
+    finally:
+        gateway.close()
+
+
+def serve_gateway(gateway: Gateway) -> None:
+    """Serve a wired gateway until told to stop. AddressError where nothing would say who is asking."""
+    settings = gateway.settings
     if not settings.loopback and not settings.demo_network:
         raise AddressError(
             f"{settings.host} is not a loopback address, and no issuer of tokens is configured. "
             "Listen on 127.0.0.1, or give --demo-network to honour test identities there."
         )
-    logs.configure(settings.log_format, settings.log_level)
-    gateway = wire(settings)
-    try:
-        config = uvicorn.Config(
-            create_app(gateway),
-            host=settings.host,
-            port=settings.port,
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=10,
-            server_header=False,
-            proxy_headers=False,
-        )
-        uvicorn.Server(config).run()
-    finally:
-        gateway.close()
+    config = uvicorn.Config(
+        create_app(gateway),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=10,
+        server_header=False,
+        proxy_headers=False,
+    )
+    uvicorn.Server(config).run()
 
 
 @contextlib.contextmanager
@@ -195,7 +210,6 @@ def background(gateway: Gateway, host: str = "127.0.0.1", port: int = 0) -> Iter
     listener = socket.create_server((host, port))
     config = uvicorn.Config(create_app(gateway), log_config=None, access_log=False, server_header=False)
     server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[method-assign]
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:

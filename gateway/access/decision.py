@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.access.caller import Caller
+from gateway.definitions import CANONICAL
 
 DIRECTORY = frozenset(
     {
@@ -42,7 +43,7 @@ DIRECTORY = frozenset(
 )
 """Types that say something of organisations, words and rules, not of persons."""
 
-OWN_PROVIDER_ONLY = "own-provider-only"
+WITHHELD = (f"{CANONICAL}/CodeSystem/security-label", "own-provider-only")
 """A record without care unit or care provider: no block could be checked, so no other provider may see it
 (PDL 6 kap., SVOD 2 kap.; sweden.md 2.1)."""
 
@@ -84,5 +85,5 @@ def decide_write(caller: Caller, resource_type: str, *, takes_part: bool, asks_f
 
 def restricted(resource: Mapping[str, Any], caller: Caller, controllers: Collection[str]) -> bool:
     """Whether a label keeps the resource from this caller, who may see it otherwise."""
-    labels = {label.get("code") for label in resource.get("meta", {}).get("security", ())}
-    return OWN_PROVIDER_ONLY in labels and caller.controller not in controllers
+    labels = {(label.get("system"), label.get("code")) for label in resource.get("meta", {}).get("security", ())}
+    return WITHHELD in labels and caller.controller not in controllers

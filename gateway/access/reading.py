@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from gateway.access import bundle
 from gateway.access.audit import audit_event
 from gateway.access.caller import Asking
 from gateway.access.decision import Decision, decide, restricted
 from gateway.coordination.recorder import Recorder
 from gateway.definitions import Definitions
 from gateway.errors import BadRequest, Gone, NotFound
+from gateway.fhir import bundle
+from gateway.fhir.json import dump
 from gateway.mapping import Packages
 from gateway.records import Source
 from gateway.store import Store, Stored, UnitOfWork
@@ -85,7 +86,8 @@ class Reading:
             self.audit(asking, decision, found[0])
             if not decision.allowed:
                 raise NotFound(rule="resource-unknown")
-        return bundle.history(found, f"{base}/{resource_type}/{id}", base)
+        links = {"self": f"{base}/{resource_type}/{id}/_history"}
+        return dump(bundle.history([_version(one) for one in found], base=base, links=links, total=len(found)))
 
     def known_type(self, resource_type: str) -> None:
         """NotFound unless R4 has a resource of this name."""
@@ -140,6 +142,13 @@ class Reading:
 
 def served(found: Stored) -> Served:
     return Served(found.resource_type, found.id, found.version, found.last_updated, found.body)
+
+
+def _version(one: Stored) -> bundle.Version:
+    method = "PUT" if one.method == "PATCH" else one.method
+    body = None if one.deleted else one.body
+    updated = one.last_updated.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return bundle.Version(one.resource_type, one.id, one.version, updated, method, body)  # type: ignore[arg-type]
 
 
 def _history_parameters(params: list[tuple[str, str]], rooms: Rooms) -> tuple[int, datetime | None]:

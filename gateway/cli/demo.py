@@ -28,6 +28,7 @@ MEDIA_TYPES = {
     ".json": "application/json",
     ".hl7": "x-application/hl7-v2+er7",
 }
+BASE = "http://127.0.0.1:8000/fhir"
 ASKING = Asking(OPERATOR, "operation", request_id="demo")
 
 
@@ -116,7 +117,7 @@ def answer(
     try:
         patient = _patient(gateway, person or story.main)
         if as_json:
-            out.print(gateway.door.who_does_what(ASKING, patient, at=moment).decode(), soft_wrap=True, markup=False)
+            out.print(gateway.door.who_does_what(ASKING, patient, base=BASE, at=moment).decode(), soft_wrap=True, markup=False)
         else:
             print_answer(gateway.door, ASKING, patient, out, at=moment)
     finally:

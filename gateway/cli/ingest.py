@@ -51,9 +51,7 @@ def ingest(
             task = progress.add_task(source, total=len(files))
             for path in files:
                 media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-                kept = wired.ingest.keep(
-                    instance, path.read_bytes(), media_type, transport="file", as_of=as_of, name=path.name
-                )
+                kept = wired.ingest.keep(instance, path.read_bytes(), media_type, transport="file", as_of=as_of)
                 outcomes.append((path, wired.ingest.process(kept)))
                 progress.advance(task)
     if as_json:

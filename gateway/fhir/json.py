@@ -46,9 +46,12 @@ def parse(body: bytes, *, most_bytes: int = MOST_BYTES, deepest: int = DEEPEST) 
     return _exact(body)
 
 
-def dump(resource: Any) -> bytes:
-    """Compact JSON. Members keep their order, decimals their digits; `verbatim` parts are spliced in."""
-    return orjson.dumps(resource, default=_number)
+def dump(resource: Any, *, pretty: bool = False) -> bytes:
+    """Compact JSON. Members keep their order, decimals their digits; `verbatim` parts are spliced in.
+
+    `pretty` indents, `verbatim` parts aside.
+    """
+    return orjson.dumps(resource, default=_number, option=orjson.OPT_INDENT_2 if pretty else None)
 
 
 def verbatim(body: bytes) -> Any:

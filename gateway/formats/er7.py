@@ -35,7 +35,11 @@ _BATCH = ("FHS", "BHS", "BTS", "FTS")
 
 
 def read(form: Format, body: bytes, issues: Issues, limits: Limits) -> Iterator[Record]:
-    """The messages of a body, batch envelopes or none. What is wrong in one message is that record's issue."""
+    """The messages of a body, batch envelopes or none. What is wrong in one message is that record's issue.
+
+    Options: `encoding` (those to try where MSH-18 names none) and `carried` (the segments that the source's maps read;
+    others are told).
+    """
     text = body.decode("latin-1")
     lines = Lines(body)
     message: list[re.Match[str]] = []
@@ -146,6 +150,13 @@ def _message(
         if escape in segment and name != "MSH" and syntax.unknown_escape(segment):
             text_ = "An escape sequence is not known and was kept as sent. Write a lone escape character as \\E\\."
             issues.warning("value", "unknown-escape", text_, f"segment {number}, {name}")
+    carried = form.options.get("carried")
+    if carried and not root.kids.keys() <= set(carried):
+        names = [name for name in root.kids if name not in carried]
+        text = (
+            f"Segments that no map of this source reads: {', '.join(names)}. They stay in the message as it was kept."
+        )
+        issues.information("informational", "segments-not-carried", text, names[0])
     message_type, _, trigger = header[8].partition(syntax.parts[0])
     # An old sender writes the message type alone; the event is then in EVN-1.
     event = f"{message_type}^{trigger.partition(syntax.parts[0])[0] or root.text('EVN', '1')}"

@@ -11,20 +11,25 @@ from collections.abc import Iterable, Iterator
 from gateway.access.audit import audit_event
 from gateway.access.caller import Asking, Caller
 from gateway.access.decision import Decision
-from gateway.records import Message, Source, Statement
+from gateway.records import Source, Statement
 from gateway.store import UnitOfWork
 
 CONFIGURED = Decision(True, "configured-source")
 
 
-def add_ingested(uow: UnitOfWork, source: Source, message: Message, statements: Iterable[Statement]) -> None:
+def add_ingested(uow: UnitOfWork, source: Source, statements: Iterable[Statement]) -> None:
     """Record who stated what about whom; statements about nobody (the directory) leave one event together."""
     caller = Caller("organisation", source.hsa_id, source.name, source.controller)
-    asking = Asking(caller, "ingest", message.id, purpose="HOPERAT")
-    for person, references in _by_person(statements):
-        patient = f"Patient/{person}" if person else None
-        event = audit_event(asking, CONFIGURED, at=uow.now, patient=patient, entities=references)
-        uow.audit.add([event], person=person)
+    asking = Asking(caller, "ingest", purpose="HOPERAT")
+    events = [
+        (audit_event(asking, CONFIGURED, at=uow.now, patient=_patient(person), entities=references), person)
+        for person, references in _by_person(statements)
+    ]
+    uow.audit.add_about(events)
+
+
+def _patient(person: str | None) -> str | None:
+    return f"Patient/{person}" if person else None
 
 
 def _by_person(statements: Iterable[Statement]) -> Iterator[tuple[str | None, list[str]]]:

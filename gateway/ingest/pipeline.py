@@ -1,89 +1,42 @@
 """The way of a message: keep, parse, map, resolve, state, agree, save. Read this first.
 
-A message is kept on its own, before anything can fail. Its records are worked through in ranges; each range is one unit
-of work in which statements, agreed resources, items and the message's progress commit together, so a process that is
-killed goes on after the last range, and no item takes effect twice.
+A message is kept on its own, before anything can fail. Waiting messages are worked through in ranges of items; a range
+may hold many small messages or a part of a large one. It is one unit of work (`ingest/range.py`): statements, agreed
+resources, items and the messages' progress commit together, so a process that is killed goes on after the last range,
+and no item takes effect twice.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from time import monotonic
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import structlog
 
 from gateway import formats
-from gateway.coordination.recorder import Recorded, Recorder
-from gateway.coordination.statements import Origin, statement
+from gateway.coordination.recorder import Recorder
 from gateway.errors import Conflict, GatewayError, NotFound
-from gateway.formats import Record
-from gateway.identity import resolve
-from gateway.ingest.audit import add_ingested
-from gateway.ingest.snapshots import withdrawals
+from gateway.ingest.outcome import Outcome
+from gateway.ingest.range import Done, Ended, Entry, Mapped, Task, broken, commit
 from gateway.ingest.sources import Sources
-from gateway.issues import Issue, Issues
-from gateway.mapping import MapResult, Package, Packages
-from gateway.records import Message, Source, Statement
-from gateway.store import Store, UnitOfWork
-from gateway.store.inbox import Claimed, Item, MessageState
+from gateway.issues import Issues
+from gateway.mapping import Package, Packages
+from gateway.records import Message, Source
+from gateway.store import Claimed, LeaseLost, Store, UnitOfWork
 
 RANGE_ITEMS = 100
 RANGE_SECONDS = 0.05
 LEASE = timedelta(seconds=60)
+MOST_MESSAGES = 100
+"""How many waiting messages are claimed together."""
 
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of a message: counts of its items, of new statements, and of resources that changed."""
-
-    inbox_id: str
-    state: str = "done"
-    items: int = 0
-    held: int = 0
-    statements: int = 0
-    resources: int = 0
-    issues: int = 0
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    def add(self, items: Sequence[Item], recorded: Recorded) -> None:
-        self.items += len(items)
-        self.held += sum(item.state == "held" for item in items)
-        self.issues += sum(len(item.issues) for item in items)
-        self.statements += recorded.statements
-        self.resources += recorded.resources
-
-
-@dataclass(frozen=True, slots=True)
-class _Mapped:
-    """One record after mapping: what the unit of work starts from."""
-
-    seq: int
-    record: Record
-    result: MapResult
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """A claimed message with what is needed to work it through."""
-
-    claimed: Claimed
-    source: Source
-    package: Package
-
-    @property
-    def message(self) -> Message:
-        return self.claimed.message
 
 
 class Ingest:
@@ -124,12 +77,12 @@ class Ingest:
         claimed = self._write(lambda uow: uow.inbox.claim(inbox_id, self._owner, lease=LEASE))
         if claimed is None:
             raise Conflict("The message is being worked on, or is done.", rule="inbox-not-waiting", where=inbox_id)
-        return self._work(claimed)
+        return self._work([claimed])[0]
 
-    def process_next(self) -> Outcome | None:
-        """Work the oldest waiting message through; None when there is none."""
-        claimed = self._write(lambda uow: uow.inbox.claim_next(self._owner, lease=LEASE))
-        return None if claimed is None else self._work(claimed)
+    def process_waiting(self) -> list[Outcome]:
+        """Work the oldest waiting messages through, as many as are cheap to take together; empty when none waits."""
+        claimed = self._write(lambda uow: uow.inbox.claim_waiting(self._owner, lease=LEASE, limit=MOST_MESSAGES))
+        return self._work(claimed)
 
     def replay(self, inbox_id: str) -> Outcome:
         """Work a message through anew, with the maps as they are now; what was said before stays one statement."""
@@ -138,115 +91,53 @@ class Ingest:
         self._write(lambda uow: uow.inbox.replay(inbox_id))
         return self.process(inbox_id)
 
-    def _work(self, claimed: Claimed) -> Outcome:
-        outcome = Outcome(claimed.message.id)
+    def _work(self, claimed: Sequence[Claimed]) -> list[Outcome]:
+        outcomes = {one.message.id: Outcome(one.message.id, one.message.source) for one in claimed}
+        for entries in _ranges(entry for one in claimed for entry in self._entries(one)):
+            for done in self._commit(entries):
+                outcomes[done.inbox_id].add(done)
+        for outcome in outcomes.values():
+            log.info("message-worked", **outcome.to_json())
+        return list(outcomes.values())
+
+    def _entries(self, claimed: Claimed) -> Iterator[Entry]:
+        """A message's records, each mapped, then its end."""
         issues = Issues()
         try:
             source = self._sources.get(claimed.message.source)
-            task = _Task(claimed, source, self._packages[source.package])
+            task = Task(claimed, source, self._packages[source.package])
         except (NotFound, KeyError):
-            issues.error(
-                "not-found",
-                "source-not-configured",
-                "The source instance or its mapping package is not configured any more: configure it and replay.",
-            )
-            outcome.state, outcome.issues = "held", len(issues)
-            self._write(lambda uow: _close(uow, claimed, issues))
-            return outcome
+            text = "The source instance or its mapping package is not configured any more: configure it and replay."
+            issues.error("not-found", "source-not-configured", text)
+            yield Ended(claimed, None, issues)
+            return
         self._archive(task.package)
-        records = enumerate(formats.read(task.package.format, task.message.body, issues))
-        for _ in islice(records, claimed.next_item):
-            pass  # Committed by an earlier try.
-        for batch in self._ranges(records, task):
-            self._commit_range(task, batch, outcome)
-        self._finish(task, outcome, issues)
-        log.info("message-worked", source=source.id, **outcome.to_json())
-        return outcome
+        message = claimed.message
+        records = enumerate(formats.read(task.package.format, message.body, issues))
+        for seq, record in islice(records, claimed.next_item, None):  # Those before were committed by an earlier try.
+            result = task.package.apply(record, source, message.received, body=message.body)
+            yield Mapped(task, seq, record, result)
+        yield Ended(claimed, task, issues)
 
-    def _ranges(self, records: Iterator[tuple[int, Record]], task: _Task) -> Iterator[list[_Mapped]]:
-        """Mapped records by ranges of some 100 items or 50 ms."""
-        batch: list[_Mapped] = []
-        until = monotonic() + RANGE_SECONDS
-        for seq, record in records:
-            batch.append(_Mapped(seq, record, self._map(record, task)))
-            if len(batch) >= RANGE_ITEMS or monotonic() >= until:
-                yield batch
-                batch, until = [], monotonic() + RANGE_SECONDS
-        if batch:
-            yield batch
-
-    def _map(self, record: Record, task: _Task) -> MapResult:
-        message = task.message
-        return task.package.apply(record, task.source, message.received, body=message.body)
-
-    def _commit_range(self, task: _Task, batch: list[_Mapped], outcome: Outcome) -> None:
-        """Commit a range. Should one of its items break the gateway itself, the others must not suffer for it."""
+    def _commit(self, entries: Sequence[Entry]) -> list[Done]:
+        """Commit a range. Should one item break the gateway itself, or one lease be lost, the others go on."""
         try:
-            outcome.add(*self._write(lambda uow: self._record(uow, task, batch)))
-        except GatewayError:  # The lease is lost, or the database is away: the message waits for its next worker.
+            return self._write(lambda uow: commit(uow, entries, self.recorder, self._namespace, LEASE))
+        except LeaseLost:
+            failure: Exception | None = None
+        except GatewayError:  # The database is away: the messages wait for their next worker.
             raise
         except Exception as error:
-            log.error("range-failed", inbox_id=task.message.id, first=batch[0].seq, items=len(batch), exc_info=error)
-            if len(batch) > 1:
-                for mapped in batch:
-                    self._commit_range(task, [mapped], outcome)
-            else:
-                broken = _broken(batch[0])
-                outcome.add(*self._write(lambda uow: self._record(uow, task, [broken])))
-
-    def _record(self, uow: UnitOfWork, task: _Task, batch: list[_Mapped]) -> tuple[list[Item], Recorded]:
-        """One range: resolve, state, agree, save, and say how far we are."""
-        message = task.message
-        usable = [[] if mapped.result.issues.bad else mapped.result.drafts for mapped in batch]
-        resolved = resolve(usable, task.source, self._namespace, uow.identifiers.find, uow.now)
-        statements: list[Statement] = []
-        items: list[Item] = []
-        for mapped, found in zip(batch, resolved, strict=True):
-            key = mapped.result.key or f"item-{mapped.seq}"
-            origin = Origin(task.source.id, message.id, mapped.seq, task.package.hash)
-            bad = mapped.result.issues.bad or found.issues.bad
-            said = (
-                [] if bad else [statement(o, origin=origin, record_key=key, recorded=uow.now) for o in found.resolved]
-            )
-            statements += said
-            items.append(
-                Item(
-                    message.id,
-                    mapped.seq,
-                    mapped.record.kind,
-                    "held" if bad else "done" if said else "skipped",
-                    mapped.record.span,
-                    mapped.result.key or None,
-                    (*mapped.result.issues, *found.issues),
-                    len(said),
-                )
-            )
-        recorded = self.recorder.record(
-            uow,
-            statements,
-            identifiers={key: id for found in resolved for key, id in found.identifiers.items()},
-            links=[link for found in resolved for link in found.links],
-        )
-        add_ingested(uow, task.source, message, statements)
-        uow.inbox.save_items(items)
-        uow.inbox.progress(message.id, task.claimed.owner, next_item=batch[-1].seq + 1, lease=LEASE)
-        return items, recorded
-
-    def _finish(self, task: _Task, outcome: Outcome, issues: Issues) -> None:
-        """The message's own issues, a snapshot's withdrawals, and its last state."""
-
-        def finish(uow: UnitOfWork) -> Recorded:
-            recorded = Recorded()
-            # A message that could not be read whole withdraws nothing: what was not read may still be there.
-            if task.source.delivery == "snapshot" and not issues.bad:
-                said = withdrawals(uow, task.source, task.message, self.recorder.authority, taken_at=_taken_at(task))
-                recorded = self.recorder.record(uow, said)
-            _close(uow, task.claimed, issues)
-            return recorded
-
-        outcome.issues += len(issues)
-        outcome.state = "held" if issues.bad else "done"
-        outcome.add([], self._write(finish))
+            failure = error
+        if len(entries) > 1:
+            middle = len(entries) // 2
+            return [*self._commit(entries[:middle]), *self._commit(entries[middle:])]
+        if failure is None:
+            log.warning("lease-lost", inbox_id=entries[0].inbox_id)
+            return []
+        log.error("item-failed", inbox_id=entries[0].inbox_id, exc_info=failure)
+        mended = [broken(entries[0])]
+        return self._write(lambda uow: commit(uow, mended, self.recorder, self._namespace, LEASE))
 
     def _write(self, work: Callable[[UnitOfWork], T]) -> T:
         """One unit of work, recorded at the time of our clock; leases go by the real one."""
@@ -263,22 +154,14 @@ class Ingest:
             self._archived.add(package.hash)
 
 
-def _taken_at(task: _Task) -> datetime:
-    """The time that a complete snapshot speaks of: given with the message, else found in its records."""
-    message = task.message
-    if message.as_of is not None:
-        return message.as_of
-    records = formats.read(task.package.format, message.body, Issues())
-    return task.package.snapshot_time(records, task.source) or message.received
-
-
-def _close(uow: UnitOfWork, claimed: Claimed, issues: Issues) -> None:
-    state: MessageState = "held" if issues.bad else "done"
-    uow.inbox.finish(claimed.message.id, claimed.owner, state=state, issues=tuple(issues))
-
-
-def _broken(mapped: _Mapped) -> _Mapped:
-    """The record as one to be held: it broke the gateway, which is our fault and must be mended."""
-    text = "This record broke the gateway: a fault of ours. The record is kept; replay it when the fault is mended."
-    found = Issues([*mapped.result.issues, Issue("error", "exception", "unforeseen", text)])
-    return replace(mapped, result=replace(mapped.result, drafts=[], issues=found))
+def _ranges(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    """Some 100 items, or what 50 ms of mapping give."""
+    batch: list[Entry] = []
+    until = monotonic() + RANGE_SECONDS
+    for entry in entries:
+        batch.append(entry)
+        if len(batch) >= RANGE_ITEMS or monotonic() >= until:
+            yield batch
+            batch, until = [], monotonic() + RANGE_SECONDS
+    if batch:
+        yield batch

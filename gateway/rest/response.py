@@ -14,10 +14,11 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from gateway.errors import BadRequest
+from gateway.fhir.json import dump, parse
 from gateway.rest.outcome import MEDIA_TYPE
 
 if TYPE_CHECKING:
-    from gateway.access.door import Served
+    from gateway.access.reading import Served
 
 ETAG = re.compile(r'^(?:W/)?"([A-Za-z0-9.\-]{1,64})"$')
 MEDIA = f"{MEDIA_TYPE}; fhirVersion=4.0"
@@ -49,8 +50,6 @@ def pretty(request: Request, body: bytes) -> bytes:
     """Indented when `_pretty=true`, with numbers as they were."""
     if request.query_params.get("_pretty") != "true":
         return body
-    from gateway.fhir.json import dump, parse
-
     return dump(parse(body), pretty=True)
 
 

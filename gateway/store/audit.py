@@ -66,9 +66,13 @@ class Audit:
 
     def add(self, events: Iterable[Mapping[str, Any]], *, person: str | None = None) -> None:
         """Append events (JSON) to the writer's chain; they are there when, and only when, the unit of work is."""
+        self.add_about((event, person) for event in events)
+
+    def add_about(self, events: Iterable[tuple[Mapping[str, Any], str | None]]) -> None:
+        """Append events, each with the person (key) whom it is about."""
         chain, recorded = self._chain, to_micros(self._now)
         rows = []
-        for event in events:
+        for event, person in events:
             body = dump(dict(event))
             chain.number += 1
             chain.head = _digest(chain.head, chain.id, chain.number, recorded, person, body)

@@ -86,6 +86,9 @@ _IS_OPEN = text("inbox.state IN ('waiting', 'working')")
 _IS_HELD = text("inbox_item.state = 'held'")
 
 
+_CLAIMED = (inbox.c.id, inbox.c.next_item, inbox.c.attempts)
+
+
 class Inbox:
     def __init__(self, connection: Connection, clock: datetime) -> None:
         self._connection = connection
@@ -151,6 +154,36 @@ class Inbox:
         )
         return self._claim(inbox.c.number == candidate, owner, lease)
 
+    def claim_waiting(
+        self, owner: str, *, lease: timedelta, limit: int, most_bytes: int = 8 * 1024 * 1024
+    ) -> list[Claimed]:
+        """The oldest messages that nobody works on, as many as are small enough to be taken together."""
+        abandoned = and_(inbox.c.state == "working", inbox.c.lease_until < self._clock)
+        query = select(inbox.c.id, inbox.c.size).where(_IS_OPEN, or_(inbox.c.state == "waiting", abandoned))
+        query = query.order_by(inbox.c.number).limit(limit).with_for_update(skip_locked=True)
+        chosen: list[str] = []
+        total = 0
+        for id, size in self._connection.execute(query):
+            total += size
+            if chosen and total > most_bytes:
+                break
+            chosen.append(id)
+        if not chosen:
+            return []
+        values = {
+            "state": "working",
+            "owner": owner,
+            "lease_until": self._clock + lease,
+            "attempts": inbox.c.attempts + 1,
+        }
+        taken = update(inbox).where(among(inbox.c.id, chosen)).values(values)
+        rows = {row.id: row for row in self._connection.execute(taken.returning(*_CLAIMED))}
+        return [
+            Claimed(message, owner, rows[id].next_item, rows[id].attempts)
+            for id in chosen
+            if id in rows and (message := self.get(id)) is not None
+        ]
+
     def claim(self, id: str, owner: str, *, lease: timedelta) -> Claimed | None:
         """This message, when it waits; for a caller that keeps and works in one go."""
         return self._claim(and_(inbox.c.id == id, inbox.c.state == "waiting"), owner, lease)
@@ -164,6 +197,13 @@ class Inbox:
         """Nothing more to do, or (`held`) nothing that can be done until something is mended."""
         values = {"state": state, "owner": None, "lease_until": None, "issues": _issues_out(issues)}
         self._as_owner(id, owner, inbox.c.state == "working", values)
+
+    def finish_all(self, ids: Collection[str], owner: str) -> None:
+        """Nothing more to do with any of these."""
+        mine = update(inbox).where(among(inbox.c.id, ids), inbox.c.owner == owner, inbox.c.state == "working")
+        done = self._connection.execute(mine.values(state="done", owner=None, lease_until=None, issues="[]"))
+        if done.rowcount != len(ids):
+            raise LeaseLost
 
     def replay(self, id: str) -> bool:
         """Let the message be worked through anew, from its first item; False when it is being worked on or unknown."""

@@ -14,8 +14,10 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
+from gateway import definitions
 from gateway.errors import Unavailable
 from gateway.records import Resource
+from gateway.search.index import rows as search_rows
 from gateway.store.audit import Chain
 from gateway.store.database import Database, connect
 from gateway.store.group import GroupWriter
@@ -48,8 +50,9 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _no_index(_: Resource) -> IndexRows:
-    return {}
+def _search_index(resource: Resource) -> IndexRows:
+    """The search rows by the definitions that the package ships."""
+    return search_rows(resource, definitions.load())
 
 
 class Store:
@@ -59,7 +62,7 @@ class Store:
     through its unit of work; and it is acknowledged, by returning, after its commit only.
     """
 
-    def __init__(self, database: Database, *, clock: Clock = _utc_now, index: Index = _no_index) -> None:
+    def __init__(self, database: Database, *, clock: Clock = _utc_now, index: Index = _search_index) -> None:
         self._database = database
         self._clock = clock
         self._index = index
@@ -70,7 +73,7 @@ class Store:
 
     @classmethod
     def open(
-        cls, database_url: str, *, migrated: bool = True, clock: Clock = _utc_now, index: Index = _no_index
+        cls, database_url: str, *, migrated: bool = True, clock: Clock = _utc_now, index: Index = _search_index
     ) -> Self:
         """Open the database; `migrated` brings its tables up to date first."""
         database = connect(database_url)

@@ -18,6 +18,7 @@ from gateway.store.meta import Meta
 from gateway.store.persons import Persons
 from gateway.store.resources import Resources
 from gateway.store.saving import Index
+from gateway.store.searching import Searches
 from gateway.store.snapshots import Snapshots
 from gateway.store.statements import Statements
 
@@ -43,6 +44,7 @@ class UnitOfWork:
         self.identifiers = Identifiers(connection)
         self.persons = Persons(connection, now)
         self.resources = Resources(connection, now, index)
+        self.searches = Searches(connection)
         self.changes = Changes(connection)
         self.audit = Audit(connection, now, chain)
         self.meta = Meta(connection)

@@ -12,7 +12,7 @@ from fastapi.responses import Response
 
 from gateway.errors import BadRequest
 from gateway.rest.request import accept_json, asking, door_of, in_thread
-from gateway.rest.response import json_response
+from gateway.rest.response import base_of, json_response
 
 PARAMETERS = ("at", "known-at", "since")
 
@@ -28,7 +28,8 @@ async def who_does_what(request: Request, id: str) -> Response:
                 where=name[:64],
             )
     at, known_at, since = (_time(request, name) for name in PARAMETERS)
-    body = await in_thread(door_of(request).who_does_what, who, id, at=at, known_at=known_at, since=since)
+    base = base_of(request)
+    body = await in_thread(door_of(request).who_does_what, who, id, base=base, at=at, known_at=known_at, since=since)
     return json_response(request, body)
 
 

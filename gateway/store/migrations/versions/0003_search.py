@@ -1,5 +1,7 @@
 """Search rows, one table per parameter type."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -9,7 +11,7 @@ down_revision = "0002_awaited"
 ORDERED = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
-def _table(kind: str, columns: tuple[sa.Column, ...], *indexes: tuple[str, ...]) -> None:
+def _table(kind: str, columns: tuple[sa.Column[Any], ...], *indexes: tuple[str, ...]) -> None:
     name = f"search_{kind}"
     op.create_table(
         name,

@@ -1,0 +1,140 @@
+"""Who does what for a person, for a caller: the statements he may see, looked at and written down.
+
+docs/who-does-what.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from gateway.access.caller import Asking
+from gateway.access.decision import restricted
+from gateway.access.reading import Reading
+from gateway.coordination.agree import wanted
+from gateway.coordination.picture import Heard
+from gateway.coordination.view import View, look
+from gateway.coordination.who_does_what import document
+from gateway.errors import BadRequest, NotFound
+from gateway.fhir.json import dump
+from gateway.identity.resolve import logical_references
+from gateway.identity.systems import HSA_ID
+from gateway.records import Resource, Statement
+from gateway.store import Stored, UnitOfWork
+
+
+class Answers(Reading):
+    """view and who_does_what."""
+
+    def who_does_what(
+        self,
+        asking: Asking,
+        patient_id: str,
+        *,
+        base: str,
+        at: datetime | None = None,
+        known_at: datetime | None = None,
+        since: datetime | None = None,
+    ) -> bytes:
+        """The answer as a document Bundle. NotFound."""
+        return dump(document(self.view(asking, patient_id, at=at, known_at=known_at, since=since), base))
+
+    def view(
+        self,
+        asking: Asking,
+        patient_id: str,
+        *,
+        at: datetime | None = None,
+        known_at: datetime | None = None,
+        since: datetime | None = None,
+    ) -> View:
+        """The answer as a plain view. NotFound."""
+        now = self._rooms.clock()
+        at, known_at = at or now, known_at or now
+        if since is not None and since > at:
+            raise BadRequest("since must not be later than at.", rule="parameter-malformed", where="since")
+        patient = self._patient(asking, patient_id)
+        view = self._rooms.store.read(lambda uow: self._look(uow, asking, patient, at, known_at, since))
+        with_answer = [one for one in (patient,) if one.person]
+        decision = self._rooms.store.read(lambda uow: self.may_see(uow, asking, patient))
+        self.audit(asking, decision, *with_answer, person=patient.person)
+        return view
+
+    def _patient(self, asking: Asking, patient_id: str) -> Stored:
+        """The person's own Patient, whichever of his Patients was named."""
+
+        def find(uow: UnitOfWork) -> Stored | None:
+            stored = uow.resources.read("Patient", patient_id)
+            if stored is not None and stored.person not in (None, stored.id):
+                stored = uow.resources.read("Patient", str(stored.person)) or stored
+            return stored
+
+        found = self._rooms.store.read(find)
+        if found is None or found.deleted:
+            raise NotFound(rule="resource-unknown")
+        decision = self._rooms.store.read(lambda uow: self.may_see(uow, asking, found))
+        if not decision.allowed:
+            self.audit(asking, decision, found)
+            raise NotFound(rule="resource-unknown")
+        return found
+
+    def _look(
+        self,
+        uow: UnitOfWork,
+        asking: Asking,
+        patient: Stored,
+        at: datetime,
+        known_at: datetime,
+        since: datetime | None,
+    ) -> View:
+        person = patient.person or patient.id
+        ids = sorted({person, patient.id, *uow.persons.patients_of([person]).get(person, ())})
+        said = [one for id in ids for one in uow.statements.of_person(id, known_at=known_at)]
+        said = [one for one in said if self._may_see(asking, one)]
+        things = {one.resource_id for one in said}
+        return look(
+            patient.resource(),
+            said,
+            at=at,
+            known_at=known_at,
+            since=since,
+            links=uow.links.of(sorted(things | set(ids)), known_at=known_at),
+            organisations=self._organisations(uow, said),
+            heard=self._heard(uow, said, person, min(at, known_at)),
+            known=uow.identifiers.find(wanted(said)),
+        )
+
+    def _may_see(self, asking: Asking, one: Statement) -> bool:
+        if asking.caller.operator:
+            return True
+        source = self._rooms.sources.get(one.source)
+        return not restricted(one.body, asking.caller, {source.controller} if source else set())
+
+    def _organisations(self, uow: UnitOfWork, said: Iterable[Statement]) -> list[Resource]:
+        """The agreed Organizations that are named, and those that are above them."""
+        keys = {key for one in said for _, key in logical_references(one.body) if key[0] == "Organization"}
+        hsa_ids = {source.controller for source in self._rooms.sources.values()}
+        hsa_ids |= {party for one in said for party in (one.party, one.provider) if party}
+        keys |= {("Organization", HSA_ID, hsa_id) for hsa_id in hsa_ids}
+        found: dict[str, Resource] = {}
+        while keys:
+            ids = set(uow.identifiers.find(keys).values()) - found.keys()
+            stored = uow.resources.read_many([("Organization", id) for id in ids])
+            met = {one.id: one.resource() for one in stored.values() if not one.deleted}
+            found |= met
+            keys = {key for one in met.values() for _, key in logical_references(one) if key[0] == "Organization"}
+            if not met:
+                break
+        return [found[id] for id in sorted(found)]
+
+    def _heard(self, uow: UnitOfWork, said: Iterable[Statement], person: str, by: datetime) -> list[Heard]:
+        """The sources that have spoken of the person, and those of the organisations that take part in the care."""
+        speaking = {one.source for one in said}
+        parties = uow.persons.parties(person)
+        about = [
+            source
+            for source in self._rooms.sources.values()
+            if source.id in speaking or {source.hsa_id, source.controller} & parties
+        ]
+        last = uow.inbox.heard([source.id for source in about], known_at=by)
+        return [Heard(source, last.get(source.id)) for source in about]

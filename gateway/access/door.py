@@ -1,0 +1,39 @@
+"""The one door: everything that people and clients may ask of what is kept, in one place.
+
+Each part decides, narrows, answers and audits by the same rules (`reading.py`, `decision.py`).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from gateway.access.answers import Answers
+from gateway.access.explain import Explaining
+from gateway.access.messages import Messages
+from gateway.access.organisations import Unit, units
+from gateway.access.persons import Persons
+from gateway.access.reading import Rooms
+from gateway.access.searching import Searching
+from gateway.access.writing import Writing
+from gateway.definitions import Definitions
+from gateway.mapping import Packages
+
+
+class Door(Writing, Searching, Answers, Persons, Messages, Explaining):
+    """read, vread, history, search, create, update, delete, who does what, the inbox and explanations."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        super().__init__(rooms)
+        self.started: datetime = rooms.clock()
+
+    @property
+    def definitions(self) -> Definitions:
+        return self._rooms.definitions
+
+    @property
+    def packages(self) -> Packages:
+        return self._rooms.packages
+
+    def units(self) -> list[Unit]:
+        """The directory's units: what test identities are made of."""
+        return self._rooms.store.read(lambda uow: units(uow, self._rooms.sources.values()))

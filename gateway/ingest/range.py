@@ -1,0 +1,221 @@
+"""One range of items in one unit of work: resolve, state, agree, save, audit, and say how far each message has come."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from gateway import formats
+from gateway.coordination.recorder import Recorded, Recorder
+from gateway.coordination.statements import Origin, statement
+from gateway.formats import Record
+from gateway.identity import Resolved, ResolvedItem, resolve
+from gateway.ingest.audit import add_ingested
+from gateway.ingest.snapshots import withdrawals
+from gateway.issues import Issue, Issues
+from gateway.mapping import MapResult, Package
+from gateway.records import Message, Source, Statement
+from gateway.store import Claimed, Item, UnitOfWork
+from gateway.store.inbox import MessageState
+
+UNITS_AND_STAFF = frozenset({"Organization", "Practitioner", "PractitionerRole", "Location", "HealthcareService"})
+BY_THE_WAY = "by-the-way|"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A claimed message with what is needed to work it through."""
+
+    claimed: Claimed
+    source: Source
+    package: Package
+
+    @property
+    def message(self) -> Message:
+        return self.claimed.message
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """One record after mapping."""
+
+    task: Task
+    seq: int
+    record: Record
+    result: MapResult
+
+    @property
+    def inbox_id(self) -> str:
+        return self.task.message.id
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A message has no further records; `issues` are those of the message as a whole. Without a task: not workable."""
+
+    claimed: Claimed
+    task: Task | None
+    issues: Issues
+
+    @property
+    def inbox_id(self) -> str:
+        return self.claimed.message.id
+
+
+Entry = Mapped | Ended
+
+
+@dataclass(slots=True)
+class Done:
+    """What a range did for one message; `state` where the message has ended."""
+
+    inbox_id: str
+    items: int = 0
+    held: int = 0
+    statements: int = 0
+    resources: int = 0
+    issues: int = 0
+    state: str = ""
+
+
+def commit(
+    uow: UnitOfWork, entries: Sequence[Entry], recorder: Recorder, namespace: UUID, lease: timedelta
+) -> list[Done]:
+    """Do everything that the entries call for. The caller commits."""
+    done = {entry.inbox_id: Done(entry.inbox_id) for entry in entries}
+    by_source: dict[str, list[Mapped]] = defaultdict(list)
+    for entry in entries:
+        if isinstance(entry, Mapped):
+            by_source[entry.task.source.id].append(entry)
+    items: list[Item] = []
+    for mapped in by_source.values():
+        items += _record(uow, mapped, recorder, namespace, done)
+    uow.inbox.save_items(items)
+    for item in items:
+        one = done[item.inbox_id]
+        one.items += 1
+        one.held += item.state == "held"
+        one.issues += len(item.issues)
+    ended = [entry for entry in entries if isinstance(entry, Ended)]
+    for entry in ended:
+        if entry.task and entry.task.source.delivery == "snapshot" and not entry.issues.bad:
+            _count(done, _withdraw(uow, entry.task, recorder), entry.inbox_id)
+        one = done[entry.inbox_id]
+        one.issues += len(entry.issues)
+        one.state = "held" if entry.issues.bad else "done"
+    _progress(uow, entries, ended, lease)
+    return list(done.values())
+
+
+def _record(
+    uow: UnitOfWork, mapped: Sequence[Mapped], recorder: Recorder, namespace: UUID, done: dict[str, Done]
+) -> list[Item]:
+    """State and save what one source's records say; what became of each."""
+    source = mapped[0].task.source
+    usable = [[] if one.result.issues.bad else one.result.drafts for one in mapped]
+    resolved = resolve(usable, source, namespace, uow.identifiers.find, uow.now)
+    statements: list[Statement] = []
+    items: list[Item] = []
+    for one, found in zip(mapped, resolved, strict=True):
+        said = _statements(one, found, uow.now)
+        statements += said
+        items.append(_item(one, found, len(said)))
+    recorded = recorder.record(
+        uow,
+        statements,
+        identifiers={key: id for found in resolved for key, id in found.identifiers.items()},
+        links=[link for found in resolved for link in found.links],
+    )
+    _count(done, recorded)
+    add_ingested(uow, source, statements)
+    return items
+
+
+def _statements(one: Mapped, found: ResolvedItem, now: datetime) -> list[Statement]:
+    if one.result.issues.bad or found.issues.bad:
+        return []
+    origin = Origin(one.task.source.id, one.inbox_id, one.seq, one.task.package.hash)
+    key = one.result.key or f"item-{one.seq}"
+    about_else = any(resolved.resource["resourceType"] not in UNITS_AND_STAFF for resolved in found.resolved)
+    return [
+        statement(resolved, origin=origin, record_key=key, recorded=now)
+        if not about_else or resolved.resource["resourceType"] not in UNITS_AND_STAFF
+        else statement(_by_the_way(resolved), origin=origin, record_key=BY_THE_WAY + resolved.id, recorded=now)
+        for resolved in found.resolved
+    ]
+
+
+def _by_the_way(resolved: Resolved) -> Resolved:
+    """What a record about something else says of a unit or its staff: said once a day, however many records say it.
+
+    Every contact names its unit. Without this, what a busy unit is called would be stated by each contact anew.
+    """
+    day = resolved.draft.effective.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return replace(resolved, draft=replace(resolved.draft, effective=day, version=""))
+
+
+def _item(one: Mapped, found: ResolvedItem, statements: int) -> Item:
+    bad = one.result.issues.bad or found.issues.bad
+    return Item(
+        one.inbox_id,
+        one.seq,
+        one.record.kind,
+        "held" if bad else "done" if statements else "skipped",
+        one.record.span,
+        one.result.key or None,
+        (*one.result.issues, *found.issues),
+        statements,
+    )
+
+
+def _withdraw(uow: UnitOfWork, task: Task, recorder: Recorder) -> Recorded:
+    """What a complete snapshot no longer holds. One that could not be read whole never comes here."""
+    message = task.message
+    taken_at = message.as_of
+    if taken_at is None:
+        records = formats.read(task.package.format, message.body, Issues())
+        taken_at = task.package.snapshot_time(records, task.source) or message.received
+    said = withdrawals(uow, task.source, message, recorder.authority, taken_at=taken_at)
+    return recorder.record(uow, said)
+
+
+def _progress(uow: UnitOfWork, entries: Sequence[Entry], ended: Sequence[Ended], lease: timedelta) -> None:
+    """Messages that ended are finished; one that goes on says how far it has come."""
+    over = {entry.inbox_id for entry in ended}
+    for entry in ended:
+        if entry.issues:
+            state: MessageState = "held" if entry.issues.bad else "done"
+            uow.inbox.finish(entry.inbox_id, entry.claimed.owner, state=state, issues=tuple(entry.issues))
+    if plain := [entry for entry in ended if not entry.issues]:
+        uow.inbox.finish_all([entry.inbox_id for entry in plain], plain[0].claimed.owner)
+    going_on = {entry.inbox_id: entry for entry in entries if isinstance(entry, Mapped) and entry.inbox_id not in over}
+    for last in going_on.values():
+        uow.inbox.progress(last.inbox_id, last.task.claimed.owner, next_item=last.seq + 1, lease=lease)
+
+
+def _count(done: dict[str, Done], recorded: Recorded, inbox_id: str | None = None) -> None:
+    """Credit each message with its new statements and with the resources that they changed."""
+    changed = {(one.resource_type, one.id) for one in recorded.saved if one.changed}
+    things: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for said in recorded.fresh:
+        one = inbox_id or said.inbox_id or ""
+        done[one].statements += 1
+        things[one].add((said.resource_type, said.resource_id))
+    for one, named in things.items():
+        done[one].resources += len(named & changed)
+
+
+def broken(entry: Entry) -> Entry:
+    """The entry as one to be held: it broke the gateway, which is our fault and must be mended."""
+    text = "This broke the gateway: a fault of ours. It is kept; replay it when the fault is mended."
+    issue = Issue("error", "exception", "unforeseen", text)
+    if isinstance(entry, Ended):
+        return replace(entry, task=None, issues=_with(entry.issues, issue))
+    return replace(entry, result=replace(entry.result, drafts=[], issues=_with(entry.result.issues, issue)))
+
+
+def _with(issues: Iterable[Issue], issue: Issue) -> Issues:
+    return Issues([*issues, issue])

@@ -1,0 +1,95 @@
+"""Search over what is stored: the selects of `gateway.search.sql`, narrowed to what a caller may see.
+
+https://hl7.org/fhir/R4/search.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, exists, or_, select
+
+from gateway.search import sql
+from gateway.search.query import Query
+from gateway.search.sql import Cursor
+from gateway.store.sets import among
+from gateway.store.versions import COLUMNS, Stored, stored
+from gateway.tables import contributor, resource, search_token, takes_part
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """What a caller sees: what is about the persons in whose care one of `parties` (HSA-ids) takes part.
+
+    A resource with the security label `withheld` (system, code) is seen only where one of `sources`, the caller's own,
+    states it.
+    Types in `open_types` are about nobody, and seen whole.
+    """
+
+    parties: tuple[str, ...]
+    sources: tuple[str, ...]
+    withheld: tuple[str, str]
+    open_types: Collection[str]
+
+    def test(self) -> ColumnElement[bool]:
+        persons = select(takes_part.c.person).where(among(takes_part.c.hsa_id, self.parties))
+        system, code = self.withheld
+        labelled = exists().where(
+            search_token.c.rid == resource.c.rid, search_token.c.system == system, search_token.c.code == code
+        )
+        own = exists().where(contributor.c.rid == resource.c.rid, among(contributor.c.source, self.sources))
+        return or_(
+            among(resource.c.resource_type, sorted(self.open_types)),
+            resource.c.person.in_(persons) & or_(~labelled, own),
+        )
+
+
+class Searches:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def page(
+        self, query: Query, *, after: Cursor | None = None, narrowing: Narrowing | None = None
+    ) -> tuple[list[Stored], Cursor | None]:
+        """The matches of a page in order, and where the next page goes on; None when this is the last."""
+        statement = sql.select(query, *COLUMNS, after=after)
+        if narrowing is not None:
+            statement = statement.where(narrowing.test())
+        rows = self._connection.execute(statement).all()
+        shown = rows[: query.count]
+        following = sql.cursor(query, shown[-1]) if len(rows) > query.count and shown else None
+        return [stored(row) for row in shown], following
+
+    def total(self, query: Query, *, narrowing: Narrowing | None = None) -> int:
+        """How many match."""
+        statement = sql.count(query)
+        if narrowing is not None:
+            statement = statement.where(narrowing.test())
+        return int(self._connection.scalar(statement) or 0)
+
+    def included(
+        self, query: Query, matches: Sequence[Stored], *, narrowing: Narrowing | None = None, most: int = 1000
+    ) -> tuple[list[Stored], bool]:
+        """What the matches include, each once, and whether that was all: at most so many."""
+        seen = {one.rid for one in matches}
+        found: list[Stored] = []
+        fresh: Sequence[Stored] = matches
+        again = False
+        while fresh:
+            met: list[Stored] = []
+            for statement in sql.included(
+                query, [(one.rid, one.resource_type, one.id) for one in fresh], *COLUMNS, again=again
+            ):
+                if narrowing is not None:
+                    statement = statement.where(narrowing.test())  # noqa: PLW2901
+                for row in self._connection.execute(statement.limit(most + 1)):
+                    one = stored(row)
+                    if one.rid not in seen:
+                        seen.add(one.rid)
+                        met.append(one)
+            found += met
+            if len(found) > most:
+                return found[:most], False
+            fresh, again = met, True
+        return found, True
