@@ -56,3 +56,9 @@ def test_what_did_not_change_is_not_indexed_again(store: Store) -> None:
     save(store, task("t1", status="a"))
     save(store, task("t1", status="a", contributors=["x"]))
     assert INDEXED == ["a"]
+
+
+def test_without_another_index_the_rows_are_those_of_the_definitions(sqlite_url: str) -> None:
+    with Store.open(sqlite_url) as store:
+        save(store, task("t1", status="requested"))
+        assert "requested" in {code for _, code in rows(store)}
