@@ -149,6 +149,14 @@ def test_an_msh_without_separators_is_held_and_the_next_message_read(header: str
     assert er7.control(header.encode()) is None
 
 
+def test_segments_that_no_map_reads_are_told_by_the_manifests_list() -> None:
+    form = Format.of({"source": {"format": "er7", "carried": ["MSH", "PID"]}, "records": [{"name": "a", "at": "*"}]})
+    [record], _ = read(f"{MSH}\rPID|1\rZSE|1\rNK1|1", form)
+    [issue] = record.issues
+    assert (issue.severity, issue.rule, issue.where) == ("information", "segments-not-carried", "ZSE")
+    assert "ZSE, NK1" in issue.text
+
+
 def test_a_line_that_is_no_segment_is_told() -> None:
     [record], _ = read(f"{MSH}\rOBX|1|TX|||first line\nsecond line\rPID|1")
     assert [(issue.rule, issue.where) for issue in record.issues] == [("not-a-segment", "segment 3")]
