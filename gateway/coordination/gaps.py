@@ -15,7 +15,7 @@ from gateway.coordination.needs import has_owner, is_asked, is_one_need, refusal
 from gateway.coordination.picture import Heard, Picture, TaskFact
 from gateway.coordination.values import instant
 from gateway.coordination.visits import Visit, report_due, visits
-from gateway.coordination.words import Part, days_after, phrase, swedish_day
+from gateway.coordination.words import Part, days_after, phrase, swedish_day, words
 
 Blanks = Mapping[str, Part]
 _OVER = frozenset({"rejected", "completed", "failed", "cancelled", "finished"})
@@ -126,7 +126,8 @@ def contradiction(picture: Picture) -> Iterator[Gap]:
             names = [one.source.name if one else id for one, id in zip(heard, found["sources"], strict=True)]
             who = next((getattr(fact, name) for name in ("owner", "unit", "author") if hasattr(fact, name)), None)
             controller = next((_controller(picture, one) for one in heard if one), None)
-            blanks: Blanks = {"sources": ", ".join(names), "what": fact.what, "element": found["path"]}
+            element = words("elements", found["path"]) or found["path"]
+            blanks: Blanks = {"sources": " / ".join(names), "what": fact.what, "element": element}
             yield gap("contradiction", who or controller, [fact], blanks, evidence=found["statements"])
 
 
@@ -157,8 +158,12 @@ def sent_on(picture: Picture) -> Iterator[Gap]:
 def double_visit(picture: Picture) -> Iterator[Gap]:
     """Visits by two units at the person's home on the same Swedish day."""
     coming = [v for v in visits(picture) if v.start >= picture.at and not v.codes & picture.agreement.not_double]
+    told = set()
     for one, other in combinations(coming, 2):
-        if one.unit.key != other.unit.key and swedish_day(one.start) == swedish_day(other.start):
+        both_that_day = (frozenset((one.unit.key, other.unit.key)), swedish_day(one.start))
+        same_day = swedish_day(one.start) == swedish_day(other.start)
+        if one.unit.key != other.unit.key and same_day and both_that_day not in told:
+            told.add(both_that_day)
             blanks: Blanks = {
                 "unit": one.unit.name,
                 "when": one.start,

@@ -32,7 +32,7 @@ def summary(view: View) -> dict[str, str]:
 
 def _part(section: str, view: View, language: Language) -> str:
     title = words("sections", section)
-    lines = list(_LINES[section](view, language))
+    lines = list(LINES[section](view, language))
     nothing = phrase("no-gaps" if section == "gaps" else "nothing").in_language(language)
     told = _list(lines) if lines else f"<p>{escape(nothing)}</p>"
     heading = escape(title.in_language(language)) if title else ""
@@ -95,7 +95,7 @@ def _say(name: str, language: Language) -> str:
     return phrase(name).in_language(language)
 
 
-_LINES: Mapping[str, Callable[[View, Language], Iterable[str]]] = {
+LINES: Mapping[str, Callable[[View, Language], Iterable[str]]] = {
     "gaps": _gaps,
     "now": _now,
     "next": _next,

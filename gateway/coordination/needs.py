@@ -12,8 +12,6 @@ from datetime import datetime
 from gateway.coordination.directory import Unit
 from gateway.coordination.picture import Picture, TaskFact
 
-_FORWARDED = "forwarded"
-
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -32,7 +30,7 @@ def refusals(picture: Picture, need: Sequence[TaskFact]) -> list[Refusal]:
             continue
         refused = [turn for turn in task.turns if turn.status in ("rejected", "failed")]
         found += [Refusal(task, turn.owner, turn.start) for turn in refused if turn.owner]
-        if task.status == "cancelled" and _was_forwarded(task) and task.owner and task.since:
+        if task.status == "cancelled" and _was_sent_on(picture, task) and task.owner and task.since:
             found.append(Refusal(task, task.owner, task.since))
     return sorted(found, key=lambda refusal: (refusal.when, refusal.task.reference))
 
@@ -61,5 +59,6 @@ def is_one_need(picture: Picture, one: TaskFact, other: TaskFact) -> bool:
     return one.code in missions and bool(near)
 
 
-def _was_forwarded(task: TaskFact) -> bool:
-    return any(coding.get("code") == _FORWARDED for coding in task.resource.get("businessStatus", {}).get("coding", ()))
+def _was_sent_on(picture: Picture, task: TaskFact) -> bool:
+    codings = task.resource.get("businessStatus", {}).get("coding", ())
+    return any(coding.get("code") in picture.agreement.codes["forwarded"] for coding in codings)

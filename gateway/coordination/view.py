@@ -179,45 +179,48 @@ def look(
 
 
 def _now(seen: Picture) -> Iterator[Now]:
-    """Who is responsible, the most pressing first: what is urgent, the ward, other missions, what stands for long."""
+    """Who is responsible, the most pressing first: an alarm, the ward, missions, visits, standing care, what waits."""
     stay = seen.stay()
-    ranked: list[tuple[int, datetime, str, Now]] = []
+    ranked: list[tuple[int, bool, float, Now]] = []
     for contact in seen.contacts:
         if contact.status in ("in-progress", "arrived", "onleave") and contact.unit:
-            rank = 1 if contact is stay else 3
             now = Now(
-                contact.unit,
-                contact.what,
-                contact.start,
-                contact.unit.phone,
-                _status(contact.status),
-                contact.reference,
-                contact.statements,
+                unit=contact.unit,
+                what=contact.what,
+                since=contact.start,
+                phone=contact.unit.phone,
+                status=_status(contact.status),
+                reference=contact.reference,
+                statements=contact.statements,
             )
-            ranked.append((rank, contact.start or seen.at, contact.reference, now))
+            ranked.append((1 if contact is stay else 3, False, _latest_first(contact.start), now))
     for task in seen.tasks:
         if task.owner is None or not _is_in_hand(seen, task):
             continue
+        standing = task.code in seen.agreement.codes["standing"]
         now = Now(
-            task.owner,
-            task.what,
-            task.held_since,
-            task.phone or task.owner.phone,
-            _status(task.status),
-            task.reference,
-            task.statements,
+            unit=task.owner,
+            what=task.what,
+            since=task.start if standing and task.start else task.held_since,
+            phone=task.phone or task.owner.phone,
+            status=_status(task.status),
+            reference=task.reference,
+            statements=task.statements,
         )
-        ranked.append((_rank(seen, task, stay), task.held_since or seen.at, task.reference, now))
-    yield from (now for *_, now in sorted(ranked, key=lambda one: (one[0], -one[1].timestamp(), one[2])))
+        ranked.append((_rank(seen, task, stay), task.status != "in-progress", _latest_first(task.held_since), now))
+    yield from (now for *_, now in sorted(ranked, key=lambda one: (*one[:3], one[3].reference)))
 
 
 def _rank(seen: Picture, task: TaskFact, stay: ContactFact | None) -> int:
-    if task.code in seen.agreement.codes["standing"]:
-        return 5
-    if task.code not in seen.agreement.codes["missions"]:
-        return 4
-    before_the_stay = stay is not None and (stay.start or seen.at) > (task.held_since or seen.at)
-    return 0 if task.priority == "stat" and not before_the_stay else 2
+    codes = seen.agreement.codes
+    if task.code in codes["missions"]:
+        before_the_stay = stay is not None and (stay.start or seen.at) > (task.held_since or seen.at)
+        return 0 if task.priority == "stat" and not before_the_stay else 2
+    return 4 if task.code in codes["standing"] else 3 if task.code in codes["visits"] else 5
+
+
+def _latest_first(moment: datetime | None) -> float:
+    return -moment.timestamp() if moment else 0.0
 
 
 def _next(seen: Picture) -> Iterator[Next]:
@@ -228,13 +231,13 @@ def _next(seen: Picture) -> Iterator[Next]:
             found.append(Next(contact.unit, contact.what, contact.start, False, contact.reference, contact.statements))
         if contact is seen.stay() and contact.planned_end and contact.planned_end >= seen.at:
             leaving = phrase("discharge").started()
-            found.append(Next(contact.unit, leaving, contact.planned_end, True, contact.reference, contact.statements))
+            found.append(Next(contact.unit, leaving, contact.planned_end, False, contact.reference, contact.statements))
     for task in seen.tasks:
         if not seen.is_open(task) or task.status == "draft":
             continue
         if task.start and task.start >= seen.at:
             found.append(Next(task.owner, task.what, task.start, False, task.reference, task.statements))
-        elif task.due and task.due >= seen.at and not _is_acknowledged(seen, task):
+        elif task.due and task.due >= seen.at and task.code not in seen.agreement.codes["messages"]:
             done = phrase("deadline").fill(what=task.what)
             found.append(Next(task.owner, done, task.due, True, task.reference, task.statements))
     yield from sorted(found, key=lambda one: (one.when, one.reference, one.is_due))

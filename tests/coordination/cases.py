@@ -8,10 +8,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from gateway.coordination import narrative
 from gateway.coordination.agree import agree_all
+from gateway.coordination.gap import Gap
 from gateway.coordination.statements import Origin, make
+from gateway.coordination.view import Lane, View, look
 from gateway.identity.resolve import Key
 from gateway.records import Agreed, Link, Statement
+from tests.coordination import people
 
 HERE = Path(__file__).parent
 
@@ -65,3 +69,37 @@ def shown(one: Agreed) -> dict[str, Any]:
     if one.deleted:
         made["deleted"] = True
     return made
+
+
+def view(document: Mapping[str, Any]) -> View:
+    """Who does what by a case's statements, at its time."""
+    at, known_at = (datetime.fromisoformat(document[name]) for name in ("at", "known_at"))
+    return look(
+        people.PATIENT,
+        statements(document),
+        at=at,
+        known_at=known_at,
+        links=links(document),
+        organisations=people.organisations(document.get("organisations")),
+        heard=people.heard(document.get("heard", {}), at),
+    )
+
+
+def shown_gap(gap: Gap) -> dict[str, Any]:
+    made: dict[str, Any] = {"code": gap.code, "severity": gap.severity, "sv": gap.text.sv, "en": gap.text.en}
+    made |= {"ask": gap.ask.sv, "about": list(gap.about)}
+    if gap.who:
+        made["who"] = f"{gap.who.name}, {gap.who.phone}"
+    return made
+
+
+def told(found: View) -> dict[str, list[str]]:
+    """The answer as the document tells it in Swedish, and the lanes as the page draws them."""
+    sections = {name: list(narrative.LINES[name](found, "sv")) for name in narrative.SECTIONS}
+    sections["lanes"] = [f"{lane.unit.name}: {_items(lane)}" for lane in found.lanes]
+    sections["team"] = [f"{m.unit.name} {m.start} – {m.end or ''}".rstrip() for m in found.team]
+    return sections
+
+
+def _items(lane: Lane) -> str:
+    return "; ".join(f"{item.what.sv} {item.state} {item.start:%m-%d %H:%M}" for item in lane.items)
