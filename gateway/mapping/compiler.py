@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.definitions import Definitions
 from gateway.issues import Severity
-from gateway.mapping import ir, runtime
+from gateway.mapping import build, ir, runtime
 from gateway.mapping.emit import emit
 from gateway.mapping.library import Library
 from gateway.mapping.problems import Problems
@@ -84,7 +84,7 @@ class CompiledMap:
             where = map_line(self.program, error.__traceback__)
             text = f"The map failed at {where} ({type(error).__name__}). The record is held; mend the map and replay."
             run.report("error", "exception", "map-failed", text, -1, source)
-        runtime.finish(run)
+        build.finish(run)
         return target, run
 
 

@@ -94,6 +94,11 @@ class ConceptTable:
             policy = next(iter(self.unmapped.values()))
         return policy if policy and policy.mode != "report" else None
 
+    @property
+    def gives_unlisted(self) -> bool:
+        """Whether codes of the source can come through as they are."""
+        return any(policy.mode == "provided" for policy in self.unmapped.values())
+
     def target_codes(self) -> Iterator[tuple[str | None, str]]:
         """Every code the table can give, for checking against a binding."""
         for row in self.rows:

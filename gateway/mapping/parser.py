@@ -8,35 +8,16 @@ https://build.fhir.org/ig/HL7/mapping-language-ig/fml.html
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from decimal import Decimal
-from typing import NoReturn, cast
+from typing import cast
 
 from gateway.mapping import syntax
-from gateway.mapping.lexer import Token, tokens, unescape
+from gateway.mapping.cursor import Wrong
+from gateway.mapping.lexer import Token, unescape
 from gateway.mapping.problems import Problems
-from gateway.mapping.syntax import (
-    Argument,
-    Call,
-    Expression,
-    Literal,
-    Mode,
-    Name,
-    Rule,
-    Source,
-    Span,
-    Target,
-    Text,
-    TypeMode,
-)
+from gateway.mapping.rules import RuleParser
+from gateway.mapping.syntax import Mode, Span, Text, TypeMode
 
-_CLOSING = {"(": ")", "[": "]", "{": "}"}
-_ENDS_BARE_CONDITION = frozenset(("where", "check", "log", "then"))
 _DECLARATIONS = frozenset(("map", "uses", "imports", "let", "conceptmap", "group"))
-
-
-class _Wrong(Exception):
-    """The problem is noted; go on at the next rule or group."""
 
 
 def parse(content: str, file: str, problems: Problems | None = None, *, path: str = "") -> syntax.Map:
@@ -48,74 +29,8 @@ def parse(content: str, file: str, problems: Problems | None = None, *, path: st
     return found
 
 
-class _Parser:
-    def __init__(self, text: Text, problems: Problems) -> None:
-        self.text = text
-        self.problems = problems
-        found, self.comments = tokens(text, problems)
-        header = next((i for i, t in enumerate(found) if t.kind == "name" and t.text == "group"), len(found))
-        self.metadata = [t for t in found[:header] if t.kind == "metadata"]
-        self.tokens = [t for t in found if t.kind != "metadata"]
-        self.at = 0
-
-    # What stands here
-
-    @property
-    def token(self) -> Token:
-        return self.tokens[self.at]
-
-    def is_op(self, text: str) -> bool:
-        token = self.token
-        return token.kind == "op" and token.text == text
-
-    def is_word(self, text: str) -> bool:
-        token = self.token
-        return token.kind == "name" and token.text == text
-
-    def wrong(self, message: str, hint: str = "", span: Span | None = None) -> NoReturn:
-        token = self.token
-        self.problems.add(self.text, span or Span(token.start, max(token.end, token.start + 1)), message, hint)
-        raise _Wrong
-
-    def take(self) -> Token:
-        token = self.token
-        if token.kind != "end":
-            self.at += 1
-        return token
-
-    def op(self, text: str, hint: str = "") -> Token:
-        if not self.is_op(text):
-            self.wrong(f"expected '{text}' here, found {self._shown()}", hint)
-        return self.take()
-
-    def word(self, text: str) -> Token:
-        if not self.is_word(text):
-            self.wrong(f"expected '{text}' here, found {self._shown()}")
-        return self.take()
-
-    def maybe(self, text: str) -> bool:
-        if self.is_op(text) or self.is_word(text):
-            self.at += 1
-            return True
-        return False
-
-    def identifier(self, what: str = "a name") -> Token:
-        if self.token.kind not in ("name", "delimited"):
-            self.wrong(f"expected {what} here, found {self._shown()}")
-        return self.take()
-
-    def string(self, what: str) -> str:
-        if self.token.kind not in ("string", "quoted"):
-            self.wrong(f"expected {what} in quotes here, found {self._shown()}")
-        return self.take().value
-
-    def _shown(self) -> str:
-        return "the end of the file" if self.token.kind == "end" else f"'{self.token.text}'"
-
-    def since(self, start: int) -> Span:
-        return Span(start, self.tokens[self.at - 1].end if self.at else start)
-
-    # The map
+class _Parser(RuleParser):
+    """Reads a file: its declarations, then its groups."""
 
     def map(self) -> syntax.Map:
         metadata = self._metadata()
@@ -145,7 +60,7 @@ class _Parser:
                     groups.append(self.group())
                 else:
                     self.wrong(f"expected a declaration or a group here, found {self._shown()}")
-            except _Wrong:
+            except Wrong:
                 self._next_declaration()
         if not groups and not self.problems.found:
             self.problems.add(self.text, self.token.span, "the map has no group")
@@ -269,8 +184,6 @@ class _Parser:
             end = self.take().end
         return self.text.content[first.start : end]
 
-    # Groups
-
     def group(self) -> syntax.Group:
         start = self.take().start
         name = self.identifier("the group's name")
@@ -313,305 +226,3 @@ class _Parser:
         name = self.identifier("the parameter's name").text.strip("`")
         kind = self.identifier("the type").text.strip("`") if self.maybe(":") else None
         return syntax.Parameter(cast("Mode", mode.text), name, kind, self.since(mode.start))
-
-    def rules(self) -> tuple[Rule, ...]:
-        self.op("{")
-        found: list[Rule] = []
-        while not self.maybe("}"):
-            if self.token.kind == "end":
-                self.wrong("a '}' is missing before the end of the file")
-            try:
-                found.extend(self.rule())
-            except _Wrong:
-                if not self._next_rule():
-                    raise
-        return tuple(found)
-
-    def _next_rule(self) -> bool:
-        """Go behind the rule that is wrong; False when the file ends first."""
-        depth = 0
-        while self.token.kind != "end":
-            text = self.token.text if self.token.kind == "op" else ""
-            if depth == 0 and text == "}":
-                return True
-            self.at += 1
-            if text == "{":
-                depth += 1
-            elif text == "}":
-                depth -= 1
-            elif text == ";" and depth == 0:
-                return True
-        self.problems.add(self.text, self.token.span, "a '}' is missing before the end of the file")
-        return False
-
-    # Rules
-
-    def rule(self) -> list[Rule]:
-        start = self.token.start
-        sources = [self.source()]
-        while self.maybe(","):
-            sources.append(self.source())
-        targets: list[Target] = []
-        if self.maybe("->"):
-            targets.append(self.target())
-            if self.is_op(":") and self._bare(sources, targets):
-                return self.batch(sources[0], targets[0], start)
-            while self.maybe(","):
-                targets.append(self.target())
-        calls: list[Call] = []
-        nested: tuple[Rule, ...] = ()
-        if self.maybe("then"):
-            if not self.is_op("{"):
-                calls.append(self.call())
-                while self.maybe(","):
-                    calls.append(self.call())
-            if self.is_op("{"):
-                nested = self.rules()
-        span = self.since(start)
-        name = self._rule_name()
-        self.op(";", "a rule ends with ';', behind its name if it has one")
-        return [Rule(tuple(sources), tuple(targets), span, tuple(calls), nested, name)]
-
-    def _rule_name(self) -> str | None:
-        return self.take().value if self.token.kind in ("quoted", "string") else None
-
-    @staticmethod
-    def _bare(sources: list[Source], targets: list[Target]) -> bool:
-        return len(sources) == 1 and len(targets) == 1 and targets[0].transform is None
-
-    def batch(self, source: Source, target: Target, start: int) -> list[Rule]:
-        """`src -> tgt: a, b, c;` is three simple copies."""
-        self.take()
-        names = [self.identifier("an element")]
-        while self.maybe(","):
-            names.append(self.identifier("an element"))
-        label = self._rule_name()
-        self.op(";")
-        found = []
-        for token in names:
-            element = token.value if token.kind == "delimited" else token.text
-            found.append(
-                Rule(
-                    (Source(source.context, (*source.path, element), token.span),),
-                    (Target(target.context, (*target.path, element), token.span),),
-                    token.span,
-                    name=f"{label}-{element}" if label else None,
-                )
-            )
-        return found
-
-    def path(self, what: str) -> tuple[str, ...]:
-        parts = [self._part(what)]
-        while self.is_op("."):
-            self.take()
-            parts.append(self._part("an element"))
-        return tuple(parts)
-
-    def _part(self, what: str) -> str:
-        token = self.identifier(what)
-        return token.value if token.kind == "delimited" else token.text
-
-    def source(self) -> Source:
-        start = self.token.start
-        context, *path = self.path("a source")
-        where_to = self.since(start)
-        kind: str | None = None
-        cardinality: tuple[int, int | None] | None = None
-        default: Argument | None = None
-        mode: str | None = None
-        alias: str | None = None
-        conditions: dict[str, Expression] = {}
-        while True:
-            token = self.token
-            if token.kind == "op" and token.text == ":" and kind is None:
-                self.take()
-                kind = self._part("the type")
-            elif token.kind == "number" and cardinality is None:
-                cardinality = self.cardinality()
-            elif token.kind != "name":
-                break
-            elif token.text == "default":
-                self.take()
-                default = self.default()
-            elif token.text in syntax.SOURCE_MODES:
-                mode = self.take().text
-            elif token.text == "as":
-                self.take()
-                alias = self._part("the variable's name")
-            elif token.text in ("where", "check", "log"):
-                self.take()
-                conditions[token.text] = self.condition()
-            else:
-                break
-        return Source(
-            context,
-            tuple(path),
-            where_to,
-            kind,
-            cardinality,
-            default,
-            mode,
-            alias,
-            conditions.get("where"),
-            conditions.get("check"),
-            conditions.get("log"),
-        )
-
-    def cardinality(self) -> tuple[int, int | None]:
-        low = self.take()
-        self.op("..")
-        high = self.take()
-        if not low.text.isdigit() or not (high.text.isdigit() or high.text == "*"):
-            self.wrong("a cardinality is written 0..1 or 1..*", span=Span(low.start, high.end))
-        return int(low.text), None if high.text == "*" else int(high.text)
-
-    def default(self) -> Argument:
-        if self.token.kind == "quoted":
-            token = self.take()
-            return Literal(token.value, token.span)
-        return self.parenthesised()
-
-    def parenthesised(self) -> Expression:
-        self.op("(")
-        found = self.expression(lambda: self.is_op(")"))
-        self.op(")")
-        return found
-
-    def condition(self) -> Expression:
-        """`(expression)`, or the bare form of R4: up to the next clause."""
-        if self.is_op("("):
-            after = self._behind_parenthesis()
-            if after.kind != "op" or after.text in ("->", ",", ";", "{"):
-                return self.parenthesised()
-
-        def ends() -> bool:
-            token = self.token
-            if token.kind == "quoted":
-                return True
-            if token.kind == "name" and token.text in _ENDS_BARE_CONDITION:
-                return not (self.tokens[self.at - 1].text == "." or self.tokens[self.at - 1].text == "%")
-            return token.kind == "op" and token.text in ("->", ",", ";")
-
-        return self.expression(ends)
-
-    def _behind_parenthesis(self) -> Token:
-        depth = 0
-        for token in self.tokens[self.at :]:
-            if token.kind == "op":
-                if depth == 0 and token.text not in _CLOSING:
-                    return token
-                depth += 1 if token.text in _CLOSING else -1 if token.text in _CLOSING.values() else 0
-            elif depth == 0:
-                return token
-        return self.tokens[-1]
-
-    def expression(self, ends: Callable[[], bool]) -> Expression:
-        """FHIRPath up to where `ends()` says, outside all brackets."""
-        first = self.token
-        closing: list[str] = []
-        while closing or not ends():
-            token = self.token
-            if token.kind == "end":
-                self.wrong("this expression does not end", span=Span(first.start, max(first.end, first.start + 1)))
-            if token.kind == "op":
-                if token.text in _CLOSING:
-                    closing.append(_CLOSING[token.text])
-                elif token.text in _CLOSING.values() and (not closing or closing.pop() != token.text):
-                    self.wrong(f"'{token.text}' closes nothing")
-            self.at += 1
-        span = self.since(first.start)
-        if span.end <= span.start:
-            self.wrong("an expression is missing here")
-        return Expression(self._without_comments(span), span)
-
-    def _without_comments(self, span: Span) -> str:
-        found = self.text.content[span.start : span.end]
-        for comment in self.comments:
-            if span.start <= comment.start < span.end:
-                low, high = comment.start - span.start, comment.end - span.start
-                found = found[:low] + " " * (high - low) + found[high:]
-        return found
-
-    def target(self) -> Target:
-        start = self.token.start
-        context: str | None = None
-        path: tuple[str, ...] = ()
-        transform: Argument | Call | None = None
-        if self.is_op("("):
-            transform = self.parenthesised()
-        elif self.token.kind == "name" and self.tokens[self.at + 1].text == "(":
-            transform = self.call()
-        else:
-            context, *rest = self.path("a target")
-            path = tuple(rest)
-            if self.maybe("="):
-                transform = self.transform()
-        span = self.since(start)
-        alias = mode = share = None
-        while self.token.kind == "name":
-            if self.is_word("as"):
-                self.take()
-                alias = self._part("the variable's name")
-            elif self.token.text in syntax.TARGET_MODES:
-                mode = self.take().text
-                if mode == "share":
-                    share = self.identifier("the name of what is shared").text
-            else:
-                break
-        return Target(context, path, span, transform, alias, mode, share)
-
-    def transform(self) -> Argument | Call:
-        if self.is_op("("):
-            return self.parenthesised()
-        token, following = self.token, self.tokens[self.at + 1]
-        if token.kind in ("name", "delimited") and following.text == "(":
-            return self.call()
-        if token.kind in ("name", "delimited") and token.text not in ("true", "false"):
-            path = self.path("a variable")
-            span = self.since(token.start)
-            return Name(path[0], span) if len(path) == 1 else Expression(self.text.content[span.start : span.end], span)
-        return self.literal()
-
-    def literal(self) -> Literal:
-        token = self.token
-        if token.text == "-" and self.tokens[self.at + 1].kind == "number":
-            self.take()
-            number = self.literal()
-            return Literal(-cast("int | Decimal", number.value), Span(token.start, number.span.end))
-        value: str | int | Decimal | bool
-        if token.kind in ("string", "quoted"):
-            value = token.value
-        elif token.kind == "number":
-            digits = token.text.rstrip("L")
-            value = Decimal(digits) if "." in digits else int(digits)
-        elif token.kind == "date":
-            value = token.text[1:]
-        elif token.text in ("true", "false"):
-            value = token.text == "true"
-        else:
-            self.wrong(f"expected a value, a variable or a transform here, found {self._shown()}")
-        self.take()
-        return Literal(value, token.span)
-
-    def call(self) -> Call:
-        name = self.identifier("the name of a group or transform")
-        self.op("(")
-        arguments: list[Argument] = []
-        if not self.is_op(")"):
-            arguments.append(self.argument())
-            while self.maybe(","):
-                arguments.append(self.argument())
-        self.op(")")
-        return Call(name.text.strip("`"), tuple(arguments), self.since(name.start))
-
-    def argument(self) -> Argument:
-        token, following = self.token, self.tokens[self.at + 1]
-        alone = following.kind == "op" and following.text in (",", ")")
-        if alone and token.kind in ("name", "delimited") and token.text not in ("true", "false"):
-            self.take()
-            return Name(token.value if token.kind == "delimited" else token.text, token.span)
-        if alone and token.kind != "op":
-            return self.literal()
-        if token.text == "-" and following.kind == "number" and self.tokens[self.at + 2].text in (",", ")"):
-            return self.literal()
-        return self.expression(lambda: self.is_op(",") or self.is_op(")"))

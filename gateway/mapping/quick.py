@@ -16,6 +16,7 @@ from typing import Any
 
 from gateway import fhirpath
 from gateway.fhirpath import regex, syntax
+from gateway.fhirpath.navigate import own_value
 from gateway.formats import Node
 
 _NOTHING: tuple[Any, ...] = ()
@@ -197,7 +198,7 @@ def _member(name: str) -> fhirpath.Path:
 def child(item: Any, name: str) -> Sequence[Any]:
     """One step: on a source's node a look-up; a part of a resource knows choices and types."""
     try:
-        found: Sequence[Any] = item.kids.get(name, _NOTHING)
+        found: Sequence[Any] = own_value(item) if name == "value" else item.kids.get(name, _NOTHING)
     except AttributeError:
         found = _member(name)(item) if item.__class__ is dict else _NOTHING
     return found
