@@ -37,6 +37,7 @@ SETTINGS = {
     "shared_buffers": "64MB",
     "max_connections": "100",
     "jit": "off",
+    "deadlock_timeout": "100ms",
     "autovacuum": "off",
 }
 

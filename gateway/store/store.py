@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -28,9 +29,10 @@ from gateway.store.unit import UnitOfWork
 T = TypeVar("T")
 Clock = Callable[[], datetime]
 
-TRIES = 5
-# Serialization failure and deadlock: the transaction did nothing, and may be tried again.
-_TRY_AGAIN = frozenset({"40001", "40P01"})
+TRIES = 10
+# Serialization failure, deadlock, and a row that another transaction wrote first: nothing was done, so the work may be
+# run again, and sees what the other one did.
+_TRY_AGAIN = frozenset({"40001", "40P01", "23505"})
 
 
 @contextmanager
@@ -77,9 +79,10 @@ class Store:
     ) -> Self:
         """Open the database; `migrated` brings its tables up to date first."""
         database = connect(database_url)
-        if migrated:
-            migrate(database.writer)
-        store = cls(database, clock=clock, index=index)
+        with _translated():
+            if migrated:
+                migrate(database.writer)
+            store = cls(database, clock=clock, index=index)
         if migrated:
             store.write(lambda unit: unit.meta.namespace())  # From now on it can be read.
         return store
@@ -148,7 +151,7 @@ class Store:
             except DBAPIError as error:
                 if getattr(error.orig, "sqlstate", None) not in _TRY_AGAIN or attempt == TRIES:
                     raise
-                time.sleep(0.01 * attempt)
+                time.sleep(random.uniform(0, 0.01 * attempt))  # noqa: S311
         raise AssertionError("unreachable")
 
     def _try(self, work: Callable[[UnitOfWork], T], now: datetime | None) -> T:

@@ -80,6 +80,14 @@ def test_a_resource_first_saved_at_once_is_one_with_a_history(store: Store) -> N
     assert [change.version for change in changes(store)] == [one.version for one in reversed(history)]
 
 
+def test_two_saves_that_did_not_know_of_each_other_are_two_versions(store: Store) -> None:
+    save(store, task("t1", status="first"))
+    saved = at_once(WORKERS, lambda n: save(store, task("t1", status=f"s{n}"))[0])
+    history = store.read(lambda unit: unit.resources.history("Task", "t1"))
+    assert {one.version for one in history[:-1]} == {one.version for one in saved}
+    assert len(changes(store)) == WORKERS + 1
+
+
 def test_many_workers_share_the_inbox_and_none_takes_another_s_message(store: Store) -> None:
     for n in range(30):
         store.write(lambda unit, n=n: unit.inbox.keep(message(f"m{n}")))

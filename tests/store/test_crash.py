@@ -13,7 +13,7 @@ from pathlib import Path
 from gateway.store import Store
 
 ROOT = Path(__file__).parents[2]
-KILLS = 4
+KILLS = 3
 
 
 def test_what_was_acknowledged_survives_being_killed(database_url: str, tmp_path: Path) -> None:

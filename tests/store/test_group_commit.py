@@ -169,6 +169,13 @@ def test_ready_says_whether_the_database_answers(store: Store) -> None:
     assert store.ready()
 
 
+def test_a_database_that_is_not_there_is_unavailable() -> None:
+    with pytest.raises(Unavailable):
+        Store.open("postgresql://nobody@127.0.0.1:1/none")
+    with pytest.raises(Unavailable):
+        Store.open("sqlite:////no/such/folder/a.db")
+
+
 def test_sqlite_needs_a_path() -> None:
     with pytest.raises(ValueError, match="path"):
         Store.open("sqlite://")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 
 from gateway.issues import Issue
 from gateway.store import Item, LeaseLost, Store
-from gateway.store.inbox import CHUNK
 from tests.store.examples import MINUTE, NOON, message
 
 LEASE = timedelta(seconds=30)
@@ -56,11 +56,14 @@ def test_an_empty_body_is_kept_too(store: Store) -> None:
     assert store.read(lambda unit: unit.inbox.get("message-1")).body == b""
 
 
-def test_a_large_body_lies_in_chunks_and_comes_back_whole(store: Store) -> None:
-    body = bytes(CHUNK) + b"the end"
-    keep(store, message(body=body))
-    assert store.read(lambda unit: unit.inbox.get("message-1")).body == body
-    assert store.read(lambda unit: unit.inbox.entry("message-1")).size == CHUNK + 7
+def test_a_large_body_lies_in_chunks_and_comes_back_whole(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.store.inbox.CHUNK", 1000)
+    bodies = [bytes(range(250)) * 4, bytes(range(250)) * 12 + b"the end"]
+    keep(store, *(message(f"m{n}", body) for n, body in enumerate(bodies)))
+    assert [store.read(lambda unit, n=n: unit.inbox.get(f"m{n}")).body for n in range(2)] == bodies
+    assert store.read(lambda unit: unit.inbox.entry("m1")).size == 3007
+    count = text("SELECT inbox_id, count(*) FROM inbox_body GROUP BY 1 ORDER BY 1")
+    assert store.read(lambda unit: [row[1] for row in unit._connection.execute(count)]) == [1, 4]
 
 
 def test_a_second_delivery_under_the_same_id_is_kept_once(store: Store) -> None:

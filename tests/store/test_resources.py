@@ -230,7 +230,7 @@ STATES = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(STATES)
 def test_whatever_is_saved_history_changes_and_what_is_read_agree(sqlite_store: Store, steps) -> None:
     prefix = f"h{len(history(sqlite_store, limit=100_000))}-"
