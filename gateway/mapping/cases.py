@@ -193,7 +193,7 @@ def _short(value: Any) -> str:
 
 def rendered(value: Any, indent: int = 0) -> str:
     """JSON for people: what fits on a line stands on a line."""
-    flat = _flat(value)
+    flat = flat_json(value)
     if len(flat) + indent <= _WIDTH or not isinstance(value, dict | list) or not value:
         return flat
     pad = " " * (indent + 2)
@@ -203,11 +203,12 @@ def rendered(value: Any, indent: int = 0) -> str:
     return "[\n" + ",\n".join(pad + rendered(item, indent + 2) for item in value) + "\n" + " " * indent + "]"
 
 
-def _flat(value: Any) -> str:
+def flat_json(value: Any) -> str:
+    """JSON on one line, decimals as they are written."""
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(key)}: {_flat(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{json.dumps(key)}: {flat_json(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(_flat(item) for item in value) + "]"
+        return "[" + ", ".join(flat_json(item) for item in value) + "]"
     return json.dumps(value, ensure_ascii=False)
