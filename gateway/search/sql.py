@@ -188,8 +188,8 @@ def _rows_of(kind: str, number: int, test: Test | None = None) -> Select[tuple[i
     return found if test is None else found.where(test)
 
 
-def criterion(what: Criterion, rid: ColumnElement[int], alias: int = 0) -> Test:
-    """A criterion on the resource with this row id."""
+def criterion(what: Criterion, rid: ColumnElement[int], alias: int = 0, visible: Test | None = None) -> Test:
+    """A criterion on the resource with this row id; `visible` tells of which others a chain may say something."""
     match what:
         case Where(kind=kind, number=number, conditions=conditions, negated=negated):
             found = rid.in_(_rows_of(kind, number, or_(false(), *map(_row, conditions))))
@@ -200,11 +200,11 @@ def criterion(what: Criterion, rid: ColumnElement[int], alias: int = 0) -> Test:
         case Own():
             return _own(what, rid, alias)
         case AnyOf(criteria=criteria):
-            return or_(*(criterion(one, rid, alias) for one in criteria))
+            return or_(*(criterion(one, rid, alias, visible) for one in criteria))
         case Chain():
-            return rid.in_(_chain(what, alias + 1))
+            return rid.in_(_chain(what, alias + 1, visible))
         case ReverseChain():
-            return rid.in_(_reverse_chain(what, alias + 1))
+            return rid.in_(_reverse_chain(what, alias + 1, visible))
 
 
 def _own(what: Own, rid: ColumnElement[int], alias: int) -> Test:
@@ -220,11 +220,19 @@ def _own(what: Own, rid: ColumnElement[int], alias: int) -> Test:
     return test if alias == 0 else rid.in_(sql_select(mine.c.rid).where(test))
 
 
-def _chain(what: Chain, alias: int) -> Select[tuple[int]]:
+def _may_be_told(rid: ColumnElement[int], visible: Test | None) -> list[Test]:
+    """Without this, a chain would tell the values of what the caller may not see."""
+    if visible is None:
+        return []
+    return [rid.in_(sql_select(resource.c.rid).where(visible).correlate(None))]
+
+
+def _chain(what: Chain, alias: int, visible: Test | None) -> Select[tuple[int]]:
     link = search_reference.alias(f"link_{alias}")
     target = locator.alias(f"target_{alias}")
     current = resource.alias(f"current_{alias}")
-    met = [criterion(one, target.c.rid, alias) for one in what.inner]
+    met = [criterion(one, target.c.rid, alias, visible) for one in what.inner]
+    met += _may_be_told(target.c.rid, visible)
     return (
         sql_select(link.c.rid)
         .join(target, and_(target.c.id == link.c.target_id, target.c.resource_type == link.c.target_type))
@@ -239,10 +247,11 @@ def _chain(what: Chain, alias: int) -> Select[tuple[int]]:
     )
 
 
-def _reverse_chain(what: ReverseChain, alias: int) -> Select[tuple[int]]:
+def _reverse_chain(what: ReverseChain, alias: int, visible: Test | None) -> Select[tuple[int]]:
     link = search_reference.alias(f"link_{alias}")
     target = locator.alias(f"target_{alias}")
-    met = [criterion(one, link.c.rid, alias) for one in what.inner]
+    met = [criterion(one, link.c.rid, alias, visible) for one in what.inner]
+    met += _may_be_told(link.c.rid, visible)
     return (
         sql_select(target.c.rid)
         .join(link, and_(link.c.target_id == target.c.id, link.c.target_type == target.c.resource_type))
@@ -299,25 +308,27 @@ def _after(keys: Sequence[tuple[ColumnElement[Any], bool]], cursor: Cursor) -> T
     return or_(*tests)
 
 
-def _matching(query: Query, found: Select[Any]) -> Select[Any]:
-    return found.where(
-        resource.c.resource_type == query.resource_type,
-        resource.c.deleted.is_(False),
-        *(criterion(one, resource.c.rid) for one in query.criteria),
-    )
+def _matching(query: Query, found: Select[Any], visible: Test | None) -> Select[Any]:
+    tests = [criterion(one, resource.c.rid, visible=visible) for one in query.criteria]
+    if visible is not None:
+        tests.append(visible)
+    return found.where(resource.c.resource_type == query.resource_type, resource.c.deleted.is_(False), *tests)
 
 
-def select(query: Query, *columns: ColumnElement[Any], after: Cursor | None = None) -> Select[Any]:
+def select(
+    query: Query, *columns: ColumnElement[Any], after: Cursor | None = None, visible: Test | None = None
+) -> Select[Any]:
     """The resources of one page and one more, in order; their columns, then the sort keys and the row id.
 
-    Without columns all of the resource's. One more than `query.count` rows mean that there is a next page.
+    Without columns all of the resource's. `visible` is a condition on `resource` that holds for what the caller may
+    see: on the matches, and on everything that a chain looks at. More rows than `query.count` mean a next page.
     """
     found = sql_select(*(columns or tuple(resource.c))).select_from(resource)
     keys: list[tuple[ColumnElement[Any], bool]] = []
     for position, sort in enumerate(query.sort):
         key, found = _sort_key(sort, position, found)
         keys.append((key, sort.descending))
-    found = _matching(query, found).add_columns(
+    found = _matching(query, found, visible).add_columns(
         *(key.label(f"sort_{position}") for position, (key, _) in enumerate(keys)), resource.c.rid.label("cursor_rid")
     )
     if after is not None:
@@ -334,9 +345,9 @@ def cursor(query: Query, row: Any) -> Cursor:
     return Cursor(keys, row[-1])
 
 
-def count(query: Query) -> Select[tuple[int]]:
+def count(query: Query, *, visible: Test | None = None) -> Select[tuple[int]]:
     """How many resources match."""
-    return _matching(query, sql_select(func.count()).select_from(resource))
+    return _matching(query, sql_select(func.count()).select_from(resource), visible)
 
 
 # --- includes

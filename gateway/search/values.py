@@ -111,8 +111,11 @@ def _number(text: str) -> NumberIs:
         value = Decimal(digits)
     except InvalidOperation as problem:
         raise Malformed("It is no number.") from problem
-    exponent = value.as_tuple().exponent
-    half = Decimal(5).scaleb(int(exponent) - 1)
+    exponent = int(value.as_tuple().exponent)
+    # The specification reads 1e2 as 95 to 105, which is one figure more than is written: so do we.
+    if "." not in digits and "e" in digits.lower():
+        exponent -= 1
+    half = Decimal(5).scaleb(exponent - 1)
     if prefix == "ap":
         half = max(half, abs(value) / 10)
     return NumberIs(prefix, float(value), float(value - half), float(value + half))

@@ -53,20 +53,16 @@ class Searches:
         self, query: Query, *, after: Cursor | None = None, narrowing: Narrowing | None = None
     ) -> tuple[list[Stored], Cursor | None]:
         """The matches of a page in order, and where the next page goes on; None when this is the last."""
-        statement = sql.select(query, *COLUMNS, after=after)
-        if narrowing is not None:
-            statement = statement.where(narrowing.test())
-        rows = self._connection.execute(statement).all()
+        visible = None if narrowing is None else narrowing.test()
+        rows = self._connection.execute(sql.select(query, *COLUMNS, after=after, visible=visible)).all()
         shown = rows[: query.count]
         following = sql.cursor(query, shown[-1]) if len(rows) > query.count and shown else None
         return [stored(row) for row in shown], following
 
     def total(self, query: Query, *, narrowing: Narrowing | None = None) -> int:
         """How many match."""
-        statement = sql.count(query)
-        if narrowing is not None:
-            statement = statement.where(narrowing.test())
-        return int(self._connection.scalar(statement) or 0)
+        visible = None if narrowing is None else narrowing.test()
+        return int(self._connection.scalar(sql.count(query, visible=visible)) or 0)
 
     def included(
         self, query: Query, matches: Sequence[Stored], *, narrowing: Narrowing | None = None, most: int = 1000

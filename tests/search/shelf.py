@@ -51,9 +51,7 @@ class Shelf:
         }
         with self.engine.begin() as connection:
             connection.execute(insert(resource), row)
-            connection.execute(
-                insert(locator), {"rid": rid, "id": id, "resource_type": kind, "partition": partition}
-            )
+            connection.execute(insert(locator), {"rid": rid, "id": id, "resource_type": kind, "partition": partition})
             for name, rows in INDEX.rows(content).items():
                 names = [column.name for column in metadata.tables[name].c]
                 connection.execute(

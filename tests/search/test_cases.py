@@ -29,7 +29,9 @@ def shelf(path: Path) -> Shelf:
     return Shelf(content(path)["resources"])
 
 
-CASES = [pytest.param(path, test, id=f"{path.stem}: {test['title']}") for path in FILES for test in content(path)["tests"]]
+CASES = [
+    pytest.param(path, test, id=f"{path.stem}: {test['title']}") for path in FILES for test in content(path)["tests"]
+]
 
 
 @pytest.mark.parametrize(("path", "test"), CASES)

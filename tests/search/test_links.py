@@ -1,0 +1,46 @@
+"""Links to pages: sealed, and of no use to anybody who changes them."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.errors import BadRequest
+from gateway.search.links import Page, PageLinks
+from gateway.search.sql import Cursor
+
+PAGE = Page("Patient", (("identifier", "urn:x|191212121212"), ("_sort", "family")), Cursor(("astrom", None, 12), 77))
+LINKS = PageLinks(b"a secret of an installation")
+
+
+def test_a_link_holds_the_whole_page() -> None:
+    assert LINKS.open(LINKS.seal(PAGE)) == PAGE
+
+
+def test_a_first_page_has_no_cursor() -> None:
+    page = Page("Patient", ())
+    assert LINKS.open(LINKS.seal(page)) == page
+
+
+def test_nothing_of_the_search_can_be_read_in_the_link() -> None:
+    sealed = LINKS.seal(PAGE)
+    assert "1912" not in sealed
+    assert sealed != LINKS.seal(PAGE)
+    assert sealed.replace(".", "").replace("-", "").replace("_", "").isalnum()
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda s: s[:-2] + "AA", lambda s: "x" + s, lambda s: s[: len(s) // 2], lambda _: ""]
+)
+def test_a_changed_link_is_refused(damage) -> None:
+    with pytest.raises(BadRequest):
+        LINKS.open(damage(LINKS.seal(PAGE)))
+
+
+def test_another_installations_link_is_refused() -> None:
+    with pytest.raises(BadRequest):
+        PageLinks(b"another secret, as long as this").open(LINKS.seal(PAGE))
+
+
+def test_a_short_secret_is_refused() -> None:
+    with pytest.raises(ValueError, match="16 bytes"):
+        PageLinks(b"short")

@@ -1,0 +1,103 @@
+"""Reading a search: strict by default, and every refusal says what to do."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.definitions import load
+from gateway.errors import BadRequest
+from gateway.search.query import Limits, parse
+from gateway.search.values import alternatives, split, unescaped
+
+
+def refused(resource_type: str, *params: tuple[str, str]) -> BadRequest:
+    with pytest.raises(BadRequest) as caught:
+        parse(resource_type, params, load())
+    return caught.value
+
+
+def test_an_unknown_parameter_is_refused_with_those_that_are_known() -> None:
+    error = refused("Patient", ("famly", "Berg"))
+    assert "famly" in error.text
+    assert "Did you mean family" in error.text
+    assert "birthdate" in error.text
+    assert error.issues[0].where == "famly"
+
+
+def test_all_that_is_wrong_is_said_at_once() -> None:
+    error = refused("Patient", ("shoe-size", "42"), ("birthdate", "soon"), ("_count", "many"))
+    assert [issue.rule for issue in error.issues] == [
+        "unknown-search-parameter",
+        "malformed-search-value",
+        "malformed-search-value",
+    ]
+
+
+def test_a_refusal_never_quotes_the_value() -> None:
+    error = refused("Patient", ("birthdate", "191212121212"))
+    assert "191212121212" not in str(error.issues)
+
+
+def test_a_lenient_search_leaves_out_what_it_does_not_know_and_says_so() -> None:
+    params = [("shoe-size", "42"), ("family", "Berg"), ("_sort", "nothing")]
+    query = parse("Patient", params, load(), lenient=True)
+    assert query.used == (("family", "Berg"),)
+    assert [issue.where for issue in query.ignored] == ["shoe-size", "_sort"]
+    assert {issue.severity for issue in query.ignored} == {"warning"}
+
+
+def test_a_lenient_search_still_refuses_what_it_knows_and_cannot_read() -> None:
+    with pytest.raises(BadRequest):
+        parse("Patient", [("birthdate", "soon")], load(), lenient=True)
+
+
+def test_a_count_above_the_limit_is_the_limit() -> None:
+    assert parse("Patient", [("_count", "100000")], load(), limits=Limits(most=200)).count == 200
+
+
+def test_format_and_pretty_are_not_part_of_a_search() -> None:
+    assert parse("Patient", [("_format", "json"), ("_pretty", "true")], load()).used == ()
+
+
+def test_too_many_alternatives_are_refused() -> None:
+    assert refused("Patient", ("_id", ",".join("x" * 1001))).issues[0].rule == "malformed-search-value"
+
+
+def test_too_many_parameters_are_refused() -> None:
+    assert refused("Patient", *[("_id", "x")] * 101).issues[0].rule == "too-many-parameters"
+
+
+@given(st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=5))
+def test_what_was_escaped_comes_back(parts: list[str]) -> None:
+    escaped = ["".join(f"\\{char}" if char in "\\,|$" else char for char in part) for part in parts]
+    assert [unescaped(part) for part in alternatives(",".join(escaped))] == parts
+
+
+@given(st.text(max_size=40))
+def test_splitting_loses_nothing(text: str) -> None:
+    assert "|".join(split(text, "|")) == text
+
+
+@given(name=st.text(max_size=20), value=st.text(max_size=20), kind=st.sampled_from(["Patient", "Task", "Observation"]))
+def test_any_parameter_is_understood_or_refused(name: str, value: str, kind: str) -> None:
+    try:
+        parse(kind, [(name, value)], load())
+    except BadRequest as error:
+        assert error.issues
+
+
+CODES = sorted(load().search_parameters("Observation"))
+
+
+@given(
+    name=st.sampled_from(CODES),
+    modifier=st.sampled_from(["", ":missing", ":not", ":exact", ":identifier", ":Patient", ".name", ":above"]),
+    value=st.one_of(st.text(max_size=12), st.from_regex(r"[a-z]{2}[0-9.|,:TZ+-]{1,20}", fullmatch=True)),
+)
+def test_any_value_of_a_known_parameter_is_understood_or_refused(name: str, modifier: str, value: str) -> None:
+    try:
+        parse("Observation", [(name + modifier, value)], load())
+    except BadRequest as error:
+        assert error.issues
