@@ -12,8 +12,9 @@ from gateway.access.caller import Asking
 from gateway.access.decision import restricted
 from gateway.access.reading import Reading
 from gateway.coordination.agree import wanted
+from gateway.coordination.directory import Unit
 from gateway.coordination.picture import Heard
-from gateway.coordination.view import View, look
+from gateway.coordination.view import Lane, LaneItem, Now, SourceLine, View, look
 from gateway.coordination.who_does_what import document
 from gateway.errors import BadRequest, NotFound
 from gateway.fhir.json import dump
@@ -21,6 +22,10 @@ from gateway.identity.resolve import logical_references
 from gateway.identity.systems import HSA_ID
 from gateway.records import Resource, Statement
 from gateway.store import Stored, UnitOfWork
+
+
+# The page shows these; it reaches them through the door.
+__all__ = ["Answers", "Lane", "LaneItem", "Now", "SourceLine", "Unit", "View"]
 
 
 class Answers(Reading):
