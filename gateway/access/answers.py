@@ -23,7 +23,6 @@ from gateway.identity.systems import HSA_ID
 from gateway.records import Resource, Statement
 from gateway.store import Stored, UnitOfWork
 
-
 # The page shows these; it reaches them through the door.
 __all__ = ["Answers", "Lane", "LaneItem", "Now", "SourceLine", "Unit", "View"]
 
