@@ -21,6 +21,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from gateway.store.failures import driver_errors
+
 Row = tuple[Any, ...]
 
 
@@ -29,7 +31,8 @@ def insert(connection: Connection, table: Table, columns: Sequence[str], rows: S
     if not rows:
         return
     if connection.dialect.name == "postgresql":
-        with connection.connection.cursor().copy(_copy(table, tuple(columns))) as copy:
+        sql = _copy(table, tuple(columns))
+        with driver_errors(connection, sql), connection.connection.cursor().copy(sql) as copy:
             for row in rows:
                 copy.write_row(row)
     else:

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Self, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from gateway import definitions
-from gateway.errors import Unavailable
 from gateway.records import Resource
 from gateway.search.index import rows as search_rows
 from gateway.store.audit import Chain
 from gateway.store.database import Database, connect
+from gateway.store.failures import translated
 from gateway.store.group import GroupWriter
 from gateway.store.migrations import migrate
 from gateway.store.saving import Index, IndexRows
@@ -33,19 +31,6 @@ TRIES = 10
 # Serialization failure, deadlock, and a row that another transaction wrote first: nothing was done, so the work may be
 # run again, and sees what the other one did.
 _TRY_AGAIN = frozenset({"40001", "40P01", "23505"})
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """A database that is away, full or too busy is no fault of the request: it may be sent again."""
-    try:
-        yield
-    except DBAPIError as error:
-        # SQLite calls a wrong statement operational too; that is ours to mend.
-        wrong = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
-        if error.connection_invalidated or (isinstance(error, OperationalError | InterfaceError) and not wrong):
-            raise Unavailable("The database does not answer right now: try again.") from error
-        raise
 
 
 def _utc_now() -> datetime:
@@ -79,7 +64,7 @@ class Store:
     ) -> Self:
         """Open the database; `migrated` brings its tables up to date first."""
         database = connect(database_url)
-        with _translated():
+        with translated():
             if migrated:
                 migrate(database.writer)
             store = cls(database, clock=clock, index=index)
@@ -89,14 +74,14 @@ class Store:
 
     def write(self, work: Callable[[UnitOfWork], T], *, now: datetime | None = None) -> T:
         """Run the work in one transaction and commit it; `now` is what it records as the time."""
-        with _translated():
+        with translated():
             if self._group is None:
                 return self._write(work, now)
             return self._group.submit(lambda connection, chain: work(self._unit(connection, chain, now))).result()
 
     def read(self, work: Callable[[UnitOfWork], T]) -> T:
         """Run the work on a snapshot: what is written meanwhile is not seen."""
-        with _translated():
+        with translated():
             try:
                 return self._read(work)
             except DBAPIError as error:

@@ -1,0 +1,56 @@
+"""What a database's errors mean to a caller, without what they quote.
+
+PostgreSQL's messages name the values that it refused, and those are patient data: they go no further than here.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
+
+from gateway.errors import GatewayError, Unavailable, Unprocessable
+
+
+class Refused(GatewayError):
+    """The database refused a statement of ours."""
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """A database that is away, full or busy is Unavailable, a value it cannot keep Unprocessable; else we are wrong."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise _meaning(error).with_traceback(error.__traceback__) from None
+
+
+@contextmanager
+def driver_errors(connection: Connection, sql: str) -> Iterator[None]:
+    """Let errors of the bare driver look as SQLAlchemy's do."""
+    dialect = connection.dialect
+    base: Any = dialect.loaded_dbapi.Error
+    try:
+        yield
+    except base as error:
+        lost = dialect.is_disconnect(error, connection.connection.dbapi_connection, None)
+        if lost:
+            connection.invalidate()
+        raise DBAPIError.instance(
+            sql, None, error, base, hide_parameters=True, connection_invalidated=lost, dialect=dialect
+        ) from error
+
+
+def _meaning(error: DBAPIError) -> GatewayError:
+    # SQLite calls a wrong statement operational too.
+    wrong = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+    if error.connection_invalidated or (isinstance(error, OperationalError | InterfaceError) and not wrong):
+        return Unavailable("The database does not answer right now: try again.")
+    if isinstance(error, DataError):
+        return Unprocessable("A value holds a character or number that cannot be kept.", rule="not-storable")
+    name = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
+    return Refused(f"The database refused a statement ({type(error.orig).__name__}, {name}).")
