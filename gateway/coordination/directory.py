@@ -9,9 +9,11 @@ from typing import Any
 
 from gateway.coordination.values import reference_key
 from gateway.coordination.words import due
+from gateway.definitions import CANONICAL
 from gateway.identity.systems import HSA_ID, ORGANISATION_NUMBER
 from gateway.records import Resource
 
+_REPLACED_BY = f"{CANONICAL}/StructureDefinition/replaced-by"
 _PERIOD = "http://hl7.org/fhir/StructureDefinition/organization-period"
 
 
@@ -25,7 +27,9 @@ class Unit:
     id: str | None = None
     hours: str | None = None
     ended: datetime | None = None
-    """When it ceased to take part."""
+    """When it closed."""
+    heir: str | None = None
+    """The key of the unit that took over."""
 
     @property
     def hsa_id(self) -> str:
@@ -60,6 +64,14 @@ class Directory:
     def by_hsa_id(self, hsa_id: str, display: str = "") -> Unit:
         return self.by_key(f"{HSA_ID}|{hsa_id}", display)
 
+    def acting(self, unit: Unit | None, at: datetime) -> Unit | None:
+        """The unit to turn to: itself, or after it has closed the one that took over; None when nobody did."""
+        for _ in range(5):
+            if unit is None or unit.ended is None or unit.ended >= at:
+                return unit
+            unit = self.by_key(unit.heir) if unit.heir else None
+        return unit
+
     def resource(self, key: str) -> Resource | None:
         return self._resources.get(key)
 
@@ -71,9 +83,8 @@ class Directory:
                 break
             above = self._resources.get(reference_key(above.get("partOf")) or "")
             phone, hours = _phone(above or {})
-        period: Mapping[str, Any] = next(
-            (x["valuePeriod"] for x in resource.get("extension", ()) if x.get("url") == _PERIOD), {}
-        )
+        extensions = {extension.get("url"): extension for extension in resource.get("extension", ())}
+        period: Mapping[str, Any] = extensions.get(_PERIOD, {}).get("valuePeriod", {})
         return Unit(
             key=next(_keys(resource)),
             name=resource.get("name", ""),
@@ -81,6 +92,7 @@ class Directory:
             id=str(resource["id"]),
             hours=hours,
             ended=due(period.get("end")),
+            heir=reference_key(extensions.get(_REPLACED_BY, {}).get("valueReference")),
         )
 
 

@@ -12,7 +12,7 @@ from itertools import combinations
 from gateway.coordination.directory import Unit
 from gateway.coordination.gap import SEVERITIES, Gap, Severity, gap
 from gateway.coordination.needs import has_owner, is_asked, is_one_need, refusals
-from gateway.coordination.picture import Heard, Picture, TaskFact
+from gateway.coordination.picture import Heard, Picture, PlanFact, TaskFact
 from gateway.coordination.values import instant
 from gateway.coordination.visits import Visit, report_due, visits
 from gateway.coordination.words import Part, days_after, phrase, swedish_day, words
@@ -32,14 +32,22 @@ def unowned(picture: Picture) -> Iterator[Gap]:
     """A task that nobody has: asked of nobody, or refused once and offered to nobody since."""
     for task in picture.tasks:
         if picture.is_open(task) and task.status != "draft" and task.owner is None:
-            yield gap("unowned", task.requester, [task], {"what": task.what}, since=task.since or picture.at)
+            yield gap(
+                "unowned",
+                _turn_to(picture, task.requester),
+                [task],
+                {"what": task.what},
+                since=task.since or picture.at,
+            )
     for need in picture.needs().values():
         refused = refusals(picture, need)
         if not 0 < len(refused) < picture.agreement.refusals or has_owner(picture, need) or is_asked(picture, need):
             continue
         last = refused[-1]
         if last.when >= picture.since:
-            yield gap("unowned", need[0].requester, [last.task], {"what": last.task.what}, since=last.when)
+            yield gap(
+                "unowned", _turn_to(picture, need[0].requester), [last.task], {"what": last.task.what}, since=last.when
+            )
 
 
 def unanswered(picture: Picture) -> Iterator[Gap]:
@@ -55,7 +63,7 @@ def unanswered(picture: Picture) -> Iterator[Gap]:
         due = asked + limit.after
         if picture.at > due:
             blanks: Blanks = {"unit": task.owner.name, "what": task.what}
-            yield gap("unanswered", task.owner, [task], blanks, since=asked, due=due)
+            yield gap("unanswered", _turn_to(picture, task.owner, task.requester), [task], blanks, since=asked, due=due)
 
 
 def overdue(picture: Picture) -> Iterator[Gap]:
@@ -69,7 +77,7 @@ def overdue(picture: Picture) -> Iterator[Gap]:
         if due is not None and due < picture.at:
             unit = task.owner.name if task.owner else phrase("nobody")
             blanks: Blanks = {"unit": unit, "what": task.what}
-            yield gap("overdue", task.owner or task.requester, [task], blanks, since=due, due=due)
+            yield gap("overdue", _turn_to(picture, task.owner, task.requester), [task], blanks, since=due, due=due)
 
 
 def two_owners(picture: Picture) -> Iterator[Gap]:
@@ -109,7 +117,9 @@ def owner_left(picture: Picture) -> Iterator[Gap]:
         if closed or (ended is not None and ended < picture.at):
             by_another = task.requester if task.requester and task.requester.key != task.owner.key else None
             blanks: Blanks = {"unit": task.owner.name, "what": task.what}
-            yield gap("owner-left", by_another or task.owner, [task], blanks, since=ended or task.held_since)
+            yield gap(
+                "owner-left", _turn_to(picture, by_another, task.owner), [task], blanks, since=ended or task.held_since
+            )
 
 
 def contradiction(picture: Picture) -> Iterator[Gap]:
@@ -128,7 +138,7 @@ def contradiction(picture: Picture) -> Iterator[Gap]:
             controller = next((_controller(picture, one) for one in heard if one), None)
             element = words("elements", found["path"]) or found["path"]
             blanks: Blanks = {"sources": " / ".join(names), "what": fact.what, "element": element}
-            yield gap("contradiction", who or controller, [fact], blanks, evidence=found["statements"])
+            yield gap("contradiction", _turn_to(picture, who, controller), [fact], blanks, evidence=found["statements"])
 
 
 def source_silent(picture: Picture) -> Iterator[Gap]:
@@ -152,7 +162,7 @@ def sent_on(picture: Picture) -> Iterator[Gap]:
         chain = " → ".join([*(refusal.unit.name for refusal in refused), *asked])
         first = need[0]
         blanks: Blanks = {"what": first.what, "count": len(refused), "chain": chain}
-        yield gap("sent-on", first.requester, need, blanks, since=first.asked)
+        yield gap("sent-on", _turn_to(picture, first.requester), need, blanks, since=first.asked)
 
 
 def double_visit(picture: Picture) -> Iterator[Gap]:
@@ -181,13 +191,15 @@ def named_but_not_told(picture: Picture) -> Iterator[Gap]:
     for plan in picture.plans:
         if plan.resource.get("status") != "active":
             continue
-        drafts = [task.owner for task in owned if task.status == "draft" and task.plans & plan.keys]
-        units = {unit.key: unit for unit in (*plan.named, *drafts) if unit}
+        drafts = {t.owner.key: t for t in owned if t.owner and t.status == "draft" and t.plans & plan.keys}
+        units = {unit.key: unit for unit in (*plan.named, *(task.owner for task in drafts.values())) if unit}
         for key, unit in units.items():
-            if key not in told | asked and not (plan.author and plan.author.key == key):
-                yield gap(
-                    "named-but-not-told", plan.author, [plan], {"unit": unit.name, "plan": plan.what}, since=plan.since
-                )
+            if key in told | asked or (plan.author and plan.author.key == key):
+                continue
+            draft = drafts.get(key)
+            who = _turn_to(picture, draft.requester if draft else None, plan.author)
+            facts: list[PlanFact | TaskFact] = [plan, draft] if draft else [plan]
+            yield gap("named-but-not-told", who, facts, {"unit": unit.name, "plan": plan.what}, since=plan.since)
 
 
 def visit_while_admitted(picture: Picture) -> Iterator[Gap]:
@@ -222,7 +234,7 @@ def discharge_ready_without_sip_call(picture: Picture) -> Iterator[Gap]:
     duty = min(calls, key=lambda task: task.reference, default=None)
     contact = next((task.owner for task in picture.tasks if task.code == "appoint-contact" and task.owner), None)
     due = (duty and duty.due) or days_after(asked, picture.agreement.sip_call_days)
-    who = (duty and duty.owner) or contact or notice.requester
+    who = _turn_to(picture, duty.owner if duty else None, contact, notice.requester)
     grave: Severity | None = "high" if due < picture.at else None
     facts = [notice, duty] if duty else [notice]
     yield gap("discharge-ready-without-sip-call", who, facts, {}, severity=grave, since=asked, due=due)
@@ -240,7 +252,14 @@ def done_without_report(picture: Picture) -> Iterator[Gap]:
         due = task.since + limit.after
         if task.since >= picture.since and picture.at > due:
             blanks: Blanks = {"unit": task.owner.name, "other": task.requester.name, "what": task.what}
-            yield gap("done-without-report", task.owner, [task], blanks, since=task.since, due=due)
+            yield gap(
+                "done-without-report",
+                _turn_to(picture, task.owner, task.requester),
+                [task],
+                blanks,
+                since=task.since,
+                due=due,
+            )
 
 
 GAPS: Mapping[str, Callable[[Picture], Iterator[Gap]]] = {
@@ -267,6 +286,11 @@ def is_silent(picture: Picture, heard: Heard) -> bool:
     if cadence is None or heard.last is None:
         return False
     return (picture.at - heard.last).total_seconds() > picture.agreement.cadences * cadence
+
+
+def _turn_to(picture: Picture, *units: Unit | None) -> Unit | None:
+    """The first of these who can act: a unit that has closed leaves it to the one that took over, or to the next."""
+    return next((acting for unit in units if (acting := picture.directory.acting(unit, picture.at))), None)
 
 
 def _controller(picture: Picture, heard: Heard) -> Unit:

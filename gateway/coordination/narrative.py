@@ -70,8 +70,8 @@ def _awaited(view: View, language: Language) -> Iterable[str]:
     for one in view.awaited:
         since = f", {_say('since', language)} {spoken(one.since, language)}" if one.since else ""
         due = f", {_say('due', language)} {spoken(one.due, language)}" if one.due else ""
-        who = f"{_say('from', language)} {_name(one.unit, language)}"
-        yield f"{one.what.in_language(language)} {who}{since}{due}"
+        asked = f" {_say('from', language)} {one.unit.name}" if one.unit else f", {_say('nobody-asked', language)}"
+        yield f"{one.what.in_language(language)}{asked}{since}{due}"
 
 
 def _sources(view: View, language: Language) -> Iterable[str]:

@@ -53,6 +53,8 @@ class TaskFact:
     code: str
     codes: frozenset[str]
     what: Words
+    detail: str
+    """What the source says of it, in its own words."""
     status: str
     priority: str | None
     owner: Unit | None
@@ -89,6 +91,7 @@ class ContactFact:
     code: str
     codes: frozenset[str]
     what: Words
+    detail: str
     status: str
     unit: Unit | None
     start: datetime | None
@@ -234,7 +237,8 @@ class _Reader:
             resource=resource,
             code=codes[0] if codes else "",
             codes=frozenset(codes),
-            what=_what(codes, resource.get("code"), "Task"),
+            what=_what(codes, resource.get("code"), "Task", resource.get("description")),
+            detail=str(resource.get("description", "")),
             status=status,
             priority=resource.get("priority"),
             owner=owner,
@@ -291,6 +295,7 @@ class _Reader:
             code=kind,
             codes=frozenset((kind, *codes)),
             what=_what([kind, *codes], next(iter(resource.get("type", ())), None), "Encounter"),
+            detail="; ".join(str(reason["text"]) for reason in resource.get("reasonCode", ()) if "text" in reason),
             status=resource.get("status", "unknown"),
             unit=self.directory.unit(resource.get("serviceProvider")),
             start=instant(period.get("start")),
@@ -345,8 +350,10 @@ def _codes(concept: Any) -> list[str]:
     return [str(coding["code"]) for coding in codings if "code" in coding]
 
 
-def _what(codes: Sequence[str], concept: Any, kind: str) -> Words:
-    """What it is called: by our words for its finest known code, else as the source put it."""
+def _what(codes: Sequence[str], concept: Any, kind: str, description: str | None = None) -> Words:
+    """What it is called: by our words for its code, else as the source put it; an activity by what it is to do."""
+    if description and "activity" in codes:
+        return both(description)
     known = [found for code in codes if (found := words("codes", code))]
     if known:
         return known[-1] if codes[0] == "care-service" else known[0]

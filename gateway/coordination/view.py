@@ -37,6 +37,8 @@ class Now:
     status: Words
     reference: str
     statements: tuple[str, ...]
+    detail: str = ""
+    """What the source says of it, in its own words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Next:
     is_due: bool
     reference: str
     statements: tuple[str, ...]
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class Awaited:
     to: Unit | None
     reference: str
     statements: tuple[str, ...]
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,7 @@ class LaneItem:
     end: datetime | None
     reference: str
     statements: tuple[str, ...]
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +197,7 @@ def _now(seen: Picture) -> Iterator[Now]:
                 status=_status(contact.status),
                 reference=contact.reference,
                 statements=contact.statements,
+                detail=contact.detail,
             )
             ranked.append((1 if contact is stay else 3, False, _latest_first(contact.start), now))
     for task in seen.tasks:
@@ -206,8 +212,9 @@ def _now(seen: Picture) -> Iterator[Now]:
             status=_status(task.status),
             reference=task.reference,
             statements=task.statements,
+            detail=task.detail,
         )
-        ranked.append((_rank(seen, task, stay), task.status != "in-progress", _latest_first(task.held_since), now))
+        ranked.append((_rank(seen, task, stay), task.status != "in-progress", _latest_first(now.since), now))
     yield from (now for *_, now in sorted(ranked, key=lambda one: (*one[:3], one[3].reference)))
 
 
@@ -228,19 +235,23 @@ def _next(seen: Picture) -> Iterator[Next]:
     found: list[Next] = []
     for contact in seen.contacts:
         if contact.status == "planned" and contact.start and contact.start >= seen.at:
-            found.append(Next(contact.unit, contact.what, contact.start, False, contact.reference, contact.statements))
+            found.append(_contact_next(contact, contact.what, contact.start))
         if contact is seen.stay() and contact.planned_end and contact.planned_end >= seen.at:
             leaving = phrase("discharge").started()
-            found.append(Next(contact.unit, leaving, contact.planned_end, False, contact.reference, contact.statements))
+            found.append(_contact_next(contact, leaving, contact.planned_end))
     for task in seen.tasks:
         if not seen.is_open(task) or task.status == "draft":
             continue
         if task.start and task.start >= seen.at:
-            found.append(Next(task.owner, task.what, task.start, False, task.reference, task.statements))
+            found.append(Next(task.owner, task.what, task.start, False, task.reference, task.statements, task.detail))
         elif task.due and task.due >= seen.at and task.code not in seen.agreement.codes["messages"]:
             done = phrase("deadline").fill(what=task.what)
-            found.append(Next(task.owner, done, task.due, True, task.reference, task.statements))
+            found.append(Next(task.owner, done, task.due, True, task.reference, task.statements, task.detail))
     yield from sorted(found, key=lambda one: (one.when, one.reference, one.is_due))
+
+
+def _contact_next(contact: ContactFact, what: Words, when: datetime) -> Next:
+    return Next(contact.unit, what, when, False, contact.reference, contact.statements, contact.detail)
 
 
 def _awaited(seen: Picture) -> Iterator[Awaited]:
@@ -259,7 +270,7 @@ def _awaited(seen: Picture) -> Iterator[Awaited]:
                 found.append(("outcome", task.owner, to, task))
     for kind, unit, to, task in sorted(found, key=lambda one: (one[3].since or seen.at, one[3].reference)):
         what = phrase(kind).fill(what=task.what)
-        yield Awaited(unit, what, task.since, task.due, to, task.reference, task.statements)
+        yield Awaited(unit, what, task.since, task.due, to, task.reference, task.statements, task.detail)
 
 
 def _sources(seen: Picture) -> Iterator[SourceLine]:
@@ -307,7 +318,8 @@ def _lane_item(seen: Picture, fact: Fact) -> LaneItem | None:
     elif start > seen.at or fact.status == "planned":
         state = "coming"
     last = end if end is None or end >= start else start
-    return LaneItem(kind, fact.what, _status(fact.status), state, start, last, fact.reference, fact.statements)
+    told = _status(fact.status)
+    return LaneItem(kind, fact.what, told, state, start, last, fact.reference, fact.statements, fact.detail)
 
 
 def _teams(seen: Picture) -> dict[str, tuple[Member, ...]]:

@@ -55,10 +55,10 @@ def both(text: str) -> Words:
 
 
 def spoken(moment: datetime, language: Language) -> str:
-    """A time as it is said: day, month, year and clock; the end of a day is the day."""
+    """A time as it is said: day, month, year and clock; the begin or end of a day is the day."""
     local = moment.astimezone(SWEDEN)
     said = f"{local.day} {_months(language)[local.month - 1]} {local.year}"
-    return said if local.time() == _END_OF_DAY else f"{said} {local:%H:%M}"
+    return said if local.time() in (time.min, _END_OF_DAY) else f"{said} {local:%H:%M}"
 
 
 def swedish_day(moment: datetime) -> date:
