@@ -237,7 +237,7 @@ def _weak(one: Statement) -> bool:
 
 
 def _make_literal(resource: Resource, known: Mapping[Key, str]) -> None:
-    for reference, key in list(logical_references(resource)):
+    for reference, key in logical_references(resource):
         if "reference" not in reference and key in known:
             reference["reference"] = f"{key[0]}/{known[key]}"
 
@@ -257,11 +257,20 @@ def _finish(kind: str, id: str, agreed: Resource, marks: Iterable[str]) -> Resou
 
 
 def _ordered(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _ordered(value[name]) for name in sorted(value, key=lambda name: (_EARLY.get(name, 99), name))}
-    if isinstance(value, list):
-        return [_ordered(child) if isinstance(child, dict | list) else child for child in value]
+    kind = type(value)
+    if kind is dict:
+        names = sorted(value, key=_place) if len(value) > 1 else value
+        return {name: _ordered(value[name]) if type(value[name]) in _NESTED else value[name] for name in names}
+    if kind is list:
+        return [_ordered(child) if type(child) in _NESTED else child for child in value]
     return value
+
+
+def _place(name: str) -> tuple[int, str]:
+    return _EARLY.get(name, 99), name
+
+
+_NESTED = (dict, list)
 
 
 def _replacing(agreed: Agreed, others: Sequence[str]) -> Agreed:

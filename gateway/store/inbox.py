@@ -86,6 +86,7 @@ _IS_OPEN = text("inbox.state IN ('waiting', 'working')")
 _IS_HELD = text("inbox_item.state = 'held'")
 
 
+_MESSAGE = (inbox.c.id, inbox.c.source, inbox.c.media_type, inbox.c.received, inbox.c.as_of, inbox.c.transport)
 _CLAIMED = (inbox.c.id, inbox.c.next_item, inbox.c.attempts)
 
 
@@ -115,6 +116,20 @@ class Inbox:
         if row is None:
             return None
         return Message(id, row.source, self._body(id), row.media_type, row.received, row.as_of, row.transport)
+
+    def _many(self, ids: Sequence[str]) -> dict[str, Message]:
+        """Messages as they came, all at once."""
+        bodies: dict[str, list[bytes]] = {id: [] for id in ids}
+        query = select(inbox_body.c.inbox_id, inbox_body.c.body).where(among(inbox_body.c.inbox_id, ids))
+        for id, body in self._connection.execute(query.order_by(inbox_body.c.inbox_id, inbox_body.c.chunk)):
+            bodies[id].append(body)
+        rows = self._connection.execute(select(*_MESSAGE).where(among(inbox.c.id, ids)))
+        return {
+            row.id: Message(
+                row.id, row.source, b"".join(bodies[row.id]), row.media_type, row.received, row.as_of, row.transport
+            )
+            for row in rows
+        }
 
     def entry(self, id: str) -> Entry | None:
         return next(iter(self._entries(select(*_ENTRY).where(inbox.c.id == id))), None)
@@ -178,11 +193,8 @@ class Inbox:
         }
         taken = update(inbox).where(among(inbox.c.id, chosen)).values(values)
         rows = {row.id: row for row in self._connection.execute(taken.returning(*_CLAIMED))}
-        return [
-            Claimed(message, owner, rows[id].next_item, rows[id].attempts)
-            for id in chosen
-            if id in rows and (message := self.get(id)) is not None
-        ]
+        messages = self._many(list(rows))
+        return [Claimed(messages[id], owner, rows[id].next_item, rows[id].attempts) for id in chosen if id in rows]
 
     def claim(self, id: str, owner: str, *, lease: timedelta) -> Claimed | None:
         """This message, when it waits; for a caller that keeps and works in one go."""
@@ -217,11 +229,15 @@ class Inbox:
         """Write what became of items; one that was written before (a replay) is written over."""
         if not items:
             return
-        ids = sorted({item.inbox_id for item in items})
-        for id in ids:
-            seqs = [item.seq for item in items if item.inbox_id == id]
+        seqs: dict[str, list[int]] = {}
+        for item in items:
+            seqs.setdefault(item.inbox_id, []).append(item.seq)
+        there = select(inbox_item.c.inbox_id).distinct().where(among(inbox_item.c.inbox_id, sorted(seqs)))
+        for id in self._connection.scalars(there).all():
             old = inbox_item.delete().where(inbox_item.c.inbox_id == id)
-            self._connection.execute(old.where(among(inbox_item.c.seq, seqs)))
+            self._connection.execute(
+                old.where(inbox_item.c.seq.between(min(seqs[id]), max(seqs[id])), among(inbox_item.c.seq, seqs[id]))
+            )
         sets.insert(self._connection, inbox_item, _ITEM, [_item_out(item) for item in items])
 
     def items(
