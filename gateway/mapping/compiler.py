@@ -31,17 +31,17 @@ class CompiledMap:
     def __init__(self, program: ir.Program, definitions: Definitions) -> None:
         self.program = program
         self.definitions = definitions
-        self._variants: dict[bool, Callable[..., None]] = {}
+        self._variants: dict[bool, tuple[Callable[..., None], Mapping[str, Callable[..., None]]]] = {}
         self._lock = Lock()
 
-    def variant(self, *, traced: bool) -> Callable[..., None]:
-        function = self._variants.get(traced)
-        if function is None:
+    def variant(self, *, traced: bool) -> tuple[Callable[..., None], Mapping[str, Callable[..., None]]]:
+        made = self._variants.get(traced)
+        if made is None:
             with self._lock:
-                function = self._variants.get(traced)
-                if function is None:
-                    function = self._variants[traced] = emit(self.program, traced=traced)
-        return function
+                made = self._variants.get(traced)
+                if made is None:
+                    made = self._variants[traced] = emit(self.program, traced=traced)
+        return made
 
     def target(self) -> dict[str, Any]:
         """An empty instance of what the entry group fills."""
@@ -71,7 +71,7 @@ class CompiledMap:
             steps=steps,
         )
         target = self.target()
-        function = self.variant(traced=traced)
+        function, run.copiers = self.variant(traced=traced)
         arguments = [source if mode == "source" else target for mode in self.program.modes]
         try:
             function(run, 0, *arguments)

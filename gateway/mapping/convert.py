@@ -77,7 +77,15 @@ def complex_value(run: Run, type_name: str | None, argument: Any, site: int, at:
 
 
 def copied(run: Run, node: Node, type_name: str | None, site: int) -> Any:
-    """A source element as FHIR JSON, element by element; what the type does not know is left out and told."""
+    """A source element as FHIR JSON, element by element; what the type does not know is left out and told.
+
+    Where the map has a default group (`<<types>>`) for an element's type, that makes it.
+    """
+    copier = run.copiers.get(type_name or "")
+    if copier is not None:
+        made: dict[str, Any] = {}
+        copier(run, 1, node, made)
+        return made
     own = node.first("resourceType")
     if own is not None:
         type_name = str(own.value)

@@ -57,8 +57,8 @@ _MODES = {
 _EXACT = frozenset(("date", "dateTime", "time"))
 
 
-def emit(program: ir.Program, *, traced: bool) -> FunctionType:
-    """The entry group as a function of the run, the depth, and the group's parameters."""
+def emit(program: ir.Program, *, traced: bool) -> tuple[FunctionType, dict[str, FunctionType]]:
+    """The entry group as a function of the run, the depth, and the group's parameters; the copiers by type, alike."""
     space: dict[str, Any] = {"__builtins__": {}, **_HELPERS}
     space.update({f"_take_{name}": take for name, take in convert.TAKE.items()})
     for file_text, routines in _by_file(program.routines):
@@ -66,7 +66,7 @@ def emit(program: ir.Program, *, traced: bool) -> FunctionType:
         code: CodeType = compile(module, file_text.path, "exec")
         exec(code, space)  # noqa: S102  the code was built above, from forms of ours
     entry: FunctionType = space[_function(program.routines[program.entry])]
-    return entry
+    return entry, {name: space[_function(program.routines[index])] for name, index in program.copiers.items()}
 
 
 def _by_file(routines: Iterable[ir.Routine]) -> Iterable[tuple[Text, list[ir.Routine]]]:

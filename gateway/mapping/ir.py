@@ -184,5 +184,7 @@ class Program:
     rules: list[RuleId] = field(default_factory=list)
     sites: list[Site] = field(default_factory=list)
     tables: list[ConceptTable] = field(default_factory=list)
+    copiers: dict[str, int] = field(default_factory=dict)
+    """Target type to the routine (of a default group) that makes its elements where a whole element is copied."""
     alone: frozenset[int] = frozenset()
     """Sites that are the only ones to write their element: writing it twice there loses a value of the source."""

@@ -49,6 +49,8 @@ class _Resolver(Targets):
                 return ir.Program(0, (), ())
             group = found.groups[0]
         entry = self.routine(found, group, tuple(None for _ in group.parameters))
+        defaults = ((types[1], default) for types, default in self._default_groups(found).items() if not types[0])
+        copiers = {target: self.routine(*default, (None, target)).index for target, default in defaults}
         self._work()
         program = ir.Program(
             entry=entry.index,
@@ -58,6 +60,7 @@ class _Resolver(Targets):
             rules=self.rule_ids,
             sites=self.sites,
             tables=list(self.tables.values()),
+            copiers=copiers,
             alone=frozenset(site for site, element in self.written_at.items() if len(self.writers[element]) == 1),
         )
         # Groups that nothing reaches are looked through as well, for their mistakes only.
@@ -264,7 +267,7 @@ class _Resolver(Targets):
             declared = self.type_named(owner, parameter.type, parameter.span)
             if parameter.mode == "target":
                 variable = scope.get(argument.text) if isinstance(argument, Name) else None
-                if variable is None or (variable.mode == "source" and variable.type is not None):
+                if variable is None or variable.mode == "source":
                     text = f"'{call.name}' needs a target for '{parameter.name}'"
                     self.problems.add(place.map.text, argument.span, text)
                 if not self.model.fits(given, declared):
@@ -313,8 +316,9 @@ class _Resolver(Targets):
 
     def _default_group(self, found: Map, source: str | None, target: str | None) -> tuple[Map, Group] | None:
         """The group marked <<types>> or <<type+>> for these two types."""
-        if target is None:
-            return None
+        return None if target is None else self._default_groups(found).get((source or "", target))
+
+    def _default_groups(self, found: Map) -> Mapping[tuple[str, str], tuple[Map, Group]]:
         known = self.type_groups.get(found.url)
         if known is None:
             collected: dict[tuple[str, str], tuple[Map, Group]] = {}
@@ -325,7 +329,7 @@ class _Resolver(Targets):
                     names = [self._declared(owner, p.type) for p in group.parameters]
                     collected.setdefault((names[0], names[1]), (owner, group))
             known = self.type_groups[found.url] = collected
-        return known.get((source or "", target))
+        return known
 
     def _declared(self, found: Map, name: str | None) -> str:
         for uses in found.uses:

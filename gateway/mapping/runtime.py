@@ -5,7 +5,7 @@ A `Run` is one mapping of one record. It knows the source's zone and no clock, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import tzinfo
 from itertools import repeat
 from typing import Any
@@ -54,6 +54,7 @@ class Run:
 
     __slots__ = (
         "_site",
+        "copiers",
         "count",
         "definitions",
         "field",
@@ -97,6 +98,7 @@ class Run:
         self.trace: list[Entry] = []
         self.note = self.trace.append
         self.row: Row | None = None
+        self.copiers: Mapping[str, Callable[..., None]] = {}
         self.count = 0
         self.tick = repeat(None, steps).__next__
         self._site: tuple[int, Any] = (0, None)
