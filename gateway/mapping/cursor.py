@@ -35,6 +35,10 @@ class Cursor:
     def token(self) -> Token:
         return self.tokens[self.at]
 
+    def ahead(self, count: int) -> Token:
+        """The token that many further on; behind the last there is the end."""
+        return self.tokens[min(self.at + count, len(self.tokens) - 1)]
+
     def is_op(self, text: str) -> bool:
         token = self.token
         return token.kind == "op" and token.text == text
@@ -143,7 +147,7 @@ class Cursor:
 
     def literal(self) -> Literal:
         token = self.token
-        if token.text == "-" and self.tokens[self.at + 1].kind == "number":
+        if token.text == "-" and self.ahead(1).kind == "number":
             self.take()
             number = self.literal()
             return Literal(-cast("int | Decimal", number.value), Span(token.start, number.span.end))

@@ -72,10 +72,7 @@ def tokens(text: Text, problems: Problems) -> tuple[list[Token], list[Span]]:
         if match is None:
             opening = next((mark for mark in _UNTERMINATED if content.startswith(mark, at)), None)
             if opening:
-                end = content.find("\n", at)
-                end = len(content) if end < 0 else end
-                problems.add(text, Span(at, end), f"this {_UNTERMINATED[opening]} does not end", "close it on its line")
-                at = end
+                at = _unterminated(text, at, opening, found, problems)
             else:
                 problems.add(text, Span(at, at + 1), f"unexpected character {content[at]!r}")
                 at += 1
@@ -88,3 +85,17 @@ def tokens(text: Text, problems: Problems) -> tuple[list[Token], list[Span]]:
         at = match.end()
     found.append(Token("end", "", len(content), len(content)))
     return found, comments
+
+
+def _unterminated(text: Text, at: int, opening: str, found: list[Token], problems: Problems) -> int:
+    """Note it, and go on behind it as if it were closed at the end of its line, before the rule's `;`."""
+    end = text.content.find("\n", at)
+    end = len(text.content) if end < 0 else end
+    problems.add(text, Span(at, end), f"this {_UNTERMINATED[opening]} does not end", "close it on its line")
+    written = text.content[at:end].rstrip()
+    if opening == "/*":
+        return len(text.content)
+    end = at + len(written.removesuffix(";")) or end
+    kind = "delimited" if opening == "`" else "string"
+    found.append(Token(kind, text.content[at:end] + opening, at, end))
+    return end

@@ -183,7 +183,7 @@ class RuleParser(Cursor):
         transform: Argument | Call | None = None
         if self.is_op("("):
             transform = self.parenthesised()
-        elif self.token.kind == "name" and self.tokens[self.at + 1].text == "(":
+        elif self.token.kind == "name" and self.ahead(1).text == "(":
             transform = self.call()
         else:
             context, *rest = self.path("a target")
@@ -207,7 +207,7 @@ class RuleParser(Cursor):
     def transform(self) -> Argument | Call:
         if self.is_op("("):
             return self.parenthesised()
-        token, following = self.token, self.tokens[self.at + 1]
+        token, following = self.token, self.ahead(1)
         if token.kind in ("name", "delimited") and following.text == "(":
             return self.call()
         if token.kind in ("name", "delimited") and token.text not in ("true", "false"):
@@ -228,13 +228,13 @@ class RuleParser(Cursor):
         return Call(name.text.strip("`"), tuple(arguments), self.since(name.start))
 
     def argument(self) -> Argument:
-        token, following = self.token, self.tokens[self.at + 1]
+        token, following = self.token, self.ahead(1)
         alone = following.kind == "op" and following.text in (",", ")")
         if alone and token.kind in ("name", "delimited") and token.text not in ("true", "false"):
             self.take()
             return Name(token.value if token.kind == "delimited" else token.text, token.span)
         if alone and token.kind != "op":
             return self.literal()
-        if token.text == "-" and following.kind == "number" and self.tokens[self.at + 2].text in (",", ")"):
+        if token.text == "-" and following.kind == "number" and self.ahead(2).text in (",", ")"):
             return self.literal()
         return self.expression(lambda: self.is_op(",") or self.is_op(")"))

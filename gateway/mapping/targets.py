@@ -147,14 +147,10 @@ class Targets(Values, ABC):
         """The element as one type, and the value checked against it as far as both are known."""
         text, span = place.map.text, target.span
         if element.choices:
-            fitting = type_name
-            if type_name is not None and type_name not in element.choices:
-                fitting = next((t for t in element.choices if self.model.fits(type_name, t)), None)
-                if isinstance(value, ir.Constant | ir.Transform) and type_name == "string":
-                    fitting = next((t for t in ("string", "code", "uri") if t in element.choices), None)
-                if fitting is None:
-                    self.problems.add(text, span, f"{shown} cannot be a {type_name}", f"it can be {_one_of(element)}")
-            if fitting is None and isinstance(value, ir.Make):
+            fitting = self._choice(element.choices, type_name, value)
+            if fitting is None and type_name is not None:
+                self.problems.add(text, span, f"{shown} cannot be a {type_name}", f"it can be {_one_of(element)}")
+            elif fitting is None and isinstance(value, ir.Make):
                 hint = f"say which: create('{next(iter(element.choices))}'); it can be {_one_of(element)}"
                 self.problems.add(text, span, f"{shown} can be of several types", hint)
             chosen = self.model.chosen(element, fitting) if fitting else None
@@ -176,10 +172,20 @@ class Targets(Values, ABC):
             self._check_table(place, target, element, value, shown)
         return element, value
 
+    def _choice(self, choices: dict[str, str], type_name: str | None, value: ir.Value) -> str | None:
+        """Which of a choice's types a value of a known type is; None where only the value can tell."""
+        if type_name is None or type_name in choices:
+            return type_name
+        if type_name == "string" and isinstance(value, ir.Constant | ir.Transform):
+            return next((t for t in ("code", "uri") if t in choices), None)
+        return next((t for t in choices if self.model.fits(type_name, t)), None)
+
     def _constant_for(
         self, place: Place, target: syntax.Target, element: ir.Element, value: ir.Constant, shown: str
     ) -> ir.Constant:
         span = target.transform.span if target.transform else target.span
+        if value.value is None:  # A variable that is not there: told already.
+            return value
         if element.codes is not None and value.value not in element.codes:
             hint = did_you_mean(str(value.value), element.codes) or f"one of {', '.join(sorted(element.codes)[:12])}"
             self.problems.add(place.map.text, span, f"{shown} cannot be {value.value!r}", hint)
