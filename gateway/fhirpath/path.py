@@ -153,8 +153,9 @@ class Path:
         return found if kind == _NODE else _boxing(found, kind if typed else None)
 
     def _write(self, this: Value, *, boxed: bool) -> Variant | None:
-        strict = self._strict and self.context_type is not None and this.type == self.context_type
-        compiler = Compiler(self._model, self.source, boxed=boxed, strict=strict, names=self._names)
+        checked = this.type is not None and this.type == self.context_type
+        strict = self._strict and checked
+        compiler = Compiler(self._model, self.source, boxed=boxed, checked=checked, strict=strict, names=self._names)
         value = compiler.value(self.syntax, Scope(this))
         if compiler.problems:
             raise FHIRPathError(self.source, compiler.problems)

@@ -41,7 +41,7 @@ PLAIN = {
     "[arb'U]": "[arb'U]", "[CFU]": "[CFU]", "[pH]": "[pH]", "Cel": "Cel", "[degF]": "[degF]", "[APL'U]": "[APL'U]",
     "[Ch]": "mm/3", "[diop]": "m-1", "[hpf]": "1", "[lpf]": "100 1", "[car_m]": "0.2 g", "[GPL'U]": "[GPL'U]",
     "[MPL'U]": "[MPL'U]", "[beth'U]": "[beth'U]", "[CCID_50]": "[CCID_50]", "[ELU]": "[ELU]", "[FFU]": "[FFU]",
-    "[PFU]": "[PFU]", "[USP'U]": "[USP'U]", "[kn_i]": "1852 m/h", "[nmi_i]": "1852 m", "g%": "g/dl", "[S]": "10*-13 s",
+    "[PFU]": "[PFU]", "[USP'U]": "[USP'U]", "[kn_i]": "1852 m/h", "[nmi_i]": "1852 m", "g%": "g/dl", "[S]": "1E-13 s",
 }  # fmt: skip
 
 _ATOM = re.compile(r"10[*^]|\[[^\]]*\](?:_[A-Za-z0-9]+)?|[A-Za-z%']+(?:\[[A-Za-z0-9]+\])?")

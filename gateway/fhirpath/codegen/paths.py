@@ -37,6 +37,8 @@ class Paths(Forms):
             body(Value(item.code, Form.ANY, known=True))
             return
         field = self.model.fields(item.type).get(name)
+        if field is None and not self.checked:
+            return
         if field is None:
             self.problem(f"{item.type} has no element {name}.", self.model.similar_field(item.type, name))
         elif len(field.keys) > 1:

@@ -64,10 +64,14 @@ _MAX_LOOPS = 16
 class Writer:
     """The Python code of one expression, growing."""
 
-    def __init__(self, model: Model, source: str, *, boxed: bool, strict: bool, names: frozenset[str]) -> None:
+    def __init__(
+        self, model: Model, source: str, *, boxed: bool, checked: bool, strict: bool, names: frozenset[str]
+    ) -> None:
         self.model = model
         self.source = source
         self.boxed = boxed
+        self.checked = checked
+        """Whether an element that the type does not have is a mistake; else it is not there."""
         self.strict = strict
         self.names = names
         self.problems: list[Problem] = []
