@@ -67,8 +67,10 @@ def live(facts: Iterable[Statement], steps: Steps) -> Life:
         said[fact.source] = (status, owner)
         if (status, owner) == before:
             continue  # A source that repeats itself brings no news, whatever has happened meanwhile.
+        held_by = life.owner if life.accepted else None
         if _takes_owner(life, fact, owner if owner != before[1] else None, str(status), steps) and status:
-            _takes_status(life, fact, str(status), steps, news=owner != before[1])
+            handed_over = life.accepted and held_by not in (None, life.owner)
+            _takes_status(life, fact, str(status), steps, news=owner != before[1], handed_over=handed_over)
     return life
 
 
@@ -138,12 +140,13 @@ def _takes_owner(life: Life, fact: Statement, owner: str | None, status: str, st
     return True
 
 
-def _takes_status(life: Life, fact: Statement, status: str, steps: Steps, *, news: bool) -> None:
+def _takes_status(life: Life, fact: Statement, status: str, steps: Steps, *, news: bool, handed_over: bool) -> None:
     now = life.status
     if status == now:
         return
     again = now in steps.reoffered and news and status not in steps.ended
-    if now is None and status in steps.held and _own_business(fact):
+    begins = now is None and _own_business(fact)  # or begins anew in other hands
+    if status in steps.held and (begins or handed_over):
         path: tuple[str, ...] | None = (status,)
     else:
         path = _path(steps, None if again else now, status)

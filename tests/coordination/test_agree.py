@@ -13,7 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.coordination.agree import agree, agree_all, wanted
+from gateway.coordination.agreements import authority
 from gateway.coordination.statements import Origin, canonical, make
+from gateway.coordination.tasks import live
+from gateway.coordination.values import reference_key
 from gateway.identity import systems
 from gateway.records import Statement
 from tests.coordination import cases
@@ -75,14 +78,25 @@ FACTS = st.builds(
 
 
 @given(st.lists(FACTS, min_size=1, max_size=12), st.randoms(use_true_random=False))
-def test_any_facts_in_any_order_agree_and_have_one_owner(facts: list[Statement], random: Random) -> None:
+def test_any_facts_in_any_order_agree(facts: list[Statement], random: Random) -> None:
     once = agree(facts)
     shuffled: Sequence[Statement] = random.sample(facts, len(facts))
     again = agree([*shuffled, *facts[:2]])
     assert (canonical(again.resource), again.contradictions) == (canonical(once.resource), once.contradictions)
     assert list(again.resource) == list(once.resource)
-    if not once.deleted and once.resource["status"] in ("accepted", "in-progress") and "owner" in once.resource:
-        assert isinstance(once.resource["owner"], dict)
+
+
+@given(st.lists(FACTS, min_size=1, max_size=10))
+def test_what_is_in_hand_has_one_owner_at_every_instant(facts: list[Statement]) -> None:
+    """And he is one whom somebody had named by then; he changes only from one step to the next."""
+    said = [one for one in facts if one.kind == "assert"]
+    life = live(said, authority().steps["Task"])
+    for step in life.steps:
+        named = {reference_key(one.body.get("owner")) for one in said if one.effective <= step.since} - {None}
+        if step.status in authority().steps["Task"].held and named and not step.inferred:
+            assert step.owner in named | {None}
+    if life.accepted:
+        assert life.owner is None or life.owner == life.steps[-1].owner
 
 
 @given(st.lists(FACTS, min_size=1, max_size=8))
