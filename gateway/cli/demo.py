@@ -117,7 +117,9 @@ def answer(
     try:
         patient = _patient(gateway, person or story.main)
         if as_json:
-            out.print(gateway.door.who_does_what(ASKING, patient, base=BASE, at=moment).decode(), soft_wrap=True, markup=False)
+            out.print(
+                gateway.door.who_does_what(ASKING, patient, base=BASE, at=moment).decode(), soft_wrap=True, markup=False
+            )
         else:
             print_answer(gateway.door, ASKING, patient, out, at=moment)
     finally:

@@ -62,10 +62,10 @@ def rebuild(database_url: DatabaseOption = None, sources: SourcesOption = None, 
 
     Nothing is changed. Exit code 0 when everything agrees, 1 when something differs.
     """
-    with gateway(settings_from(database_url=database_url, sources=sources)) as wired:
-        with Progress(console=err, disable=as_json) as progress:
-            task = progress.add_task("folding", total=None)
-            result = wired.rebuild(lambda done, total: progress.update(task, completed=done, total=total))
+    settings = settings_from(database_url=database_url, sources=sources)
+    with gateway(settings) as wired, Progress(console=err, disable=as_json) as progress:
+        task = progress.add_task("folding", total=None)
+        result = wired.rebuild(lambda done, total: progress.update(task, completed=done, total=total))
     if as_json:
         print_json(dataclasses.asdict(result))
     else:

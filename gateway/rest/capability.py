@@ -11,9 +11,9 @@ from typing import Any
 
 from gateway import __version__
 from gateway.definitions import CANONICAL, Definitions
+from gateway.search.query import served
 
 INTERACTIONS = ("read", "vread", "update", "delete", "history-instance", "create", "search-type")
-SERVED_SEARCH_TYPES = frozenset({"token", "reference", "date", "string", "uri", "quantity", "number"})
 OPERATIONS = {"Patient": {"who-does-what": f"{CANONICAL}/OperationDefinition/Patient-who-does-what"}}
 
 
@@ -49,7 +49,7 @@ def statement(definitions: Definitions, base: str, *, started: datetime) -> dict
 
 
 def _resource(definitions: Definitions, name: str) -> dict[str, Any]:
-    parameters = [p for p in definitions.search_parameters(name).values() if p.type in SERVED_SEARCH_TYPES]
+    parameters = list(served(definitions, name).values())
     references = sorted(f"{name}:{p.code}" for p in parameters if p.type == "reference")
     entry: dict[str, Any] = {
         "type": name,

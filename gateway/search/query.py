@@ -100,6 +100,12 @@ class Limits:
     most: int = 1000
 
 
+def served(definitions: Definitions, resource_type: str) -> dict[str, SearchParameter]:
+    """The parameters of a type that a search may name: what /metadata announces."""
+    known = definitions.search_parameters(resource_type)
+    return {code: one for code, one in known.items() if one.type in READERS and one.expression}
+
+
 def parse(
     resource_type: str,
     params: Sequence[tuple[str, str]],
@@ -178,15 +184,14 @@ class _Parser:
         return self._where(resource_type, parameter, modifier, value)
 
     def parameter(self, resource_type: str, code: str) -> SearchParameter:
-        known = self.definitions.search_parameters(resource_type)
-        found = known.get(code)
-        if found is not None and found.type in READERS and found.expression:
-            return found
-        usable = sorted(name for name, one in known.items() if one.type in READERS and one.expression)
+        usable = served(self.definitions, resource_type)
+        if code in usable:
+            return usable[code]
         close = get_close_matches(code, usable, n=3)
         hint = f" Did you mean {', '.join(close)}?" if close else ""
-        what = "is not served here" if found is not None else f"is no search parameter of {resource_type}"
-        text = f"This {what}.{hint} There are: {', '.join(usable)}."
+        known = code in self.definitions.search_parameters(resource_type)
+        what = "is not served here" if known else f"is no search parameter of {resource_type}"
+        text = f"This {what}.{hint} There are: {', '.join(sorted(usable))}."
         raise _Refused("unknown-search-parameter", text, unknown=True)
 
     def _values(self, text: str, read: Callable[[str, Reading], Condition]) -> tuple[Condition, ...]:

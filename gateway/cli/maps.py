@@ -1,0 +1,134 @@
+"""`samverka map`: check, run, test, cover and explain mapping packages."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gateway.app import configured_sources
+from gateway.cli.common import JsonOption, SourcesOption, print_json, settings_from
+from gateway.definitions import shipped
+from gateway.mapping import Package, Packages, commands, report
+from gateway.records import Source
+
+app = typer.Typer(no_args_is_help=True, help="Mapping packages: check, run, test, coverage, mutate, explain.")
+
+MappingsOption = Annotated[
+    Path | None,
+    typer.Option("--mappings", help="The folder of packages; default: SAMVERKA_MAPPINGS, else the shipped."),
+]
+PackagesArgument = Annotated[list[str] | None, typer.Argument(help="Packages by id; without any, all.")]
+
+
+def _all(mappings: Path | None) -> Packages:
+    return Packages.load(settings_from(mappings=mappings).mappings or shipped.folder("mappings"))
+
+
+def _end(text: str, data: Any, well: bool, as_json: bool) -> None:
+    if as_json:
+        print_json(data)
+    else:
+        sys.stdout.write(text + "\n")
+    if not well:
+        raise typer.Exit(1)
+
+
+def _source(source: str, mappings: Path | None, sources: Path | None) -> tuple[Package, Source]:
+    packages = _all(mappings)
+    instance = configured_sources(settings_from(sources=sources, mappings=mappings), packages).get(source)
+    return packages[instance.package], instance
+
+
+@app.command("check")
+def check(packages: PackagesArgument = None, mappings: MappingsOption = None, as_json: JsonOption = False) -> None:
+    """Compile every map: all problems, as file:line:column with a hint.
+
+    Example: `samverka map check municipal-csv`
+    """
+    _end(*report.checks(commands.check(commands.chosen(_all(mappings), packages))), as_json)
+
+
+@app.command("test")
+def test(
+    packages: PackagesArgument = None,
+    case: Annotated[str | None, typer.Option(help="Only the case of this name.")] = None,
+    update: Annotated[bool, typer.Option("--update", help="Accept what comes out: read the diff first.")] = False,
+    mappings: MappingsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the packages' cases.
+
+    Example: `samverka map test rivta-logistics`
+    """
+    chosen = commands.chosen(_all(mappings), packages)
+    _end(*report.tests(commands.test(chosen, case=case, update=update)), as_json)
+
+
+@app.command("coverage")
+def coverage(packages: PackagesArgument = None, mappings: MappingsOption = None, as_json: JsonOption = False) -> None:
+    """Which rules the cases fire, and which rows of the ConceptMaps they use.
+
+    Example: `samverka map coverage dispatch-json`
+    """
+    _end(*report.covered(commands.cover(commands.chosen(_all(mappings), packages))), as_json)
+
+
+@app.command("mutate")
+def mutate(
+    packages: PackagesArgument = None,
+    sample: Annotated[int | None, typer.Option(help="So many alterations of each package; default: all.")] = None,
+    seed: Annotated[int, typer.Option(help="Which sample.")] = 1,
+    mappings: MappingsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Alter each rule and see whether a case notices; exit code 1 below 90 % of the rules.
+
+    Example: `samverka map mutate hl7v2-adt --sample 50`
+    """
+    chosen = commands.chosen(_all(mappings), packages)
+    _end(*report.altered(commands.alter(chosen, sample=sample, seed=seed)), as_json)
+
+
+@app.command("run")
+def run(
+    source: Annotated[str, typer.Argument(help="The source instance that the file comes from.")],
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The message.")],
+    mappings: MappingsOption = None,
+    sources: SourcesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Map a file without keeping anything: its drafts and issues. The output holds what the file holds.
+
+    Example: `samverka map run municipal-csv lista.csv --json`
+    """
+    package, instance = _source(source, mappings, sources)
+    found = commands.run(package, file.read_bytes(), instance, datetime.now(UTC))
+    text, data = report.ran(found)
+    bad = any(issue.severity in ("fatal", "error") for issue in found.issues)
+    bad = bad or any(result.issues.bad for _, result in found.records)
+    _end(text, data, not bad, as_json)
+
+
+@app.command("explain")
+def explain(
+    source: Annotated[str, typer.Argument(help="The source instance that the file comes from.")],
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The message.")],
+    values: Annotated[
+        bool, typer.Option("--values", help="Show the values too: they are what the file holds.")
+    ] = False,
+    mappings: MappingsOption = None,
+    sources: SourcesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Where each value comes from: rule, map line, place in the source, row of the ConceptMap.
+
+    Example: `samverka map explain rivta-logistics svar.xml`
+    """
+    package, instance = _source(source, mappings, sources)
+    found = commands.explain_message(package, file.read_bytes(), instance, datetime.now(UTC), values=values)
+    text, data = report.explained(found)
+    _end(text, data, True, as_json)
