@@ -77,6 +77,7 @@ def _entries(target: Resource) -> Iterator[tuple[Resource, bool]]:
     for entry in target.get("entry", ()):
         resource = entry.get("resource")
         if resource is not None and len(resource) > 1:
+            resource.pop("id", None)  # A copied resource brings its id with it, which means nothing here.
             yield resource, entry.get("request", {}).get("method") == "DELETE"
 
 

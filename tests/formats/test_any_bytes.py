@@ -14,7 +14,8 @@ SEEDS: dict[Kind, bytes] = {
     "er7": b'MSH|^~\\&|A|B|||20250101||ADT^A01|1\rPID|1||2^^^&3~""|\\F\\\rZZZ|\xe5\r',
     "csv": b'a;b;c\n1;"x;""y""";z\n\n"1\n2";;\n',
     "json": b'[{"a":[1,2.5e1,null,{"b":"\\u00e5"}]},{"a":true}]',
-    "fhir": b'{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Patient","_a":{"id":"1"},"b":["c"]}}]}',
+    "fhir": b'{"resourceType":"Bundle","entry":[{"fullUrl":"urn:a","resource":'
+    b'{"resourceType":"Patient","_a":{"id":"1"},"b":["c"],"d":{"reference":"urn:a"}}}]}',
 }
 
 

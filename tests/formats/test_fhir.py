@@ -87,6 +87,19 @@ def test_a_primitive_and_its_extensions_are_one_node() -> None:
     assert body[place.start : place.end] == b'{"url":"u","valueCode":"c"}'
 
 
+def test_a_reference_by_urn_is_told_the_type_of_what_it_refers_to() -> None:
+    body = (
+        '{"resourceType":"Bundle","entry":['
+        '{"resource":{"resourceType":"Task","for":{"reference":"urn:uuid:1"},"owner":{"reference":"urn:uuid:2"},'
+        '"requester":{"reference":"urn:uuid:1","type":"Group"}}},'
+        '{"fullUrl":"urn:uuid:1","resource":{"resourceType":"Patient"}}]}'
+    )
+    task = read(body)[0][0].node.kids["resource"][0]
+    assert [task.text(name, "type") for name in ("for", "owner", "requester")] == ["Patient", "", "Group"]
+    place = formats.position("fhir", task.kids["for"][0].kids["type"][0], body.encode())
+    assert place.path == "/entry/0/resource/for/reference"
+
+
 def test_a_truncated_bundle_gives_the_entries_before_the_cut() -> None:
     body = '{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Task"}},{"resource":{"resourceTy'
     records, issues = read(body)
