@@ -34,7 +34,8 @@ def _taking(convert: primitives.Convert, *, timed: bool) -> Take:
         try:
             found = convert(argument, run.zone, run.ambiguous)
         except Unfit as error:
-            run.unfit(site, at, str(error))
+            if primitives.as_text(argument).strip():  # Blanks say nothing.
+                run.unfit(site, at, str(error))
             return None
         return None if found == "" else found
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import tzinfo
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from gateway.mapping import times
@@ -82,15 +82,14 @@ def _whole(low: int, expected: str) -> Convert:
 
 
 def decimal(value: Any, zone: tzinfo, mark: Mark) -> Decimal | int:
-    if value.__class__ is int or isinstance(value, Decimal):
+    if value.__class__ is int:
+        return int(value)
+    if isinstance(value, Decimal) and value.is_finite():
         return value
     text = as_text(value).strip()
     if isinstance(value, bool) or not _DECIMAL.fullmatch(text):
         raise Unfit("a decimal number with a point is expected")
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        raise Unfit("a decimal number with a point is expected") from None
+    return Decimal(text)
 
 
 def date(value: Any, zone: tzinfo, mark: Mark) -> str:
