@@ -1,0 +1,175 @@
+"""The pages for people, one handler each; nothing here decides what may be seen.
+
+docs/page.md
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from anyio import to_thread
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+from starlette.applications import Starlette
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from gateway.errors import BadRequest
+from gateway.web import lanes, record, visitor
+from gateway.web.answer import Person, by_part, by_unit, tracks
+from gateway.web.refusals import PageRoute
+from gateway.web.render import HEADERS, STATIC, page
+from gateway.web.texts import LANGUAGES
+
+YEAR = 365 * 24 * 3600
+HELD_MOST = 100
+
+
+async def start(request: Request) -> Response:
+    """Pick a person."""
+    who = visitor.asking(request, "operation")
+    persons = await to_thread.run_sync(visitor.door_of(request).persons, who)
+    return page(request, "start.html", caller=who.caller, persons=persons, unknown=False)
+
+
+async def find(request: Request) -> Response:
+    """To the person of an identity number, which is posted: it must not stand in an address."""
+    number = (await visitor.form(request)).get("number", "")
+    who, door = visitor.asking(request, "operation"), visitor.door_of(request)
+    found = await to_thread.run_sync(door.find_person, who, number)
+    if found is not None:
+        return _see_other(f"/patient/{found}")
+    persons = await to_thread.run_sync(door.persons, who)
+    return page(request, "start.html", caller=who.caller, status=404, persons=persons, unknown=True)
+
+
+async def patient(request: Request, id: str) -> Response:
+    """Who does what for one person."""
+    who, door = visitor.asking(request, "operation"), visitor.door_of(request)
+    at, known_at = _time(request, "at"), _time(request, "known-at")
+    view = await to_thread.run_sync(lambda: door.view(who, id, at=at, known_at=known_at))
+    zone = request.app.state.zone
+    speaking, others = by_part(view.sources)
+    window, placed = tracks(view.lanes, view.since, view.at, zone, visitor.language(request))
+    given = {"at": view.at.isoformat()} if at else {}
+    given |= {"known-at": view.known_at.isoformat()} if known_at else {}
+    return page(
+        request,
+        "patient.html",
+        caller=who.caller,
+        person=Person.of(view.patient),
+        view=view,
+        at=view.at,
+        responsible=by_unit(view.now),
+        speaking=speaking,
+        others=others,
+        window=window,
+        tracks=placed,
+        query=f"?{urlencode(given)}" if given else "",
+        travelled=bool(given),
+        chosen=set(given),
+    )
+
+
+async def source(request: Request, id: str, digest: str) -> Response:
+    """The source record of one statement."""
+    who, door = visitor.asking(request, "operation"), visitor.door_of(request)
+    found = await to_thread.run_sync(door.source_record, who, id, digest)
+    times = {name: value for name in ("at", "known-at") if (value := request.query_params.get(name))}
+    return page(
+        request,
+        "source.html",
+        caller=who.caller,
+        patient=id,
+        record=found,
+        table=record.table(found, visitor.language(request)),
+        place=record.place,
+        query=f"?{urlencode(times)}" if times else "",
+    )
+
+
+async def inbox(request: Request) -> Response:
+    """Messages that hold an item which could not be used. The operator's."""
+    who, door = visitor.asking(request, "inbox"), visitor.door_of(request)
+    held = await to_thread.run_sync(lambda: door.inbox_list(who, state="held", limit=HELD_MOST))
+    latest = await to_thread.run_sync(lambda: door.inbox_list(who, limit=HELD_MOST))
+    return page(request, "inbox.html", caller=who.caller, held=held, latest=latest, moment=datetime.fromisoformat)
+
+
+async def message(request: Request, id: str) -> Response:
+    """One message with its items and their issues."""
+    who, door = visitor.asking(request, "inbox"), visitor.door_of(request)
+    found = await to_thread.run_sync(door.inbox_show, who, id)
+    return page(request, "message.html", caller=who.caller, message=found, moment=datetime.fromisoformat)
+
+
+async def choose_identity(request: Request) -> Response:
+    """Become another test identity, or the operator again."""
+    fields = await visitor.form(request)
+    response = _see_other("/")
+    wanted = fields.get("identity", "")
+    token = next((one.token for one in visitor.test_identities(request) if one.hsa_id == wanted), None)
+    if token is None:
+        response.delete_cookie(visitor.IDENTITY_COOKIE, httponly=True, samesite="strict")
+    else:
+        secure = request.url.scheme == "https"
+        response.set_cookie(visitor.IDENTITY_COOKIE, token, httponly=True, samesite="strict", secure=secure)
+    return response
+
+
+async def choose_language(request: Request) -> Response:
+    """Swedish or English from now on."""
+    fields = await visitor.form(request)
+    response = _see_other(visitor.way_back(fields))
+    if (chosen := fields.get("language")) in LANGUAGES:
+        response.set_cookie(visitor.LANGUAGE_COOKIE, chosen, max_age=YEAR, httponly=True, samesite="lax")
+    return response
+
+
+ROUTES: tuple[tuple[str, str, Any], ...] = (
+    ("GET", "/", start),
+    ("POST", "/find", find),
+    ("GET", "/patient/{id}", patient),
+    ("GET", "/patient/{id}/source/{digest}", source),
+    ("GET", "/inbox", inbox),
+    ("GET", "/inbox/{id}", message),
+    ("POST", "/identity", choose_identity),
+    ("POST", "/language", choose_language),
+)
+
+
+def router() -> APIRouter:
+    """The table as routes, whose refusals are pages too."""
+    routes = APIRouter(route_class=PageRoute)
+    for method, path, handler in ROUTES:
+        routes.add_api_route(path, handler, methods=[method], include_in_schema=False, response_model=None)
+    return routes
+
+
+def static() -> Starlette:
+    """Style sheets and the typeface; their addresses change when they do."""
+
+    async def places(_: Request) -> Response:
+        return Response(lanes.stylesheet(), media_type="text/css")
+
+    return Starlette(routes=[Route("/lanes.css", places), Mount("/", StaticFiles(directory=STATIC))])
+
+
+def _see_other(path: str) -> RedirectResponse:
+    return RedirectResponse(path, 303, headers=dict(HEADERS))
+
+
+def _time(request: Request, name: str) -> datetime | None:
+    """A time of the form, Swedish where it names no zone; None where the field was left empty."""
+    value = request.query_params.get(name, "").strip()
+    if not value:
+        return None
+    try:
+        moment = datetime.fromisoformat(value.replace(" ", "+") if "T" in value else value)
+    except ValueError as error:
+        raise BadRequest(
+            f"{name} must be a time, like 2026-03-03T14:00.", rule="parameter-malformed", where=name
+        ) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=request.app.state.zone)

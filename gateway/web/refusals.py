@@ -1,0 +1,79 @@
+"""Refusals as pages: what to do next, and never how the program looks inside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+from gateway.access.caller import Caller
+from gateway.errors import GatewayError, NotFound, Unauthenticated
+from gateway.web import visitor
+from gateway.web.render import page
+
+log = structlog.get_logger(__name__)
+APIS = ("/fhir", "/ingest", "/static", "/health", "/ready")
+KNOWN = {400: "bad-request", 401: "who-are-you", 403: "forbidden", 404: "not-found", 410: "not-found", 413: "too-large"}
+"""By status, the text that says what happened; its help has the same name with `-help`."""
+
+
+class PageRoute(APIRoute):
+    """A route whose errors are pages."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except GatewayError as error:
+                return refused(request, error)
+            except Exception as error:
+                # The traceback goes to the log; the visitor is told that it is our fault.
+                log.error("page-failed", error=type(error).__name__, exc_info=error)
+                return page(request, "refusal.html", caller=None, status=500, what="unforeseen", detail="")
+
+        return handler
+
+
+def install(app: FastAPI) -> None:
+    """Answer a browser that asks for an address that is none with a page; everybody else as before."""
+    before: Any = app.exception_handlers[HTTPException]
+
+    async def missing(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        is_browser = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith(APIS)
+        if error.status_code == 404 and is_browser:
+            return refused(request, NotFound())
+        response: Response = await before(request, error)
+        return response
+
+    app.add_exception_handler(HTTPException, missing)
+
+
+def refused(request: Request, error: GatewayError) -> Response:
+    """The page of a refusal."""
+    what = KNOWN.get(error.status, "unavailable" if error.status == 503 else "bad-request")
+    response = page(
+        request,
+        "refusal.html",
+        caller=_caller(request),
+        status=error.status,
+        what=what,
+        detail=error.text if error.status == 400 else "",
+    )
+    if isinstance(error, Unauthenticated):  # A cookie of another installation would be refused for ever.
+        response.delete_cookie(visitor.IDENTITY_COOKIE, httponly=True, samesite="strict")
+    return response
+
+
+def _caller(request: Request) -> Caller | None:
+    try:
+        return visitor.asking(request, "operation").caller
+    except Unauthenticated:
+        return None

@@ -1,0 +1,73 @@
+"""Who looks at the page, in which language, and whether a form was really sent from it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from urllib.parse import parse_qsl, urlsplit
+
+from fastapi import Request
+
+from gateway.access.bearer import caller_of
+from gateway.access.caller import Asking
+from gateway.access.door import Door
+from gateway.access.identities import Identity
+from gateway.errors import Forbidden, TooLarge
+from gateway.web.texts import Language, language_of
+
+IDENTITY_COOKIE = "samverka-identity"
+LANGUAGE_COOKIE = "samverka-language"
+MOST_FORM = 16 * 1024
+
+
+def door_of(request: Request) -> Door:
+    """The one door, put there by the app."""
+    door: Door = request.app.state.door
+    return door
+
+
+def asking(request: Request, interaction: str) -> Asking:
+    """Who asks; Unauthenticated when nothing says so."""
+    state = request.app.state
+    caller = caller_of(
+        request.headers,
+        request.client.host if request.client else "",
+        state.identities,
+        issuers=state.issuers,
+        loopback=state.settings.loopback or state.settings.demo_network,
+        cookie_token=request.cookies.get(IDENTITY_COOKIE),
+    )
+    return Asking(caller, interaction, str(uuid.uuid4()))
+
+
+def language(request: Request) -> Language:
+    """The language chosen before, else the browser's, else Swedish."""
+    return language_of(request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language", ""))
+
+
+def test_identities(request: Request) -> list[Identity]:
+    """The identities that can be tried; none where real issuers rule."""
+    settings = request.app.state.settings
+    if not (settings.loopback or settings.demo_network):
+        return []
+    found: list[Identity] = request.app.state.test_identities()
+    return found
+
+
+async def form(request: Request) -> Mapping[str, str]:
+    """The fields of a form. Forbidden unless a page of ours sent it: a cookie alone must not be enough."""
+    origin = urlsplit(request.headers.get("origin", ""))
+    if origin.netloc != request.headers.get("host") or origin.scheme != request.url.scheme:
+        raise Forbidden("Send the form from the page itself.", rule="foreign-origin")
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > MOST_FORM:
+            raise TooLarge("A form is not that long.", rule="body-too-large")
+    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=20))
+
+
+def way_back(fields: Mapping[str, str]) -> str:
+    """Where a form came from: a path of ours, never another site."""
+    path = fields.get("back", "/")
+    return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"
