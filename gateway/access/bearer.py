@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from gateway.access.caller import OPERATOR, Caller
 from gateway.access.identities import TestIdentities
+from gateway.access.issuers import Issuers
 from gateway.errors import Unauthenticated
 
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
@@ -23,13 +24,14 @@ def caller_of(
     peer: str,
     identities: TestIdentities,
     *,
+    issuers: Issuers,
     loopback: bool,
     cookie_token: str | None = None,
 ) -> Caller:
     """The caller; Unauthenticated when nothing says who he is.
 
     `headers` has lower-case names; `peer` is the address of the other end; `loopback` says that the gateway itself is
-    bound to loopback, where alone test identities and the operator exist.
+    bound to loopback (or told to behave so), where alone test identities and the operator exist.
     """
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if not token and cookie_token:
@@ -37,6 +39,8 @@ def caller_of(
     if token:
         if scheme.lower() != "bearer":
             raise Unauthenticated("Only bearer tokens are read here.", rule="token-scheme")
+        if caller := issuers.caller(token.strip()):
+            return caller
         if not loopback:
             raise Unauthenticated("Test identities are honoured on loopback only.", rule="token-loopback")
         return identities.caller(token.strip())

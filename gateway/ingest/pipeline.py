@@ -19,7 +19,7 @@ import structlog
 
 from gateway import formats
 from gateway.coordination.recorder import Recorder
-from gateway.errors import Conflict, GatewayError, NotFound
+from gateway.errors import Conflict, NotFound, Unavailable
 from gateway.ingest.outcome import Outcome
 from gateway.ingest.range import Done, Ended, Entry, Mapped, Task, broken, commit
 from gateway.ingest.sources import Sources
@@ -30,7 +30,8 @@ from gateway.store import Claimed, LeaseLost, Store, UnitOfWork
 
 RANGE_ITEMS = 100
 RANGE_SECONDS = 0.05
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=15)
+"""Renewed by every range: a killed process's messages are taken over after this time."""
 MOST_MESSAGES = 100
 """How many waiting messages are claimed together."""
 
@@ -91,6 +92,10 @@ class Ingest:
         self._write(lambda uow: uow.inbox.replay(inbox_id))
         return self.process(inbox_id)
 
+    def number_changes(self) -> None:
+        """Let what is committed be seen in the change log; another process may do it meanwhile."""
+        self._store.number_changes()
+
     def _work(self, claimed: Sequence[Claimed]) -> list[Outcome]:
         outcomes = {one.message.id: Outcome(one.message.id, one.message.source) for one in claimed}
         for entries in _ranges(entry for one in claimed for entry in self._entries(one)):
@@ -125,7 +130,7 @@ class Ingest:
             return self._write(lambda uow: commit(uow, entries, self.recorder, self._namespace, LEASE))
         except LeaseLost:
             failure: Exception | None = None
-        except GatewayError:  # The database is away: the messages wait for their next worker.
+        except Unavailable:  # The database is away: the messages wait for their next worker.
             raise
         except Exception as error:
             failure = error

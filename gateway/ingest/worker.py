@@ -38,7 +38,9 @@ class Worker:
         while not self._stopped.is_set():
             self._wake.clear()
             try:
-                if not self._ingest.process_waiting():
+                worked = self._ingest.process_waiting()
+                self._ingest.number_changes()
+                if not worked:
                     self._wake.wait(POLL_SECONDS)
             except Exception as error:
                 # The message keeps its lease and is tried again when it ends; the others must not wait for it.

@@ -40,6 +40,7 @@ def asking(request: Request, interaction: str) -> Asking:
         request.headers,
         request.client.host if request.client else "",
         state.identities,
+        issuers=state.issuers,
         loopback=state.settings.loopback or state.settings.demo_network,
         cookie_token=request.cookies.get("samverka-identity"),
     )
