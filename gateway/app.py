@@ -23,6 +23,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from gateway import __version__, definitions, logs
 from gateway.access.door import Door
 from gateway.access.identities import Identity, TestIdentities
+from gateway.access.issuers import Issuers
 from gateway.access.reading import Rooms
 from gateway.adapters import file_drop, mllp
 from gateway.definitions import Definitions, shipped
@@ -37,7 +38,7 @@ from gateway.rest import outcome, routes
 from gateway.search.index import Indexer
 from gateway.settings import Settings
 from gateway.store import Store
-from gateway.web import pages
+from gateway.web import pages, refusals
 
 Clock = Callable[[], datetime]
 log = structlog.get_logger(__name__)
@@ -54,6 +55,7 @@ class Gateway:
     packages: Packages
     sources: Sources
     identities: TestIdentities
+    issuers: Issuers
     ingest: Ingest
     door: Door
 
@@ -108,7 +110,8 @@ def wire(settings: Settings, clock: Clock | None = None) -> Gateway:
         zone=zone,
         page_size=settings.page_size,
     )
-    return Gateway(settings, clock, store, tables, packages, sources, identities, ingest, Door(rooms))
+    issuers = Issuers.read(settings.issuers, clock) if settings.issuers else Issuers({}, clock)
+    return Gateway(settings, clock, store, tables, packages, sources, identities, issuers, ingest, Door(rooms))
 
 
 def _make_folder(database_url: str) -> None:
@@ -124,7 +127,11 @@ def create_app(gateway: Gateway) -> FastAPI:
     app.state.zone = ZoneInfo(gateway.settings.timezone)
     app.state.door = gateway.door
     app.state.identities = gateway.identities
+    app.state.issuers = gateway.issuers
+    app.state.test_identities = gateway.test_identities
+    app.state.clock = gateway.clock
     outcome.install(app)
+    refusals.install(app)
     app.include_router(routes.router())
     app.include_router(pages.router())
     app.mount("/static", pages.static())
@@ -186,10 +193,10 @@ def serve(settings: Settings) -> None:
 def serve_gateway(gateway: Gateway) -> None:
     """Serve a wired gateway until told to stop. AddressError where nothing would say who is asking."""
     settings = gateway.settings
-    if not settings.loopback and not settings.demo_network:
+    if not (settings.loopback or settings.demo_network or gateway.issuers):
         raise AddressError(
-            f"{settings.host} is not a loopback address, and no issuer of tokens is configured. "
-            "Listen on 127.0.0.1, or give --demo-network to honour test identities there."
+            f"{settings.host} is not a loopback address, and no issuer of tokens is configured. Listen on 127.0.0.1, "
+            "configure issuers (SAMVERKA_ISSUERS), or give --demo-network to honour test identities there."
         )
     config = uvicorn.Config(
         create_app(gateway),
