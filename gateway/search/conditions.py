@@ -104,10 +104,10 @@ class Own:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A reference of the resource leads to one of `types` that meets all of `inner`."""
+    """A reference of the resource leads to one of `type` that meets all of `inner`."""
 
     number: int
-    types: tuple[str, ...]
+    type: str
     inner: tuple[Criterion, ...]
 
 

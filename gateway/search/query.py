@@ -265,7 +265,7 @@ class _Parser:
             known = ", ".join(targets[:20])
             raise _Refused("unknown-search-parameter", f"{first} is no search parameter of {known}.", unknown=True)
         place = number(resource_type, code)
-        chains = tuple(Chain(place, (target,), (self.criterion(target, rest, value, depth + 1),)) for target in able)
+        chains = tuple(Chain(place, target, (self.criterion(target, rest, value, depth + 1),)) for target in able)
         return chains[0] if len(chains) == 1 else AnyOf(chains)
 
     def _knows(self, resource_type: str, code: str) -> bool:

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from gateway.search import sql
 from gateway.search.conditions import DateIs
 from gateway.search.dates import HIGHEST, LOWEST
+from gateway.search.match import date
 from gateway.tables import resource, search_date
 from tests.search.shelf import INDEX, Shelf
 
@@ -118,7 +119,7 @@ DATABASE = Shelf([]).engine
 
 def _holds(condition: DateIs, row: tuple[int, int]) -> bool:
     low, high = search_date.c.low, search_date.c.high
-    test = str(sql._date(condition, low, high).compile(compile_kwargs={"literal_binds": True}))
+    test = str(date(condition, low, high).compile(compile_kwargs={"literal_binds": True}))
     plain = test.replace("search_date.low", str(row[0])).replace("search_date.high", str(row[1]))
     with DATABASE.connect() as connection:
         return bool(connection.execute(text(f"SELECT {plain}")).scalar_one())
