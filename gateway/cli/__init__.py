@@ -5,9 +5,14 @@ from __future__ import annotations
 import sys
 
 import typer
+from pydantic import ValidationError
 
+from gateway import logs
+from gateway.app import AddressError
 from gateway.cli import demo, inbox, ingest, maps, operate
 from gateway.errors import GatewayError
+from gateway.ingest.sources import SourcesError
+from gateway.mapping import CompileError
 
 app = typer.Typer(
     name="samverka",
@@ -26,10 +31,24 @@ app.add_typer(demo.app, name="demo")
 
 def main() -> None:
     """Run; a refusal is one line a problem on stderr and exit code 1, wrong usage exit code 2."""
+    logs.configure("console", "warning")  # `serve` has its own, by the settings
     try:
         app()
     except GatewayError as error:
         for issue in error.issues:
-            place = f" ({issue.where})" if issue.where else ""
-            print(f"samverka: {issue.text}{place}", file=sys.stderr)  # noqa: T201
-        raise SystemExit(1) from None
+            _refuse(issue.text, issue.where)
+    except CompileError as error:
+        for problem in error.problems:
+            _refuse(str(problem))
+    except SourcesError as error:
+        for line in error.problems:
+            _refuse(line)
+    except (AddressError, ValidationError) as error:
+        _refuse(str(error))
+    else:
+        return
+    raise SystemExit(1)
+
+
+def _refuse(text: str, where: str | None = None) -> None:
+    print(f"samverka: {text}" + (f" ({where})" if where else ""), file=sys.stderr)  # noqa: T201
