@@ -17,14 +17,16 @@ from typing import TypeVar
 
 import structlog
 
-from gateway import formats
+from gateway import definitions, formats
 from gateway.coordination.recorder import Recorder
 from gateway.errors import Conflict, NotFound, Unavailable
+from gateway.fhir.check import check
+from gateway.formats import Record
 from gateway.ingest.outcome import Outcome
 from gateway.ingest.range import Done, Ended, Entry, Mapped, Task, broken, commit
 from gateway.ingest.sources import Sources
 from gateway.issues import Issues
-from gateway.mapping import Package, Packages
+from gateway.mapping import MapResult, Package, Packages
 from gateway.records import Message, Source
 from gateway.store import Claimed, LeaseLost, Store, UnitOfWork
 
@@ -45,6 +47,7 @@ class Ingest:
 
     def __init__(self, store: Store, packages: Packages, sources: Sources, clock: Callable[[], datetime]) -> None:
         self._store = store
+        self._definitions = definitions.load()
         self._packages = packages
         self._sources = sources
         self._clock = clock
@@ -117,12 +120,30 @@ class Ingest:
             yield Ended(claimed, None, issues)
             return
         self._archive(task.package)
-        message = claimed.message
-        records = enumerate(formats.read(task.package.format, message.body, issues))
-        for seq, record in islice(records, claimed.next_item, None):  # Those before were committed by an earlier try.
-            result = task.package.apply(record, source, message.received, body=message.body)
-            yield Mapped(task, seq, record, result)
-        yield Ended(claimed, task, issues)
+        try:
+            records = enumerate(formats.read(task.package.format, claimed.message.body, issues))
+            for seq, record in islice(records, claimed.next_item, None):  # Those before were committed already.
+                yield self._mapped(task, seq, record)
+        except Exception as error:
+            yield _held(Ended(claimed, task, issues), error)
+        else:
+            yield Ended(claimed, task, issues)
+
+    def _mapped(self, task: Task, seq: int, record: Record) -> Entry:
+        message = task.message
+        try:
+            result = task.package.apply(record, task.source, message.received, body=message.body)
+            return Mapped(task, seq, record, self._checked(record, result))
+        except Exception as error:
+            return _held(Mapped(task, seq, record, MapResult()), error)
+
+    def _checked(self, record: Record, result: MapResult) -> MapResult:
+        """The result with what R4 refuses of its drafts: whatever a source sends, what is served is sound."""
+        if not result.issues.bad:
+            for draft in result.drafts:
+                for issue in check(draft.resource, self._definitions):
+                    result.issues.add(issue.at(str(record.position)))
+        return result
 
     def _commit(self, entries: Sequence[Entry]) -> list[Done]:
         """Commit a range. Should one item break the gateway itself, or one lease be lost, the others go on."""
@@ -140,8 +161,7 @@ class Ingest:
         if failure is None:
             log.warning("lease-lost", inbox_id=entries[0].inbox_id)
             return []
-        log.error("item-failed", inbox_id=entries[0].inbox_id, exc_info=failure)
-        mended = [broken(entries[0])]
+        mended = [_held(entries[0], failure)]
         return self._write(lambda uow: commit(uow, mended, self.recorder, self._namespace, LEASE))
 
     def _write(self, work: Callable[[UnitOfWork], T]) -> T:
@@ -157,6 +177,11 @@ class Ingest:
                 )
             )
             self._archived.add(package.hash)
+
+
+def _held(entry: Entry, failure: Exception) -> Entry:
+    log.error("item-failed", inbox_id=entry.inbox_id, exc_info=failure)
+    return broken(entry, failure)
 
 
 def _ranges(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
