@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.definitions import load
 from gateway.errors import BadRequest
-from gateway.search.query import Limits, parse
+from gateway.search.query import Limits, Query
+from gateway.search.query import parse as parse_at
 from gateway.search.values import alternatives, split, unescaped
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+def parse(resource_type: str, params: Sequence[tuple[str, str]], **more: Any) -> Query:
+    return parse_at(resource_type, params, load(), now=NOW, **more)
 
 
 def refused(resource_type: str, *params: tuple[str, str]) -> BadRequest:
     with pytest.raises(BadRequest) as caught:
-        parse(resource_type, params, load())
+        parse(resource_type, params)
     return caught.value
 
 
@@ -42,7 +53,7 @@ def test_a_refusal_never_quotes_the_value() -> None:
 
 def test_a_lenient_search_leaves_out_what_it_does_not_know_and_says_so() -> None:
     params = [("shoe-size", "42"), ("family", "Berg"), ("_sort", "nothing")]
-    query = parse("Patient", params, load(), lenient=True)
+    query = parse("Patient", params, lenient=True)
     assert query.used == (("family", "Berg"),)
     assert [issue.where for issue in query.ignored] == ["shoe-size", "_sort"]
     assert {issue.severity for issue in query.ignored} == {"warning"}
@@ -50,15 +61,15 @@ def test_a_lenient_search_leaves_out_what_it_does_not_know_and_says_so() -> None
 
 def test_a_lenient_search_still_refuses_what_it_knows_and_cannot_read() -> None:
     with pytest.raises(BadRequest):
-        parse("Patient", [("birthdate", "soon")], load(), lenient=True)
+        parse("Patient", [("birthdate", "soon")], lenient=True)
 
 
 def test_a_count_above_the_limit_is_the_limit() -> None:
-    assert parse("Patient", [("_count", "100000")], load(), limits=Limits(most=200)).count == 200
+    assert parse("Patient", [("_count", "100000")], limits=Limits(most=200)).count == 200
 
 
 def test_format_and_pretty_are_not_part_of_a_search() -> None:
-    assert parse("Patient", [("_format", "json"), ("_pretty", "true")], load()).used == ()
+    assert parse("Patient", [("_format", "json"), ("_pretty", "true")]).used == ()
 
 
 def test_too_many_alternatives_are_refused() -> None:
@@ -83,7 +94,7 @@ def test_splitting_loses_nothing(text: str) -> None:
 @given(name=st.text(max_size=20), value=st.text(max_size=20), kind=st.sampled_from(["Patient", "Task", "Observation"]))
 def test_any_parameter_is_understood_or_refused(name: str, value: str, kind: str) -> None:
     try:
-        parse(kind, [(name, value)], load())
+        parse(kind, [(name, value)])
     except BadRequest as error:
         assert error.issues
 
@@ -98,6 +109,6 @@ CODES = sorted(load().search_parameters("Observation"))
 )
 def test_any_value_of_a_known_parameter_is_understood_or_refused(name: str, modifier: str, value: str) -> None:
     try:
-        parse("Observation", [(name + modifier, value)], load())
+        parse("Observation", [(name + modifier, value)])
     except BadRequest as error:
         assert error.issues
