@@ -5,7 +5,7 @@ https://build.fhir.org/ig/HL7/mapping-language-ig/fml.html#executing-maps
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import tzinfo
 from threading import Lock
 from traceback import extract_tb
@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from gateway.definitions import Definitions
 from gateway.issues import Severity
 from gateway.mapping import build, ir, runtime
-from gateway.mapping.emit import emit
+from gateway.mapping.emit import Code, emit
 from gateway.mapping.library import Library
 from gateway.mapping.problems import Problems
 from gateway.mapping.resolve import resolve
@@ -31,17 +31,18 @@ class CompiledMap:
     def __init__(self, program: ir.Program, definitions: Definitions) -> None:
         self.program = program
         self.definitions = definitions
-        self._variants: dict[bool, tuple[Callable[..., None], Mapping[str, Callable[..., None]]]] = {}
+        self._variants: dict[bool, Code] = {}
         self._lock = Lock()
 
-    def variant(self, *, traced: bool) -> tuple[Callable[..., None], Mapping[str, Callable[..., None]]]:
-        made = self._variants.get(traced)
-        if made is None:
+    def variant(self, *, traced: bool) -> Code:
+        """The code, made when it is first needed: tracing costs nothing where nobody asks for it."""
+        code = self._variants.get(traced)
+        if code is None:
             with self._lock:
-                made = self._variants.get(traced)
-                if made is None:
-                    made = self._variants[traced] = emit(self.program, traced=traced)
-        return made
+                code = self._variants.get(traced)
+                if code is None:
+                    code = self._variants[traced] = emit(self.program, traced=traced)
+        return code
 
     def target(self) -> dict[str, Any]:
         """An empty instance of what the entry group fills."""

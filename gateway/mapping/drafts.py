@@ -31,10 +31,7 @@ class Drafting:
             known = self._types.get(str(resource["resourceType"]))
             if known is not None:
                 self._check(resource, known, facts)
-            moment = effective
-            modified = resource.get("lastModified")
-            if modified and resource["resourceType"] == "Task":
-                moment = times.instant(times.parts(modified), facts.zone, _marked_already)
+            moment = _modified(resource, facts) or effective
             yield Draft(resource, moment, version, party, provider, withdrawn)
 
     def _check(self, resource: Resource, known: TypeDef, facts: Facts) -> None:
@@ -85,6 +82,19 @@ def _identifier(resource: Resource) -> dict[str, str]:
     given = resource.get("identifier")
     first = given[0] if isinstance(given, list) and given else given
     return first if isinstance(first, dict) else {}
+
+
+def _modified(resource: Resource, facts: Facts) -> datetime | None:
+    """Of when a Task itself says that it is; None where it does not, or says a time that cannot be meant."""
+    modified = resource.get("lastModified") if resource["resourceType"] == "Task" else None
+    if not modified:
+        return None
+    try:
+        return times.instant(times.parts(str(modified)), facts.zone, _marked_already)
+    except times.Unfit as error:
+        text = f"The Task's time is {error}; the record's time stands in. Mend it in the source."
+        facts.issues.warning("value", "as-of-not-valid", text, facts.where())
+        return None
 
 
 def _marked_already() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 from types import CodeType, FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.mapping import build, convert, ir, runtime
 from gateway.mapping import python as py
@@ -57,8 +57,17 @@ _MODES = {
 _EXACT = frozenset(("date", "dateTime", "time"))
 
 
-def emit(program: ir.Program, *, traced: bool) -> tuple[FunctionType, dict[str, FunctionType]]:
-    """The entry group as a function of the run, the depth, and the group's parameters; the copiers by type, alike."""
+class Code(NamedTuple):
+    """The entry group, and by target type the groups that copy whole elements: functions of the run, the depth and the
+    group's parameters.
+    """
+
+    entry: FunctionType
+    copiers: dict[str, FunctionType]
+
+
+def emit(program: ir.Program, *, traced: bool) -> Code:
+    """The program's code in one of its two variants."""
     space: dict[str, Any] = {"__builtins__": {}, **_HELPERS}
     space.update({f"_take_{name}": take for name, take in convert.TAKE.items()})
     for file_text, routines in _by_file(program.routines):
@@ -66,7 +75,8 @@ def emit(program: ir.Program, *, traced: bool) -> tuple[FunctionType, dict[str, 
         code: CodeType = compile(module, file_text.path, "exec")
         exec(code, space)  # noqa: S102  the code was built above, from forms of ours
     entry: FunctionType = space[_function(program.routines[program.entry])]
-    return entry, {name: space[_function(program.routines[index])] for name, index in program.copiers.items()}
+    copiers = {name: space[_function(program.routines[index])] for name, index in program.copiers.items()}
+    return Code(entry, copiers)
 
 
 def _by_file(routines: Iterable[ir.Routine]) -> Iterable[tuple[Text, list[ir.Routine]]]:

@@ -139,10 +139,12 @@ def regex(pattern: str) -> re.Pattern[str]:
 
 
 def instant(found: Parts, zone: tzinfo, ambiguous: Mark) -> datetime:
-    """The moment; what was not said is the first of it.
+    """The moment; what was not said is the first of it. Years at the ends of the calendar have no moment elsewhere.
 
     With a fixed offset: in the hour that occurs twice, Python calls one moment in two named zones unequal.
     """
+    if not 1 < found.year < 9999:
+        raise Unfit("not in a year that can be meant")
     micro = int(found.fraction[1:7].ljust(6, "0")) if found.fraction else 0
     own = zone_of(found.zone) if found.zone else timezone(_offset(found, zone, ambiguous))
     day = (found.year, found.month or 1, found.day or 1)
