@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -11,6 +11,7 @@ from uuid import UUID
 from gateway import formats
 from gateway.coordination.recorder import Recorded, Recorder
 from gateway.coordination.statements import Origin, statement
+from gateway.errors import Unprocessable
 from gateway.formats import Record
 from gateway.identity import Resolved, ResolvedItem, resolve
 from gateway.ingest.audit import add_ingested
@@ -208,14 +209,25 @@ def _count(done: dict[str, Done], recorded: Recorded, inbox_id: str | None = Non
         done[one].resources += len(named & changed)
 
 
-def broken(entry: Entry) -> Entry:
-    """The entry as one to be held: it broke the gateway, which is our fault and must be mended."""
-    text = "This broke the gateway: a fault of ours. It is kept; replay it when the fault is mended."
-    issue = Issue("error", "exception", "unforeseen", text)
+def broken(entry: Entry, failure: Exception) -> Entry:
+    """The entry as one to be held: it cannot be kept as it is, or it broke the gateway, which is our fault to mend."""
     if isinstance(entry, Ended):
-        return replace(entry, task=None, issues=_with(entry.issues, issue))
-    return replace(entry, result=replace(entry.result, drafts=[], issues=_with(entry.result.issues, issue)))
+        return replace(entry, task=None, issues=Issues([*entry.issues, _why(failure, None)]))
+    where = str(entry.record.position) or None
+    issues = Issues([*entry.result.issues, _why(failure, where)])
+    # The key may hold the very character that the database refused.
+    return replace(entry, result=replace(entry.result, drafts=[], issues=issues, key=printable(entry.result.key)))
 
 
-def _with(issues: Iterable[Issue], issue: Issue) -> Issues:
-    return Issues([*issues, issue])
+def _why(failure: Exception, where: str | None) -> Issue:
+    if isinstance(failure, Unprocessable):
+        return Issue(
+            "error", failure.code, failure.issues[0].rule, f"{failure.text} Send the record without it.", where
+        )
+    text = "This broke the gateway: a fault of ours. It is kept; replay it when the fault is mended."
+    return Issue("error", "exception", "unforeseen", text, where)
+
+
+def printable(key: str) -> str:
+    """The key without control characters, which no database may have to keep."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in key)
