@@ -1,107 +1,173 @@
-"""Ingest end to end: keep, parse, map, resolve, state, agree, index, save; audit on, durable commits.
+"""Ingest end to end: keep, parse, map, resolve, state, agree, index, save; audit and history on, durable commits.
 
-    python -m bench.ingest [--records 10000] [--package NAME …] [--database-url URL]
+    python -m bench.ingest [--records 2000 --records 10000] [--package NAME …] [--json]
+    python -m bench.ingest --database-url postgresql    a server of its own; or the URL of one, whose tables are emptied
 
-Records per second of CPU is what counts: the machines are shared and noisy. Each package starts with an empty database.
+All messages are kept first, one by one; then waiting messages are worked through until none is left, as the server's
+worker does. Each row of the table begins with an empty database. `keep` is the share of a record in keeping its
+message: event sources send one record a message. What counts is CPU of this process, both shares together, for the
+machines are shared and noisy; on PostgreSQL the server's own comes beside it, and `rec/s` has to show that.
 """
 
 from __future__ import annotations
 
 import argparse
+import cProfile
+import json
 import logging
-import os
-import platform
+import pstats
 import resource
-import sqlite3
-import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import TypeVar
 
 import structlog
-from sqlalchemy import create_engine, make_url, text
 
+from bench import databases, machine
 from bench.generate import GENERATORS, generate
 from gateway.app import wire
+from gateway.ingest.outcome import Outcome
+from gateway.ingest.pipeline import Ingest
 from gateway.settings import Settings
-from gateway.tables import metadata
+from gateway.store import Store
+
+T = TypeVar("T")
+
+RECORDS = 10_000
+HEAD = (
+    f"{'package':16} {'messages':>8} {'records':>8} {'held':>5} {'statements':>10} {'resources':>9} {'rec/s':>7} "
+    f"{'rec/CPU s':>9} {'CPU ms/rec':>10} {'keep':>6} {'work':>6}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One row: times in seconds, for all records together."""
+
+    package: str
+    messages: int
+    records: int
+    held: int
+    statements: int
+    resources: int
+    seconds: float
+    keep_cpu: float
+    work_cpu: float
+
+    @property
+    def cpu(self) -> float:
+        return self.keep_cpu + self.work_cpu
+
+    def line(self) -> str:
+        each = 1000 / self.records
+        return (
+            f"{self.package:16} {self.messages:8} {self.records:8} {self.held:5} {self.statements:10} "
+            f"{self.resources:9} {self.records / self.seconds:7.0f} {self.records / self.cpu:9.0f} "
+            f"{self.cpu * each:10.3f} {self.keep_cpu * each:6.3f} {self.work_cpu * each:6.3f}"
+        )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--records", type=int, default=10_000)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--records", type=int, action="append", help=f"may be given several times; {RECORDS}")
     parser.add_argument("--package", action="append", choices=list(GENERATORS))
-    parser.add_argument("--database-url", default="sqlite")
-    parser.add_argument("--profile", action="store_true", help="print where the time goes")
+    parser.add_argument("--database-url", default="sqlite", help="sqlite, postgresql, or the URL of a PostgreSQL")
+    parser.add_argument("--json", action="store_true", help="print JSON for machines")
+    parser.add_argument("--profile", action="store_true", help="print where the time goes; it then takes twice as long")
     given = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    print(
-        f"{platform.python_implementation()} {platform.python_version()}, SQLite {sqlite3.sqlite_version}, "
-        f"{os.cpu_count()} cores, {platform.machine()}, {given.database_url.partition(':')[0]}"
-    )
-    print(
-        f"{'package':16} {'records':>8} {'held':>5} {'statements':>10} {'resources':>9} "
-        f"{'seconds':>8} {'rec/s':>7} {'CPU ms/rec':>10} {'rec/CPU s':>9}"
-    )
-    for package in given.package or GENERATORS:
-        _run(package, given.records, given.database_url, given.profile)
-    print(f"peak resident memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
-
-
-def _run(package: str, count: int, database_url: str, profiled: bool) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{folder}/bench.db" if database_url == "sqlite" else database_url
-        _empty(url)
-        gateway = wire(Settings(database_url=url), clock=lambda: datetime.now(UTC))
-        source = gateway.sources.get(package)
-        messages = list(generate(package, count))
-        # Compile the maps first: a service does that once.
-        for message in generate(package, 1, seed=2):
-            gateway.ingest.process(gateway.ingest.keep(source, message.body, "application/octet-stream"))
-        items = held = statements = resources = 0
-        profile = None
-        if profiled:
-            import cProfile
-
-            profile = cProfile.Profile()
-        began, cpu = time.perf_counter(), time.process_time()
-        for message in messages:
-            kept = gateway.ingest.keep(source, message.body, "application/octet-stream")
-            if profile:
-                profile.enable()
-            outcome = gateway.ingest.process(kept)
-            if profile:
-                profile.disable()
-            items += outcome.items
-            held += outcome.held
-            statements += outcome.statements
-            resources += outcome.resources
-        seconds, used = time.perf_counter() - began, time.process_time() - cpu
-        gateway.close()
-    print(
-        f"{package:16} {items:8} {held:5} {statements:10} {resources:9} {seconds:8.1f} {items / seconds:7.0f} "
-        f"{1000 * used / items:10.3f} {items / used:9.0f}",
-        flush=True,
-    )
-    if profile:
-        import pstats
-
-        pstats.Stats(profile, stream=sys.stdout).sort_stats("tottime").print_stats(30)
-
-
-def _empty(url: str) -> None:
-    """An empty schema on PostgreSQL; a new file needs nothing."""
-    if make_url(url).get_backend_name() == "postgresql":
-        engine = create_engine(url)
-        with engine.begin() as connection:
-            there = connection.execute(text("SELECT to_regclass('inbox')")).scalar()
-            if there:
-                names = ", ".join(f'"{name}"' for name in metadata.tables)
-                connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY"))
-        engine.dispose()
+    with _database(given.database_url) as url:
+        about = machine.described() | {"database": databases.version(url) or "SQLite"}
+        if not given.json:
+            print("\n".join(f"{name}: {text}" for name, text in about.items()))
+            print(HEAD)
+        rows = []
+        for package in given.package or GENERATORS:
+            for count in given.records or [RECORDS]:
+                rows.append(measure(package, count, url, profiled=given.profile))
+                if not given.json:
+                    print(rows[-1].line(), flush=True)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    if given.json:
+        print(json.dumps(about | {"peak_mb": round(peak), "rows": [asdict(row) for row in rows]}, indent=2))
     else:
-        Path(url.removeprefix("sqlite:///")).unlink(missing_ok=True)
+        print(f"peak resident memory: {peak:.0f} MB")
+
+
+def measure(package: str, count: int, url: str, *, profiled: bool = False) -> Measured:
+    """Keep and work through `count` records of a package, from an empty database."""
+    databases.empty(url)
+    messages = list(generate(package, count))
+    gateway = wire(Settings(database_url=url), clock=lambda: datetime.now(UTC))
+    ingest, source = gateway.ingest, gateway.sources.get(package)
+    for message in generate(package, 1, seed=2):  # Compiles the maps: a service does that once.
+        ingest.process(ingest.keep(source, message.body, "application/octet-stream"))
+
+    def keep() -> None:
+        for message in messages:
+            ingest.keep(source, message.body, "application/octet-stream")
+
+    with _profiles(gateway.store) if profiled else _nothing():
+        began = time.perf_counter()
+        _, keep_cpu = _timed(keep)
+        outcomes, work_cpu = _timed(lambda: list(_until_none_waits(ingest)))
+        seconds = time.perf_counter() - began
+    gateway.close()
+    return Measured(
+        package,
+        messages=len(messages),
+        records=sum(one.items for one in outcomes),
+        held=sum(one.held for one in outcomes),
+        statements=sum(one.statements for one in outcomes),
+        resources=sum(one.resources for one in outcomes),
+        seconds=seconds,
+        keep_cpu=keep_cpu,
+        work_cpu=work_cpu,
+    )
+
+
+def _until_none_waits(ingest: Ingest) -> Iterator[Outcome]:
+    while outcomes := ingest.process_waiting():
+        yield from outcomes
+
+
+def _timed(work: Callable[[], T]) -> tuple[T, float]:
+    began = time.process_time()
+    result = work()
+    return result, time.process_time() - began
+
+
+@contextmanager
+def _database(name: str) -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        if name == "sqlite":
+            yield f"sqlite:///{folder}/bench.db"
+        else:
+            yield databases.postgresql() if name == "postgresql" else name
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
+
+
+@contextmanager
+def _profiles(store: Store) -> Iterator[None]:
+    """What this thread does, and what the thread does that writes to SQLite."""
+    mapping, writing = cProfile.Profile(), cProfile.Profile()
+    store.write(lambda _: writing.enable())
+    mapping.enable()
+    try:
+        yield
+    finally:
+        mapping.disable()
+        store.write(lambda _: writing.disable())
+        for profile in (mapping, writing):
+            pstats.Stats(profile).sort_stats("tottime").print_stats(40)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import cProfile
 import hashlib
-import os
 import pstats
 import resource as process
 import tempfile
@@ -21,11 +20,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import create_engine, text
-
+from bench import databases
 from gateway.records import Message, Resource, Statement
 from gateway.store import Item, SavedResource, Store, UnitOfWork
-from tests import postgres
 
 RANGE = 100
 PERSONS = 1000
@@ -42,7 +39,7 @@ def main() -> None:
     given = arguments.parse_args()
     for name in given.database or ["sqlite", "postgresql"]:
         with tempfile.TemporaryDirectory() as folder:
-            url = f"sqlite:///{folder}/bench.db" if name == "sqlite" else _postgresql()
+            url = f"sqlite:///{folder}/bench.db" if name == "sqlite" else databases.postgresql()
             run(url, given.records, profile=given.profile)
 
 
@@ -174,17 +171,6 @@ def index(resource: Resource) -> dict[str, list[tuple[Any, ...]]]:
         "search_date": [(n, 300 + n, 1_772_355_600_000_000 + n, 1_772_355_600_000_001 + n, 3) for n in range(2)],
         "search_string": [(0, 400, key, key, 3)],
     }
-
-
-def _postgresql() -> str:
-    # As durable as in production: a commit waits for the disk.
-    postgres.SETTINGS.update(fsync="on", synchronous_commit="on", full_page_writes="on", autovacuum="on")
-    server = postgres.start(os.getpid())
-    engine = create_engine(f"{server}/postgres", isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text("CREATE DATABASE bench"))
-    engine.dispose()
-    return f"{server}/bench"
 
 
 def _cpu() -> float:
