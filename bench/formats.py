@@ -100,6 +100,12 @@ def measure(run: Callable[[], object], records: int = 1) -> float:
     return min(timeit.repeat(run, number=number, repeat=5)) / number / records * 1e6
 
 
+def bundle(entries: int) -> bytes:
+    """On one line, as servers write it: the time must grow no faster than the entries."""
+    entry = b'{"fullUrl":"https://fhir.example/Patient/p1","resource":' + FHIR + b"}"
+    return b'{"resourceType":"Bundle","type":"searchset","entry":[' + b",".join([entry] * entries) + b"]}"
+
+
 def rows() -> list[tuple[str, Format, bytes, int]]:
     at = {"xml": f"{{{NS}}}careContact", "er7": "ADT^*"}
 
@@ -117,6 +123,8 @@ def rows() -> list[tuple[str, Format, bytes, int]]:
         ("json, one object", form("json", discriminator="type"), JSON, 1),
         ("json, 200 lines", form("json", discriminator="type"), (JSON + b"\n") * 200, 200),
         ("fhir, one resource", form("fhir"), FHIR, 1),
+        ("fhir, bundle of 1,000", form("fhir"), bundle(1000), 1000),
+        ("fhir, bundle of 10,000", form("fhir"), bundle(10_000), 10_000),
     ]
 
 

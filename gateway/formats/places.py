@@ -36,12 +36,11 @@ class Lines:
     def __init__(self, body: bytes) -> None:
         self._body = body
         self._line = 1
-        self._start = 0
+        self._counted = 0
 
     def at(self, offset: int) -> int:
-        for found in _BREAK.finditer(self._body, self._start, offset):
-            self._line += 1
-            self._start = found.end()
+        self._line += sum(1 for _ in _BREAK.finditer(self._body, self._counted, offset))
+        self._counted = offset
         return self._line
 
 
