@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/search.html
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from functools import lru_cache
@@ -204,14 +204,21 @@ def rows(resource: Resource, definitions: Definitions) -> IndexRows:
     return _indexer(definitions).rows(resource)
 
 
-def colliding(definitions: Definitions, resource_types: Iterable[str]) -> list[tuple[str, str]]:
-    """Parameters whose number is another's too: such a definition has to be refused, or renamed."""
-    taken: dict[int, tuple[str, str]] = {}
-    found = []
-    make: Callable[[str, str], int]
-    for resource_type in resource_types:
-        for code in definitions.search_parameters(resource_type):
-            for make in (number, identifier_number):
-                if taken.setdefault(make(resource_type, code), (resource_type, code)) != (resource_type, code):
-                    found.append((resource_type, code))
+def problems(definitions: Definitions) -> list[str]:
+    """What keeps parameters from being indexed: an expression that does not compile, a number that is another's too.
+
+    A snapshot of definitions with a problem is not to be taken into use.
+    """
+    found: list[str] = []
+    taken: dict[int, str] = {}
+    for resource_type in definitions.resource_types:
+        for code, parameter in definitions.search_parameters(resource_type).items():
+            name = f"{resource_type}.{code}"
+            for place in (number(resource_type, code), identifier_number(resource_type, code)):
+                if taken.setdefault(place, name) != name:
+                    found.append(f"{name} has the same number as {taken[place]}: rename it.")
+            try:
+                compile(parameter.expression or "{}", resource_type, definitions)
+            except FHIRPathError as error:
+                found.append(f"{name}: {error.text}")
     return found

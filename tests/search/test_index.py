@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gateway.definitions import load
-from gateway.search.index import Indexer, colliding, identifier_number, number, rows
+from gateway.search.index import Indexer, identifier_number, number, problems, rows
 from gateway.search.rows import BASE_UNITS
 from gateway.tables import metadata
 
@@ -108,9 +108,22 @@ def test_long_text_is_indexed_by_its_beginning() -> None:
     assert len(exact) == 5000
 
 
-def test_no_two_parameters_of_r4_have_the_same_number() -> None:
-    definitions = load()
-    assert colliding(definitions, definitions.resource_types) == []
+def test_every_parameter_of_r4_compiles_and_has_a_number_of_its_own() -> None:
+    assert problems(load()) == []
+
+
+def test_a_parameter_that_cannot_be_indexed_is_named_with_the_reason() -> None:
+    parameter = {
+        "resourceType": "SearchParameter",
+        "url": "https://samverka.example/fhir/SearchParameter/wrong",
+        "code": "wrong",
+        "base": ["Patient"],
+        "type": "string",
+        "expression": "Patient.nmae.family",
+    }
+    [problem] = problems(load().with_resources([parameter]))
+    assert problem.startswith("Patient.wrong: line 1, column 9: Patient has no element nmae.")
+    assert "Did you mean name" in problem
 
 
 def test_indexing_leaves_the_resource_as_it_was() -> None:
