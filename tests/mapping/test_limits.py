@@ -1,4 +1,4 @@
-"""A map that does too much, or that has a fault, holds its record and nothing else; threads do not disturb one another."""
+"""A map that does too much, or has a fault, holds its record and nothing else; threads do not disturb one another."""
 
 from __future__ import annotations
 

@@ -86,8 +86,8 @@ def test_mistakes_of_all_groups_are_told_at_once_even_where_nothing_calls_them()
 
 def test_a_group_used_for_two_types_tells_its_mistake_once() -> None:
     more = "group Any(source s, target t : Period) { s.a -> t.strat; }"
-    rules = "src.a as x -> tgt.name as n, n.period as p then Any(x, p);\nsrc.b as x -> tgt.address as a, a.period as p then Any(x, p);"
-    assert problem(rules, more=more).text == "Period has no element 'strat'"
+    rules = "src.a as x -> tgt.name as n, n.period as p then Any(x, p);"
+    assert problem(rules + rules.replace("name", "address"), more=more).text == "Period has no element 'strat'"
 
 
 def test_an_untyped_group_is_checked_for_what_it_is_called_with() -> None:
@@ -104,8 +104,8 @@ def test_an_unknown_type_of_a_parameter_is_named() -> None:
 
 
 def test_an_import_that_matches_nothing_is_named() -> None:
-    text = f"/// url = '{URL}'\nimports \"http://example.org/StructureMap/other*\"\ngroup A(source s, target t : Patient) {{}}"
-    (found,) = problems_of(text)
+    header = 'imports "http://example.org/StructureMap/other*"'
+    (found,) = problems_of(text_of("", header=header))
     assert found.text == "no map matches 'http://example.org/StructureMap/other*'"
 
 
@@ -130,5 +130,5 @@ def test_a_typed_source_is_checked_too() -> None:
 
 
 def test_writing_into_a_typed_source_is_refused() -> None:
-    text = f"/// url = '{URL}'\ngroup A(source src : Patient, target tgt : Patient) {{ src.id as v -> src.active = true; }}"
-    assert problems_of(text)[0].text == "'src' is a source: rules write into targets"
+    group = "group A(source src : Patient, target tgt : Patient) { src.id as v -> src.active = true; }"
+    assert problems_of(f"/// url = '{URL}'\n{group}")[0].text == "'src' is a source: rules write into targets"

@@ -19,8 +19,9 @@ SOURCES = st.fixed_dictionaries(
 )
 ATOMS = st.sampled_from(
     [
-        "a.exists()", "a.empty()", "b.c.exists()", "v.a.exists().not()", "a = 'J'", "a != 'J'", "b.c = true", "b.d != 1",
-        "a in ('J' | 'N')", "b.c in ('x')", "%v.e = 'x'", "a.matches('^[JN]$')", "%source.kind = 'k'", "%source.none.exists()",
+        "a.exists()", "a.empty()", "b.c.exists()", "v.a.exists().not()", "a = 'J'", "a != 'J'", "b.c = true",
+        "b.d != 1", "a in ('J' | 'N')", "b.c in ('x')", "%v.e = 'x'", "a.matches('^[JN]$')", "%source.kind = 'k'",
+        "%source.none.exists()",
     ]
 )  # fmt: skip
 CONDITIONS = st.recursive(

@@ -154,10 +154,10 @@ def test_simple_values_can_be_put_first_too() -> None:
         ("tgt.deceased = toDateTime('20260102')", {"deceasedDateTime": "2026-01-02"}),
         ("tgt.extension as e, e.url = 'u', e.value = 'x'", {"extension": [{"url": "u", "valueString": "x"}]}),
         ("tgt.extension as e, e.url = 'u', e.value = 7", {"extension": [{"url": "u", "valueInteger": 7}]}),
-        ("tgt.extension as e, e.url = 'u', e.value = cast('7', 'positiveInt')", {"extension": [{"url": "u", "valuePositiveInt": 7}]}),
-        ("tgt.extension as e, e.url = 'u', e.value = create('Period') as p, p.start = '2026'", {"extension": [{"url": "u", "valuePeriod": {"start": "2026"}}]}),
+        ("tgt.extension as e, e.value = cast('7', 'positiveInt')", {"extension": [{"valuePositiveInt": 7}]}),
+        ("tgt.extension as e, e.value = create('Age') as p, p.id = '1'", {"extension": [{"valueAge": {"id": "1"}}]}),
         ("tgt.extension as e, e.url = 'u', e.valueCode = 'x'", {"extension": [{"url": "u", "valueCode": "x"}]}),
-        ("tgt.extension as e, e.url = 'u', e.value = (@2026-01-02)", {"extension": [{"url": "u", "valueDate": "2026-01-02"}]}),
+        ("tgt.extension as e, e.value = (@2026-01-02)", {"extension": [{"valueDate": "2026-01-02"}]}),
         ("tgt.extension as e, e.url = 'u', e.value = (1.50)", {"extension": [{"url": "u", "valueDecimal": 1.5}]}),
     ],
 )  # fmt: skip
@@ -191,7 +191,10 @@ def test_an_expression_that_cannot_be_evaluated_leaves_its_field_out() -> None:
 
 
 def test_a_group_invoked_for_several_types_writes_what_each_has() -> None:
-    more = "group Named(source s, target t) { s.n as v -> t.name as x then Text(v, x); } group Text(source v, target t) { v -> t.text = v; }"
+    more = (
+        "group Named(source s, target t) { s.n as v -> t.name as x then Text(v, x); }\n"
+        "group Text(source v, target t) { v -> t.text = v; }"
+    )
     found = made(
         "src.a as a then Named(a, tgt); src.a as a -> tgt.contact as c then Named(a, c);", {"a": {"n": "x"}}, more=more
     )
@@ -209,7 +212,8 @@ def test_an_extended_groups_rules_come_first() -> None:
 
 
 def test_groups_come_from_imported_maps_by_wildcard() -> None:
-    other = "/// url = 'http://example.org/StructureMap/shared-names'\ngroup Family(source s, target t : HumanName) { s.f -> t.family; }"
+    group = "group Family(source s, target t : HumanName) { s.f -> t.family; }"
+    other = f"/// url = 'http://example.org/StructureMap/shared-names'\n{group}"
     header = 'imports "http://example.org/StructureMap/shared-*"'
     rules = "src -> tgt.name as n then Family(src, n);"
     assert made(rules, {"f": "A"}, header=header, others=[other]) == {"name": [{"family": "A"}]}
@@ -218,7 +222,7 @@ def test_groups_come_from_imported_maps_by_wildcard() -> None:
 def test_a_type_group_copies_what_it_is_for() -> None:
     text = (
         f"/// url = '{URL}'\nuses \"http://hl7.org/fhir/StructureDefinition/Patient\" as source\n"
-        "group A(source src : Patient, target tgt : Patient) { src.name -> tgt.name; src.maritalStatus -> tgt.maritalStatus; }\n"
+        "group A(source src : Patient, target tgt : Patient) { src -> tgt: name, maritalStatus; }\n"
         "group Name(source s : HumanName, target t : HumanName) <<types>> { s.family -> t.family; }"
     )
     source = {"name": {"family": "A", "given": ["B"]}, "maritalStatus": {"text": "x"}}
@@ -241,7 +245,7 @@ def test_a_whole_element_is_copied_by_the_names_its_type_knows() -> None:
 
 def test_constants_are_named_once_and_may_use_one_another() -> None:
     header = "let base = 'http://example.org/';\nlet names = base & 'names';"
-    rules = "src.id as v -> tgt.identifier as i, i.system = (names & '/x'), i.value = v; src.id as v -> tgt.language = base;"
+    rules = "src.id as v -> tgt.identifier as i, i.system = (names & '/x'), i.value = v, tgt.language = base;"
     assert made(rules, {"id": "1"}, header=header) == {
         "identifier": [{"system": "http://example.org/names/x", "value": "1"}],
         "language": "http://example.org/",
@@ -254,7 +258,7 @@ def test_a_variable_that_an_expression_gives_can_be_used() -> None:
 
 
 def test_a_resource_made_apart_is_put_where_it_belongs() -> None:
-    rules = "src.id as v -> create('Encounter') as e, tgt.entry as entry then { v -> entry.resource = e; v -> e.language = v; };"
+    rules = "src.id as v -> create('Encounter') as e, tgt.entry as t then { v -> t.resource = e, e.language = v; };"
     found = made(rules, {"id": "sv"}, target="Bundle")
     assert found == {"entry": [{"resource": {"resourceType": "Encounter", "language": "sv"}}]}
 
