@@ -135,6 +135,9 @@ class Path:
         return starts[min(line, len(starts)) - 1] + column
 
     def _variant(self, kind: str) -> Variant:
+        if kind not in self._model.types and kind != _NODE:
+            # Whatever a focus calls itself that is no type of R4 shares one code.
+            kind = _ANY
         found = self._variants.get(kind)
         if found is None:
             found = self._compile(kind)

@@ -184,3 +184,9 @@ def test_a_long_path_does_not_exceed_what_python_can_nest() -> None:
 
 def test_an_element_as_focus_is_taken_at_its_word() -> None:
     assert compile("$this + 1 day")(Element("2026-01-01", "date")) == [Date((2026, 1, 2))]
+
+
+def test_a_resource_type_that_does_not_exist_has_no_elements() -> None:
+    path = compile("a.b")
+    assert [path({"resourceType": f"X{n}", "a": {"b": n}}) for n in range(3)] == [[], [], []]
+    assert path({"a": {"b": 1}}) == [1]
