@@ -30,11 +30,11 @@ class Drafting:
         for resource, withdrawn in entries:
             known = self._types.get(str(resource["resourceType"]))
             if known is not None:
-                self._check(resource, known, facts)
+                self._check(resource, known, facts, withdrawn=withdrawn)
             moment = _modified(resource, facts) or effective
             yield Draft(resource, moment, version, party, provider, withdrawn)
 
-    def _check(self, resource: Resource, known: TypeDef, facts: Facts) -> None:
+    def _check(self, resource: Resource, known: TypeDef, facts: Facts, *, withdrawn: bool) -> None:
         given = _identifier(resource)
         if "identifier" in known.elements and not (given.get("system") and given.get("value")):
             text = (
@@ -42,7 +42,8 @@ class Drafting:
                 "again. Send the identifier; the record is held."
             )
             facts.issues.error("required", "draft-without-identifier", text, facts.where())
-        for name in self._demanded(known):
+        # What is withdrawn need only say which it is.
+        for name in () if withdrawn else self._demanded(known):
             if name not in resource:
                 text = f"{known.name}.{name} must be said and could not be made from this record, which is held."
                 facts.issues.error("required", "required-element-missing", text, facts.where())
