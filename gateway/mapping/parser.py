@@ -224,5 +224,5 @@ class _Parser(RuleParser):
         if mode.text not in ("source", "target"):
             self.wrong(f"expected source or target here, found '{mode.text}'", span=mode.span)
         name = self.identifier("the parameter's name").text.strip("`")
-        kind = self.identifier("the type").text.strip("`") if self.maybe(":") else None
+        kind = ".".join(self.path("the type")) if self.maybe(":") else None
         return syntax.Parameter(cast("Mode", mode.text), name, kind, self.since(mode.start))

@@ -120,8 +120,8 @@ def test_checking_lists_every_problem(package: Package) -> None:
     broken = Packages.load(package.folder.parent)["example"]
     text, data, well = report.checks(commands.check([broken]))
     assert not well
-    assert "example/example.fml:6:36" in text
-    assert data[0]["problems"][0]["where"] == "example/example.fml:6:36"
+    assert "example/example.fml:6:35" in text
+    assert data[0]["problems"][0]["where"] == "example/example.fml:6:35"
 
 
 def test_an_unknown_package_is_answered_with_those_there_are(package: Package) -> None:
