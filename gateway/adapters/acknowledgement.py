@@ -21,6 +21,7 @@ _WANTED = {"": "AER", "AL": "AER", "NE": "", "SU": "A", "ER": "ER"}
 _REJECTED = ("malformed-msh", "no-msh", "empty-message")
 _ERRORS = {
     "malformed-msh": ("100", "Segment sequence error"),
+    "no-msh": ("100", "Segment sequence error"),
     "unknown-record": ("200", "Unsupported message type"),
     "wrong-encoding": ("102", "Data type error"),
 }

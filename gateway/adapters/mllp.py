@@ -115,25 +115,31 @@ class _Listener:
             self._waiting.add(task)
             try:
                 message = await self._frame(reader)
-            except asyncio.LimitOverrunError:
-                log.warning("mllp-message-too-large", source=self._source)
-                begun = await reader.read(4096)
-                text = f"The message is larger than {self._bounds.message} bytes. Send it in parts."
-                await self._answer(writer, begun.lstrip(b"\r\n\x0b"), Outcome("R", "too-large", text))
-                return
             finally:
                 self._waiting.discard(task)
             if message is None:
                 return
-            if message:
+            if len(message) > self._bounds.message:
+                log.warning("mllp-message-too-large", source=self._source)
+                text = f"The message is larger than {self._bounds.message} bytes. Send it in parts."
+                await self._answer(writer, message, Outcome("R", "too-large", text))
+            elif message:
                 await self._answer(writer, message, await self._take(message))
 
     async def _frame(self, reader: asyncio.StreamReader) -> bytes | None:
-        """The next message; None when the sender has closed, be it within a message that it then has to send again."""
+        """The next message; None when the sender has closed, be it within a message that it then has to send again.
+
+        Of a message that is too large only the beginning is kept in memory: enough to see that, and to answer it.
+        """
         try:
             frame = await asyncio.wait_for(reader.readexactly(1), self._bounds.idle)
-            if frame != _END:
-                frame += await asyncio.wait_for(reader.readuntil(_END), self._bounds.frame)
+            async with asyncio.timeout(self._bounds.frame):
+                while not frame.endswith(_END):
+                    try:
+                        rest = await reader.readuntil(_END)
+                    except asyncio.LimitOverrunError as more:
+                        rest = await reader.readexactly(more.consumed)
+                    frame = frame + rest if len(frame) <= self._bounds.message else frame + rest[-1:]
         except asyncio.IncompleteReadError as cut:
             if cut.partial.strip(b"\r\n"):
                 log.info("mllp-message-cut", source=self._source)

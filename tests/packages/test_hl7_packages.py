@@ -37,7 +37,8 @@ def test_altering_a_rule_is_noticed_by_a_case(name: str) -> None:
 def test_drafts_are_sound_r4_but_for_what_the_gateway_adds(case: Case) -> None:
     known = definitions.load()
     for _, result in case.results()[0]:
-        for draft in () if result.issues.bad else result.drafts:
+        stated = [] if result.issues.bad else [draft for draft in result.drafts if not draft.withdrawn]
+        for draft in stated:
             assert serious(draft.resource, check(draft.resource, known, base=None)) == []
 
 
