@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from types import FrameType
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -90,3 +94,23 @@ def test_mapping_changes_nothing_of_its_source() -> None:
     first, _ = program.run(source)
     assert shape(source) == before
     assert program.run(source)[0] == first
+
+
+def test_line_coverage_and_debuggers_see_the_maps_lines() -> None:
+    program = compiled(
+        text_of("src.a as v -> tgt.active = v;\nsrc.b as v ->\n  tgt.language = v;\nsrc.c as v -> tgt.gender = v;")
+    )
+    seen: set[int] = set()
+
+    def watch(frame: FrameType, event: str, _: object) -> Callable[..., Any]:
+        if frame.f_code.co_filename == "example.fml" and event == "line":
+            seen.add(frame.f_lineno)
+        return watch
+
+    before = sys.gettrace()
+    sys.settrace(watch)
+    try:
+        program.run(node({"a": True, "b": "sv"}))
+    finally:
+        sys.settrace(before)
+    assert seen == {4, 5, 6, 7, 8}
