@@ -72,9 +72,9 @@ class CompiledMap:
             steps=steps,
         )
         target = self.target()
-        function, run.copiers = self.variant(traced=traced)
         arguments = [source if mode == "source" else target for mode in self.program.modes]
         try:
+            function, run.copiers = self.variant(traced=traced)
             function(run, 0, *arguments)
         except Held:
             pass

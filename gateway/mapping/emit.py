@@ -54,6 +54,7 @@ _MODES = {
 }
 
 
+_LOOPS = 8
 _EXACT = frozenset(("date", "dateTime", "time"))
 
 
@@ -110,7 +111,7 @@ class _Emitter(Writer):
             body.append(py.let("_T", ast.Attribute(py.name("_R"), "note", ast.Load())))
         self.placed(body, routine.span)
         for rule in routine.rules:
-            body += self.rule(rule)
+            body += self.rule(rule, 0)
         arguments = [ast.arg(name) for name in ("_R", "_D", *routine.parameters)]
         function = ast.FunctionDef(
             _function(routine), ast.arguments([], arguments, None, [], [], None, []), body, [], None
@@ -119,7 +120,11 @@ class _Emitter(Writer):
 
     # Rules
 
-    def rule(self, rule: ir.Rule) -> list[ast.stmt]:
+    def rule(self, rule: ir.Rule, around: int) -> list[ast.stmt]:
+        """A rule inside `around` loops. Python nests twenty at most: deep inside, a path is one loop, not one a step."""
+        steps = sum(len(source.path) for source in rule.sources)
+        by_step = around + steps <= _LOOPS
+        around += steps if by_step else len(rule.sources)
         body: list[ast.stmt] = []
         last = rule.sources[-1].variable if rule.sources else ""
         writes = False
@@ -132,11 +137,11 @@ class _Emitter(Writer):
         for call in rule.calls:
             body += self.placed([self.invoke(call, rule, last)], call.span)
         for nested in rule.rules:
-            body += self.rule(nested)
+            body += self.rule(nested, around)
         if not body:
             body = self.placed([ast.Pass()], rule.span)
         for source in reversed(rule.sources):
-            body = self.placed(self.source(source, body), source.span)
+            body = self.placed(self.source(source, body, by_step=by_step), source.span)
         return body
 
     def noted(
@@ -160,7 +165,7 @@ class _Emitter(Writer):
         ]
         return ast.Expr(py.call("_T", ast.Tuple(parts, ast.Load())))
 
-    def source(self, source: ir.Source, body: list[ast.stmt]) -> list[ast.stmt]:
+    def source(self, source: ir.Source, body: list[ast.stmt], *, by_step: bool) -> list[ast.stmt]:
         variable, site = source.variable, py.const(source.site)
         clauses: list[ast.stmt] = []
         if source.check:
@@ -178,7 +183,7 @@ class _Emitter(Writer):
         if not source.path and source.default is None and plain_items and source.type is None:
             bound = [] if variable == source.context else [py.let(variable, py.name(source.context))]
             return [*bound, ast.If(where, inner, [])] if where else [*bound, *inner]
-        if plain_items and source.default is None and source.type is None:
+        if plain_items and source.default is None and source.type is None and (by_step or len(source.path) == 1):
             if where:
                 inner = self.placed([ast.If(where, inner, [])], source.span)
             names = [*(self.temporary() for _ in source.path[:-1]), variable]
@@ -264,6 +269,8 @@ class _Emitter(Writer):
         several = self.many_values(target.value, target.site, last) if element.many else None
         given = self.temporary()
         if several is not None:
+            if target.variable:  # An expression without values leaves the variable empty.
+                statements.append(py.let(target.variable, py.const(None)))
             put = self.put(rule, target, element, owner, py.name(given), last)
             statements.append(self.loop(given, several, put))
             return statements, True

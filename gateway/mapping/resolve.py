@@ -19,6 +19,7 @@ from gateway.mapping.scope import Place, Scope, Variable
 from gateway.mapping.syntax import Expression, Group, Map, Name, Span
 from gateway.mapping.targets import Targets
 
+NESTED = 10
 _STRING = re.compile(r"'(?:\\.|[^'\\])*'")
 
 
@@ -187,9 +188,14 @@ class _Resolver(Targets):
                     targets.append(made)
         calls += [found for call in rule.calls if (found := self.invoke(place, call, scope, last))]
         nested = []
-        for inner in rule.rules:
+        place.depth += 1
+        if place.depth > NESTED and rule.rules:
+            hint = "put the inner rules into a group"
+            self.problems.add(place.map.text, rule.span, f"more than {NESTED} rules stand inside one another", hint)
+        for inner in rule.rules if place.depth <= NESTED else ():
             nested.append(self.rule(place, inner, scope))
             place.rule = number
+        place.depth -= 1
         return ir.Rule(number, sources, tuple(targets), tuple(calls), tuple(nested), rule.span)
 
     def source(self, place: Place, source: syntax.Source, scope: dict[str, Variable]) -> ir.Source:

@@ -30,6 +30,8 @@ class Place:
     group: Group
     names: Counter[str]
     rule: int = 0
+    depth: int = 0
+    """How many rules stand around the one that is resolved."""
 
     def name(self, wanted: str) -> str:
         """A name in the code for an FML variable: itself where Python allows it, numbered where it is taken."""

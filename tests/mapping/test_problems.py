@@ -132,3 +132,11 @@ def test_a_typed_source_is_checked_too() -> None:
 def test_writing_into_a_typed_source_is_refused() -> None:
     group = "group A(source src : Patient, target tgt : Patient) { src.id as v -> src.active = true; }"
     assert problems_of(f"/// url = '{URL}'\n{group}")[0].text == "'src' is a source: rules write into targets"
+
+
+def test_rules_nested_too_deep_are_refused() -> None:
+    inner = "x -> tgt.language = 'sv';"
+    for _ in range(20):
+        inner = f"x.a as x then {{ {inner} }};"
+    found = problem(f"src as x then {{ {inner} }};")
+    assert found.text == "more than 10 rules stand inside one another"

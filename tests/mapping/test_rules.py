@@ -268,3 +268,22 @@ def test_words_of_python_are_names_in_maps() -> None:
         "src.a as class -> tgt.name as lambda then { class -> lambda.text = class; }; src.b as _R -> tgt.language = _R;"
     )
     assert made(rules, {"a": "x", "b": "sv"}) == {"name": [{"text": "x"}], "language": "sv"}
+
+
+def nested(depth: int, path: str) -> str:
+    """Rules inside one another, each going down a path."""
+    inner = "x -> tgt.language = 'sv';"
+    for _ in range(depth):
+        inner = f"x.{path} as x then {{ {inner} }};"
+    return f"src as x then {{ {inner} }};"
+
+
+def test_rules_may_stand_deep_inside_one_another() -> None:
+    source: dict[str, object] = {}
+    for _ in range(9 * 4):
+        source = {"a": source}
+    assert made(nested(9, "a.a.a.a"), source) == {"language": "sv"}
+
+
+def test_an_expression_without_values_leaves_its_variable_empty() -> None:
+    assert made("src -> tgt.name as n, n.given = (src.none) as g then { g -> n.text = g; };", {}) == {}
