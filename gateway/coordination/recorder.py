@@ -54,7 +54,7 @@ class Recorder:
         said = list(links) + _claim(uow, identifiers or {})
         uow.links.add(said)
         new = uow.statements.add(statements)
-        fresh = [one for one in statements if one.digest in new]
+        fresh = list({one.digest: one for one in statements if one.digest in new}.values())
         concerned: set[Thing] = {(one.resource_type, one.resource_id) for one in fresh}
         concerned |= uow.identifiers.waiting(identifiers or {})
         concerned |= self._linked(uow, said)
