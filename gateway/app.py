@@ -28,6 +28,7 @@ from gateway.access.reading import Rooms
 from gateway.adapters import file_drop, mllp
 from gateway.definitions import Definitions, shipped
 from gateway.ingest import sources as source_instances
+from gateway.ingest.housekeeping import Housekeeping
 from gateway.ingest.pipeline import Ingest
 from gateway.ingest.rebuild import Rebuilt, rebuild
 from gateway.ingest.sources import Sources
@@ -151,7 +152,7 @@ def create_app(gateway: Gateway) -> FastAPI:
 def _lifespan(gateway: Gateway) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        worker = Worker(gateway.ingest)
+        worker = Worker(gateway.ingest, Housekeeping(gateway.store))
         if gateway.settings.worker:
             worker.start()
         gateway.ingest.on_kept = worker.wake

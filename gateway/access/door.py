@@ -9,18 +9,18 @@ from datetime import datetime
 
 from gateway.access.answers import Answers
 from gateway.access.explain import Explaining
-from gateway.access.messages import Messages
 from gateway.access.organisations import Unit, units
 from gateway.access.persons import Persons
 from gateway.access.reading import Rooms
 from gateway.access.searching import Searching
+from gateway.access.trail import Trail
 from gateway.access.writing import Writing
 from gateway.definitions import Definitions
 from gateway.mapping import Packages
 
 
-class Door(Writing, Searching, Answers, Persons, Messages, Explaining):
-    """read, vread, history, search, create, update, delete, who does what, the inbox and explanations."""
+class Door(Writing, Searching, Answers, Persons, Trail, Explaining):
+    """read, vread, history, search, create, update, delete, who does what, the inbox, the audit trail and explanations."""
 
     def __init__(self, rooms: Rooms) -> None:
         super().__init__(rooms)

@@ -8,11 +8,13 @@ import typer
 from pydantic import ValidationError
 
 from gateway import logs
+from gateway.access.issuers import IssuersError
 from gateway.app import AddressError
-from gateway.cli import demo, inbox, ingest, maps, operate
+from gateway.cli import audit, demo, inbox, ingest, maps, operate
 from gateway.errors import GatewayError
 from gateway.ingest.sources import SourcesError
 from gateway.mapping import CompileError
+from gateway.settings import ENV_PREFIX
 
 app = typer.Typer(
     name="samverka",
@@ -25,6 +27,8 @@ app = typer.Typer(
 operate.add_to(app)
 ingest.add_to(app)
 app.add_typer(inbox.app, name="inbox")
+app.add_typer(audit.app, name="audit")
+app.add_typer(audit.app, name="audit")
 app.add_typer(maps.app, name="map")
 app.add_typer(demo.app, name="demo")
 
@@ -43,7 +47,10 @@ def main() -> None:
     except SourcesError as error:
         for line in error.problems:
             _refuse(line)
-    except (AddressError, ValidationError) as error:
+    except ValidationError as error:
+        for fault in error.errors():
+            _refuse(f"{ENV_PREFIX}{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}")
+    except (AddressError, IssuersError) as error:
         _refuse(str(error))
     else:
         return

@@ -15,13 +15,17 @@ from rich.table import Table
 
 from gateway.access.caller import OPERATOR, Asking
 from gateway.app import Gateway, serve_gateway, wire
-from gateway.cli.answer import print_answer
-from gateway.cli.common import DatabaseOption, JsonOption, err, out, print_json
+from gateway.cli.answer import ZONE, print_answer
+from gateway.cli.common import JsonOption, err, out, print_json
 from gateway.definitions import shipped
 from gateway.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="The demo: load it, look at it, try its identities.")
 DATABASE = "sqlite:///var/demo.db"
+# Never the environment's: the demo must not fall into a database that is in use.
+DatabaseOption = Annotated[
+    str | None, typer.Option("--database-url", help="SQLite or PostgreSQL; default: var/demo.db.")
+]
 MEDIA_TYPES = {
     ".xml": "text/xml",
     ".csv": "text/csv",
@@ -75,7 +79,10 @@ def run(
     once: Annotated[bool, typer.Option("--once", help="Load, print the answer and end.")] = False,
     demo_network: Annotated[bool, typer.Option("--demo-network", help="Serve beyond loopback; pages warn.")] = False,
 ) -> None:
-    """Make a fresh demo database, load it, and serve it."""
+    """Make a fresh demo database, load it, and serve it.
+
+    Example: `samverka demo run --once`
+    """
     story = Story.read()
     gateway, clock = _fresh(story, DATABASE, host=host, port=port, demo_network=demo_network)
     try:
@@ -91,7 +98,10 @@ def run(
 
 @app.command("load")
 def load(database_url: DatabaseOption = None) -> None:
-    """Load the demo into a database that is empty or holds it already."""
+    """Load the demo into a database that is empty or holds it already.
+
+    Example: `samverka demo load --database-url sqlite:///var/demo.db`
+    """
     story = Story.read()
     gateway, clock = _open(story, database_url or DATABASE)
     try:
@@ -113,7 +123,7 @@ def answer(
     """
     story = Story.read()
     gateway, _ = _open(story, database_url or DATABASE)
-    moment = datetime.fromisoformat(at) if at else None
+    moment = _moment(at) if at else None
     try:
         patient = _patient(gateway, person or story.main)
         if as_json:
@@ -175,6 +185,14 @@ def _load(gateway: Gateway, clock: StoryClock, story: Story) -> None:
                 totals[name] += getattr(outcome, name)
     clock.now = story.now
     err.print(", ".join(f"{count} {name}" for name, count in totals.items()))
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter("it must be a time, like 2026-03-03T14:00.", param_hint="--at") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=ZONE)
 
 
 def _patient(gateway: Gateway, number: str) -> str:

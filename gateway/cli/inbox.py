@@ -18,7 +18,7 @@ ASKING = Asking(OPERATOR, "inbox", request_id="cli")
 def list_messages(
     state: Annotated[str | None, typer.Option(help="received, done or held.")] = None,
     source: Annotated[str | None, typer.Option(help="Of this source instance only.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
     database_url: DatabaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -44,7 +44,10 @@ def show(
     database_url: DatabaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """One message: its items, their states, and the issues with their places."""
+    """One message: its items, their states, and the issues with their places.
+
+    Example: `samverka inbox show 0f6d9a52-4d0e-4c1b-9a70-3f3a9a0b6c11`
+    """
     with gateway(settings_from(database_url=database_url)) as wired:
         found = wired.door.inbox_show(ASKING, id)
     if as_json:
@@ -72,6 +75,8 @@ def replay(
     """Try held items again, with the maps as they are now.
 
     Exit code 0 when nothing is held any more, 3 when something still is.
+
+    Example: `samverka inbox replay`
     """
     with gateway(settings_from(database_url=database_url, sources=sources)) as wired:
         chosen = ids or [row["id"] for row in wired.door.inbox_list(ASKING, state="held", source=None, limit=10_000)]

@@ -44,7 +44,10 @@ def serve(
 
 
 def list_sources(sources: SourcesOption = None, as_json: JsonOption = False) -> None:
-    """The configured source instances, with their mapping packages."""
+    """The configured source instances, with their mapping packages.
+
+    Example: `samverka sources --sources sources.toml --json`
+    """
     from gateway.app import configured_sources
 
     found = list(configured_sources(settings_from(sources=sources)))
@@ -61,6 +64,8 @@ def rebuild(database_url: DatabaseOption = None, sources: SourcesOption = None, 
     """Fold all statements anew and compare with what is stored, byte for byte.
 
     Nothing is changed. Exit code 0 when everything agrees, 1 when something differs.
+
+    Example: `samverka rebuild --json`
     """
     settings = settings_from(database_url=database_url, sources=sources)
     with gateway(settings) as wired, Progress(console=err, disable=as_json) as progress:
@@ -82,7 +87,10 @@ def rebuild(database_url: DatabaseOption = None, sources: SourcesOption = None, 
 def health(
     url: Annotated[str, typer.Argument(help="The gateway's address.")] = "http://127.0.0.1:8000",
 ) -> None:
-    """Ask a running gateway whether it is ready. Exit code 0 when it is."""
+    """Ask a running gateway whether it is ready. Exit code 0 when it is.
+
+    Example: `samverka health http://127.0.0.1:8000`
+    """
     try:
         answer = httpx.get(f"{url.rstrip('/')}/ready", timeout=2)
     except httpx.HTTPError as error:
@@ -94,5 +102,8 @@ def health(
 
 
 def version() -> None:
-    """The version."""
+    """The version.
+
+    Example: `samverka version`
+    """
     out.print(__version__)

@@ -95,10 +95,6 @@ class Ingest:
         self._write(lambda uow: uow.inbox.replay(inbox_id))
         return self.process(inbox_id)
 
-    def number_changes(self) -> None:
-        """Let what is committed be seen in the change log; another process may do it meanwhile."""
-        self._store.number_changes()
-
     def _work(self, claimed: Sequence[Claimed]) -> list[Outcome]:
         outcomes = {one.message.id: Outcome(one.message.id, one.message.source) for one in claimed}
         for entries in _ranges(entry for one in claimed for entry in self._entries(one)):

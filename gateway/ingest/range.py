@@ -15,7 +15,7 @@ from gateway.errors import Unprocessable
 from gateway.formats import Record
 from gateway.identity import Resolved, ResolvedItem, resolve
 from gateway.ingest.audit import add_ingested
-from gateway.ingest.snapshots import withdrawals
+from gateway.ingest.snapshots import incomplete, scope_key, withdrawals
 from gateway.issues import Issue, Issues
 from gateway.mapping import MapResult, Package
 from gateway.records import Message, Source, Statement
@@ -65,6 +65,11 @@ class Ended:
     def inbox_id(self) -> str:
         return self.claimed.message.id
 
+    @property
+    def complete(self) -> bool:
+        """Whether this was a snapshot, and read to its end."""
+        return self.task is not None and self.task.source.delivery == "snapshot" and not self.issues.bad
+
 
 Entry = Mapped | Ended
 
@@ -86,6 +91,7 @@ def commit(
     uow: UnitOfWork, entries: Sequence[Entry], recorder: Recorder, namespace: UUID, lease: timedelta
 ) -> list[Done]:
     """Do everything that the entries call for. The caller commits."""
+    uow.lock({scope_key(one.task.source) for one in entries if isinstance(one, Ended) and one.task and one.complete})
     done = {entry.inbox_id: Done(entry.inbox_id) for entry in entries}
     by_source: dict[str, list[Mapped]] = defaultdict(list)
     for entry in entries:
@@ -100,15 +106,22 @@ def commit(
         one.items += 1
         one.held += item.state == "held"
         one.issues += len(item.issues)
-    ended = [entry for entry in entries if isinstance(entry, Ended)]
-    for entry in ended:
-        if entry.task and entry.task.source.delivery == "snapshot" and not entry.issues.bad:
-            _count(done, _withdraw(uow, entry.task, recorder), entry.inbox_id)
-        one = done[entry.inbox_id]
-        one.issues += len(entry.issues)
-        one.state = "held" if entry.issues.bad else "done"
+    ended = [_end(uow, entry, recorder, done[entry.inbox_id]) for entry in entries if isinstance(entry, Ended)]
     _progress(uow, entries, ended, lease)
     return list(done.values())
+
+
+def _end(uow: UnitOfWork, entry: Ended, recorder: Recorder, done: Done) -> Ended:
+    """What the message says by having ended: a complete snapshot, by what it does not hold."""
+    if entry.task and entry.complete:
+        issue = incomplete(uow, entry.task.message)
+        if issue is None:
+            _count({entry.inbox_id: done}, _withdraw(uow, entry.task, recorder), entry.inbox_id)
+        else:
+            entry = replace(entry, issues=Issues([*entry.issues, issue]))
+    done.issues += len(entry.issues)
+    done.state = "held" if entry.issues.bad else "done"
+    return entry
 
 
 def _record(
@@ -173,14 +186,16 @@ def _item(one: Mapped, found: ResolvedItem, statements: int) -> Item:
 
 
 def _withdraw(uow: UnitOfWork, task: Task, recorder: Recorder) -> Recorded:
-    """What a complete snapshot no longer holds. One that could not be read whole never comes here."""
+    """What a complete snapshot no longer holds."""
     message = task.message
     taken_at = message.as_of
     if taken_at is None:
         records = formats.read(task.package.format, message.body, Issues())
         taken_at = task.package.snapshot_time(records, task.source) or message.received
     said = withdrawals(uow, task.source, message, recorder.authority, taken_at=taken_at)
-    return recorder.record(uow, said)
+    recorded = recorder.record(uow, said)
+    add_ingested(uow, task.source, recorded.fresh)
+    return recorded
 
 
 def _progress(uow: UnitOfWork, entries: Sequence[Entry], ended: Sequence[Ended], lease: timedelta) -> None:

@@ -6,6 +6,7 @@ import threading
 
 import structlog
 
+from gateway.ingest.housekeeping import Housekeeping
 from gateway.ingest.pipeline import Ingest
 
 POLL_SECONDS = 1.0
@@ -15,8 +16,9 @@ log = structlog.get_logger(__name__)
 
 
 class Worker:
-    def __init__(self, ingest: Ingest) -> None:
+    def __init__(self, ingest: Ingest, housekeeping: Housekeeping) -> None:
         self._ingest = ingest
+        self._housekeeping = housekeeping
         self._wake = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ingest-worker", daemon=True)
@@ -39,7 +41,7 @@ class Worker:
             self._wake.clear()
             try:
                 worked = self._ingest.process_waiting()
-                self._ingest.number_changes()
+                self._housekeeping.run()
                 if not worked:
                     self._wake.wait(POLL_SECONDS)
             except Exception as error:
