@@ -20,7 +20,7 @@ from gateway.mapping import Packages
 
 
 class Door(Writing, Searching, Answers, Persons, Trail, Explaining):
-    """read, vread, history, search, create, update, delete, who does what, the inbox, the audit trail and explanations."""
+    """read, vread, history, search, create, update, delete; who does what; inbox, audit trail, explanations."""
 
     def __init__(self, rooms: Rooms) -> None:
         super().__init__(rooms)
