@@ -121,7 +121,7 @@ class _Emitter(Writer):
     # Rules
 
     def rule(self, rule: ir.Rule, around: int) -> list[ast.stmt]:
-        """A rule inside `around` loops. Python nests twenty at most: deep inside, a path is one loop, not one a step."""
+        """A rule inside `around` loops. Python nests twenty at most: deep inside, a path is one loop."""
         steps = sum(len(source.path) for source in rule.sources)
         by_step = around + steps <= _LOOPS
         around += steps if by_step else len(rule.sources)

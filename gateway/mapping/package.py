@@ -17,7 +17,7 @@ from typing import Any
 from gateway import fhirpath
 from gateway.definitions import Definitions, load
 from gateway.fhirpath import FHIRPathError
-from gateway.formats import Format, Record
+from gateway.formats import UNKNOWN_RECORD, Format, Record
 from gateway.issues import Issue, Issues
 from gateway.mapping import facts as record_facts
 from gateway.mapping import manifest as manifests
@@ -192,6 +192,7 @@ class Package:
         result = MapResult(issues=Issues(record.issues))
         spec = self._specs.get(record.kind)
         if record.issues.bad or spec is None:
+            result.key = self._key_of_any_kind(record, source)
             return result
         try:
             ready = self._ready(spec)
@@ -221,6 +222,19 @@ class Package:
             result.drafts = []
             result.issues = Issues(_milder(issue) for issue in result.issues)
         return result
+
+    def _key_of_any_kind(self, record: Record, source: Source) -> str:
+        """The key of a record of no known kind, where all kinds have their key in one place: it is there, all the same.
+
+        A record that is wrong in another way may have its values in the wrong places.
+        """
+        paths = {spec.key for spec in self.manifest.records}
+        wrong = {issue.rule for issue in record.issues if issue.severity in ("fatal", "error")}
+        path = paths.pop() if len(paths) == 1 else None
+        if path is None or wrong != {UNKNOWN_RECORD}:
+            return ""
+        compiled = {"key": quick.function(fhirpath.compile(path))}
+        return Facts(self.format, record, source, b"", Issues(), compiled).text("key")
 
     def snapshot_time(self, records: Iterable[Record], source: Source) -> datetime | None:
         """Of when a complete snapshot speaks, by the manifest's `snapshot.asOf`."""
