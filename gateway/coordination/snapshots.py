@@ -2,6 +2,8 @@
 
 A snapshot that comes late is held against both its neighbours, so the statements in force do not depend on the order
 in which snapshots arrive. What is stated twice is one statement; what is redundant changes nothing (`statements`).
+
+Several snapshots of one moment hold together what any of them holds: nothing says which of them is the later one.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from gateway.coordination.agreements import Authority
 from gateway.coordination.statements import STILL_THERE, Origin, make, order
@@ -39,11 +41,30 @@ def follows(
         if one.kind == "assert" and one.version != STILL_THERE:
             records[one.record_key].append(one)
     found: dict[str, Statement] = {}
-    for before, after in pairwise(sorted(snapshots, key=lambda snapshot: snapshot.as_of)):
-        for key in sorted(records):
-            for one in _between(before, after, key, _main(records[key], authority), recorded):
+    moments = [_together(list(same)) for _, same in groupby(sorted(snapshots, key=_place), lambda one: one.as_of)]
+    for key in sorted(records):
+        main = _main(records[key], authority)
+        for moment, partly in moments:
+            if key in partly:
+                # When the one that misses it was alone, it may have been withdrawn; holding is stronger (`order`).
+                for one in _latest(main, moment.as_of):
+                    still = _also(one, "assert", moment, recorded)
+                    found[still.digest] = still
+        for (before, _), (after, _) in pairwise(moments):
+            for one in _between(before, after, key, main, recorded):
                 found[one.digest] = one
     return list(found.values())
+
+
+def _place(snapshot: Snapshot) -> tuple[datetime, str]:
+    return snapshot.as_of, snapshot.inbox_id or ""
+
+
+def _together(same: Sequence[Snapshot]) -> tuple[Snapshot, Collection[str]]:
+    """Snapshots of one moment as one, and the keys that some of them hold and others do not."""
+    held = [frozenset(one.keys) for one in same]
+    union = frozenset().union(*held)
+    return Snapshot(same[0].as_of, union, same[0].inbox_id), union - held[0].intersection(*held)
 
 
 def _between(

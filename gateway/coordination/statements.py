@@ -24,6 +24,8 @@ OPERATOR_SOURCE = "operator"
 """The source of what the operator writes: plain R4, which overrules what was said before."""
 STILL_THERE = "snapshot"
 """The version of what is stated only because a complete snapshot lists the record again."""
+_LONGEST = 20
+"""Digits of a version that is a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +124,11 @@ def logical(value: Any) -> Any:
 def order(statement: Statement) -> tuple[datetime, int, int, str, str, str]:
     """The order of facts: source time, the source's version (numbers as numbers), source, digest.
 
-    At the same time, what a complete snapshot says by holding or missing a record comes last.
+    At the same time, what a complete snapshot says by missing a record comes late, what one says by holding it last.
     """
     version = statement.version
-    number = int(version) if version.isdecimal() else -1
-    kind = 2 if version == STILL_THERE else int(number >= 0)
+    number = int(version) if version.isdecimal() and len(version) < _LONGEST else -1
+    kind = 2 + (statement.kind == "assert") if version == STILL_THERE else int(number >= 0)
     return statement.effective, kind, number, version, statement.source, statement.digest
 
 

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 
 from gateway.formats import csv, er7, fhir, json, xml
 from gateway.formats.node import EXPLICIT_NULL, LazyNode, Node
-from gateway.formats.record import EnvelopeRule, Format, Kind, Limits, Record, RecordKind
+from gateway.formats.record import UNKNOWN_RECORD, EnvelopeRule, Format, Kind, Limits, Record, RecordKind
 from gateway.issues import Issues
 from gateway.records import Position
 
 __all__ = [
     "EXPLICIT_NULL",
+    "UNKNOWN_RECORD",
     "EnvelopeRule",
     "Format",
     "Kind",

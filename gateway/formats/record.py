@@ -14,6 +14,9 @@ from gateway.records import Position
 Kind = Literal["xml", "er7", "csv", "json", "fhir"]
 Patterns = Mapping[str, str | Sequence[str]]
 
+UNKNOWN_RECORD = "unknown-record"
+"""The rule of the issue that a record has which no record kind takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class RecordKind:
@@ -100,7 +103,7 @@ def recorded(kinds: Sequence[RecordKind], node: Node, span: tuple[int, int], whe
     record = Record("", node, span, where)
     record.issues.error(
         "not-supported",
-        "unknown-record",
+        UNKNOWN_RECORD,
         "No mapping of this source takes this record. Send it to another source, or add it to the package's map.yaml.",
         str(where),
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from gateway.store import sets
 from gateway.tables import inbox_item, snapshot, to_micros
@@ -43,25 +44,20 @@ class Snapshots:
         rows = self._connection.execute(query.order_by(snapshot.c.taken_at, snapshot.c.inbox_id))
         return [Snapshot(*row) for row in rows]
 
-    def before(self, source: str, scope: str, taken_at: datetime) -> Snapshot | None:
-        """The snapshot before that time."""
-        query = select(snapshot).where(
-            snapshot.c.source == source, snapshot.c.scope == scope, snapshot.c.taken_at < taken_at
-        )
-        return self._first(query.order_by(snapshot.c.taken_at.desc(), snapshot.c.inbox_id.desc()))
+    def before(self, source: str, scope: str, taken_at: datetime) -> list[Snapshot]:
+        """The snapshots of the last moment before that time."""
+        return self._at(source, scope, func.max(snapshot.c.taken_at), snapshot.c.taken_at < taken_at)
 
-    def after(self, source: str, scope: str, taken_at: datetime) -> Snapshot | None:
-        """The snapshot after that time: one that came late is held against it."""
-        query = select(snapshot).where(
-            snapshot.c.source == source, snapshot.c.scope == scope, snapshot.c.taken_at > taken_at
-        )
-        return self._first(query.order_by(snapshot.c.taken_at, snapshot.c.inbox_id))
+    def after(self, source: str, scope: str, taken_at: datetime) -> list[Snapshot]:
+        """The snapshots of the first moment after that time: one that came late is held against them."""
+        return self._at(source, scope, func.min(snapshot.c.taken_at), snapshot.c.taken_at > taken_at)
 
     def keys(self, inbox_id: str) -> set[str]:
         """The keys of the records that a snapshot's message holds, held items included where their key is known."""
         query = select(inbox_item.c.key).where(inbox_item.c.inbox_id == inbox_id, inbox_item.c.key.is_not(None))
         return set(self._connection.scalars(query))
 
-    def _first(self, query: object) -> Snapshot | None:
-        row = self._connection.execute(query.limit(1)).first()  # type: ignore[attr-defined]
-        return None if row is None else Snapshot(*row)
+    def _at(self, source: str, scope: str, nearest: Any, side: Any) -> list[Snapshot]:
+        own = (snapshot.c.source == source, snapshot.c.scope == scope)
+        moment = self._connection.scalar(select(nearest).where(*own, side))
+        return [] if moment is None else self.of(source, scope, since=moment, until=moment)

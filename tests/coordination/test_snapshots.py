@@ -26,7 +26,7 @@ def row(key: str, day: float, body: Resource | None = None) -> Statement:
 
 
 def snapshot(day: float, *keys: str) -> Snapshot:
-    return Snapshot(START + day * DAY, frozenset(keys), f"message-{day}")
+    return Snapshot(START + day * DAY, frozenset(keys), f"message-{day}-{''.join(sorted(keys))}")
 
 
 def kinds(said: list[Statement]) -> list[tuple[str, str, int]]:
@@ -56,12 +56,20 @@ def test_a_unit_is_withdrawn_when_the_row_was_about_the_unit() -> None:
     assert len(follows([snapshot(1, "a"), snapshot(2)], [unit], authority(), START)) == 1
 
 
+def test_snapshots_of_one_moment_hold_together_what_any_of_them_holds() -> None:
+    rows = [row("a", 0), row("b", 0)]
+    said = follows(
+        [snapshot(1, "a", "b"), snapshot(2, "a"), snapshot(2, "b"), snapshot(3, "b")], rows, authority(), START
+    )
+    assert {(key, kind) for key, kind, day in kinds(said) if day == 3} == {("a", "withdraw")}
+    agreed = {one.resource["identifier"][0]["value"]: one.resource["status"] for one in agree_all([*rows, *said])}
+    assert agreed == {"a": "cancelled", "b": "planned"}
+
+
 SNAPSHOTS = st.lists(
-    st.tuples(st.integers(1, 6), st.frozensets(st.sampled_from("abc"))),
-    min_size=2,
-    max_size=4,
-    unique_by=lambda s: s[0],
+    st.tuples(st.integers(1, 4), st.frozensets(st.sampled_from("abc"))), min_size=2, max_size=4, unique=True
 )
+"""Several may be of one day."""
 
 
 @given(SNAPSHOTS)
@@ -74,8 +82,12 @@ def test_snapshots_in_any_order_agree(taken: list[tuple[int, frozenset[str]]]) -
         said = {one.digest: one for one in rows}
         for day, keys in arrivals:
             known = sorted([*known, snapshot(day, *keys)], key=lambda one: one.as_of)
-            place = next(n for n, one in enumerate(known) if one.as_of == START + day * DAY)
-            near = known[max(0, place - 1) : place + 2]
+            at = START + day * DAY
+            beside = {
+                max((one.as_of for one in known if one.as_of < at), default=None),
+                min((one.as_of for one in known if one.as_of > at), default=None),
+            }
+            near = [one for one in known if one.as_of == at or one.as_of in beside]
             said |= {one.digest: one for one in follows(near, rows, authority(), START)}
         results.add(canonical([one.resource for one in agree_all(said.values())]))
     assert len(results) == (1 if rows else len(results))

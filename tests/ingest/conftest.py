@@ -1,17 +1,14 @@
-"""A gateway on each database, and one behind a real server."""
+"""The pipeline on each database."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping
-from datetime import datetime
 from typing import Any
 
 import pytest
 import structlog
 
-from gateway.app import wire
-from gateway.settings import Settings
-from tests.ingest.inlet import NOW, Inlet
+from tests.ingest.inlet import Inlet
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +20,6 @@ def logged() -> Iterator[list[MutableMapping[str, Any]]]:
 
 @pytest.fixture
 def inlet(database_url: str) -> Iterator[Inlet]:
-    clock: list[datetime] = [NOW]
-    gateway = wire(Settings(database_url=database_url), lambda: clock[0])
-    yield Inlet(gateway, clock)
-    gateway.close()
+    opened = Inlet.open(database_url)
+    yield opened
+    opened.close()

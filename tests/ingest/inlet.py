@@ -1,17 +1,34 @@
-"""A wired gateway without a server, and short words for what these tests ask of it."""
+"""The way of a message without a server: store and pipeline, clocks to set, and short words for what tests ask."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import cache
+from pathlib import Path
+from typing import Any, Self, TypeVar
+from zoneinfo import ZoneInfo
 
-from gateway.app import Gateway
+from gateway import definitions
+from gateway.ingest.pipeline import Ingest
+from gateway.ingest.rebuild import Rebuilt, rebuild
+from gateway.ingest.sources import Sources, defaults
 from gateway.issues import Issue
-from gateway.store import Entry, Item
+from gateway.mapping import Packages
+from gateway.search.index import Indexer
+from gateway.store import Entry, Item, Store, UnitOfWork
 
+T = TypeVar("T")
+
+MAPPINGS = Path(__file__).parents[2] / "mappings"
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
+
+
+@cache
+def packages() -> Packages:
+    """The shipped ones, compiled once a run."""
+    return Packages.load(MAPPINGS, definitions.load())
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +37,10 @@ class Sent:
 
     entry: Entry
     items: tuple[Item, ...]
+
+    @property
+    def id(self) -> str:
+        return self.entry.id
 
     @property
     def state(self) -> str:
@@ -38,40 +59,59 @@ class Sent:
         return [issue.rule for issue in self.issues]
 
 
-@dataclass(slots=True)
 class Inlet:
-    """Messages in, and what is there afterwards."""
+    """Messages in, and what is there afterwards. `now` is what is recorded, `wall` what leases go by."""
 
-    gateway: Gateway
-    clock: list[datetime] = field(default_factory=lambda: [NOW])
+    def __init__(self, store: Store, maps: Packages, sources: Sources) -> None:
+        self.store = store
+        self.sources = sources
+        self.now = NOW
+        self.ingest = Ingest(store, maps, sources, lambda: self.now)
+
+    @classmethod
+    def open(cls, url: str, *, maps: Packages | None = None, sources: Sources | None = None) -> Self:
+        maps = maps or packages()
+        index = Indexer(definitions.load(), zone=ZoneInfo("Europe/Stockholm"), bases=())
+        wall = [NOW]
+        inlet = cls(Store.open(url, index=index, clock=lambda: wall[0]), maps, sources or defaults(maps.instances))
+        inlet.wall = wall
+        return inlet
+
+    wall: list[datetime]
+
+    def close(self) -> None:
+        self.store.close()
 
     def keep(self, source: str, body: bytes, **how: Any) -> str:
-        return self.gateway.ingest.keep(self.gateway.sources.get(source), body, "application/octet-stream", **how)
+        return self.ingest.keep(self.sources.get(source), body, "application/octet-stream", **how)
 
     def send(self, source: str, body: bytes, **how: Any) -> Sent:
         kept = self.keep(source, body, **how)
-        self.gateway.ingest.process(kept)
+        self.ingest.process(kept)
         return self.sent(kept)
 
     def replay(self, inbox_id: str) -> Sent:
-        self.gateway.ingest.replay(inbox_id)
+        self.ingest.replay(inbox_id)
         return self.sent(inbox_id)
 
     def sent(self, inbox_id: str) -> Sent:
-        entry = self.gateway.store.read(lambda uow: uow.inbox.entry(inbox_id))
+        entry = self.read(lambda uow: uow.inbox.entry(inbox_id))
         assert entry is not None
-        return Sent(entry, tuple(self.gateway.store.read(lambda uow: uow.inbox.items(inbox_id))))
+        return Sent(entry, tuple(self.read(lambda uow: uow.inbox.items(inbox_id))))
 
     def drain(self) -> None:
         """Work until nothing waits."""
-        while self.gateway.ingest.process_waiting():
+        while self.ingest.process_waiting():
             pass
 
-    def read(self, ask: Callable[..., Any]) -> Any:
-        return self.gateway.store.read(ask)
+    def read(self, ask: Callable[[UnitOfWork], T]) -> T:
+        return self.store.read(ask)
+
+    def rebuilt(self) -> Rebuilt:
+        return rebuild(self.store, self.ingest.recorder, lambda *_: None)
 
     def resources(self, kind: str) -> list[dict[str, Any]]:
-        """What is agreed of a type, without ids and what differs with the time of recording."""
+        """What is agreed of a type."""
         found = self.read(lambda uow: [one.resource() for one in uow.resources.all() if not one.deleted])
         return [one for one in found if one["resourceType"] == kind]
 

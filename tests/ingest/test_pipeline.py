@@ -52,12 +52,12 @@ def test_a_large_message_is_worked_in_ranges_and_every_item_is_there_once(inlet:
 
 def test_a_source_that_is_not_configured_any_more_is_held_until_it_is(inlet: Inlet) -> None:
     kept = inlet.keep("dispatch-json", dispatch(alarm("1")))
-    sources = inlet.gateway.ingest._sources
-    inlet.gateway.ingest._sources = type(sources)([])
+    sources = inlet.ingest._sources
+    inlet.ingest._sources = type(sources)([])
     inlet.drain()
     assert (inlet.sent(kept).state, inlet.sent(kept).rules) == ("held", ["source-not-configured"])
 
-    inlet.gateway.ingest._sources = sources
+    inlet.ingest._sources = sources
     assert inlet.replay(kept).states == ["done"]
     assert inlet.statuses() == {"IV-1": "requested"}
 
@@ -96,7 +96,7 @@ def test_a_record_that_breaks_the_gateway_is_held_alone(
     assert inlet.sent(second).states == ["done"]
     assert set(inlet.statuses()) == {"IV-18:1", "IV-18:3", "IV-18:4"}
     assert inlet.replay(first).states == ["done", "done", "done"]
-    assert inlet.gateway.rebuild(lambda *_: None).different == []
+    assert inlet.rebuilt().different == []
 
 
 def test_a_message_that_breaks_its_reader_is_held_and_the_others_go_on(
@@ -143,7 +143,7 @@ def test_a_time_at_the_end_of_the_calendar_is_no_fault_of_the_gateway(inlet: Inl
     sent = inlet.send("dispatch-json", dispatch(alarm("1", time=time)))
 
     assert "unforeseen" not in sent.rules
-    assert inlet.gateway.rebuild(lambda *_: None).different == []
+    assert inlet.rebuilt().different == []
 
 
 def test_a_message_larger_than_a_chunk_is_kept_and_read_whole(inlet: Inlet) -> None:
@@ -153,5 +153,5 @@ def test_a_message_larger_than_a_chunk_is_kept_and_read_whole(inlet: Inlet) -> N
     sent = inlet.send("dispatch-json", body)
 
     assert len(body) > 16 * 1024 * 1024
-    assert inlet.read(lambda uow: uow.inbox.get(sent.entry.id)).body == body
+    assert inlet.read(lambda uow: uow.inbox.get(sent.id)).body == body
     assert sent.states == ["done", "done"]
