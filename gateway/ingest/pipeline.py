@@ -137,7 +137,8 @@ class Ingest:
         """The result with what R4 refuses of its drafts: whatever a source sends, what is served is sound."""
         if not result.issues.bad:
             for draft in result.drafts:
-                for issue in check(draft.resource, self._definitions):
+                # What is withdrawn need only say which it is.
+                for issue in () if draft.withdrawn else check(draft.resource, self._definitions):
                     result.issues.add(issue.at(str(record.position)))
         return result
 
