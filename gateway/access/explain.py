@@ -252,15 +252,15 @@ def _map_again(evidence: _Evidence, source: Source | None, rooms: Rooms) -> _Map
     key = result.key or f"item-{said.item}"
     origin = Origin(source.id, message.id, said.item, said.map_hash)
     digests = [statement(o, origin=origin, record_key=key, recorded=said.recorded).digest for o in resolved]
-    made: list[Explained] = []
-    if result.trace is not None:
-        drafts = [draft.resource for draft in result.drafts]
-        made = list(of_trace(result.trace, drafts, package, message.body, values=True))
+    drafts = [draft.resource for draft in result.drafts]
+    outcome: Outcome = "differs"
+    wanted = [draft for draft in drafts if draft["resourceType"] == said.resource_type]
     if said.digest in digests:
-        number = digests.index(said.digest)  # Mentions come after the drafts, and have none of their own.
-        return _Mapped("same", record, package, [one for one in made if one.draft == number or number >= len(drafts)])
-    alike = [n for n, draft in enumerate(result.drafts) if draft.resource["resourceType"] == said.resource_type]
-    return _Mapped("differs", record, package, [one for one in made if one.draft in alike])
+        number = digests.index(said.digest)
+        # Mentions come after the drafts: what is said in passing may stand in any of them.
+        outcome, wanted = "same", drafts[number : number + 1] or drafts
+    made = of_trace(result.trace, wanted, package, message.body, values=True) if result.trace else ()
+    return _Mapped(outcome, record, package, list(made))
 
 
 class _Archived(Files):

@@ -24,7 +24,7 @@ from gateway.web.render import HEADERS, STATIC, page
 from gateway.web.texts import LANGUAGES
 
 YEAR = 365 * 24 * 3600
-HELD_MOST = 100
+HELD_MOST = 50
 
 
 async def start(request: Request) -> Response:

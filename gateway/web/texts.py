@@ -22,7 +22,6 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "settings": ("Språk och identitet", "Language and identity"),
     "you-are": ("Du är", "You are"),
     "operator": ("Driftansvarig", "Operator"),
-    "change-identity": ("Byt identitet", "Change identity"),
     "change": ("Byt", "Change"),
     "test-identity": ("Testidentitet", "Test identity"),
     "test-identity-help": (
@@ -41,12 +40,10 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "to-start": ("Till personerna", "To the persons"),
     # Start
     "persons": ("Personer", "Persons"),
-    "pick": ("Välj person", "Pick a person"),
     "pick-help": (
         "Här visas personer som du deltar i vården av.",
         "These are the persons whose care you take part in.",
     ),
-    "find": ("Sök med personnummer", "Find by identity number"),
     "identity-number": ("Person-, samordnings- eller reservnummer", "Identity, coordination or reserve number"),
     "identity-number-help": ("12 tecken: ååååmmddnnnn", "12 characters: yyyymmddnnnn"),
     "search": ("Sök", "Search"),
@@ -108,8 +105,6 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "asked": ("Tillfrågad", "Asked"),
     "answer-by": ("Senast", "By"),
     "phone": ("Telefon", "Telephone"),
-    "unit": ("Enhet", "Unit"),
-    "when": ("När", "When"),
     "legend": ("Teckenförklaring", "Key"),
     "lane-now": ("pågår", "under way"),
     "lane-coming": ("planerat", "planned"),
@@ -117,7 +112,6 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "lane-past": ("klart", "done"),
     "lane-not": ("avböjt eller inställt", "refused or cancelled"),
     "lane-moment": ("den tidpunkt som visas", "the moment shown"),
-    "outside": ("utanför dagarna som visas", "outside the days shown"),
     "no-lanes": ("Inget hände de dagar som visas.", "Nothing happened on the days shown."),
     # Another time
     "time-travel": ("Visa en annan tidpunkt", "Show another time"),
@@ -127,7 +121,6 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "known-at-help": ("Bara det som hade kommit in då", "Only what had come in by then"),
     "show": ("Visa", "Show"),
     "show-now": ("Visa nuläget", "Show the present"),
-    "another-time": ("Du ser en annan tidpunkt än nu.", "You see another time than the present."),
     "as-json": ("Svaret som FHIR-dokument", "The answer as a FHIR document"),
     "on-the-page": ("På sidan", "On this page"),
     "print-help": (
@@ -203,7 +196,6 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "held": ("Hållna", "Held"),
     "state": ("Läge", "State"),
     "size": ("Storlek", "Size"),
-    "record-key": ("Postens nyckel", "Record key"),
     "message-issues": ("Meddelandet som helhet", "The message as a whole"),
     "good-items": ("Poster utan anmärkning", "Items without issues"),
     "replay-help": ("Kör om när kartan är lagad:", "Replay when the map is mended:"),
@@ -228,6 +220,10 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "who-are-you-help": (
         "Välj en identitet här nedan, eller öppna sidan på datorn där tjänsten körs.",
         "Choose an identity below, or open the page on the computer that runs the service.",
+    ),
+    "log-in-help": (
+        "Öppna sidan genom er inloggning: den talar om vilken enhet du arbetar på.",
+        "Open the page through your login: it tells which unit you work at.",
     ),
     "bad-request": ("Det gick inte att förstå", "That could not be understood"),
     "bad-request-help": ("Gå tillbaka och ändra uppgifterna.", "Go back and change what you gave."),

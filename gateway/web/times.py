@@ -5,42 +5,26 @@ from __future__ import annotations
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
-from gateway.web.texts import Language
+from gateway.web.texts import LANGUAGES, Language
 
 _DAYS = {
     "sv": ("mån", "tis", "ons", "tors", "fre", "lör", "sön"),
     "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
 }
-_MONTHS = {
-    "sv": [
-        "januari",
-        "februari",
-        "mars",
-        "april",
-        "maj",
-        "juni",
-        "juli",
-        "augusti",
-        "september",
-        "oktober",
-        "november",
-        "december",
-    ],
-    "en": [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ],
-}
+_MONTHS = (
+    ("januari", "January"),
+    ("februari", "February"),
+    ("mars", "March"),
+    ("april", "April"),
+    ("maj", "May"),
+    ("juni", "June"),
+    ("juli", "July"),
+    ("augusti", "August"),
+    ("september", "September"),
+    ("oktober", "October"),
+    ("november", "November"),
+    ("december", "December"),
+)
 _WHOLE_DAY = (time(0, 0), time(23, 59, 59))
 """A date without a clock is stored as a day's first or last moment, and is said as the day."""
 FIELD = "%Y-%m-%dT%H:%M"
@@ -52,7 +36,8 @@ class Times:
 
     def __init__(self, zone: ZoneInfo, language: Language, at: datetime) -> None:
         self.zone = zone
-        self._days, self._months = _DAYS[language], _MONTHS[language]
+        self._days = _DAYS[language]
+        self._months = [names[LANGUAGES.index(language)] for names in _MONTHS]
         self._year = at.astimezone(zone).year
 
     def short(self, moment: datetime) -> str:

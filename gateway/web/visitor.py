@@ -64,7 +64,7 @@ async def form(request: Request) -> Mapping[str, str]:
         body += part
         if len(body) > MOST_FORM:
             raise TooLarge("A form is not that long.", rule="body-too-large")
-    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=20))
+    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
 def way_back(fields: Mapping[str, str]) -> str:
