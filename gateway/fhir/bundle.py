@@ -1,4 +1,4 @@
-"""Bundles that the server answers with: search results, histories, documents.
+"""Bundles that the server answers with: search results and histories.
 
 https://hl7.org/fhir/R4/bundle.html
 
@@ -7,13 +7,13 @@ A resource is put in as the JSON that it is, or as the stored bytes, which `gate
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from gateway.fhir.json import verbatim
+from gateway.records import Resource
 
-Resource = dict[str, Any]
 Body = Resource | bytes
 
 
@@ -71,29 +71,6 @@ def history(versions: Iterable[Version], *, base: str, links: Mapping[str, str],
         }
         entries.append(entry)
     return _bundle("history", entries, links=links, total=total)
-
-
-def document(
-    composition: Resource,
-    resources: Sequence[Resource],
-    *,
-    base: str,
-    identifier: Mapping[str, str],
-    timestamp: str,
-    language: str | None = None,
-) -> Resource:
-    """A document: the Composition first, then everything that it refers to, once each."""
-    entries = []
-    known: set[str] = set()
-    for resource in (composition, *resources):
-        url = full_url(base, resource["resourceType"], resource["id"])
-        if url not in known:
-            known.add(url)
-            entries.append({"fullUrl": url, "resource": resource})
-    head: Resource = {"resourceType": "Bundle"}
-    if language:
-        head["language"] = language
-    return head | {"identifier": dict(identifier), "type": "document", "timestamp": timestamp, "entry": entries}
 
 
 def full_url(base: str, resource_type: str, resource_id: str) -> str:

@@ -1,16 +1,18 @@
-"""Dates and times: what stretch of time a date, dateTime or instant means.
+"""Dates and times: the moment that a date, dateTime or instant begins with, and a moment as an instant.
 
-https://hl7.org/fhir/R4/datatypes.html#dateTime and https://hl7.org/fhir/R4/search.html#date
+https://hl7.org/fhir/R4/datatypes.html#dateTime
 
-`2024-03` means all of March. A value without a zone is read in the zone that the caller names, so that a day in
-Sweden begins at Swedish midnight. Ends are exclusive.
+A value without a zone is read in the zone that the caller names, so that a day in Sweden begins at Swedish midnight.
+Searches need both ends of what a date means, for millions of values: see `gateway.search.dates`.
 """
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Final
+
+from gateway.errors import BadRequest
 
 FIRST: Final = datetime.min.replace(tzinfo=UTC)
 LAST: Final = datetime.max.replace(tzinfo=UTC)
@@ -20,8 +22,8 @@ PARTS: Final = re.compile(
 )
 
 
-def span(text: str, zone: tzinfo = UTC) -> tuple[datetime, datetime]:
-    """The stretch [start, end) in UTC that the text means; ValueError where it is no FHIR date or time.
+def instant(text: str, zone: tzinfo = UTC) -> datetime:
+    """The first moment that the text means, in UTC; ValueError where it is no FHIR date or time.
 
     A leap second (`:60`) counts with the second before it; parts finer than a microsecond are cut.
     """
@@ -29,33 +31,30 @@ def span(text: str, zone: tzinfo = UTC) -> tuple[datetime, datetime]:
     if not found:
         raise ValueError("not a FHIR date or time")
     year, month, day, hour, minute, second, fraction, offset = found.groups()
-    first = date(int(year), int(month or 1), int(day or 1))
-    if hour is None:
-        return _utc(datetime(first.year, first.month, first.day, tzinfo=zone)), _end_of(first, month, day, zone)
-    micros = int((fraction or "0")[:6].ljust(6, "0"))
-    start = datetime(
-        first.year,
-        first.month,
-        first.day,
-        int(hour),
-        int(minute),
+    moment = datetime(
+        int(year),
+        int(month or 1),
+        int(day or 1),
+        int(hour or 0),
+        int(minute or 0),
         min(int(second or 0), 59),
-        micros,
+        int((fraction or "0")[:6].ljust(6, "0")),
         tzinfo=_zone(offset) if offset else zone,
     )
-    if second is None:
-        step = timedelta(minutes=1)
-    elif fraction is None:
-        step = timedelta(seconds=1)
-    else:
-        step = timedelta(microseconds=10 ** max(0, 6 - len(fraction)))
-    begin = _utc(start)
-    return begin, begin + step if begin < LAST - step else LAST
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:  # At the ends of the calendar, the last moment that can be told.
+        return FIRST if moment.year == 1 else LAST
 
 
-def instant(text: str, zone: tzinfo = UTC) -> datetime:
-    """The first moment that the text means."""
-    return span(text, zone)[0]
+def parameter(name: str, value: str, zone: tzinfo) -> datetime:
+    """The moment that a request's parameter names; BadRequest, which names the parameter, where it is none."""
+    try:
+        # A plus that was not percent-encoded arrives as a blank.
+        return instant(value.strip().replace(" ", "+"), zone)
+    except ValueError as error:
+        text = f"{name} must be a date or a time, like 2026-11-20T14:00:00+01:00."
+        raise BadRequest(text, rule="parameter-malformed", where=name) from error
 
 
 def text(moment: datetime) -> str:
@@ -63,27 +62,5 @@ def text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _end_of(first: date, month: str | None, day: str | None, zone: tzinfo) -> datetime:
-    """Where the day, month or year ends: at the next one's local midnight; a day may have 23 or 25 hours."""
-    try:
-        if day:
-            following = first + timedelta(days=1)
-        elif month:
-            following = date(first.year + first.month // 12, first.month % 12 + 1, 1)
-        else:
-            following = date(first.year + 1, 1, 1)
-    except (OverflowError, ValueError):
-        return LAST
-    return _utc(datetime(following.year, following.month, following.day, tzinfo=zone))
-
-
 def _zone(offset: str) -> tzinfo:
     return datetime.strptime(offset.replace("Z", "+00:00"), "%z").tzinfo or UTC
-
-
-def _utc(moment: datetime) -> datetime:
-    """The moment in UTC, at the ends of the calendar the last one that can be told."""
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        return FIRST if moment.year == 1 else LAST

@@ -75,6 +75,3 @@ NATIVE: Final[Mapping[str, Callable[[Object], bool]]] = {
     "rat-1": ratio,
     "rng-2": range_,
 }
-
-CHECKED: Final = frozenset(NATIVE) | {"ele-1", "dom-2", "dom-3", "ref-1", "txt-1", "txt-2"}
-"""The invariants that the structural check has decided, so that validation need not."""

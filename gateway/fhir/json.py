@@ -16,8 +16,7 @@ from typing import Any, Final
 import orjson
 
 from gateway.errors import BadRequest, TooLarge
-
-Resource = dict[str, Any]
+from gateway.records import Resource
 
 MOST_BYTES: Final = 64 * 2**20
 # orjson writes 254 levels; a resource still has to fit into a Bundle.

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
+
+from gateway.fhir.primitives import ID
 
 Kind = Literal["contained", "relative", "absolute", "conditional", "urn", "other"]
 
-ID: Final = r"[A-Za-z0-9\-.]{1,64}"
 REST: Final = re.compile(
-    rf"(?:(?P<base>https?://\S+?)/)?(?P<type>[A-Z][A-Za-z]+)/(?P<id>{ID})(?:/_history/(?P<version>{ID}))?"
+    rf"(?:(?P<base>https?://\S+?)/)?(?P<type>[A-Z][A-Za-z]+)/(?P<id>{ID.pattern})(?:/_history/(?P<version>{ID.pattern}))?"
     r"(?:#(?P<fragment>\S*))?"
 )
 CONDITIONAL: Final = re.compile(r"(?P<type>[A-Z][A-Za-z]+)\?(?P<query>\S+)")
@@ -58,21 +59,3 @@ def parse(text: str, base: str | None = None) -> Target:
     if found := CONDITIONAL.fullmatch(text):
         return Target("conditional", text, type=found["type"], query=found["query"])
     return Target("other", text)
-
-
-def identifier(reference: dict[str, Any]) -> tuple[str, str] | None:
-    """The (system, value) of a logical reference, if it has one that can be looked up."""
-    named = reference.get("identifier") or {}
-    system, value = named.get("system"), named.get("value")
-    return (system, value) if system and value else None
-
-
-def is_logical(reference: dict[str, Any]) -> bool:
-    """Whether it points by identifier alone."""
-    return "reference" not in reference and "identifier" in reference
-
-
-def literal(resource_type: str, resource_id: str, display: str | None = None) -> dict[str, Any]:
-    """A Reference to a resource of this server."""
-    reference = {"reference": f"{resource_type}/{resource_id}", "type": resource_type}
-    return reference | {"display": display} if display else reference

@@ -13,7 +13,8 @@ from importlib import import_module
 from typing import Any
 
 from gateway.errors import Unprocessable
-from gateway.fhir.json import Resource, parse
+from gateway.fhir.json import parse
+from gateway.records import Resource
 
 
 @cache

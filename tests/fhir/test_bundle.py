@@ -37,26 +37,3 @@ def test_a_history_says_what_made_each_version_and_that_one_deleted_it() -> None
     assert created["request"] == {"method": "POST", "url": "Task"}
     assert created["response"]["etag"] == 'W/"a"'
     assert check(made, load()) == []
-
-
-def test_a_document_begins_with_its_composition_and_holds_each_resource_once() -> None:
-    composition = {
-        "resourceType": "Composition",
-        "id": "c",
-        "status": "final",
-        "type": {"text": "who does what"},
-        "date": "2024-01-01",
-        "author": [{"display": "Samverka"}],
-        "title": "Who does what",
-    }
-    patient = {"resourceType": "Patient", "id": "1"}
-    document = bundle.document(
-        composition,
-        [patient, patient],
-        base=BASE,
-        identifier={"system": "urn:ietf:rfc:3986", "value": "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0"},
-        timestamp="2024-01-01T00:00:00Z",
-        language="sv",
-    )
-    assert [entry["fullUrl"] for entry in document["entry"]] == [f"{BASE}/Composition/c", f"{BASE}/Patient/1"]
-    assert check(document, load()) == []

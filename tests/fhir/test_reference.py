@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.fhir.reference import Target, identifier, is_logical, literal, parse
+from gateway.fhir.reference import Target, parse
 
 
 @pytest.mark.parametrize(
@@ -35,14 +35,3 @@ from gateway.fhir.reference import Target, identifier, is_logical, literal, pars
 )
 def test_a_reference_says_where_it_points(written: str, target: Target) -> None:
     assert parse(written, base="https://here.example/fhir/") == target
-
-
-def test_a_logical_reference_points_by_identifier() -> None:
-    reference = {"type": "Organization", "identifier": {"system": "urn:oid:1.2", "value": "x"}}
-    assert is_logical(reference)
-    assert identifier(reference) == ("urn:oid:1.2", "x")
-    assert identifier({"reference": "Patient/1"}) is None
-
-
-def test_a_reference_of_ours_names_its_type() -> None:
-    assert literal("Patient", "1") == {"reference": "Patient/1", "type": "Patient"}
