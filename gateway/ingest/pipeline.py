@@ -9,7 +9,7 @@ and no item takes effect twice.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from datetime import datetime, timedelta
 from itertools import islice
 from time import monotonic
@@ -97,15 +97,16 @@ class Ingest:
 
     def _work(self, claimed: Sequence[Claimed]) -> list[Outcome]:
         outcomes = {one.message.id: Outcome(one.message.id, one.message.source) for one in claimed}
-        for entries in _ranges(entry for one in claimed for entry in self._entries(one)):
-            for done in self._commit(entries):
+        lost: set[str] = set()
+        for entries in _ranges(entry for one in claimed for entry in self._entries(one, lost)):
+            for done in self._commit(entries, lost):
                 outcomes[done.inbox_id].add(done)
         for outcome in outcomes.values():
             log.info("message-worked", **outcome.to_json())
         return list(outcomes.values())
 
-    def _entries(self, claimed: Claimed) -> Iterator[Entry]:
-        """A message's records, each mapped, then its end."""
+    def _entries(self, claimed: Claimed, lost: Set[str]) -> Iterator[Entry]:
+        """A message's records, each mapped, then its end; nothing more once it is lost to another process."""
         issues = Issues()
         try:
             source = self._sources.get(claimed.message.source)
@@ -119,6 +120,8 @@ class Ingest:
         try:
             records = enumerate(formats.read(task.package.format, claimed.message.body, issues))
             for seq, record in islice(records, claimed.next_item, None):  # Those before were committed already.
+                if claimed.message.id in lost:
+                    return
                 yield self._mapped(task, seq, record)
         except Exception as error:
             yield _held(Ended(claimed, task, issues), error)
@@ -142,8 +145,11 @@ class Ingest:
                     result.issues.add(issue.at(str(record.position)))
         return result
 
-    def _commit(self, entries: Sequence[Entry]) -> list[Done]:
+    def _commit(self, entries: Sequence[Entry], lost: set[str]) -> list[Done]:
         """Commit a range. Should one item break the gateway itself, or one lease be lost, the others go on."""
+        entries = [entry for entry in entries if entry.inbox_id not in lost]
+        if not entries:
+            return []
         try:
             return self._write(lambda uow: commit(uow, entries, self.recorder, self._namespace, LEASE))
         except LeaseLost:
@@ -154,8 +160,9 @@ class Ingest:
             failure = error
         if len(entries) > 1:
             middle = len(entries) // 2
-            return [*self._commit(entries[:middle]), *self._commit(entries[middle:])]
+            return [*self._commit(entries[:middle], lost), *self._commit(entries[middle:], lost)]
         if failure is None:
+            lost.add(entries[0].inbox_id)
             log.warning("lease-lost", inbox_id=entries[0].inbox_id)
             return []
         mended = [_held(entries[0], failure)]
