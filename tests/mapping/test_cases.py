@@ -15,7 +15,7 @@ from gateway.mapping.mutate import mutate
 FOLDER = Path(__file__).parents[2] / "mappings"
 PACKAGES = Packages.load(FOLDER)
 CASES = [case for package in PACKAGES.values() for case in cases(package)]
-SAMPLE = 25
+SAMPLE = 20
 
 each_package = pytest.mark.parametrize("name", PACKAGES.ids)
 
