@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ENV_PREFIX = "SAMVERKA_"
 
 
 class Settings(BaseSettings):
     """Name, type, default and a sentence each; `docs/settings.md` has a heading for every one."""
 
-    model_config = SettingsConfigDict(env_prefix="SAMVERKA_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore")
 
     database_url: str = Field("sqlite:///var/samverka.db", description="Where all is kept: SQLite or PostgreSQL.")
     host: str = Field("127.0.0.1", description="The address to listen on; any but loopback needs issuers.")
@@ -35,6 +38,13 @@ class Settings(BaseSettings):
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = Field(
         "info", description="The least severe level that is logged."
     )
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_database(cls, value: str) -> str:
+        if not re.match(r"sqlite:///[^:]|postgresql(\+psycopg)?://", value):
+            raise ValueError("a database is sqlite:///PATH or postgresql+psycopg://USER:PASSWORD@HOST/NAME")
+        return value
 
     @property
     def loopback(self) -> bool:

@@ -27,13 +27,25 @@ import orjson
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
-from joserfc.jws import extract_compact
+from joserfc.jws import JWSRegistry, extract_compact
 
 from gateway.access.caller import Caller
 from gateway.errors import Unauthenticated
 
-ALGORITHMS = ["RS256", "PS256", "ES256", "ES384", "EdDSA"]
+ALGORITHMS = ["RS256", "PS256", "ES256", "ES384", "Ed25519"]
 """Signatures with a public key only: a shared secret proves nothing about who signed."""
+
+
+class _Registry(JWSRegistry):
+    """The library's rules, with room for a certificate chain in the header and for members that it does not know.
+
+    Unknown members are to be ignored (https://www.rfc-editor.org/rfc/rfc7515#section-4); `crit` is still honoured.
+    """
+
+    max_header_length = 16 * 1024
+
+
+REGISTRY = _Registry(algorithms=ALGORITHMS, strict_check_header=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +62,7 @@ class Issuer:
     def caller(self, token: str, now: datetime) -> Caller:
         """The caller that a token of this issuer speaks of; Unauthenticated when it does not hold."""
         try:
-            claims = jwt.decode(token, self.keys, algorithms=ALGORITHMS).claims
+            claims = jwt.decode(token, self.keys, registry=REGISTRY).claims
             registry = jwt.JWTClaimsRegistry(
                 now=lambda: int(now.timestamp()),
                 leeway=30,
@@ -69,6 +81,10 @@ class Issuer:
             ) from error
 
 
+class IssuersError(ValueError):
+    """The issuers' configuration cannot be used."""
+
+
 class Issuers:
     """The configured issuers by name."""
 
@@ -81,19 +97,14 @@ class Issuers:
 
     @classmethod
     def read(cls, path: Path, clock: Callable[[], datetime]) -> Issuers:
-        """The issuers of a configuration; ValueError, KeyError or OSError say what is wrong with it."""
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))["issuer"]
-        found = [
-            Issuer(
-                table["issuer"],
-                table["audience"],
-                KeySet.import_key_set(orjson.loads((path.parent / table["jwks"]).read_bytes())),
-                table["unit"],
-                table["controller"],
-                table["name"],
-            )
-            for table in tables
-        ]
+        """The issuers of a configuration; IssuersError says what is wrong with it."""
+        try:
+            tables = tomllib.loads(path.read_text(encoding="utf-8"))["issuer"]
+            found = [_issuer(table, path.parent) for table in tables]
+        except KeyError as error:
+            raise IssuersError(f"{path}: {error.args[0]} is missing") from error
+        except (OSError, TypeError, ValueError, JoseError) as error:
+            raise IssuersError(f"{path}: {error}") from error
         return cls({one.issuer: one for one in found}, clock)
 
     def caller(self, token: str) -> Caller | None:
@@ -102,10 +113,18 @@ class Issuers:
         return None if issuer is None else issuer.caller(token, self._clock())
 
 
+def _issuer(table: Mapping[str, Any], folder: Path) -> Issuer:
+    jwks = folder / table["jwks"]
+    keys = KeySet.import_key_set(orjson.loads(jwks.read_bytes()))
+    if not keys.keys or any(key.key_type == "oct" for key in keys.keys):
+        raise ValueError(f"{jwks.name} must hold public keys: a shared secret proves nothing about who signed")
+    return Issuer(table["issuer"], table["audience"], keys, table["unit"], table["controller"], table["name"])
+
+
 def _issuer_of(token: str) -> str:
     """Which issuer a token claims to be of; nothing is believed until its signature holds."""
     try:
-        claims = orjson.loads(extract_compact(token.encode()).payload)
+        claims = orjson.loads(extract_compact(token.encode(), registry=REGISTRY).payload)
         return str(claims.get("iss", ""))
     except (JoseError, ValueError, AttributeError):
         return ""
