@@ -3,6 +3,9 @@
 A bearer token names an organisation. Without one, a request that comes from this machine alone is the operator's: the
 peer and the Host are loopback, the Origin is absent or the gateway's own, and no proxy has spoken (`Forwarded`). So a
 page of another site, or a rebinding name, never becomes the operator.
+
+Where issuers are configured their tokens are the only way in: a proxy on this machine may come from loopback, with our
+own Host and without a word of whom it speaks for. docs/security.md
 """
 
 from __future__ import annotations
@@ -33,6 +36,7 @@ def caller_of(
     `headers` has lower-case names; `peer` is the address of the other end; `loopback` says that the gateway itself is
     bound to loopback (or told to behave so), where alone test identities and the operator exist.
     """
+    trusted = loopback and not issuers
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if not token and cookie_token:
         scheme, token = "bearer", cookie_token
@@ -41,10 +45,14 @@ def caller_of(
             raise Unauthenticated("Only bearer tokens are read here.", rule="token-scheme")
         if caller := issuers.caller(token.strip()):
             return caller
-        if not loopback:
-            raise Unauthenticated("Test identities are honoured on loopback only.", rule="token-loopback")
+        if not trusted:
+            raise Unauthenticated(
+                "No issuer that is believed here made this token. Test identities are honoured on loopback only, and "
+                "where no issuer is configured.",
+                rule="token-loopback",
+            )
         return identities.caller(token.strip())
-    if loopback and _from_here(headers, peer):
+    if trusted and _from_here(headers, peer):
         return OPERATOR
     raise Unauthenticated()
 
