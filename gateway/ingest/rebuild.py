@@ -5,11 +5,12 @@ What is stored under a resource's id is a cache of the fold; this proves it, and
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from gateway.coordination.recorder import Recorder
-from gateway.store import Store, UnitOfWork
+from gateway.records import Agreed
+from gateway.store import Store, Stored, UnitOfWork
 from gateway.store.bodies import content
 
 PAGE = 500
@@ -32,31 +33,52 @@ def rebuild(store: Store, recorder: Recorder, progress: Callable[[int, int], Non
     def compare(uow: UnitOfWork) -> None:
         result.statements = uow.statements.count()
         total = sum(uow.resources.count().values())
+        served = 0
         after = ("", "")
         while things := uow.statements.resources(after=after, limit=PAGE):
             after = things[-1]
             folded = {(one.resource_type, one.id): one for one in recorder.fold(uow, things, wait=False)}
             stored = uow.resources.read_many(folded)
             for thing in things:
-                one, found = folded.get(thing), stored.get(thing)
-                expected = None if one is None or one.deleted else content(one.resource)
-                if expected is None:
-                    same = found is None or found.deleted
-                else:
-                    same = (
-                        found is not None
-                        and not found.deleted
-                        and found.body
-                        == expected.to_serve(
-                            found.resource_type, found.id, version=found.version, last_updated=found.last_updated
-                        )
-                    )
+                found = stored.get(thing)
+                served += found is not None and not found.deleted
                 result.resources += 1
-                if same:
+                if _same(folded.get(thing), found):
                     result.equal += 1
                 else:
                     result.different.append("/".join(thing))
             progress(result.resources, total)
+        if served != total:
+            unstated = list(_unstated(uow))
+            result.resources += len(unstated)
+            result.different += unstated
 
     store.read(compare)
     return result
+
+
+def _same(agreed: Agreed | None, stored: Stored | None) -> bool:
+    if agreed is None or agreed.deleted:
+        return stored is None or stored.deleted
+    if stored is None or stored.deleted:
+        return False
+    # Who may see it follows from whom it is about and who contributed: that is as much the fold's as the bytes are.
+    about = agreed.person, agreed.contributors, [dict(one) for one in agreed.contradictions]
+    if about != (stored.person, stored.contributors, [dict(one) for one in stored.contradictions]):
+        return False
+    served = content(agreed.resource).to_serve(
+        stored.resource_type, stored.id, version=stored.version, last_updated=stored.last_updated
+    )
+    return stored.body == served
+
+
+def _unstated(uow: UnitOfWork) -> Iterator[str]:
+    """What is stored and nobody has stated."""
+    stated: set[tuple[str, str]] = set()
+    after = ("", "")
+    while things := uow.statements.resources(after=after, limit=PAGE):
+        after = things[-1]
+        stated.update(things)
+    for one in uow.resources.all():
+        if not one.deleted and (one.resource_type, one.id) not in stated:
+            yield f"{one.resource_type}/{one.id}"
