@@ -27,6 +27,7 @@ from gateway.identity.resolve import MENTION
 from gateway.identity.systems import HSA_ID
 from gateway.issues import Issue, Issues
 from gateway.mapping import Package
+from gateway.mapping.copies import copied
 from gateway.mapping.explain import Explained, of_trace
 from gateway.mapping.files import Files
 from gateway.records import Message, Position, Source, Statement
@@ -259,8 +260,12 @@ def _map_again(evidence: _Evidence, source: Source | None, rooms: Rooms) -> _Map
         number = digests.index(said.digest)
         # Mentions come after the drafts: what is said in passing may stand in any of them.
         outcome, wanted = "same", drafts[number : number + 1] or drafts
-    made = of_trace(result.trace, wanted, package, message.body, values=True) if result.trace else ()
-    return _Mapped(outcome, record, package, list(made))
+    made: list[Explained] = []
+    if result.trace is not None:
+        made += of_trace(result.trace, wanted, package, message.body, values=True)
+        told = [(one.draft, one.path) for one in made]
+        made += copied(result.trace, wanted, package, message.body, told)
+    return _Mapped(outcome, record, package, made)
 
 
 class _Archived(Files):

@@ -67,9 +67,7 @@ def of_trace(
     trace: Trace, drafts: list[Resource], package: Package, body: bytes, *, values: bool = False
 ) -> Iterator[Explained]:
     """A trace told in the words of people: paths instead of objects, places instead of nodes."""
-    places: dict[int, tuple[int, str]] = {}
-    for number, draft in enumerate(drafts):
-        _walk(draft, number, str(draft["resourceType"]), places)
+    places = places_of(drafts)
     rules = trace.compiled.program.rules
     last = {
         (id(owner), key): index for index, (_, _, owner, key, _, _) in enumerate(trace.entries) if owner is not None
@@ -98,6 +96,14 @@ def of_trace(
             row,
             item if values else None,
         )
+
+
+def places_of(drafts: list[Resource]) -> dict[int, tuple[int, str]]:
+    """Of each object in the drafts, by its id(): the draft's number and the path to it."""
+    places: dict[int, tuple[int, str]] = {}
+    for number, draft in enumerate(drafts):
+        _walk(draft, number, str(draft["resourceType"]), places)
+    return places
 
 
 def _position(held: list[Any], item: Any, taken: dict[tuple[int, str], int], key: tuple[int, str]) -> int | None:

@@ -45,6 +45,11 @@ async def find(request: Request) -> Response:
     return page(request, "start.html", caller=who.caller, status=404, persons=persons, unknown=True)
 
 
+async def back_to_start(_: Request) -> Response:
+    """An address that only forms go to, loaded anew."""
+    return _see_other("/")
+
+
 async def patient(request: Request, id: str) -> Response:
     """Who does what for one person."""
     who, door = visitor.asking(request, "operation"), visitor.door_of(request)
@@ -131,6 +136,7 @@ async def choose_language(request: Request) -> Response:
 ROUTES: tuple[tuple[str, str, Any], ...] = (
     ("GET", "/", start),
     ("POST", "/find", find),
+    ("GET", "/find", back_to_start),
     ("GET", "/patient/{id}", patient),
     ("GET", "/patient/{id}/source/{digest}", source),
     ("GET", "/inbox", inbox),
@@ -152,9 +158,18 @@ def static() -> Starlette:
     """Style sheets and the typeface; their addresses change when they do."""
 
     async def places(_: Request) -> Response:
-        return Response(lanes.stylesheet(), media_type="text/css")
+        return Response(lanes.stylesheet(), media_type="text/css", headers={"Cache-Control": "max-age=86400"})
 
-    return Starlette(routes=[Route("/lanes.css", places), Mount("/", StaticFiles(directory=STATIC))])
+    return Starlette(routes=[Route("/lanes.css", places), Mount("/", _Kept(directory=STATIC))])
+
+
+class _Kept(StaticFiles):
+    """Browsers may keep these for a day; the style sheets' addresses change when they do."""
+
+    def file_response(self, *given: Any, **more: Any) -> Response:
+        response = super().file_response(*given, **more)
+        response.headers["Cache-Control"] = "max-age=86400"
+        return response
 
 
 def _see_other(path: str) -> RedirectResponse:

@@ -35,7 +35,7 @@ def table(record: SourceRecord, language: Language) -> tuple[Sequence[Row], Sequ
 
 def _is_technical(path: str) -> bool:
     """Whether the map says by it only under which name or in which register a value stands."""
-    return path.rpartition(".")[2] in ("system", "url", "use", "type")
+    return path.rpartition(".")[2] in ("system", "url", "use", "type", "resourceType")
 
 
 def label(path: str, language: Language) -> str:

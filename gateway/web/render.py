@@ -44,6 +44,7 @@ def page(request: Request, template: str, *, caller: Caller | None, status: int 
         "now": now,
         "caller": caller,
         "identities": visitor.test_identities(request),
+        "may_operate": visitor.may_operate(request),
         "path": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         "demo_network": state.settings.demo_network,
         "fixed_now": state.settings.now is not None,

@@ -9,10 +9,10 @@ from urllib.parse import parse_qsl, urlsplit
 from fastapi import Request
 
 from gateway.access.bearer import caller_of
-from gateway.access.caller import Asking
+from gateway.access.caller import Asking, Caller
 from gateway.access.door import Door
 from gateway.access.identities import Identity
-from gateway.errors import Forbidden, TooLarge
+from gateway.errors import Forbidden, TooLarge, Unauthenticated
 from gateway.web.texts import Language, language_of
 
 IDENTITY_COOKIE = "samverka-identity"
@@ -28,16 +28,27 @@ def door_of(request: Request) -> Door:
 
 def asking(request: Request, interaction: str) -> Asking:
     """Who asks; Unauthenticated when nothing says so."""
+    return Asking(_caller(request, request.cookies.get(IDENTITY_COOKIE)), interaction, str(uuid.uuid4()))
+
+
+def may_operate(request: Request) -> bool:
+    """Whether, without an identity, this would be the operator's request."""
+    try:
+        return _caller(request, None).operator
+    except Unauthenticated:
+        return False
+
+
+def _caller(request: Request, token: str | None) -> Caller:
     state = request.app.state
-    caller = caller_of(
+    return caller_of(
         request.headers,
         request.client.host if request.client else "",
         state.identities,
         issuers=state.issuers,
         loopback=state.settings.loopback or state.settings.demo_network,
-        cookie_token=request.cookies.get(IDENTITY_COOKIE),
+        cookie_token=token,
     )
-    return Asking(caller, interaction, str(uuid.uuid4()))
 
 
 def language(request: Request) -> Language:

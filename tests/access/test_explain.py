@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from orjson import OPT_INDENT_2, dumps
 
 from gateway.access.caller import OPERATOR, Asking
 from gateway.access.explain import SourceRecord
@@ -28,9 +29,19 @@ ROW = (
     f"{PERSON};PNR;1435;SE2120001348-T0100;SE2120001348-T0000;INSATS;I-1;HSL;HSJV;Såromläggning;;"
     "2026-03-01T00:00:00;;PAGAENDE;sjuksköterska;2026-03-10T09:00:00;N"
 )
-PATIENT = {
-    "resourceType": "Patient",
-    "identifier": [{"system": "http://electronichealth.se/identifier/personnummer", "value": PERSON}],
+TASK = {
+    "resourceType": "Task",
+    "id": "t-1",
+    "identifier": [{"system": "https://samverka.example/fhir/sid/referral", "value": "R-1"}],
+    "status": "accepted",
+    "intent": "order",
+    "code": {"coding": [{"system": "https://samverka.example/fhir/CodeSystem/task", "code": "referral"}]},
+    "description": "Träning",
+    "for": {
+        "type": "Patient",
+        "identifier": {"system": "http://electronichealth.se/identifier/personnummer", "value": PERSON},
+    },
+    "lastModified": "2026-03-10T09:00:00+01:00",
 }
 
 
@@ -143,3 +154,26 @@ def test_a_record_is_no_way_to_another_person(gateway: Gateway) -> None:
     digest = explained(gateway).statement.digest
     with pytest.raises(NotFound):
         gateway.door.source_record(ASKING, other, digest)
+
+
+def test_of_what_a_map_copies_whole_each_value_has_its_place(sqlite_url: str) -> None:
+    gateway = wire(Settings(database_url=sqlite_url, now=NOW))
+    try:
+        source = gateway.sources.get("fhir-r4")
+        gateway.ingest.process(gateway.ingest.keep(source, dumps(TASK, option=OPT_INDENT_2), "application/fhir+json"))
+        record = explained(gateway)
+        facts = {fact.path: fact for fact in record.facts}
+        marked = {piece.mark: piece.text for line in record.lines for piece in line.pieces if piece.mark}
+        assert record.outcome == "same"
+        for path, value in (
+            ("Task.status", "accepted"),
+            ("Task.description", "Träning"),
+            ("Task.code.coding[0].code", "referral"),
+            ("Task.identifier[0].value", "R-1"),
+            ("Task.for.identifier.value", PERSON),
+        ):
+            assert facts[path].value == marked[facts[path].mark] == value
+        assert str(facts["Task.status"].place).endswith("/status")
+        assert facts["Task.status"].map_line.startswith("fhir-r4/")
+    finally:
+        gateway.close()

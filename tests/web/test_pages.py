@@ -42,7 +42,7 @@ def test_a_person_is_found_by_a_posted_number_that_stands_in_no_address(operator
     for written in (ASTRID, "19410714-2384", " 19410714 2384 "):
         response = operator.post("/find", data={"number": written})
         assert (response.status_code, response.headers["location"]) == (303, f"/patient/{site.astrid}")
-    assert operator.get("/find").status_code == 405
+    assert operator.get("/find").headers["location"] == "/"
 
 
 def test_an_unknown_number_is_said_to_be_unknown(operator: httpx.Client) -> None:
@@ -178,6 +178,17 @@ def test_a_token_of_another_installation_asks_who_you_are_and_is_forgotten(site:
     assert response.status_code == 401
     assert "Vem är du?" in response.text
     assert 'samverka-identity=""' in response.headers["set-cookie"]
+
+
+def test_from_elsewhere_you_choose_an_identity_first_and_never_the_operator(networked: str) -> None:
+    headers = {"x-forwarded-for": "192.0.2.1", "origin": networked, "accept": "text/html"}
+    with httpx.Client(base_url=networked, headers=headers) as client:
+        asked = client.get("/")
+        assert asked.status_code == 401
+        assert TANUM_NURSES in asked.text
+        assert '<option value=""' not in asked.text
+        client.post("/identity", data={"identity": TANUM_NURSES})
+        assert "Astrid Testberg" in client.get("/").text
 
 
 # The inbox
