@@ -19,7 +19,7 @@ import structlog
 
 from gateway import definitions, formats
 from gateway.coordination.recorder import Recorder
-from gateway.errors import Conflict, NotFound, Unavailable
+from gateway.errors import BadRequest, Conflict, NotFound, Unavailable
 from gateway.fhir.check import check
 from gateway.formats import Record
 from gateway.ingest.outcome import Outcome
@@ -34,6 +34,8 @@ RANGE_ITEMS = 100
 RANGE_SECONDS = 0.05
 LEASE = timedelta(seconds=15)
 """Renewed by every range: a killed process's messages are taken over after this time."""
+AHEAD = timedelta(days=1)
+"""How far a sender's clock may be ahead of ours."""
 MOST_MESSAGES = 100
 """How many waiting messages are claimed together."""
 
@@ -71,7 +73,11 @@ class Ingest:
 
         A transport that may hand over the same message twice (a crash between commit and answer) gives it an `id`.
         """
-        message = Message(id or str(uuid.uuid4()), source.id, body, media_type, self._clock(), as_of, transport)
+        now = self._clock()
+        if as_of is not None and not (as_of.year > 1 and as_of - now < AHEAD):
+            text = "A snapshot cannot speak of a time to come, or before the calendar: check as-of."
+            raise BadRequest(text, rule="parameter-malformed", where="as-of")
+        message = Message(id or str(uuid.uuid4()), source.id, body, media_type, now, as_of, transport)
         self._write(lambda uow: uow.inbox.keep(message))
         self.on_kept()
         return message.id
