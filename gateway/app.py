@@ -37,6 +37,7 @@ from gateway.mapping import Packages
 from gateway.records import Source
 from gateway.rest import outcome, routes
 from gateway.search.index import Indexer
+from gateway.search.links import PageLinks
 from gateway.settings import Settings
 from gateway.store import Store
 from gateway.web import pages, refusals
@@ -110,6 +111,7 @@ def wire(settings: Settings, clock: Clock | None = None) -> Gateway:
         clock=clock,
         zone=zone,
         page_size=settings.page_size,
+        links=PageLinks(store.secret("page-links")),
     )
     issuers = Issuers.read(settings.issuers, clock) if settings.issuers else Issuers({}, clock)
     return Gateway(settings, clock, store, tables, packages, sources, identities, issuers, ingest, Door(rooms))

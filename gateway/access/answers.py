@@ -9,14 +9,14 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from gateway.access.caller import Asking
-from gateway.access.decision import restricted
+from gateway.access.decision import Decision, restricted
 from gateway.access.reading import Reading
 from gateway.coordination.agree import wanted
 from gateway.coordination.directory import Unit
 from gateway.coordination.picture import Heard
 from gateway.coordination.view import Lane, LaneItem, Now, SourceLine, View, look
 from gateway.coordination.who_does_what import document
-from gateway.errors import BadRequest, NotFound
+from gateway.errors import BadRequest
 from gateway.fhir.json import dump
 from gateway.identity.resolve import logical_references
 from gateway.identity.systems import HSA_ID
@@ -57,30 +57,17 @@ class Answers(Reading):
         at, known_at = at or now, known_at or now
         if since is not None and since > at:
             raise BadRequest("since must not be later than at.", rule="parameter-malformed", where="since")
-        patient = self._patient(asking, patient_id)
-        view = self._rooms.store.read(lambda uow: self._look(uow, asking, patient, at, known_at, since))
-        with_answer = [one for one in (patient,) if one.person]
-        decision = self._rooms.store.read(lambda uow: self.may_see(uow, asking, patient))
-        self.audit(asking, decision, *with_answer, person=patient.person)
+
+        def ask(uow: UnitOfWork) -> tuple[Stored | None, Decision, View | None]:
+            patient = _own_patient(uow, patient_id)
+            decision = self.judge(uow, asking, patient)
+            view = self._look(uow, asking, patient, at, known_at, since) if patient and decision.allowed else None
+            return patient, decision, view
+
+        patient, decision, view = self._rooms.store.read(ask)
+        self.known(asking, patient, decision)
+        assert view is not None
         return view
-
-    def _patient(self, asking: Asking, patient_id: str) -> Stored:
-        """The person's own Patient, whichever of his Patients was named."""
-
-        def find(uow: UnitOfWork) -> Stored | None:
-            stored = uow.resources.read("Patient", patient_id)
-            if stored is not None and stored.person not in (None, stored.id):
-                stored = uow.resources.read("Patient", str(stored.person)) or stored
-            return stored
-
-        found = self._rooms.store.read(find)
-        if found is None or found.deleted:
-            raise NotFound(rule="resource-unknown")
-        decision = self._rooms.store.read(lambda uow: self.may_see(uow, asking, found))
-        if not decision.allowed:
-            self.audit(asking, decision, found)
-            raise NotFound(rule="resource-unknown")
-        return found
 
     def _look(
         self,
@@ -142,3 +129,11 @@ class Answers(Reading):
         ]
         last = uow.inbox.heard([source.id for source in about], known_at=by)
         return [Heard(source, last.get(source.id)) for source in about]
+
+
+def _own_patient(uow: UnitOfWork, patient_id: str) -> Stored | None:
+    """The person's own Patient, whichever of his Patients was named; None when there is none any more."""
+    stored = uow.resources.read("Patient", patient_id)
+    if stored is not None and stored.person not in (None, stored.id):
+        stored = uow.resources.read("Patient", str(stored.person)) or stored
+    return None if stored is None or stored.deleted else stored

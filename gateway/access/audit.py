@@ -12,6 +12,7 @@ from typing import Any
 
 from gateway.access.caller import Asking
 from gateway.access.decision import Decision
+from gateway.identity.systems import HSA_ID
 
 ACTIONS = {
     "create": "C",
@@ -24,7 +25,6 @@ ACTIONS = {
     "search-type": "E",
 }
 REST = "http://hl7.org/fhir/restful-interaction"
-HSA = "urn:oid:1.2.752.29.4.19"
 
 
 def audit_event(
@@ -54,7 +54,7 @@ def audit_event(
                 "type": {
                     "coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "code": "IRCP"}]
                 },
-                "who": {"identifier": {"system": HSA, "value": caller.hsa_id}, "display": caller.name}
+                "who": {"identifier": {"system": HSA_ID, "value": caller.hsa_id}, "display": caller.name}
                 if caller.hsa_id
                 else {"display": caller.name},
                 "requestor": True,
@@ -69,7 +69,7 @@ def audit_event(
                 "type": {
                     "coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "code": "CST"}]
                 },
-                "who": {"identifier": {"system": HSA, "value": caller.controller}},
+                "who": {"identifier": {"system": HSA_ID, "value": caller.controller}},
                 "requestor": False,
             }
         )

@@ -20,9 +20,11 @@ from gateway.coordination.recorder import Recorder
 from gateway.definitions import Definitions
 from gateway.errors import BadRequest, Gone, NotFound
 from gateway.fhir import bundle
+from gateway.fhir.datetime import parameter, text
 from gateway.fhir.json import dump
 from gateway.mapping import Packages
 from gateway.records import Source
+from gateway.search.links import PageLinks
 from gateway.store import Store, Stored, UnitOfWork
 
 MOST_VERSIONS = 1000
@@ -53,10 +55,11 @@ class Rooms:
     clock: Callable[[], datetime]
     zone: ZoneInfo
     page_size: int
+    links: PageLinks
 
 
 class Reading:
-    """read, vread, history-instance: one resource at a time."""
+    """read, vread, history-instance: one resource at a time; and how every other part decides and records."""
 
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
@@ -64,30 +67,27 @@ class Reading:
     def read(self, asking: Asking, resource_type: str, id: str) -> Served:
         """The current version. NotFound, Gone."""
         self.known_type(resource_type)
-        found = self._rooms.store.read(lambda uow: uow.resources.read(resource_type, id))
-        return self._answer(asking, resource_type, found)
+        return self._one(asking, lambda uow: uow.resources.read(resource_type, id))
 
     def vread(self, asking: Asking, resource_type: str, id: str, version_id: str) -> Served:
         """One version. NotFound, Gone."""
         self.known_type(resource_type)
-        found = self._rooms.store.read(lambda uow: uow.resources.vread(resource_type, id, version_id))
-        return self._answer(asking, resource_type, found)
+        return self._one(asking, lambda uow: uow.resources.vread(resource_type, id, version_id))
 
     def history(self, asking: Asking, resource_type: str, id: str, params: list[tuple[str, str]], base: str) -> bytes:
         """Every version, newest first, as a history Bundle; `_count`, `_since`. NotFound."""
         self.known_type(resource_type)
         count, since = _history_parameters(params, self._rooms)
-        found = self._rooms.store.read(lambda uow: uow.resources.history(resource_type, id, since=since, limit=count))
-        if not found:
-            current = self._rooms.store.read(lambda uow: uow.resources.read(resource_type, id))
-            self._answer(asking, resource_type, current)
-        else:
-            decision = self._rooms.store.read(lambda uow: self.may_see(uow, asking, found[0]))
-            self.audit(asking, decision, found[0])
-            if not decision.allowed:
-                raise NotFound(rule="resource-unknown")
+
+        def ask(uow: UnitOfWork) -> tuple[list[Stored], Stored | None, Decision]:
+            versions = uow.resources.history(resource_type, id, since=since, limit=count)
+            latest = versions[0] if versions else uow.resources.read(resource_type, id)
+            return versions, latest, self.judge(uow, asking, latest)
+
+        versions, latest, decision = self._rooms.store.read(ask)
+        self.known(asking, latest, decision)
         links = {"self": f"{base}/{resource_type}/{id}/_history"}
-        return dump(bundle.history([_version(one) for one in found], base=base, links=links, total=len(found)))
+        return dump(bundle.history([_version(one) for one in versions], base=base, links=links, total=len(versions)))
 
     def known_type(self, resource_type: str) -> None:
         """NotFound unless R4 has a resource of this name."""
@@ -112,14 +112,28 @@ class Reading:
         sources = self._rooms.sources
         return {sources[one].controller for one in found.contributors if one in sources}
 
-    def _answer(self, asking: Asking, resource_type: str, found: Stored | None) -> Served:
+    def judge(self, uow: UnitOfWork, asking: Asking, found: Stored | None) -> Decision:
+        """The decision about what was looked for, there or not."""
+        return Decision(True, "nothing-there") if found is None else self.may_see(uow, asking, found)
+
+    def known(self, asking: Asking, found: Stored | None, decision: Decision) -> Stored:
+        """What was found, once the decision is recorded; the same NotFound for what is not there and not allowed."""
         if found is None:
-            self.audit(asking, Decision(True, "nothing-there"), failure="not-found")
+            self.audit(asking, decision, failure="not-found")
             raise NotFound(rule="resource-unknown")
-        decision = self._rooms.store.read(lambda uow: self.may_see(uow, asking, found))
         self.audit(asking, decision, found)
         if not decision.allowed:
             raise NotFound(rule="resource-unknown")
+        return found
+
+    def _one(self, asking: Asking, find: Callable[[UnitOfWork], Stored | None]) -> Served:
+        """One version, found and decided on in one snapshot."""
+
+        def ask(uow: UnitOfWork) -> tuple[Stored | None, Decision]:
+            found = find(uow)
+            return found, self.judge(uow, asking, found)
+
+        found = self.known(asking, *self._rooms.store.read(ask))
         if found.deleted:
             raise Gone()
         return served(found)
@@ -147,8 +161,7 @@ def served(found: Stored) -> Served:
 def _version(one: Stored) -> bundle.Version:
     method = "PUT" if one.method == "PATCH" else one.method
     body = None if one.deleted else one.body
-    updated = one.last_updated.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return bundle.Version(one.resource_type, one.id, one.version, updated, method, body)  # type: ignore[arg-type]
+    return bundle.Version(one.resource_type, one.id, one.version, text(one.last_updated), method, body)  # type: ignore[arg-type]
 
 
 def _history_parameters(params: list[tuple[str, str]], rooms: Rooms) -> tuple[int, datetime | None]:
@@ -157,17 +170,8 @@ def _history_parameters(params: list[tuple[str, str]], rooms: Rooms) -> tuple[in
         if name == "_count" and value.isdecimal() and 0 < int(value) <= MOST_VERSIONS:
             count = int(value)
         elif name == "_since":
-            since = _instant(value, rooms.zone)
+            since = parameter(name, value, rooms.zone)
         elif name not in ("_format", "_pretty"):
-            text = f"history takes _count (1 to {MOST_VERSIONS}) and _since."
-            raise BadRequest(text, rule="unknown-parameter", where=name[:64])
+            shown = f"history takes _count (1 to {MOST_VERSIONS}) and _since."
+            raise BadRequest(shown, rule="unknown-parameter", where=name[:64])
     return count, since
-
-
-def _instant(value: str, zone: ZoneInfo) -> datetime:
-    try:
-        moment = datetime.fromisoformat(value.replace(" ", "+"))
-    except ValueError as error:
-        text = "_since must be an instant, like 2026-03-12T14:30:00+01:00."
-        raise BadRequest(text, rule="parameter-malformed", where="_since") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=zone)

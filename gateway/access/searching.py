@@ -35,7 +35,7 @@ class Searching(Reading):
     ) -> bytes:
         """A searchset Bundle. BadRequest for parameters that cannot be used."""
         self.known_type(resource_type)
-        links = PageLinks(self._rooms.store.secret("page-links"))
+        links = self._rooms.links
         cursor: Cursor | None = None
         if sealed := dict(params).get(PAGE):
             page = links.open(sealed)

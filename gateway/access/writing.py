@@ -8,7 +8,6 @@ https://hl7.org/fhir/R4/http.html
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -18,20 +17,14 @@ from gateway.access.caller import Asking
 from gateway.access.decision import Decision, decide_write
 from gateway.access.reading import Reading, Served
 from gateway.coordination.statements import OPERATOR_SOURCE, Origin, make
-from gateway.errors import (
-    BadRequest,
-    Forbidden,
-    Invalid,
-    NotFound,
-    PreconditionFailed,
-)
+from gateway.errors import BadRequest, Forbidden, Invalid, NotFound, PreconditionFailed
 from gateway.fhir.check import check
 from gateway.fhir.json import parse
+from gateway.fhir.primitives import ID
 from gateway.identity.resolve import Key, logical_references, person_of
 from gateway.records import Message, Resource, StatementKind
 from gateway.store import Saved, Stored, UnitOfWork
 
-ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 T = TypeVar("T")
 MEDIA_TYPE = "application/fhir+json"
 
@@ -60,7 +53,7 @@ class Writing(Reading):
             )
 
         def work(uow: UnitOfWork) -> Served:
-            current = self._current(uow, asking, resource_type, id)
+            current = self._held(uow, asking, resource)
             _match(current, if_match)
             return self._state(uow, asking, resource, body, current)
 
@@ -69,13 +62,13 @@ class Writing(Reading):
     def delete(self, asking: Asking, resource_type: str, id: str, *, if_match: str | None) -> str | None:
         """Withdraw the caller's word; the operator's deletion deletes. Returns the version that says so."""
         self.known_type(resource_type)
+        gone = {"resourceType": resource_type, "id": id}
 
         def work(uow: UnitOfWork) -> str | None:
-            current = self._current(uow, asking, resource_type, id)
+            current = self._held(uow, asking, gone)
             _match(current, if_match)
             if current is None or current.deleted:
                 return None if current is None else current.version
-            gone = {"resourceType": resource_type, "id": id}
             return self._state(uow, asking, gone, b"", current, kind="withdraw").version_id
 
         return self._command(asking, work)
@@ -99,8 +92,15 @@ class Writing(Reading):
             raise Invalid(issues=found)
         return resource
 
-    def _current(self, uow: UnitOfWork, asking: Asking, resource_type: str, id: str) -> Stored | None:
-        """What is stored now; NotFound where the caller may not know of it."""
+    def _held(self, uow: UnitOfWork, asking: Asking, resource: Resource) -> Stored | None:
+        """What is stored now, held until the command is done; NotFound where the caller may not know of it.
+
+        The locks are taken before what is matched against If-Match is read: no other command comes between.
+        """
+        resource_type, id = resource["resourceType"], resource["id"]
+        before = uow.resources.read(resource_type, id)
+        concerned = (id, before.person if before else None, self._person(uow, resource))
+        uow.lock(key for key in concerned if key)
         current = uow.resources.read(resource_type, id)
         if current is not None and not self.may_see(uow, asking, current).allowed:
             raise NotFound(rule="resource-unknown")

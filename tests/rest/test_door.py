@@ -128,3 +128,10 @@ def test_every_decision_is_audited_with_its_rule(task: str, client_of: Clients, 
     assert ("0", "takes-part-in-the-care") in outcomes
     denied = next(row.event for row in rows if row.event["outcome"] == "4")
     assert "Task/t" not in str(denied["entity"])
+
+
+def test_asking_who_does_what_for_nobody_is_audited_too(client_of: Clients, gateway: Gateway) -> None:
+    assert client_of(WARD).get("/fhir/Patient/none/$who-does-what").status_code == 404
+
+    (row,) = gateway.store.read(lambda uow: list(uow.audit.latest(limit=3)))
+    assert (row.event["outcome"], row.event["outcomeDesc"]) == ("4", "not-found")

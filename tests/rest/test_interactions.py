@@ -5,6 +5,7 @@ https://hl7.org/fhir/R4/http.html
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -93,6 +94,19 @@ def test_an_update_of_another_version_than_the_one_named_is_refused(operator: ht
     assert operator.put(f"/fhir/Patient/{id}", json=body, headers={"if-match": "nonsense"}).status_code == 400
 
 
+def test_of_updates_that_name_the_same_version_at_once_one_is_done(operator: httpx.Client) -> None:
+    made = create(operator, PATIENT)
+    id, etag = made.json()["id"], made.headers["etag"]
+
+    def update(number: int) -> int:
+        body = PATIENT | {"id": id, "multipleBirthInteger": number}
+        return operator.put(f"/fhir/Patient/{id}", json=body, headers={"if-match": etag}).status_code
+
+    with ThreadPoolExecutor(8) as clients:
+        statuses = sorted(clients.map(update, range(8)))
+    assert statuses == [200, *[412] * 7]
+
+
 def test_an_id_in_the_body_that_is_not_the_one_in_the_address_is_refused(operator: httpx.Client) -> None:
     refused = operator.put("/fhir/Patient/a", json=PATIENT | {"id": "b"})
 
@@ -107,6 +121,17 @@ def test_reading_a_deleted_resource_says_gone_and_its_history_stays(operator: ht
     history = operator.get(f"/fhir/Patient/{id}/_history").json()
     assert [entry["request"]["method"] for entry in history["entry"]] == ["DELETE", "POST"]
     assert operator.delete(f"/fhir/Patient/{id}").status_code == 204
+
+
+def test_a_history_since_then_is_empty_also_of_what_is_deleted(operator: httpx.Client) -> None:
+    id = create(operator, PATIENT).json()["id"]
+    operator.delete(f"/fhir/Patient/{id}")
+
+    later = operator.get(f"/fhir/Patient/{id}/_history", params={"_since": "2999-01-01T00:00:00+01:00"})
+    assert later.status_code == 200
+    assert later.json()["total"] == 0
+    refused = operator.get(f"/fhir/Patient/{id}/_history", params={"_since": "soon"})
+    assert outcome(refused, 400)["diagnostics"] == "_since"
 
 
 def test_deleting_what_never_was_is_no_error(operator: httpx.Client) -> None:
