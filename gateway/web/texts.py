@@ -263,6 +263,7 @@ ELEMENTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "note": ("Anteckning", "Note"),
         "reasonCode": ("Anledning", "Reason"),
         "priority": ("Brådska", "Priority"),
+        "intent": ("Avsikt", "Intent"),
         "for": ("Person", "Person"),
         "subject": ("Person", "Person"),
         "owner": ("Ansvarig", "Owner"),
