@@ -23,7 +23,6 @@ from gateway.records import Agreed, Resource, Source, Statement
 REPLACES = "http://hl7.org/fhir/StructureDefinition/task-replaces"
 PLANNED_END = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Encounter.plannedEndDate"
 CONTACT = "/StructureDefinition/contact"
-OPEN_VISIT = frozenset({"planned", "arrived", "in-progress"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ https://hl7.org/fhir/R4/terminologies.html
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
-Resource = dict[str, Any]
+from gateway.records import Resource
+
 Code = tuple[str, str]
 
 

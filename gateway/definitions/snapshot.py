@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any
 
 import orjson
 
 from gateway.definitions import codes, operations, searchparameters, structures, tables
 from gateway.definitions.model import Invariant, Operation, SearchParameter, TypeDef
 from gateway.definitions.shipped import folder
-
-Resource = dict[str, Any]
+from gateway.records import Resource
 
 CANONICAL = "https://samverka.example/fhir"
 

@@ -11,8 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.fhirpath.errors import EvaluationError
-
-Resource = dict[str, Any]
+from gateway.records import Resource
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from gateway.fhirpath import quantity, temporal, values
 from gateway.fhirpath.errors import EvaluationError
 from gateway.fhirpath.quantity import Quantity
 from gateway.fhirpath.temporal import Temporal
-from gateway.fhirpath.values import is_number, system
+from gateway.fhirpath.values import is_number
 
 
 def _refuse(op: str, a: Any, b: Any) -> EvaluationError:
@@ -180,7 +180,3 @@ EQUIVALENCE = {
     "~": values.equivalent,
     "!~": lambda left, right: not values.equivalent(left, right),
 }
-
-
-def system_one(items: Sequence[Any]) -> Any:
-    return system(values.one(items))

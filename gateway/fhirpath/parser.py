@@ -55,8 +55,7 @@ BINDING = {
 }
 _UNARY = 11
 _MAX_DEPTH = 200
-# Keywords that are also allowed as the name of an element or a function.
-_SOFT = frozenset({"as", "contains", "in", "is"})
+# Keywords that are no name unless they are quoted; `as`, `contains`, `in` and `is` are names as well.
 _HARD = frozenset({"and", "or", "xor", "implies", "div", "mod", "true", "false"})
 
 

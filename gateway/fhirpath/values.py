@@ -87,10 +87,6 @@ def collection(value: Any) -> Items:
     return [element(value)]
 
 
-def boxed(value: Any, type: str) -> Any:
-    return Element(value, type)
-
-
 def box_all(values: Sequence[Any], type: str) -> Items:
     return [Element(value, type) for value in values]
 

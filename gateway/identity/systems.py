@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from gateway.definitions import CANONICAL
+
 PERSONNUMMER: Final = "http://electronichealth.se/identifier/personnummer"
 SAMORDNINGSNUMMER: Final = "http://electronichealth.se/identifier/samordningsnummer"
 NATIONAL_RESERVE_NUMBER: Final = "http://electronichealth.se/identifier/nationelltReservnummer"
@@ -14,9 +16,8 @@ HSA_ID: Final = "urn:oid:1.2.752.29.4.19"
 ORGANISATION_NUMBER: Final = "urn:oid:2.5.4.97"
 RECORD_ID: Final = "urn:oid:1.2.752.129.2.1.4.1#"
 """Followed by the HSA-id of the source system: the system of a record's own id within it."""
-MISSION: Final = "https://samverka.example/fhir/sid/mission"
-GROUP: Final = "https://samverka.example/fhir/sid/group"
-REFERRAL: Final = "https://samverka.example/fhir/sid/referral"
+MISSION: Final = f"{CANONICAL}/sid/mission"
+REFERRAL: Final = f"{CANONICAL}/sid/referral"
 
 SPELLINGS: Final = {
     "1.2.752.129.2.1.3.1": PERSONNUMMER,

@@ -6,19 +6,16 @@ of it.
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from fastapi import Request
 from fastapi.responses import Response
 
-from gateway.errors import BadRequest
-from gateway.rest.request import asking, bounded, door_of, in_thread
+from gateway.rest.request import asking, bounded, door_of, in_thread, moment
 from gateway.rest.response import dump_any
 
 
 async def push(request: Request, source: str) -> Response:
     who = asking(request, "ingest")
-    as_of = _as_of(request)
+    as_of = moment(request, "as-of")
     door = door_of(request)
     door.source(who, source)
     raw = await bounded(request)
@@ -36,18 +33,3 @@ async def status(request: Request, source: str, id: str) -> Response:
     who = asking(request, "inbox")
     shown = await in_thread(door_of(request).inbox_show, who, id, source)
     return Response(dump_any(shown), headers={"X-Request-Id": request.state.request_id}, media_type="application/json")
-
-
-def _as_of(request: Request) -> datetime | None:
-    value = request.query_params.get("as-of")
-    if value is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(value.replace(" ", "+"))
-    except ValueError as error:
-        raise BadRequest(
-            "as-of must be a dateTime with a zone, the time the snapshot speaks of.",
-            rule="parameter-malformed",
-            where="as-of",
-        ) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=request.app.state.zone)

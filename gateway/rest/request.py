@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -18,12 +19,12 @@ from gateway.access.bearer import caller_of
 from gateway.access.caller import Asking
 from gateway.access.door import Door
 from gateway.errors import NotAcceptable, TooLarge, UnsupportedMediaType
+from gateway.fhir.datetime import parameter
 
 T = TypeVar("T")
 
 JSON_TYPES = frozenset({"application/fhir+json", "application/json", "text/json", "json"})
 ANY_TYPES = frozenset({"*/*", "application/*", ""})
-READ_TYPES = JSON_TYPES | {"application/x-www-form-urlencoded"}
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
@@ -80,6 +81,12 @@ async def bounded(request: Request) -> bytes:
             raise TooLarge(f"At most {limit} bytes are accepted.", rule="body-too-large")
         parts.append(part)
     return b"".join(parts)
+
+
+def moment(request: Request, name: str) -> datetime | None:
+    """The time that a parameter names, in the server's zone where it names none; None where it is not given."""
+    value = request.query_params.get(name)
+    return None if value is None else parameter(name, value, request.app.state.zone)
 
 
 def in_thread(work: Callable[..., T], /, *args: Any, **kwargs: Any) -> Awaitable[T]:

@@ -135,7 +135,6 @@ def _read(plan: _Plan, resource: Resource, rows: IndexRows) -> None:
         return
     if not found:
         return
-    reader = None
     reader = None if kind is None else plan.readers.get(kind)
     if reader is not None:
         keys = [row for value in found for row in reader(value, plan.place)]

@@ -12,6 +12,7 @@ from datetime import datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import get_args
 
+from gateway.fhir.primitives import ID
 from gateway.search import dates
 from gateway.search.conditions import (
     Condition,
@@ -31,7 +32,6 @@ MAX_ALTERNATIVES = 1000
 
 _PREFIX = re.compile(f"({'|'.join(get_args(Prefix))})(?=[-+.0-9])")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?")
-_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
 
 class Malformed(Exception):
@@ -155,7 +155,7 @@ def reference(text: str, reading: Reading) -> RefersTo:
     own = local(plain, reading.bases)
     if own is not None:
         return RefersTo(*own)
-    if _ID.fullmatch(plain):
+    if ID.fullmatch(plain):
         return RefersTo(None, plain)
     if ":" not in plain:
         raise Malformed("It is written as an id, Type/id, or an absolute url.")

@@ -9,6 +9,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import NamedTuple
 
+from gateway.fhir.datetime import text
 from gateway.fhir.json import dump
 from gateway.records import Resource
 
@@ -26,7 +27,7 @@ class Content(NamedTuple):
     def to_serve(self, resource_type: str, id: str, *, version: str, last_updated: datetime) -> bytes:
         head = (
             f'{{"resourceType":"{resource_type}","id":"{id}",'
-            f'"meta":{{"versionId":"{version}","lastUpdated":"{instant(last_updated)}"'
+            f'"meta":{{"versionId":"{version}","lastUpdated":"{text(last_updated)}"'
         ).encode()
         meta = b"," + self.meta if self.meta else b""
         members = b"," + self.members if self.members else b""
@@ -41,8 +42,3 @@ def content(resource: Resource) -> Content:
     meta = {key: value for key, value in resource.get("meta", {}).items() if key not in _OURS_IN_META}
     members = {key: value for key, value in resource.items() if key not in _OURS}
     return Content(dump(meta)[1:-1] if meta else b"", dump(members)[1:-1])
-
-
-def instant(time: datetime) -> str:
-    """https://hl7.org/fhir/R4/datatypes.html#instant, in UTC with milliseconds."""
-    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")

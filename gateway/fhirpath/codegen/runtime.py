@@ -94,7 +94,6 @@ RUNTIME: dict[str, Any] = {
     "Element": Element,
     "distinct": values.distinct,
     "distinct_raw": _distinct_raw,
-    "equal": values.equal,
     "step": navigate.step,
     "own_value": navigate.own_value,
     "start": _start,
@@ -109,6 +108,5 @@ RUNTIME: dict[str, Any] = {
     "resource": _resource,
     "extended": _extended,
     "len": len,
-    "list": list,
     "E": (),
 }
