@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from gateway.access.caller import OPERATOR, Asking
 from gateway.cli.common import DatabaseOption, JsonOption, SourcesOption, gateway, out, print_json, settings_from
@@ -31,10 +31,11 @@ def list_messages(
     if as_json:
         print_json(rows)
         return
-    table = Table("id", "source", "received", "state", "bytes", "items", "held", "issues", box=None)
+    titles = ("source", "received", "state", "items", "held", "issues")
+    # The id is for copying: it is never cut.
+    table = Table(Column("id", no_wrap=True), *(Column(title, overflow="fold") for title in titles), box=None)
     for row in rows:
-        keys = ("id", "source", "received", "state", "size", "items", "held", "issues")
-        table.add_row(*(str(row[key]) for key in keys))
+        table.add_row(row["id"], *(str(row[key]) for key in titles))
     out.print(table)
 
 

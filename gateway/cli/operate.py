@@ -8,7 +8,7 @@ from typing import Annotated
 import httpx
 import typer
 from rich.progress import Progress
-from rich.table import Table
+from rich.table import Column, Table
 
 from gateway import __version__
 from gateway.cli.common import DatabaseOption, JsonOption, SourcesOption, err, gateway, out, print_json, settings_from
@@ -54,7 +54,9 @@ def list_sources(sources: SourcesOption = None, as_json: JsonOption = False) -> 
     if as_json:
         print_json([dataclasses.asdict(source) for source in found])
         return
-    table = Table("id", "package", "name", "HSA-id", "controller", "delivery", box=None)
+    table = Table(
+        Column("id", no_wrap=True, overflow="fold"), "package", "name", "HSA-id", "controller", "delivery", box=None
+    )
     for source in found:
         table.add_row(source.id, source.package, source.name, source.hsa_id, source.controller, source.delivery)
     out.print(table)

@@ -58,10 +58,10 @@ def language(request: Request) -> Language:
 
 def test_identities(request: Request) -> list[Identity]:
     """The identities that can be tried; none where real issuers rule."""
-    settings = request.app.state.settings
-    if not (settings.loopback or settings.demo_network):
+    state = request.app.state
+    if state.issuers or not (state.settings.loopback or state.settings.demo_network):
         return []
-    found: list[Identity] = request.app.state.test_identities()
+    found: list[Identity] = state.test_identities()
     return found
 
 
