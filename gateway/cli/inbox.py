@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
 from rich.table import Column, Table
 
 from gateway.access.caller import OPERATOR, Asking
+from gateway.cli.answer import ZONE
 from gateway.cli.common import DatabaseOption, JsonOption, SourcesOption, gateway, out, print_json, settings_from
 
 app = typer.Typer(no_args_is_help=True, help="Messages as they came: list, show, replay.")
@@ -22,7 +24,7 @@ def list_messages(
     database_url: DatabaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The newest messages, with how many of their items were held.
+    """The newest messages, with how many of their items were held; times are Swedish.
 
     Example: `samverka inbox list --state held`
     """
@@ -31,11 +33,14 @@ def list_messages(
     if as_json:
         print_json(rows)
         return
-    titles = ("source", "received", "state", "items", "held", "issues")
     # The id is for copying: it is never cut.
-    table = Table(Column("id", no_wrap=True), *(Column(title, overflow="fold") for title in titles), box=None)
+    source_column = Column("source", overflow="fold")
+    table = Table(Column("id", no_wrap=True), source_column, "received", "state", "held", box=None)
     for row in rows:
-        table.add_row(row["id"], *(str(row[key]) for key in titles))
+        received = datetime.fromisoformat(row["received"]).astimezone(ZONE)
+        table.add_row(
+            row["id"], row["source"], f"{received:%Y-%m-%d %H:%M}", row["state"], f"{row['held']}/{row['items']}"
+        )
     out.print(table)
 
 
