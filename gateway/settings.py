@@ -29,7 +29,6 @@ class Settings(BaseSettings):
     timezone: str = Field("Europe/Stockholm", description="The zone of times that say none.")
     max_body: int = Field(64 * 1024 * 1024, gt=0, description="The largest message or body accepted, in bytes.")
     page_size: int = Field(50, gt=0, le=1000, description="Search results on a page where `_count` says nothing.")
-    invariants: bool = Field(False, description="Check invariants on every write, not structure alone.")
     demo_network: bool = Field(
         False, description="Serve test identities on other addresses than loopback; every page warns."
     )
