@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from gateway import formats
 from gateway.access.caller import Asking
 from gateway.access.decision import DIRECTORY, Decision
+from gateway.access.facts import Fact, facts_of
 from gateway.access.reading import Reading, Rooms
-from gateway.access.spans import Line, Span, encoding_of, innermost, lines, value_span
+from gateway.access.spans import Line, Span, encoding_of, lines
 from gateway.coordination.statements import Origin, order, statement
 from gateway.definitions import Definitions
 from gateway.errors import NotFound
@@ -39,21 +40,6 @@ SHOWN = 256 * 1024
 Outcome = Literal["same", "differs", "not-replayed", "not-mapped", "absent"]
 """Mapped again to the same statement; to another one; its source or maps are gone; written over REST, so no map was
 used; or stated by a complete snapshot that no longer held the record."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """One value of the resource, what wrote it, and from where. `mark` is the stretch of the text that it was read
-    from; without one, the map sets it."""
-
-    path: str
-    value: str
-    rule: str
-    map_line: str
-    map_text: str
-    place: Position | None
-    table: str = ""
-    mark: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +185,7 @@ def _replay(evidence: _Evidence, rooms: Rooms) -> SourceRecord:
     facts: tuple[Fact, ...] = ()
     marks: dict[Span, int] = {}
     if mapped.package is not None:
-        facts, marks = _facts(mapped.made, mapped.package, body, span)
+        facts, marks = facts_of(mapped.made, mapped.package, body, span)
     encoding = encoding_of(kind, body, options)
     shown = (span[0], min(span[1], span[0] + SHOWN))
     header = body[: span[0]].splitlines()[0] if kind == "csv" and span[0] else b""
@@ -279,55 +265,3 @@ class _Archived(Files):
 def _unpacked(archived: ArchivedMap, definitions: Definitions) -> Package:
     own = next(name.removesuffix("/map.yaml") for name in archived.files if name.endswith("/map.yaml"))
     return Package(_Archived(own, archived.files), _Archived("common", archived.files), definitions)
-
-
-def _facts(
-    made: Sequence[Explained], package: Package, body: bytes, record: Span
-) -> tuple[tuple[Fact, ...], dict[Span, int]]:
-    """The values as people read them, and the stretches they were read from, numbered in the order of the text."""
-    places: list[Span | None] = []
-    for one in made:
-        place = one.position
-        known = place is not None and place.start is not None and place.end is not None
-        places.append(value_span(package.format.kind, body, (place.start, place.end), record) if known else None)  # type: ignore[union-attr,arg-type]
-    marks = {span: number for number, span in enumerate(innermost(span for span in places if span), 1)}
-    facts = tuple(
-        Fact(
-            path=one.path,
-            value=told,
-            rule=one.rule.label.strip('"'),
-            map_line=one.map_line,
-            map_text=_line_of(package.files, one.rule.file, one.rule.line),
-            place=one.position if span in marks else None,
-            table=_row(one),
-            mark=marks.get(span, 0) if span else 0,
-        )
-        for one, span in zip(made, places, strict=True)
-        if (told := _told(one.value))
-    )
-    used = {fact.mark for fact in facts}
-    return facts, {span: mark for span, mark in marks.items() if mark in used}
-
-
-def _line_of(files: Mapping[str, str], name: str, line: int) -> str:
-    found = files.get(name, "").splitlines()
-    return found[line - 1].strip() if 0 < line <= len(found) else ""
-
-
-def _row(one: Explained) -> str:
-    if one.row is None:
-        return ""
-    return f"{one.row.table.rpartition('/')[2]}: {one.row.code} → {one.row.target_code or one.row.display or ''}"
-
-
-def _told(value: Any) -> str:
-    """A value in words; empty for what only holds other values, which are told by themselves."""
-    if isinstance(value, dict):
-        coding = (value.get("coding") or [value])[0]
-        return str(coding.get("display") or coding.get("code") or value.get("text") or "")
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "" if value is None else str(value)
-
-
-__all__ = ["Explaining", "Fact", "Said", "SourceRecord"]

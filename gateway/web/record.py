@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.access.explain import Fact, SourceRecord
+from gateway.access.explain import SourceRecord
+from gateway.access.facts import Fact
 from gateway.records import Position
 from gateway.web.texts import ELEMENTS, Language
 
