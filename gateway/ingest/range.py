@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from gateway import formats
@@ -13,7 +13,7 @@ from gateway.coordination.recorder import Recorded, Recorder
 from gateway.coordination.statements import Origin, statement
 from gateway.errors import Unprocessable
 from gateway.formats import Record
-from gateway.identity import Resolved, ResolvedItem, resolve
+from gateway.identity import ResolvedItem, resolve
 from gateway.ingest.audit import add_ingested
 from gateway.ingest.snapshots import incomplete, scope_key, withdrawals
 from gateway.issues import Issue, Issues
@@ -21,9 +21,6 @@ from gateway.mapping import MapResult, Package
 from gateway.records import Message, Source, Statement
 from gateway.store import Claimed, Item, UnitOfWork
 from gateway.store.inbox import MessageState
-
-UNITS_AND_STAFF = frozenset({"Organization", "Practitioner", "PractitionerRole", "Location", "HealthcareService"})
-BY_THE_WAY = "by-the-way|"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,22 +150,7 @@ def _statements(one: Mapped, found: ResolvedItem, now: datetime) -> list[Stateme
         return []
     origin = Origin(one.task.source.id, one.inbox_id, one.seq, one.task.package.hash)
     key = one.result.key or f"item-{one.seq}"
-    about_else = any(resolved.resource["resourceType"] not in UNITS_AND_STAFF for resolved in found.resolved)
-    return [
-        statement(resolved, origin=origin, record_key=key, recorded=now)
-        if not about_else or resolved.resource["resourceType"] not in UNITS_AND_STAFF
-        else statement(_by_the_way(resolved), origin=origin, record_key=BY_THE_WAY + resolved.id, recorded=now)
-        for resolved in found.resolved
-    ]
-
-
-def _by_the_way(resolved: Resolved) -> Resolved:
-    """What a record about something else says of a unit or its staff: said once a day, however many records say it.
-
-    Every contact names its unit. Without this, what a busy unit is called would be stated by each contact anew.
-    """
-    day = resolved.draft.effective.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return replace(resolved, draft=replace(resolved.draft, effective=day, version=""))
+    return [statement(resolved, origin=origin, record_key=key, recorded=now) for resolved in found.resolved]
 
 
 def _item(one: Mapped, found: ResolvedItem, statements: int) -> Item:
