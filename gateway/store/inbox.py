@@ -111,11 +111,7 @@ class Inbox:
 
     def get(self, id: str) -> Message | None:
         """The message as it came."""
-        query = select(inbox.c.source, inbox.c.media_type, inbox.c.received, inbox.c.as_of, inbox.c.transport)
-        row = self._connection.execute(query.where(inbox.c.id == id)).first()
-        if row is None:
-            return None
-        return Message(id, row.source, self._body(id), row.media_type, row.received, row.as_of, row.transport)
+        return self._many([id]).get(id)
 
     def _many(self, ids: Sequence[str]) -> dict[str, Message]:
         """Messages as they came, all at once."""
@@ -156,19 +152,6 @@ class Inbox:
         found = {source: self._connection.scalar(last, {"source": source}) for source in sources}
         return {source: received for source, received in found.items() if received is not None}
 
-    def claim_next(self, owner: str, *, lease: timedelta) -> Claimed | None:
-        """The oldest message that nobody works on, or whose worker let its lease run out."""
-        abandoned = and_(inbox.c.state == "working", inbox.c.lease_until < self._clock)
-        candidate = (
-            select(inbox.c.number)
-            .where(_IS_OPEN, or_(inbox.c.state == "waiting", abandoned))
-            .order_by(inbox.c.number)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-            .scalar_subquery()
-        )
-        return self._claim(inbox.c.number == candidate, owner, lease)
-
     def claim_waiting(
         self, owner: str, *, lease: timedelta, limit: int, most_bytes: int = 8 * 1024 * 1024
     ) -> list[Claimed]:
@@ -185,20 +168,12 @@ class Inbox:
             chosen.append(id)
         if not chosen:
             return []
-        values = {
-            "state": "working",
-            "owner": owner,
-            "lease_until": self._clock + lease,
-            "attempts": inbox.c.attempts + 1,
-        }
-        taken = update(inbox).where(among(inbox.c.id, chosen)).values(values)
-        rows = {row.id: row for row in self._connection.execute(taken.returning(*_CLAIMED))}
-        messages = self._many(list(rows))
-        return [Claimed(messages[id], owner, rows[id].next_item, rows[id].attempts) for id in chosen if id in rows]
+        taken = self._take(among(inbox.c.id, chosen), owner, lease)
+        return [taken[id] for id in chosen if id in taken]
 
     def claim(self, id: str, owner: str, *, lease: timedelta) -> Claimed | None:
         """This message, when it waits; for a caller that keeps and works in one go."""
-        return self._claim(and_(inbox.c.id == id, inbox.c.state == "waiting"), owner, lease)
+        return self._take(and_(inbox.c.id == id, inbox.c.state == "waiting"), owner, lease).get(id)
 
     def progress(self, id: str, owner: str, *, next_item: int, lease: timedelta) -> None:
         """Items below `next_item` are dealt with, in this unit of work; the lease is renewed."""
@@ -252,32 +227,23 @@ class Inbox:
     def item(self, id: str, seq: int) -> Item | None:
         return next(iter(self.items(id, after=seq - 1, limit=1)), None)
 
-    def waiting(self) -> int:
-        """How many messages are not worked through."""
-        query = select(func.count()).select_from(inbox).where(_IS_OPEN)
-        return int(self._connection.scalar(query) or 0)
-
-    def _claim(self, which: Any, owner: str, lease: timedelta) -> Claimed | None:
+    def _take(self, which: Any, owner: str, lease: timedelta) -> dict[str, Claimed]:
+        """Put these messages under the owner's lease."""
         values = {
             "state": "working",
             "owner": owner,
             "lease_until": self._clock + lease,
             "attempts": inbox.c.attempts + 1,
         }
-        taken = update(inbox).where(which).values(values)
-        row = self._connection.execute(taken.returning(inbox.c.id, inbox.c.next_item, inbox.c.attempts)).first()
-        message = None if row is None else self.get(row.id)
-        return None if message is None or row is None else Claimed(message, owner, row.next_item, row.attempts)
+        taken = update(inbox).where(which).values(values).returning(*_CLAIMED)
+        rows = self._connection.execute(taken).all()
+        messages = self._many([row.id for row in rows])
+        return {row.id: Claimed(messages[row.id], owner, row.next_item, row.attempts) for row in rows}
 
     def _as_owner(self, id: str, owner: str, also: Any, values: Mapping[str, Any]) -> None:
         mine = update(inbox).where(inbox.c.id == id, inbox.c.owner == owner, also).values(values)
         if self._connection.execute(mine).rowcount != 1:
             raise LeaseLost
-
-    def _body(self, id: str) -> bytes:
-        query = select(inbox_body.c.body).where(inbox_body.c.inbox_id == id).order_by(inbox_body.c.chunk)
-        chunks = self._connection.scalars(query).all()
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def _entries(self, query: Any) -> list[Entry]:
         rows = self._connection.execute(query).all()

@@ -1,4 +1,4 @@
-"""Resources: read, save and delete, many at once. What is saved is the agreed version, ready to serve.
+"""Resources: read and saved, many at once. What is saved is the agreed version, ready to serve.
 
 https://hl7.org/fhir/R4/http.html
 """
@@ -76,18 +76,3 @@ class Resources(History):
         not know of each other would each be right, and one of them lost.
         """
         return saving.save(self._connection, self._now, self._index, given)
-
-    def delete(self, resource_type: str, id: str, *, organisation: str | None = None) -> Saved | None:
-        """Delete one; None when there is nothing, or nothing any more."""
-        current = self.read(resource_type, id)
-        if current is None or current.deleted:
-            return None
-        deleted = SavedResource(
-            resource_type=resource_type,
-            id=id,
-            resource=None,
-            person=current.person,
-            contributors=current.contributors,
-            organisation=organisation,
-        )
-        return self.save([deleted])[0]

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select, update
+from sqlalchemy import Connection, Select, func, select
 
 from gateway.fhir.json import dump, parse
 from gateway.records import Statement
@@ -82,10 +82,6 @@ class Statements:
             if len(rows) < batch:
                 return
             number = rows[-1].number
-
-    def assign_person(self, digests: Collection[str], person: str | None) -> None:
-        """Re-point statements to another person, after a merge or an unmerge."""
-        self._connection.execute(update(statement).where(among(statement.c.digest, digests)).values(person=person))
 
     def _in(self, query: Select[Any]) -> list[Statement]:
         return [_in(row) for row in self._connection.execute(query.order_by(statement.c.number))]

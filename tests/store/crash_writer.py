@@ -33,10 +33,10 @@ def main(url: str, acknowledged: str) -> None:
     def work() -> None:
         owner = str(uuid.uuid4())
         while True:
-            claimed = store.write(lambda unit: unit.inbox.claim_next(owner, lease=LEASE))
-            if claimed is None:
+            claimed = store.write(lambda unit: unit.inbox.claim_waiting(owner, lease=LEASE, limit=1))
+            if not claimed:
                 continue
-            id = claimed.message.id
+            id = claimed[0].message.id
 
             def effect(unit, id=id) -> None:
                 unit.lock([id])

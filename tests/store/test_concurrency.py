@@ -94,9 +94,12 @@ def test_many_workers_share_the_inbox_and_none_takes_another_s_message(store: St
 
     def work(n: int) -> list[str]:
         mine = []
-        while claimed := store.write(lambda unit: unit.inbox.claim_next(f"w{n}", lease=timedelta(seconds=30))):
-            store.write(lambda unit, id=claimed.message.id: unit.inbox.finish(id, f"w{n}"))
-            mine.append(claimed.message.id)
+        while claimed := store.write(
+            lambda unit: unit.inbox.claim_waiting(f"w{n}", lease=timedelta(seconds=30), limit=2)
+        ):
+            ids = [one.message.id for one in claimed]
+            store.write(lambda unit, ids=ids: unit.inbox.finish_all(ids, f"w{n}"))
+            mine += ids
         return mine
 
     done = at_once(WORKERS, work)

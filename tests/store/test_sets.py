@@ -47,7 +47,7 @@ def plans(store: Store, work: Callable[[UnitOfWork], object]) -> list[str]:
 
 def ingest(unit: UnitOfWork) -> None:
     """What one range of a message asks for."""
-    unit.inbox.claim_next("a", lease=LEASE)
+    unit.inbox.claim_waiting("a", lease=LEASE, limit=100)
     unit.identifiers.claim({("Task", "s", "1"): "t1"})
     unit.persons.point({"p1": "person-1"})
     unit.persons.patients_of(["person-1"])

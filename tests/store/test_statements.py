@@ -76,12 +76,6 @@ def test_all_statements_come_in_order_whatever_the_batch(store: Store) -> None:
     assert digests(store, lambda statements: statements.all(batch=3)) == said
 
 
-def test_statements_are_re_pointed_to_another_person(store: Store) -> None:
-    add(store, statement("d1"), statement("d2"))
-    store.write(lambda unit: unit.statements.assign_person(["d1"], "person-2"))
-    assert digests(store, lambda statements: statements.of_person("person-2")) == ["d1"]
-
-
 def test_links_are_rows_that_both_ends_find_as_far_as_was_known(store: Store) -> None:
     linked = Link("Task", "a", "b", "same", "same mission", NOON)
     undone = Link("Task", "a", "b", "undone", "two missions after all", NOON + MINUTE)
