@@ -86,7 +86,7 @@ def run(
     story = Story.read()
     gateway, clock = _fresh(story, DATABASE, host=host, port=port, demo_network=demo_network)
     try:
-        _load(gateway, clock, story)
+        tell(gateway, clock, story)
         patient = _patient(gateway, story.main)
         print_answer(gateway.door, ASKING, patient, out)
         if not once:
@@ -103,9 +103,9 @@ def load(database_url: DatabaseOption = None) -> None:
     Example: `samverka demo load --database-url sqlite:///var/demo.db`
     """
     story = Story.read()
-    gateway, clock = _open(story, database_url or DATABASE)
+    gateway, clock = opened(story, database_url or DATABASE)
     try:
-        _load(gateway, clock, story)
+        tell(gateway, clock, story)
     finally:
         gateway.close()
 
@@ -122,7 +122,7 @@ def answer(
     Example: `samverka demo answer --at 2026-03-03T10:00:00+01:00`
     """
     story = Story.read()
-    gateway, _ = _open(story, database_url or DATABASE)
+    gateway, _ = opened(story, database_url or DATABASE)
     moment = _moment(at) if at else None
     try:
         patient = _patient(gateway, person or story.main)
@@ -142,7 +142,7 @@ def identities(database_url: DatabaseOption = None, as_json: JsonOption = False)
 
     Example: `curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8000/fhir/Patient`
     """
-    gateway, _ = _open(Story.read(), database_url or DATABASE)
+    gateway, _ = opened(Story.read(), database_url or DATABASE)
     try:
         found = gateway.test_identities()
     finally:
@@ -156,7 +156,8 @@ def identities(database_url: DatabaseOption = None, as_json: JsonOption = False)
     out.print(table)
 
 
-def _open(story: Story, database_url: str, **more: Any) -> tuple[Gateway, StoryClock]:
+def opened(story: Story, database_url: str, **more: Any) -> tuple[Gateway, StoryClock]:
+    """A gateway with the demo's sources on this database, and its clock."""
     clock = StoryClock(story.now)
     sources = story.folder / "sources.toml"
     settings = Settings(database_url=database_url, sources=sources, now=story.now, log_format="console", **more)
@@ -167,10 +168,10 @@ def _fresh(story: Story, database_url: str, **more: Any) -> tuple[Gateway, Story
     path = Path(database_url.removeprefix("sqlite:///"))
     for name in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
         name.unlink(missing_ok=True)
-    return _open(story, database_url, **more)
+    return opened(story, database_url, **more)
 
 
-def _load(gateway: Gateway, clock: StoryClock, story: Story) -> None:
+def tell(gateway: Gateway, clock: StoryClock, story: Story) -> None:
     """Every message through ingest, with the clock set to its receipt."""
     totals: dict[str, int] = {"messages": 0, "items": 0, "held": 0, "statements": 0, "issues": 0}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
