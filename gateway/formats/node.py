@@ -55,6 +55,16 @@ class Node:
         node = self.first(*names)
         return "" if node is None or node.value is None else str(node.value)
 
+    def find(self, text: str) -> Node | None:
+        """The first node with this value: for a place to tell, when all that is known is the value."""
+        below: list[Node] = [self]
+        while below:
+            node = below.pop()
+            if node.value is not None and str(node.value).strip() == text:
+                return node
+            below += [kid for kids in reversed(list(node.kids.values())) for kid in reversed(kids)]
+        return None
+
     def __repr__(self) -> str:
         # Never the value: a representation ends up in logs and tracebacks.
         return f"<Node {self.name} at {self.pos}>"

@@ -15,6 +15,7 @@ from gateway.errors import Unprocessable
 from gateway.formats import Record
 from gateway.identity import ResolvedItem, resolve
 from gateway.ingest.audit import add_ingested
+from gateway.ingest.places import placed
 from gateway.ingest.snapshots import incomplete, scope_key, withdrawals
 from gateway.issues import Issue, Issues
 from gateway.mapping import MapResult, Package
@@ -155,6 +156,10 @@ def _statements(one: Mapped, found: ResolvedItem, now: datetime) -> list[Stateme
 
 def _item(one: Mapped, found: ResolvedItem, statements: int) -> Item:
     bad = one.result.issues.bad or found.issues.bad
+    issues: list[Issue] = [*one.result.issues]
+    if found.issues:
+        form, body = one.task.package.format, one.task.message.body
+        issues += placed(found.issues, drafts=one.result.drafts, record=one.record, form=form, body=body)
     return Item(
         one.inbox_id,
         one.seq,
@@ -162,7 +167,7 @@ def _item(one: Mapped, found: ResolvedItem, statements: int) -> Item:
         "held" if bad else "done" if statements else "skipped",
         one.record.span,
         one.result.key or None,
-        (*one.result.issues, *found.issues),
+        tuple(issues),
         statements,
     )
 

@@ -99,12 +99,14 @@ class Facts:
             self.issues.warning("required", "as-of-missing", missing, self.where())
             return None
         try:
-            return times.instant(times.parts(text), self.zone, self._ambiguous)
+            return times.instant(times.parts(text), self.zone, lambda: self._ambiguous(text))
         except times.Unfit as error:
             wrong = f"The record's time is {error}; the time of its arrival stands in. Mend it in the source."
-            self.issues.warning("value", "as-of-not-valid", wrong, self.where())
+            self.issues.warning("value", "as-of-not-valid", wrong, self.where(self.record.node.find(text)))
             return None
 
-    def _ambiguous(self) -> None:
+    def _ambiguous(self, value: str) -> None:
         text = "The record's time is in the hour that occurs twice; the first was taken. Send times with their offset."
-        self.issues.information("value", "ambiguous-hour", text, self.where())
+        where = self.where(self.record.node.find(value))
+        if not any(issue.rule == "ambiguous-hour" and issue.where == where for issue in self.issues):
+            self.issues.information("value", "ambiguous-hour", text, where)
