@@ -28,7 +28,8 @@ def _all(mappings: Path | None) -> Packages:
     return Packages.load(settings_from(mappings=mappings).mappings or shipped.folder("mappings"))
 
 
-def _end(text: str, data: Any, well: bool, as_json: bool) -> None:
+def end(text: str, data: Any, well: bool, as_json: bool) -> None:
+    """Print the text, or the JSON; exit code 1 where all is not well."""
     if as_json:
         print_json(data)
     else:
@@ -37,7 +38,8 @@ def _end(text: str, data: Any, well: bool, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _source(source: str, mappings: Path | None, sources: Path | None) -> tuple[Package, Source]:
+def instance_of(source: str, mappings: Path | None, sources: Path | None) -> tuple[Package, Source]:
+    """A configured source instance, and the package that its messages are mapped with."""
     packages = _all(mappings)
     instance = configured_sources(settings_from(sources=sources, mappings=mappings), packages).get(source)
     return packages[instance.package], instance
@@ -49,7 +51,7 @@ def check(packages: PackagesArgument = None, mappings: MappingsOption = None, as
 
     Example: `samverka map check municipal-csv`
     """
-    _end(*report.checks(commands.check(commands.chosen(_all(mappings), packages))), as_json)
+    end(*report.checks(commands.check(commands.chosen(_all(mappings), packages))), as_json)
 
 
 @app.command("test")
@@ -65,7 +67,7 @@ def test(
     Example: `samverka map test rivta-logistics`
     """
     chosen = commands.chosen(_all(mappings), packages)
-    _end(*report.tests(commands.test(chosen, case=case, update=update)), as_json)
+    end(*report.tests(commands.test(chosen, case=case, update=update)), as_json)
 
 
 @app.command("coverage")
@@ -74,7 +76,7 @@ def coverage(packages: PackagesArgument = None, mappings: MappingsOption = None,
 
     Example: `samverka map coverage dispatch-json`
     """
-    _end(*report.covered(commands.cover(commands.chosen(_all(mappings), packages))), as_json)
+    end(*report.covered(commands.cover(commands.chosen(_all(mappings), packages))), as_json)
 
 
 @app.command("mutate")
@@ -90,7 +92,7 @@ def mutate(
     Example: `samverka map mutate hl7v2-adt --sample 50`
     """
     chosen = commands.chosen(_all(mappings), packages)
-    _end(*report.altered(commands.alter(chosen, sample=sample, seed=seed)), as_json)
+    end(*report.altered(commands.alter(chosen, sample=sample, seed=seed)), as_json)
 
 
 @app.command("run")
@@ -105,12 +107,12 @@ def run(
 
     Example: `samverka map run municipal-csv lista.csv --json`
     """
-    package, instance = _source(source, mappings, sources)
+    package, instance = instance_of(source, mappings, sources)
     found = commands.run(package, file.read_bytes(), instance, datetime.now(UTC))
     text, data = report.ran(found)
     bad = any(issue.severity in ("fatal", "error") for issue in found.issues)
     bad = bad or any(result.issues.bad for _, result in found.records)
-    _end(text, data, not bad, as_json)
+    end(text, data, not bad, as_json)
 
 
 @app.command("explain")
@@ -128,7 +130,7 @@ def explain(
 
     Example: `samverka map explain rivta-logistics svar.xml`
     """
-    package, instance = _source(source, mappings, sources)
+    package, instance = instance_of(source, mappings, sources)
     found = commands.explain_message(package, file.read_bytes(), instance, datetime.now(UTC), values=values)
     text, data = report.explained(found)
-    _end(text, data, True, as_json)
+    end(text, data, True, as_json)

@@ -96,6 +96,10 @@ class Path:
         variant = self._variant(self.context_type)
         return variant.type if variant.form is Form.RAW else None
 
+    def part(self, syntax: Syntax) -> Path:
+        """An operand of this expression as an expression: to tell which of them made a condition false."""
+        return Path(self.source, syntax, self._model, self.context_type, self._strict, self._names)
+
     def _evaluate(self, focus: Any, env: Environment) -> tuple[Variant, Items]:
         kind = self._kind(focus) if type(focus) is not dict else focus.get("resourceType", self.context_type) or _ANY
         variant = self._variants.get(kind) or self._variant(kind)

@@ -44,6 +44,12 @@ class CompiledMap:
                     code = self._variants[traced] = emit(self.program, traced=traced)
         return code
 
+    def traced_by(self, code: Code) -> CompiledMap:
+        """The same map with other code for its traced variant: code that notes more."""
+        other = CompiledMap(self.program, self.definitions)
+        other._variants[True] = code
+        return other
+
     def target(self) -> dict[str, Any]:
         """An empty instance of what the entry group fills."""
         type_name = self.program.types[-1] if self.program.types else None

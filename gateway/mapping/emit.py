@@ -7,7 +7,7 @@ no attributes but a few of the run. Two variants: plain, and traced, which notes
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
@@ -56,6 +56,7 @@ _MODES = {
 
 _LOOPS = 8
 _EXACT = frozenset(("date", "dateTime", "time"))
+_NONE: Mapping[str, Any] = {}
 
 
 class Code(NamedTuple):
@@ -67,12 +68,14 @@ class Code(NamedTuple):
     copiers: dict[str, FunctionType]
 
 
-def emit(program: ir.Program, *, traced: bool) -> Code:
-    """The program's code in one of its two variants."""
-    space: dict[str, Any] = {"__builtins__": {}, **_HELPERS}
+def emit(
+    program: ir.Program, *, traced: bool, emitter: type[Emitter] | None = None, helpers: Mapping[str, Any] = _NONE
+) -> Code:
+    """The program's code in one of its two variants; an `emitter` of one's own may call `helpers` of its own."""
+    space: dict[str, Any] = {"__builtins__": {}, **_HELPERS, **helpers}
     space.update({f"_take_{name}": take for name, take in convert.TAKE.items()})
     for file_text, routines in _by_file(program.routines):
-        module = _Emitter(file_text, space, traced=traced).module(routines)
+        module = (emitter or Emitter)(file_text, space, traced=traced).module(routines)
         code: CodeType = compile(module, file_text.path, "exec")
         exec(code, space)  # noqa: S102  the code was built above, from forms of ours
     entry: FunctionType = space[_function(program.routines[program.entry])]
@@ -91,7 +94,7 @@ def _function(routine: ir.Routine) -> str:
     return f"_g{routine.index}"
 
 
-class _Emitter(Writer):
+class Emitter(Writer):
     """Statements for the routines of one file."""
 
     def module(self, routines: list[ir.Routine]) -> ast.Module:

@@ -30,7 +30,7 @@ from gateway.mapping.files import Files, content_hash
 from gateway.mapping.library import Library
 from gateway.mapping.manifest import Manifest, RecordSpec
 from gateway.mapping.problems import CompileError, Problem, Problems
-from gateway.mapping.runtime import Entry, Run
+from gateway.mapping.runtime import Entry, Found, Run
 from gateway.mapping.syntax import Map
 from gateway.records import Draft, Resource, Source
 
@@ -44,6 +44,8 @@ class Trace:
     entries: list[Entry]
     compiled: CompiledMap
     target: Resource
+    found: tuple[Found, ...] = ()
+    """What went wrong, with the site where it did."""
 
 
 @dataclass(slots=True)
@@ -217,7 +219,7 @@ class Package:
         result.drafts = list(self._drafting.drafts(target, facts, received))
         result.key = key or first_identifier(result.drafts)
         if traced:
-            result.trace = Trace(run.trace, ready.compiled, target)
+            result.trace = Trace(run.trace, ready.compiled, target, tuple(run.found))
         if self.manifest.on_error.record == "skip" and result.issues.bad:
             result.drafts = []
             result.issues = Issues(_milder(issue) for issue in result.issues)
