@@ -21,6 +21,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from gateway import __version__, definitions, logs
+from gateway.access.bearer import Trust
 from gateway.access.door import Door
 from gateway.access.identities import Identity, TestIdentities
 from gateway.access.issuers import Issuers
@@ -129,8 +130,8 @@ def create_app(gateway: Gateway) -> FastAPI:
     app.state.settings = gateway.settings
     app.state.zone = ZoneInfo(gateway.settings.timezone)
     app.state.door = gateway.door
-    app.state.identities = gateway.identities
-    app.state.issuers = gateway.issuers
+    local = gateway.settings.loopback or gateway.settings.demo_network
+    app.state.trust = Trust(gateway.issuers, gateway.identities, loopback=local)
     app.state.test_identities = gateway.test_identities
     app.state.clock = gateway.clock
     outcome.install(app)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from gateway.access.caller import OPERATOR, Caller
@@ -19,42 +20,53 @@ from gateway.access.identities import TestIdentities
 from gateway.access.issuers import Issuers
 from gateway.errors import Unauthenticated
 
+IDENTITY_COOKIE = "samverka-identity"
+"""Where the page keeps the test identity that was chosen there."""
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
 
 
-def caller_of(
-    headers: Mapping[str, str],
-    peer: str,
-    identities: TestIdentities,
-    *,
-    issuers: Issuers,
-    loopback: bool,
-    cookie_token: str | None = None,
-) -> Caller:
-    """The caller; Unauthenticated when nothing says who he is.
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whom an installation believes about who is asking; wired once by the app.
 
-    `headers` has lower-case names; `peer` is the address of the other end; `loopback` says that the gateway itself is
-    bound to loopback (or told to behave so), where alone test identities and the operator exist.
+    `loopback` says that the gateway itself is bound to loopback (or told to behave so).
     """
-    trusted = loopback and not issuers
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    if not token and cookie_token:
-        scheme, token = "bearer", cookie_token
-    if token:
+
+    issuers: Issuers
+    identities: TestIdentities
+    loopback: bool
+
+    @property
+    def here(self) -> bool:
+        """Whether test identities and the operator exist: on loopback alone, and where no issuer is configured."""
+        return self.loopback and not self.issuers
+
+    def caller(self, headers: Mapping[str, str], peer: str, cookie_token: str | None = None) -> Caller:
+        """The caller; Unauthenticated when nothing says who he is.
+
+        `headers` has lower-case names; `peer` is the address of the other end.
+        """
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        if not token and cookie_token:
+            scheme, token = "bearer", cookie_token
+        if token:
+            return self._bearer(scheme, token.strip())
+        if self.here and _from_here(headers, peer):
+            return OPERATOR
+        raise Unauthenticated()
+
+    def _bearer(self, scheme: str, token: str) -> Caller:
         if scheme.lower() != "bearer":
             raise Unauthenticated("Only bearer tokens are read here.", rule="token-scheme")
-        if caller := issuers.caller(token.strip()):
+        if caller := self.issuers.caller(token):
             return caller
-        if not trusted:
+        if not self.here:
             raise Unauthenticated(
                 "No issuer that is believed here made this token. Test identities are honoured on loopback only, and "
                 "where no issuer is configured.",
                 rule="token-loopback",
             )
-        return identities.caller(token.strip())
-    if trusted and _from_here(headers, peer):
-        return OPERATOR
-    raise Unauthenticated()
+        return self.identities.caller(token)
 
 
 def _from_here(headers: Mapping[str, str], peer: str) -> bool:

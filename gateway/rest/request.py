@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from anyio import to_thread
 from fastapi import Request
 
-from gateway.access.bearer import caller_of
+from gateway.access.bearer import IDENTITY_COOKIE, Trust
 from gateway.access.caller import Asking
 from gateway.access.door import Door
 from gateway.errors import NotAcceptable, TooLarge, UnsupportedMediaType
@@ -36,15 +36,9 @@ def door_of(request: Request) -> Door:
 
 def asking(request: Request, interaction: str) -> Asking:
     """Who asks for what; the caller's X-Request-Id is kept where it is one, else a new one is made."""
-    state = request.app.state
-    caller = caller_of(
-        request.headers,
-        request.client.host if request.client else "",
-        state.identities,
-        issuers=state.issuers,
-        loopback=state.settings.loopback or state.settings.demo_network,
-        cookie_token=request.cookies.get("samverka-identity"),
-    )
+    trust: Trust = request.app.state.trust
+    peer = request.client.host if request.client else ""
+    caller = trust.caller(request.headers, peer, request.cookies.get(IDENTITY_COOKIE))
     given = request.headers.get("x-request-id", "")
     request_id = given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
     request.state.request_id = request_id

@@ -16,7 +16,8 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from gateway.errors import BadRequest
+from gateway.access.bearer import IDENTITY_COOKIE
+from gateway.fhir.datetime import parameter
 from gateway.web import lanes, record, visitor
 from gateway.web.answer import Person, by_part, by_unit, tracks
 from gateway.web.refusals import PageRoute
@@ -117,10 +118,10 @@ async def choose_identity(request: Request) -> Response:
     wanted = fields.get("identity", "")
     token = next((one.token for one in visitor.test_identities(request) if one.hsa_id == wanted), None)
     if token is None:
-        response.delete_cookie(visitor.IDENTITY_COOKIE, httponly=True, samesite="strict")
+        response.delete_cookie(IDENTITY_COOKIE, httponly=True, samesite="strict")
     else:
         secure = request.url.scheme == "https"
-        response.set_cookie(visitor.IDENTITY_COOKIE, token, httponly=True, samesite="strict", secure=secure)
+        response.set_cookie(IDENTITY_COOKIE, token, httponly=True, samesite="strict", secure=secure)
     return response
 
 
@@ -179,12 +180,4 @@ def _see_other(path: str) -> RedirectResponse:
 def _time(request: Request, name: str) -> datetime | None:
     """A time of the form, Swedish where it names no zone; None where the field was left empty."""
     value = request.query_params.get(name, "").strip()
-    if not value:
-        return None
-    try:
-        moment = datetime.fromisoformat(value.replace(" ", "+") if "T" in value else value)
-    except ValueError as error:
-        raise BadRequest(
-            f"{name} must be a time, like 2026-03-03T14:00.", rule="parameter-malformed", where=name
-        ) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=request.app.state.zone)
+    return parameter(name, value, request.app.state.zone) if value else None

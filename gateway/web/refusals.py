@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
+from gateway.access.bearer import IDENTITY_COOKIE
 from gateway.access.caller import Caller
 from gateway.errors import GatewayError, NotFound, Unauthenticated
 from gateway.web import visitor
@@ -68,7 +69,7 @@ def refused(request: Request, error: GatewayError) -> Response:
         detail=error.text if error.status == 400 else "",
     )
     if isinstance(error, Unauthenticated):  # A cookie of another installation would be refused for ever.
-        response.delete_cookie(visitor.IDENTITY_COOKIE, httponly=True, samesite="strict")
+        response.delete_cookie(IDENTITY_COOKIE, httponly=True, samesite="strict")
     return response
 
 

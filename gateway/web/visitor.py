@@ -8,14 +8,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import Request
 
-from gateway.access.bearer import caller_of
+from gateway.access.bearer import IDENTITY_COOKIE, Trust
 from gateway.access.caller import Asking, Caller
 from gateway.access.door import Door
 from gateway.access.identities import Identity
 from gateway.errors import Forbidden, TooLarge, Unauthenticated
 from gateway.web.texts import Language, language_of
 
-IDENTITY_COOKIE = "samverka-identity"
 LANGUAGE_COOKIE = "samverka-language"
 MOST_FORM = 16 * 1024
 
@@ -40,15 +39,8 @@ def may_operate(request: Request) -> bool:
 
 
 def _caller(request: Request, token: str | None) -> Caller:
-    state = request.app.state
-    return caller_of(
-        request.headers,
-        request.client.host if request.client else "",
-        state.identities,
-        issuers=state.issuers,
-        loopback=state.settings.loopback or state.settings.demo_network,
-        cookie_token=token,
-    )
+    trust: Trust = request.app.state.trust
+    return trust.caller(request.headers, request.client.host if request.client else "", token)
 
 
 def language(request: Request) -> Language:
@@ -59,10 +51,7 @@ def language(request: Request) -> Language:
 def test_identities(request: Request) -> list[Identity]:
     """The identities that can be tried; none where real issuers rule."""
     state = request.app.state
-    if state.issuers or not (state.settings.loopback or state.settings.demo_network):
-        return []
-    found: list[Identity] = state.test_identities()
-    return found
+    return list(state.test_identities()) if state.trust.here else []
 
 
 async def form(request: Request) -> Mapping[str, str]:
