@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +13,9 @@ import typer
 from gateway.app import configured_sources
 from gateway.cli.common import JsonOption, SourcesOption, print_json, settings_from
 from gateway.definitions import shipped
-from gateway.mapping import Package, Packages, commands, report
+from gateway.mapping import Package, Packages, commands, report, told
+from gateway.mapping.unread import Message, Unread, corpus
+from gateway.mapping.unread import unread as find_unread
 from gateway.records import Source
 
 app = typer.Typer(no_args_is_help=True, help="Mapping packages: check, run, test, coverage, mutate, explain.")
@@ -70,13 +73,41 @@ def test(
     end(*report.tests(commands.test(chosen, case=case, update=update)), as_json)
 
 
-@app.command("coverage")
-def coverage(packages: PackagesArgument = None, mappings: MappingsOption = None, as_json: JsonOption = False) -> None:
-    """Which rules the cases fire, and which rows of the ConceptMaps they use.
+def messages(files: list[Path], source: Source) -> Iterator[Message]:
+    """Files as messages that the source has sent now."""
+    now = datetime.now(UTC)
+    for path in files:
+        yield Message(path.name, path.read_bytes(), source, now)
 
-    Example: `samverka map coverage dispatch-json`
+
+@app.command("coverage")
+def coverage(
+    packages: PackagesArgument = None,
+    unread: Annotated[bool, typer.Option("--unread", help="Instead: the source's data that no rule reads.")] = False,
+    file: Annotated[
+        list[Path] | None,
+        typer.Option(exists=True, dir_okay=False, help="With --unread: messages of the one package, not its cases."),
+    ] = None,
+    mappings: MappingsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Which rules the cases fire, and which rows of the ConceptMaps they use; with --unread, what is never read.
+
+    Example: `samverka map coverage dispatch-json --unread`
     """
+    if unread:
+        end(*told.unreads(_unread(_all(mappings), packages, file or [])), True, as_json)
+        return
     end(*report.covered(commands.cover(commands.chosen(_all(mappings), packages))), as_json)
+
+
+def _unread(packages: Packages, names: list[str] | None, files: list[Path]) -> Iterator[tuple[str, Unread]]:
+    chosen = commands.chosen(packages, names)
+    if files and len(chosen) != 1:
+        raise typer.BadParameter("files are of one package: name it")
+    for package in chosen:
+        source = configured_sources(settings_from(), packages).get(package.id) if files else None
+        yield package.id, find_unread(package, messages(files, source) if source else corpus(package))
 
 
 @app.command("mutate")

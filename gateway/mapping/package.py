@@ -17,7 +17,7 @@ from typing import Any
 from gateway import fhirpath
 from gateway.definitions import Definitions, load
 from gateway.fhirpath import FHIRPathError
-from gateway.formats import UNKNOWN_RECORD, Format, Record
+from gateway.formats import UNKNOWN_RECORD, Format, Node, Record
 from gateway.issues import Issue, Issues
 from gateway.mapping import facts as record_facts
 from gateway.mapping import manifest as manifests
@@ -48,6 +48,17 @@ class Trace:
     """What went wrong, with the site where it did."""
 
 
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """A code that no row of a ConceptMap names. It may be what the source should not have put there."""
+
+    table: str
+    system: str | None
+    code: str
+    rule: str
+    node: Node | None
+
+
 @dataclass(slots=True)
 class MapResult:
     """A record's drafts and what could not be done. Where `issues.bad`, the record is to be held."""
@@ -58,6 +69,7 @@ class MapResult:
     trace: Trace | None = None
     logged: list[tuple[str, str]] = field(default_factory=list)
     """What maps wrote with `log (expression)`: (rule, text). It may hold patient data and goes to no log of ours."""
+    missed: list[Miss] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +228,10 @@ class Package:
         if run.found:
             result.issues.extend(dict.fromkeys(_told(run, facts)))
         result.logged = [(str(run.rule_of(site)), text) for site, text in run.logged]
+        result.missed = [
+            Miss(table, system, code, str(run.rule_of(site)), at if isinstance(at, Node) else None)
+            for table, system, code, site, at in run.missed
+        ]
         result.drafts = list(self._drafting.drafts(target, facts, received))
         result.key = key or first_identifier(result.drafts)
         if traced:

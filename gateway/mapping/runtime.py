@@ -62,6 +62,7 @@ class Run:
         "last",
         "logged",
         "made",
+        "missed",
         "note",
         "program",
         "row",
@@ -95,6 +96,7 @@ class Run:
         self.shared: dict[tuple[int, str, str], Any] = {}
         self.last: list[tuple[list[Any], Any]] = []
         self.logged: list[tuple[int, str]] = []
+        self.missed: list[tuple[str, str | None, str, int, Any]] = []
         self.trace: list[Entry] = []
         self.note = self.trace.append
         self.row: Row | None = None
@@ -279,7 +281,8 @@ def translate(run: Run, table: ConceptTable, output: str, argument: Any, site: i
             made = policy.code if policy.mode == "fixed" else code
             return Row(table.url, 0, system or "", code, policy.system, made, policy.display).output(output)
     if codings:
-        shown = next((f" '{code}'" for _, code in codings if _is_code(code)), "")
+        run.missed.append((table.url, *codings[0], site, node))
+        shown = next((f" '{code}'" for _, code in codings if is_code(code)), "")
         text = (
             f"The code{shown} is not in {table.url}; {run.program.sites[site].path} was left out. "
             "Add it to the ConceptMap and replay."
@@ -288,7 +291,7 @@ def translate(run: Run, table: ConceptTable, output: str, argument: Any, site: i
     return None
 
 
-def _is_code(code: str) -> bool:
+def is_code(code: str) -> bool:
     """Whether a code may be quoted: short, one word, and no number of a person's length."""
     return len(code) <= 32 and not any(c.isspace() for c in code) and sum(c.isdigit() for c in code) < 6
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from gateway.mapping.codes import UnmappedCode
+from gateway.mapping.unread import Unread
 from gateway.mapping.whynot import WhyNot
 
 
@@ -42,3 +44,50 @@ def _state(one: WhyNot) -> str:
     if one.drafts == 1:
         return f"{one.path} is empty; {rules}"
     return f"{one.path} is empty in {one.drafts - one.filled} of {one.drafts} drafts; {rules}"
+
+
+def unreads(reports: Iterable[tuple[str, Unread]]) -> tuple[str, list[dict[str, Any]]]:
+    """For each package a line for each element that nothing reads: how many values, and where one stands."""
+    lines: list[str] = []
+    data: list[dict[str, Any]] = []
+    for package, found in reports:
+        lost = found.unread
+        lines.append(
+            f"{package}: {found.lost} of {found.values} values in {found.records} records are never read"
+            + (f"; {found.held} records are not mapped" if found.held else "")
+        )
+        lines += [f"  {one.kind}  {one.shown}  {_times(one.count, one.values)}  {one.example}" for one in lost]
+        data.append(
+            {
+                "package": package,
+                "records": found.records,
+                "notMapped": found.held,
+                "values": found.values,
+                "unreadValues": found.lost,
+                "unread": [
+                    {
+                        "record": one.kind,
+                        "path": one.shown,
+                        "count": one.count,
+                        "values": one.values,
+                        "example": one.example,
+                    }
+                    for one in lost
+                ],
+            }
+        )
+    return "\n".join(lines), data
+
+
+def _times(count: int, values: int) -> str:
+    return f"{count} times" if count == values else f"{count} times, {values} values"
+
+
+def missing_codes(found: list[UnmappedCode]) -> tuple[str, list[dict[str, Any]]]:
+    """A line for each code, the most frequent first."""
+    lines = [
+        f"{one.count:6}  {one.code or '(withheld)'}{f' of {one.system}' if one.system else ''}"
+        f"  not in {one.table}  {one.rule}  {one.example}"
+        for one in found
+    ]
+    return "\n".join(lines) or "every code is in its table", [one.to_json() for one in found]
