@@ -136,7 +136,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     app.state.clock = gateway.clock
     outcome.install(app)
     refusals.install(app)
-    app.include_router(routes.router())
+    routes.install(app)
     app.include_router(pages.router())
     app.mount("/static", pages.static())
 

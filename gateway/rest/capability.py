@@ -1,4 +1,6 @@
-"""The CapabilityStatement, written from the definitions and the route table: what is announced is what is served.
+"""The CapabilityStatement, written from the definitions and the routes: what is announced is what is served.
+
+Handlers have the names of the specification, so a name in the route table is the code of an interaction or operation.
 
 https://hl7.org/fhir/R4/capabilitystatement.html
 """
@@ -11,14 +13,18 @@ from typing import Any
 
 from gateway import __version__
 from gateway.definitions import CANONICAL, Definitions
+from gateway.records import Resource
 from gateway.search.query import served
 
-INTERACTIONS = ("read", "vread", "update", "delete", "history-instance", "create", "search-type")
-OPERATIONS = {"Patient": {"who-does-what": f"{CANONICAL}/OperationDefinition/Patient-who-does-what"}}
+INTERACTIONS = "http://hl7.org/fhir/ValueSet/type-restful-interaction"
 
 
 @lru_cache(maxsize=8)
-def statement(definitions: Definitions, base: str, *, started: datetime) -> dict[str, Any]:
+def statement(definitions: Definitions, base: str, offered: tuple[str, ...], *, started: datetime) -> dict[str, Any]:
+    """What is offered under `base`: interactions and operations by their codes."""
+    known = {code for _, code in definitions.codes(INTERACTIONS) or ()}
+    interactions = [{"code": code} for code in offered if code in known]
+    operations = [one for one in definitions.of("OperationDefinition") if one["code"] in offered]
     return {
         "resourceType": "CapabilityStatement",
         "url": f"{CANONICAL}/CapabilityStatement/samverka",
@@ -39,22 +45,23 @@ def statement(definitions: Definitions, base: str, *, started: datetime) -> dict
                     "description": "A bearer token names the organisation; what it has no part in is not there for it.",
                 },
                 "resource": [
-                    _resource(definitions, name)
-                    for name, kind in sorted(definitions.types.items())
-                    if kind.kind == "resource" and not kind.abstract
+                    _resource(definitions, name, interactions, [one for one in operations if name in one["resource"]])
+                    for name in sorted(definitions.resource_types)
                 ],
             }
         ],
     }
 
 
-def _resource(definitions: Definitions, name: str) -> dict[str, Any]:
+def _resource(
+    definitions: Definitions, name: str, interactions: list[dict[str, str]], operations: list[Resource]
+) -> dict[str, Any]:
     parameters = list(served(definitions, name).values())
     references = sorted(f"{name}:{p.code}" for p in parameters if p.type == "reference")
     entry: dict[str, Any] = {
         "type": name,
         "profile": f"http://hl7.org/fhir/StructureDefinition/{name}",
-        "interaction": [{"code": code} for code in INTERACTIONS],
+        "interaction": interactions,
         "versioning": "versioned",
         "readHistory": True,
         "updateCreate": True,
@@ -69,6 +76,6 @@ def _resource(definitions: Definitions, name: str) -> dict[str, Any]:
     }
     if not references:
         del entry["searchInclude"]
-    if operations := OPERATIONS.get(name):
-        entry["operation"] = [{"name": code, "definition": url} for code, url in operations.items()]
+    if operations:
+        entry["operation"] = [{"name": one["code"], "definition": one["url"]} for one in operations]
     return entry

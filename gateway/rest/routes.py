@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/http.html#summary
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI
 
 from gateway.rest.ingest import push, status
 from gateway.rest.interactions.capabilities import capabilities
@@ -34,9 +34,10 @@ ROUTES = (
 )
 
 
-def router() -> APIRouter:
-    """The table as routes; nothing here decides anything."""
+def install(app: FastAPI) -> None:
+    """The table as routes. Handlers have the names of the specification: what is announced is read from them."""
     routes = APIRouter()
     for method, path, handler in ROUTES:
         routes.add_api_route(path, handler, methods=[method], include_in_schema=False, response_model=None)
-    return routes
+    app.include_router(routes)
+    app.state.offered = tuple(handler.__name__.replace("_", "-") for _, _, handler in ROUTES)

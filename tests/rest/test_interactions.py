@@ -211,4 +211,12 @@ def test_metadata_lists_every_type_with_what_is_served(operator: httpx.Client) -
     for parameter in task["searchParam"]:
         value = {"date": "2026", "quantity": "1", "number": "1"}.get(parameter["type"], "x")
         assert operator.get("/fhir/Task", params={parameter["name"]: value}).status_code == 200, parameter
-    assert resources["Patient"]["operation"][0]["name"] == "who-does-what"
+    assert [one["name"] for one in resources["Patient"]["operation"]] == ["who-does-what"]
+    assert "operation" not in task
+
+
+def test_metadata_announces_the_interactions_that_there_are_routes_for(operator: httpx.Client) -> None:
+    statement = operator.get("/fhir/metadata").json()
+
+    announced = {one["code"] for one in statement["rest"][0]["resource"][0]["interaction"]}
+    assert announced == {"read", "vread", "update", "delete", "history-instance", "create", "search-type"}

@@ -17,4 +17,5 @@ async def capabilities(request: Request) -> Response:
     accept_json(request)
     asking(request, "capabilities")
     door = door_of(request)
-    return json_response(request, dump_any(statement(door.definitions, base_of(request), started=door.started)))
+    made = statement(door.definitions, base_of(request), request.app.state.offered, started=door.started)
+    return json_response(request, dump_any(made))
