@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -175,7 +176,9 @@ async def _open_transports(stack: contextlib.AsyncExitStack, gateway: Gateway, s
     if source.mllp_port is not None:
         form = gateway.packages[source.package].format
         host = "127.0.0.1" if gateway.settings.loopback else gateway.settings.host
-        await stack.enter_async_context(mllp.listen(source.id, host, source.mllp_port, keep, form=form))
+        await stack.enter_async_context(
+            mllp.listen(source.id, host, source.mllp_port, keep, form=form, clock=gateway.clock)
+        )
     if source.watch:
         await stack.enter_async_context(file_drop.watch(source.id, Path(source.watch), keep))
 
@@ -202,25 +205,27 @@ def serve_gateway(gateway: Gateway) -> None:
             f"{settings.host} is not a loopback address, and no issuer of tokens is configured. Listen on 127.0.0.1, "
             "configure issuers (SAMVERKA_ISSUERS), or give --demo-network to honour test identities there."
         )
+    _server(gateway, host=settings.host, port=settings.port).run()
+
+
+def _server(gateway: Gateway, **where: Any) -> uvicorn.Server:
     config = uvicorn.Config(
         create_app(gateway),
-        host=settings.host,
-        port=settings.port,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=10,
         server_header=False,
         proxy_headers=False,
+        **where,
     )
-    uvicorn.Server(config).run()
+    return uvicorn.Server(config)
 
 
 @contextlib.contextmanager
 def background(gateway: Gateway, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
-    """A server in a thread, for tests and the demo; yields its address and stops by itself."""
+    """The same server in a thread, for tests and examples; yields its address and stops by itself."""
     listener = socket.create_server((host, port))
-    config = uvicorn.Config(create_app(gateway), log_config=None, access_log=False, server_header=False)
-    server = uvicorn.Server(config)
+    server = _server(gateway)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:
@@ -231,6 +236,3 @@ def background(gateway: Gateway, host: str = "127.0.0.1", port: int = 0) -> Iter
         server.should_exit = True
         thread.join(10)
         listener.close()
-
-
-__all__ = ["AddressError", "Gateway", "background", "create_app", "serve", "wire"]

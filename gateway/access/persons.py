@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
-from gateway.access.caller import Asking
+from gateway.access.caller import Asking, Caller
 from gateway.access.decision import Decision
 from gateway.access.reading import Reading
 from gateway.identity import systems
@@ -49,18 +51,23 @@ class Persons(Reading):
         """The persons whose care the caller takes part in, by name."""
 
         def listed(uow: UnitOfWork) -> list[Person]:
-            shown = []
-            for stored in uow.resources.all(resource_type="Patient"):
-                if stored.deleted or stored.id != stored.person or not self.may_see(uow, asking, stored).allowed:
-                    continue
-                shown.append(_person(stored.resource()))
-                if len(shown) >= limit:
-                    break
+            seen = (one for one in _patients(uow, asking.caller) if self.may_see(uow, asking, one).allowed)
+            shown = [_person(one.resource()) for one in islice(seen, limit)]
             return sorted(shown, key=lambda person: (person.protected, person.name, person.id))
 
         found = self._rooms.store.read(listed)
         self.audit(asking, Decision(True, "narrowed-to-own-persons"))
         return found
+
+
+def _patients(uow: UnitOfWork, caller: Caller) -> Iterator[Stored]:
+    """Each person's own Patient: of everybody for the operator, else of those in whose care the caller takes part."""
+    if caller.operator:
+        found: Iterable[Stored] = uow.resources.all(resource_type="Patient")
+    else:
+        keys = sorted(uow.persons.in_care_of(caller.organisations))
+        found = uow.resources.read_many([("Patient", key) for key in keys]).values()
+    return (one for one in found if not one.deleted and one.id == one.person)
 
 
 def _person(patient: Resource) -> Person:

@@ -49,6 +49,11 @@ class Persons:
         """Remember that organisations (HSA-id) take part in the care of persons (key): pairs of both."""
         sets.insert_missing(self._connection, takes_part, ("hsa_id", "person"), sorted(set(parties)))
 
+    def in_care_of(self, hsa_ids: Collection[str]) -> set[str]:
+        """The persons (keys) in whose care one of these organisations takes part."""
+        query = select(takes_part.c.person).where(among(takes_part.c.hsa_id, hsa_ids))
+        return set(self._connection.scalars(query))
+
     def parties(self, person: str) -> set[str]:
         """The HSA-ids of those who take part in a person's care."""
         return set(self._connection.scalars(select(takes_part.c.hsa_id).where(takes_part.c.person == person)))
