@@ -35,6 +35,7 @@ class _Sheet:
     columns: tuple[str, ...]
     cell: re.Pattern[bytes]
     nulls: frozenset[str]
+    required: frozenset[str]
     numbers: frozenset[str]
     decimal: str
 
@@ -76,14 +77,20 @@ def position(node: Node, body: bytes) -> Position:
 def _record(
     row: int, offset: int, end: int, cells: list[str], sheet: _Sheet, table: list[tuple[str, str, RecordKind]]
 ) -> Record:
-    columns, nulls, numbers = sheet.columns, sheet.nulls, sheet.numbers
+    columns, nulls, numbers, quote = sheet.columns, sheet.nulls, sheet.numbers, sheet.quote
     kids: Kids = {}
     root = Node("row", None, kids, None, (row, offset, -1, sheet))
     issues = Issues()
     for index, (name, cell) in enumerate(zip(columns, cells, strict=False)):
         value: Value = cell.strip()
         if value in nulls:
+            if name in sheet.required:
+                text = "This column must hold a value in every row: mend the row in the source."
+                issues.warning("required", "value-missing", text, f"row {row}, column {name}")
             continue
+        if cell.count(quote) % 2 and cell.lstrip().startswith(quote):
+            text = "A quote was opened and not closed; the value was taken as it stands. Double a quote that is meant."
+            issues.warning("structure", "stray-quote", text, f"row {row}, column {name}")
         if name in numbers:
             value = _number(cell.strip(), sheet.decimal)
             if value is None:
@@ -170,6 +177,7 @@ def _sheet(options: Mapping[str, Any], columns: tuple[str, ...], encoding: str) 
         columns,
         re.compile(cell),
         frozenset(["", *options.get("null", ())]),
+        frozenset(options.get("required", ())),
         frozenset(options.get("numbers", ())),
         options.get("decimal", ","),
     )

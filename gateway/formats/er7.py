@@ -129,10 +129,16 @@ def _message(
     syntax = Syntax(message[0][0])
     issues = Issues()
     header = [*message[0][0].split(syntax.field), *[""] * 18]
-    _choose_encoding(form, body[start:end], syntax, header[17].partition(syntax.repetition)[0], issues)
+    charset = header[17].partition(syntax.repetition)[0]
+    _choose_encoding(form, body[start:end], syntax, charset, issues, f"line {where.line}, MSH-18")
     if text.count(syntax.field, start, end) > limits.nodes:
         issues.fatal("too-costly", "too-large-record", f"A message has more than {limits.nodes} fields.", str(where))
         return Record("", root, (start, end), where, issues)
+    if b"\0" in body[start:end]:
+        place_ = f"line {lines.at(body.index(0, start))}"
+        issues.error(
+            "structure", "nul", "A NUL stands in the message, where no text may have one. Leave it out.", place_
+        )
     escape, separator = syntax.escape, syntax.field
     for number, found in enumerate(message, 1):
         segment = found[0]
@@ -143,13 +149,15 @@ def _message(
                     "structure",
                     "not-a-segment",
                     "A line is no segment; nothing of it was carried. Write a line break in a field as \\.br\\.",
-                    f"segment {number}",
+                    f"line {lines.at(found.start())}, segment {number}",
                 )
             continue
         root.kids.setdefault(name, []).append(Segment(name, segment, found.start() << 2, syntax))
         if escape in segment and name != "MSH" and syntax.unknown_escape(segment):
             text_ = "An escape sequence is not known and was kept as sent. Write a lone escape character as \\E\\."
-            issues.warning("value", "unknown-escape", text_, f"segment {number}, {name}")
+            issues.warning(
+                "value", "unknown-escape", text_, f"line {lines.at(found.start())}, segment {number}, {name}"
+            )
     carried = form.options.get("carried")
     if carried and not root.kids.keys() <= set(carried):
         names = [name for name in root.kids if name not in carried]
@@ -172,14 +180,14 @@ def _is_header(segment: str) -> bool:
     return bool(separators) and len(set(separators)) == len(separators)
 
 
-def _choose_encoding(form: Format, body: bytes, syntax: Syntax, charset: str, issues: Issues) -> None:
+def _choose_encoding(form: Format, body: bytes, syntax: Syntax, charset: str, issues: Issues, where: str) -> None:
     """The charset that MSH-18 names, or the first of the source's encodings that the bytes fit; the choice is told."""
     if body.isascii():
         return
     named = charset.upper()
     if named not in CHARSETS:
         text = "MSH-18 names a character set that is not read here; the source's usual one was tried."
-        issues.warning("not-supported", "unknown-charset", text, "MSH-18")
+        issues.warning("not-supported", "unknown-charset", text, where)
     stated = CHARSETS.get(named)
     tried = [stated] if stated else list(form.options.get("encoding", _ENCODINGS))
     for encoding in tried:
@@ -190,11 +198,11 @@ def _choose_encoding(form: Format, body: bytes, syntax: Syntax, charset: str, is
         syntax.encoding = encoding
         if encoding != tried[0]:
             text = f"The message names no character set and is not {tried[0]}; it was read as {encoding}."
-            issues.information("informational", "encoding-chosen", text, "MSH-18")
+            issues.information("informational", "encoding-chosen", text, where)
         return
     syntax.encoding = tried[0]
     text = f"The message is not in {tried[0]}, which it must be by MSH-18 or the source's manifest. Send it in that."
-    issues.error("structure", "wrong-encoding", text, "MSH-18")
+    issues.error("structure", "wrong-encoding", text, where)
 
 
 def _context(body: bytes, start: int, name: str) -> tuple[str, int]:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from decimal import Decimal
 from typing import Any
 
-from gateway.formats.json_places import encodable, find_fault, locate, may_be_halved, too_long
+from gateway.formats.json_places import encodable, find_fault, has_nul, locate, may_be_halved, too_long, value_end
 from gateway.formats.node import LEAF, Kids, LazyNode, Node
 from gateway.formats.places import Lines, place
 from gateway.formats.record import Format, Limits, Record, recorded
@@ -24,22 +24,36 @@ _BLANK = re.compile(r"[ \t\r\n]*")
 
 
 def read(form: Format, body: bytes, issues: Issues, limits: Limits) -> Iterator[Record]:
-    """The records of a message, told apart by the member that the manifest's `discriminator` names."""
+    """The records of a message, told apart by the member that the manifest's `discriminator` names.
+
+    `objects` names members that are objects wherever they stand: what they hold would be passed over in silence, did a
+    plain value stand there.
+    """
     kind_of = form.options.get("discriminator")
+    composed = frozenset(form.options.get("objects", ()))
 
     def make(found: Found) -> Record:
         root = JsonNode("record", found.value, (None, found))
         kind = str(found.value.get(kind_of)) if kind_of else "*"
         kinds = [k for k in form.records if k.at in ("*", kind)]
-        return recorded(kinds, root, (found.start, found.end), found.position())
+        record = recorded(kinds, root, (found.start, found.end), found.position())
+        for plain in _plain(root, composed) if composed else ():
+            text = "An object must stand here, and a plain value was sent. Send the record as the format describes it."
+            record.issues.error("structure", "not-an-object", text, str(position(plain, body)))
+        return record
 
     yield from objects(body, issues, limits, make)
 
 
 class Found:
-    """An object of a message: its value, its bytes and where it lies (a JSON pointer)."""
+    """An object of a message: its value, its bytes and where it lies (a JSON pointer).
 
-    __slots__ = ("end", "line", "pointer", "start", "value")
+    `fault` is what makes it unusable, as rule, text and place.
+    """
+
+    __slots__ = ("end", "fault", "line", "pointer", "start", "value")
+
+    fault: tuple[str, str, str] | None
 
     def __init__(self, value: Any, start: int, end: int, line: int, pointer: str) -> None:
         self.value = value
@@ -47,6 +61,7 @@ class Found:
         self.end = end
         self.line = line
         self.pointer = pointer
+        self.fault = None
 
     def position(self) -> Position:
         return Position(self.pointer, self.line, None, self.start, self.end)
@@ -81,6 +96,16 @@ class JsonNode(LazyNode):
         if isinstance(value, list):
             return [node for index, item in enumerate(value) for node in self.nodes(name, item, (pos, index))]
         return [Node(name, value, LEAF, None, pos)]
+
+
+def _plain(node: Node, composed: Set[str]) -> Iterator[Node]:
+    """The values that stand where an object must."""
+    for name, kids in node.kids.items():
+        for kid in kids:
+            if kid.kids:
+                yield from _plain(kid, composed)
+            elif name in composed and kid.value is not None:
+                yield kid
 
 
 def position(node: Node, body: bytes) -> Position:
@@ -118,15 +143,21 @@ def objects(
         for count, found in enumerate(reader.records(listed)):
             if count >= limits.records:
                 raise _Refused("too-many-records", f"The message has more than {limits.records} records.")
-            if isinstance(found.value, dict):
+            if found.fault is None and isinstance(found.value, dict):
                 yield make(found)
             else:
-                where = found.position()
-                record = Record("", Node("record", None, LEAF, None, (None, found)), (found.start, found.end), where)
-                record.issues.error("structure", "not-an-object", "A record must be a JSON object.", str(where))
-                yield record
+                yield _unusable(found)
     except (ValueError, RecursionError) as error:
         issues.fatal("structure", *reader.fault(error))
+
+
+def _unusable(found: Found) -> Record:
+    """A record to be held: what is wrong with it does not hinder those after it."""
+    place = found.position()
+    rule, text, where = found.fault or ("not-an-object", "A record must be a JSON object.", str(place))
+    record = Record("", Node("record", None, LEAF, None, (None, found)), (found.start, found.end), place)
+    record.issues.error("structure", rule, text, where)
+    return record
 
 
 class _Refused(ValueError):
@@ -163,7 +194,11 @@ class Reader:
                 if name == member and text.startswith("[", self.at):
                     yield from self._elements("/" + member)
                 else:
-                    self.value()
+                    begin = self.at
+                    if self.value() is not None and name == member:
+                        text_ = f"{member} must be a list of records. None of them was read: send it so."
+                        where = f"line {self.text.count(chr(10), 0, begin) + 1}, /{member}"
+                        self._issues.error("structure", "not-a-list", text_, where)
         else:
             yield self._found("")
         self._skip()
@@ -190,16 +225,16 @@ class Reader:
 
     def fault(self, error: Exception) -> tuple[str, str, str]:
         """Rule, text and place of what stopped the reading; the place is looked for only now."""
-        if isinstance(error, json.JSONDecodeError):
-            where, rule = error.pos, "malformed-json"
-            text = f"The message is not JSON here: {error.msg}. Mend it and send it again."
-        elif isinstance(error, RecursionError):
-            where, (rule, text) = self.at, _too_deep(self._limits)
-        else:
-            rule, text = error.args
-            where = find_fault(self.text, self.at, rule, self._limits.depth)
+        rule, text, where = self._refused(error)
         line = self.text.count("\n", 0, where) + 1
         return rule, text, f"line {line}, column {where - self.text.rfind(chr(10), 0, where)}"
+
+    def _refused(self, error: Exception) -> tuple[str, str, int]:
+        if isinstance(error, json.JSONDecodeError):
+            text = f"The message is not JSON here: {error.msg}. Mend it and send it again."
+            return "malformed-json", text, error.pos
+        rule, text = _too_deep(self._limits) if isinstance(error, RecursionError) else error.args
+        return rule, text, find_fault(self.text, self.at, rule, self._limits.depth)
 
     def _line_records(self) -> Iterator[Found]:
         """NDJSON: a line that cannot be read is told, and the next one is."""
@@ -226,6 +261,27 @@ class Reader:
             index += 1
 
     def _found(self, pointer: str) -> Found:
+        """The value at hand. One that is refused is stepped over, when its end can be seen."""
+        begin = self.at
+        try:
+            return self._taken(pointer)
+        except json.JSONDecodeError:
+            raise
+        except (_Refused, RecursionError) as error:
+            self.at = begin
+            end = value_end(self.text, begin)
+            if end is None:
+                raise
+            rule, text, where = self._refused(error)
+            start = self._byte(begin)
+            line = self._lines.at(start + len(self.text[begin:where].encode()))
+            column = where - self.text.rfind("\n", 0, where)
+            self.at = end
+            found = Found(None, start, self._byte(end), self._lines.at(start), pointer)
+            found.fault = rule, text, f"line {line}, column {column}"
+            return found
+
+    def _taken(self, pointer: str) -> Found:
         begin = self.at
         value = self.value()
         room = self._limits.depth
@@ -238,6 +294,9 @@ class Reader:
         if may_be_halved(self.text, begin, self.at) and not encodable(value):
             self.at = begin
             raise _Refused("lone-surrogate", "Half of a surrogate pair stands alone. Write the character itself.")
+        if "\\u0000" in self.text[begin : self.at] and has_nul(value):
+            self.at = begin
+            raise _Refused("nul", "A NUL character stands in a value, where no text may have one. Leave it out.")
         start = self._byte(begin)
         line = self._lines.at(start)
         return Found(value, start, self._byte(self.at), line, pointer)
@@ -274,7 +333,7 @@ _TWICE = ("duplicate-key", "A key stands twice in one object. Send it once.")
 
 
 def _too_deep(limits: Limits) -> tuple[str, str]:
-    return "too-deep", f"Values are nested more than {limits.depth} deep."
+    return "too-deep", f"Values are nested more than {limits.depth} deep. Send the record with less in it."
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -290,7 +349,7 @@ def _integer(text: str) -> int | Decimal:
 
 def _decimal(text: str) -> Decimal:
     if too_long(text):
-        raise _Refused("too-long-number", "A number has too many digits.")
+        raise _Refused("too-long-number", "A number has too many digits. Send it shorter, or as a string.")
     return Decimal(text)
 
 

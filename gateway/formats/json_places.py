@@ -59,6 +59,21 @@ def find_fault(text: str, at: int, rule: str, deepest: int) -> int:
     return at
 
 
+def value_end(text: str, at: int) -> int | None:
+    """Where the value ends that begins there, by its brackets alone; None where they do not close."""
+    tokens = _tokens(text, at)
+    try:
+        return _value_end(tokens, next(tokens))
+    except StopIteration:
+        return None
+
+
+def has_nul(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any("\0" in name or has_nul(child) for name, child in value.items())
+    return any(map(has_nul, value)) if isinstance(value, list) else isinstance(value, str) and "\0" in value
+
+
 def too_long(number: str) -> bool:
     # 1E999999999 is a few bytes that somebody would later write out in full.
     return len(number) > _LONGEST_NUMBER or len(number.lower().partition("e")[2].lstrip("+-0")) > 3
@@ -80,6 +95,7 @@ def encodable(value: Any) -> bool:
 _FAULTY: dict[str, Callable[[str], bool]] = {
     "not-a-number": lambda word: word.lstrip("-") in ("NaN", "Infinity"),
     "too-long-number": lambda word: word[0] in "-0123456789" and too_long(word),
+    "nul": lambda word: "\\u0000" in word and has_nul(json.loads(word)),
     "lone-surrogate": lambda word: _SURROGATE.search(word) is not None and not encodable(json.loads(word)),
 }
 

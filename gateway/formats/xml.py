@@ -1,6 +1,7 @@
 """XML, in a SOAP envelope or bare: one record after another, with the place of each value.
 
-DTDs and entities are refused, so the work is linear in the message's size. https://www.w3.org/TR/xml-names/
+DTDs and entities are refused, so the work is linear in the message's size. Options: `encoding`, `null` (what stands for
+nothing) and `namespaces` (of messages that are known, and hold no record). https://www.w3.org/TR/xml-names/
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ _ENVELOPE = (
     EnvelopeRule("soap-fault", "{http://www.w3.org/2003/05/soap-envelope}Fault", _FAULT),
 )
 _CHUNK = 1 << 16
+_REST = "What follows was not read: mend the record and send the message again."
 
 
 class _Refused(Exception):
@@ -108,8 +110,9 @@ class _Reader:
         # garbage collector, they cost a fifth more.
         parser, finished, make, drop, nulls = self.parser, self.finished, self._node, self._drop, self._nulls
         wanted, deepest, most = _wanted(form), limits.depth, limits.nodes
-        # An answer without records has something to say: that there are none.
+        # An answer without records has something to say: that there are none. So has a receipt.
         spaces = {kind.at.partition("}")[0] for kind in form.records} - {"{*"}
+        spaces |= {"{" + name for name in form.options.get("namespaces", ())}
         stack: list[Node] = []
         text: list[str] = []
         depth = nodes = records = 0
@@ -120,7 +123,7 @@ class _Reader:
             depth += 1
             nodes += 1
             if depth > deepest:
-                raise _Refused("too-costly", "too-deep", f"Elements are nested more than {deepest} deep.")
+                raise _Refused("too-costly", "too-deep", f"Elements are nested more than {deepest} deep. {_REST}")
             if nodes > most:
                 raise _Refused("too-costly", "too-large-record", f"A record has more than {most} elements.")
             local, qname = _name(raw)
@@ -164,13 +167,14 @@ class _Reader:
                     drop(node, stack[-1])
                 return
             kinds, rules, where = opened
-            self.known = True
             placeholders, self._placeholders = self._placeholders, []
             for rule in rules:
                 if holds(node, rule.when):
+                    self.known = True
                     issues.add(Issue(rule.severity, "processing", rule.rule, rule.text, str(where)))
             if not kinds:
                 return
+            self.known = True
             records += 1
             if records > limits.records:
                 raise _Refused("too-costly", "too-many-records", f"The message has more than {limits.records} records.")

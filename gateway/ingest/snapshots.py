@@ -47,7 +47,7 @@ def incomplete(uow: UnitOfWork, message: Message) -> Issue | None:
     if not unknown:
         return None
     text = (
-        f"{len(unknown)} records of this snapshot cannot be told from others, so nothing that it does not list was "
-        "withdrawn. Mend them and send the whole snapshot again."
+        f"Of this snapshot, {len(unknown)} cannot be told from other records, so nothing that it does not list was "
+        "withdrawn. Mend what is held and send the whole snapshot again."
     )
     return Issue("warning", "incomplete", "snapshot-incomplete", text)

@@ -159,3 +159,18 @@ def test_what_pythons_writer_writes_is_read_and_found_again(rows: list[list[str]
         for nodes in record.node.kids.values():
             place = formats.position("csv", nodes[0], body)
             assert body[place.start : place.end].decode().replace('""', '"') == nodes[0].value
+
+
+def test_a_required_column_without_a_value_is_told_in_its_row() -> None:
+    form = Format.of({"source": {"format": "csv", "required": ["a"]}, "records": [{"name": "row", "at": "*"}]})
+    first, second = formats.read(form, b"a;b\n1;\n;2\n", Issues())
+    assert not first.issues
+    assert [(i.severity, i.rule, i.where) for i in second.issues] == [("warning", "value-missing", "row 3, column a")]
+
+
+def test_a_quote_that_is_never_closed_is_told_and_taken_as_it_stands() -> None:
+    form = Format.of({"source": {"format": "csv"}, "records": [{"name": "row", "at": "*"}]})
+    first, second = formats.read(form, b'a;b\n"1;2\n3;4\n', Issues())
+    assert [(i.rule, i.where) for i in first.issues] == [("stray-quote", "row 2, column a")]
+    assert (first.node.text("a"), first.node.text("b")) == ('"1', "2")
+    assert not second.issues

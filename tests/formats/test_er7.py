@@ -77,7 +77,7 @@ def test_escapes(sent: str, meant: str) -> None:
 
 def test_an_unknown_escape_is_kept_and_told_with_its_segment() -> None:
     [record], _ = read(MSH + "\rPID|1\rNTE|1||C:\\temp")
-    assert [(issue.rule, issue.where) for issue in record.issues] == [("unknown-escape", "segment 3, NTE")]
+    assert [(issue.rule, issue.where) for issue in record.issues] == [("unknown-escape", "line 3, segment 3, NTE")]
     assert not record.issues.bad
 
 
@@ -159,7 +159,7 @@ def test_segments_that_no_map_reads_are_told_by_the_manifests_list() -> None:
 
 def test_a_line_that_is_no_segment_is_told() -> None:
     [record], _ = read(f"{MSH}\rOBX|1|TX|||first line\nsecond line\rPID|1")
-    assert [(issue.rule, issue.where) for issue in record.issues] == [("not-a-segment", "segment 3")]
+    assert [(issue.rule, issue.where) for issue in record.issues] == [("not-a-segment", "line 3, segment 3")]
     assert "PID" in record.node.kids
 
 
@@ -220,3 +220,10 @@ def test_what_is_written_is_read_and_found_again(repetitions: list[list[str]], c
         for number, text in enumerate(components, 1):
             place = formats.position("er7", node.kids[str(number)][0], body)
             assert body[place.start : place.end].decode() == escape(text)
+
+
+def test_a_nul_holds_its_message_alone() -> None:
+    body = f"{MSH}\rPID|1||2\0\r{MSH}\rPID|1||3\r".encode()
+    first, second = formats.read(ADT, body, Issues())
+    assert [(i.rule, i.where) for i in first.issues] == [("nul", "line 2")]
+    assert not second.issues.bad

@@ -105,3 +105,9 @@ def test_a_truncated_bundle_gives_the_entries_before_the_cut() -> None:
     records, issues = read(body)
     assert [record.kind for record in records] == ["task"]
     assert [i.rule for i in issues] == ["malformed-json"]
+
+
+def test_entries_that_are_no_list_are_told() -> None:
+    records, issues = read('{"resourceType":"Bundle",\n"entry":{"resource":{"resourceType":"Task"}}}')
+    assert not records
+    assert [(i.severity, i.rule, i.where) for i in issues] == [("error", "not-a-list", "line 2, /entry")]

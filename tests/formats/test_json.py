@@ -76,22 +76,37 @@ def test_elements_before_a_fault_are_given() -> None:
 @pytest.mark.parametrize(
     ("body", "rule", "where"),
     [
-        ('{"a":1,\n "b":{"c":1,"c":2}}', "duplicate-key", "line 2, column 13"),
-        ('{"a":NaN}', "not-a-number", "line 1, column 6"),
-        ('{"a":-Infinity}', "not-a-number", "line 1, column 6"),
-        ('{"a":1e99999}', "too-long-number", "line 1, column 6"),
-        ('{"a":' + "9" * 5000 + "}", "too-long-number", "line 1, column 6"),
-        ('{"a":"\\ud800"}', "lone-surrogate", "line 1, column 6"),
         ('{"a":"\t"}', "malformed-json", "line 1, column 7"),
         ('{"a":1} {', "malformed-json", "line 1, column 9"),
         ("", "empty-message", None),
     ],
 )
-def test_what_is_not_taken_is_told_with_its_place(body: str, rule: str, where: str | None) -> None:
-    records, issues = read(body)
+def test_what_is_no_json_is_told_with_its_place(body: str, rule: str, where: str | None) -> None:
+    _, issues = read(body)
     assert [(i.rule, i.where) for i in issues] == [(rule, where)]
     assert issues.bad
-    assert not records or rule == "malformed-json"
+
+
+@pytest.mark.parametrize(
+    ("record", "rule", "where"),
+    [
+        ('{"a":1,\n "b":{"c":1,"c":2}}', "duplicate-key", "line 3, column 13"),
+        ('{"a":NaN}', "not-a-number", "line 2, column 6"),
+        ('{"a":-Infinity}', "not-a-number", "line 2, column 6"),
+        ('{"a":1e99999}', "too-long-number", "line 2, column 6"),
+        ('{"a":' + "9" * 5000 + "}", "too-long-number", "line 2, column 6"),
+        ('{"a":"\\ud800"}', "lone-surrogate", "line 2, column 6"),
+        ('{"ö":"ä", "a":"x\\u0000"}', "nul", "line 2, column 15"),
+    ],
+)
+def test_a_record_that_is_not_taken_is_held_and_the_others_are_read(record: str, rule: str, where: str) -> None:
+    body = f'[{{"å":0}},\n{record},\n{{"b":0}}]'
+    (first, held, last), issues = read(body)
+    assert not issues
+    assert [(i.rule, i.where) for i in held.issues] == [(rule, where)]
+    assert held.issues.bad
+    assert body.encode()[slice(*held.span)].decode() == record
+    assert (first.node.text("å"), last.node.text("b"), last.position.path) == ("0", "0", "/2")
 
 
 def test_surrogate_pairs_are_characters() -> None:
@@ -100,11 +115,28 @@ def test_surrogate_pairs_are_characters() -> None:
     assert record.node.text("a") == "😀"
 
 
-@pytest.mark.parametrize("body", ["[" * 70 + "]" * 70, '{"a":' * 70 + "1" + "}" * 70, "[" * 200_000])
+@pytest.mark.parametrize("body", ["[" * 70 + "]" * 70, '{"a":' * 70 + "1" + "}" * 70, "[" * 200_000 + "]" * 200_000])
 def test_nesting_is_bounded(body: str) -> None:
-    records, issues = read(f'[{{"a":1}},{body}]')
+    records, issues = read(f'[{{"a":1}},{body},{{"a":2}}]')
+    assert [rules(record.issues) for record in records] == [[], ["too-deep"], []]
+    assert not issues
+
+
+def test_nesting_that_never_ends_is_told() -> None:
+    records, issues = read('[{"a":1},' + "[" * 200_000)
     assert len(records) == 1
     assert rules(issues) == ["too-deep"]
+
+
+def test_a_plain_value_in_the_place_of_an_object_is_told_with_its_place() -> None:
+    form = Format.of({"source": {"format": "json", "objects": ["b"]}, "records": [{"name": "any"}]})
+    body = b'[{"a":"x","b":{"c":1}},{"a":[{"b":"x"}],"b":[{"c":1},2]},{"b":null}]'
+    found = list(formats.read(form, body, Issues()))
+    assert [[(i.rule, i.where) for i in record.issues] for record in found] == [
+        [],
+        [("not-an-object", "line 1, column 35, /1/a/0/b"), ("not-an-object", "line 1, column 54, /1/b/1")],
+        [],
+    ]
 
 
 def test_a_text_that_is_not_utf_8_is_told_with_its_place() -> None:
@@ -119,7 +151,8 @@ def test_a_value_that_is_no_object_is_held() -> None:
 
 def test_too_much_is_told() -> None:
     assert rules(read('[{"a":1},{"a":1}]', records=1)[1]) == ["too-many-records"]
-    assert rules(read('{"a":[[],[],[]]}', nodes=2)[1]) == ["too-large-record"]
+    [record], _ = read('{"a":[[],[],[]]}', nodes=2)
+    assert rules(record.issues) == ["too-large-record"]
 
 
 def test_spans_and_positions_are_bytes() -> None:
@@ -132,8 +165,10 @@ def test_spans_and_positions_are_bytes() -> None:
     assert str(place) == "line 2, column 24, /1/a~1b/1/c"
 
 
-SCALAR = st.none() | st.booleans() | st.integers(-(10**15), 10**15) | st.text(st.characters(exclude_categories=["Cs"]))
-TREE = st.recursive(SCALAR, lambda t: st.lists(t, max_size=3) | st.dictionaries(st.text(max_size=3), t, max_size=3))
+TEXT = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
+NAME = st.text(TEXT, max_size=3)
+SCALAR = st.none() | st.booleans() | st.integers(-(10**15), 10**15) | st.text(TEXT)
+TREE = st.recursive(SCALAR, lambda t: st.lists(t, max_size=3) | st.dictionaries(NAME, t, max_size=3))
 
 
 def leaves(node: Node) -> list[Node]:
@@ -149,7 +184,7 @@ def scalars(value: Any) -> list[Any]:
     return [] if value is None else [value]
 
 
-@given(st.dictionaries(st.text(max_size=3), TREE, min_size=1), st.sampled_from([None, 1]), st.booleans())
+@given(st.dictionaries(NAME, TREE, min_size=1), st.sampled_from([None, 1]), st.booleans())
 def test_what_is_written_is_read_and_found_again(value: dict[str, Any], indent: int | None, ascii_only: bool) -> None:
     body = json.dumps([value], indent=indent, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
     [record], issues = read(body)

@@ -191,3 +191,19 @@ def test_large_messages_are_read_record_by_record() -> None:
     alive: list[Node] = [next(records).node]
     assert alive[0].text("unit") == "A"
     assert sum(1 for _ in records) == 19_999
+
+
+def test_another_contract_s_answer_is_told_even_where_it_has_a_result() -> None:
+    form = Format.of(
+        {
+            "source": {"format": "xml", "namespaces": ["receipts"]},
+            "records": [{"name": "r", "at": "{ours}r"}],
+            "envelope": {"failed": {"at": "{*}result", "when": {"code": "ERROR"}, "text": "It failed."}},
+        }
+    )
+    rules = {}
+    for space in ("ours", "receipts", "theirs"):
+        issues = Issues()
+        assert not list(formats.read(form, f'<a xmlns="{space}"><result><code>OK</code></result></a>'.encode(), issues))
+        rules[space] = [issue.rule for issue in issues]
+    assert rules == {"ours": [], "receipts": [], "theirs": ["no-known-record"]}
