@@ -114,7 +114,7 @@ def _form(element: ElementDef, plans: Plans) -> tuple[Form, Malformed]:
         return form, malformed
     url = element.binding[1]
     if (matches := GRAMMARS.get(url)) is not None:
-        return _bound(lambda item: matches(item) is not None, form, malformed, f"Use a code of {url}.")
+        return _bound(lambda item: matches(item) is not None and form(item), form, malformed, f"Use a code of {url}.")
     pairs = plans.d.codes(url)
     if pairs is None:
         return form, malformed

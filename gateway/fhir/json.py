@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
+from math import isfinite
 from typing import Any, Final
 
 import orjson
@@ -70,15 +71,26 @@ class Spelled(Decimal):
         return number
 
 
-def _number(value: object) -> Any:
+def number(text: str) -> int | Decimal:
+    """The number that is written so in JSON; `digits` gives the text back. ValueError where `parse` refuses it."""
+    if not isfinite(float(text)):
+        raise ValueError("A number is out of range.")
+    return _decimal(text) if "." in text or "e" in text or "E" in text else _integer(text)
+
+
+def digits(value: Decimal) -> str:
     """A decimal's digits; an exponent only where plain digits would claim a precision that was not given."""
     if isinstance(value, Spelled):
-        return orjson.Fragment(value.text)
+        return value.text
+    exponent = value.as_tuple().exponent
+    if not isinstance(exponent, int):
+        raise TypeError("JSON has no number for NaN or infinity.")
+    return format(value, "f") if -MOST_DIGITS < exponent <= 0 else str(value)
+
+
+def _number(value: object) -> Any:
     if isinstance(value, Decimal):
-        exponent = value.as_tuple().exponent
-        if not isinstance(exponent, int):
-            raise TypeError("JSON has no number for NaN or infinity.")
-        return orjson.Fragment(format(value, "f") if -MOST_DIGITS < exponent <= 0 else str(value))
+        return orjson.Fragment(digits(value))
     raise TypeError(f"A resource holds no {type(value).__name__}.")
 
 
@@ -109,16 +121,21 @@ def _exact(body: bytes) -> Resource:
         resource: Resource = json.loads(body, parse_float=_decimal, parse_int=_integer, object_pairs_hook=_object)
     except _Repeated:
         raise _refused("An object has the same member twice", *_place_of_repetition(body), "json-duplicate") from None
+    except ValueError:
+        raise BadRequest("A number's exponent is out of range.", rule="json-number") from None
     return resource
 
 
 def _decimal(text: str) -> Decimal:
-    return Spelled(text) if "e" in text or "E" in text or len(text) > MOST_DIGITS else Decimal(text)
+    try:
+        return Spelled(text) if "e" in text or "E" in text or len(text) > MOST_DIGITS else Decimal(text)
+    except InvalidOperation:
+        raise ValueError("A number is out of range.") from None
 
 
-def _integer(digits: str) -> int | Decimal:
+def _integer(text: str) -> int | Decimal:
     """An integer, as far as JSON writers agree that it is one: 64 bits, no negative zero."""
-    return int(digits) if len(digits) < 19 and digits != "-0" else Decimal(digits)
+    return int(text) if len(text) < 19 and text != "-0" else Decimal(text)
 
 
 class _Repeated(Exception):

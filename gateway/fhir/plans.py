@@ -17,6 +17,7 @@ from gateway.definitions import Definitions
 from gateway.fhir import elements
 from gateway.fhir.elements import Fault, Faults, Object, Scope, Test
 from gateway.fhir.invariants import NATIVE
+from gateway.fhir.xml.shapes import attributes_of
 
 SAFE_NAME: Final = re.compile(r"_?[A-Za-z][A-Za-z0-9]{0,63}")
 
@@ -90,9 +91,11 @@ class Plan:
         d = self._plans.d
         definition = d.types[self._name]
         tests: dict[str, Test] = {}
+        # What is an attribute in XML, or its own markup, has no place for an id or extensions.
+        bare = attributes_of(d, self._name)
         for name, element in definition.elements.items():
             tests[name] = elements.test(element, self._plans, self._name)
-            if d.types[element.type].kind == "primitive":
+            if d.types[element.type].kind == "primitive" and name not in bare and element.type != "xhtml":
                 tests["_" + name] = elements.companion(element, self._plans)
         if definition.kind == "resource":
             tests["resourceType"] = _always

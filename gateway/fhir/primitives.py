@@ -15,7 +15,8 @@ from typing import Any, Final
 Test = Callable[[Any], bool]
 
 LONGEST: Final = 1024 * 1024
-CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+# What R4 advises against, and XML cannot hold.
+CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 WHITE: Final = re.compile(r"\s")
 CODE: Final = re.compile(r"\S+(?:\s\S+)*")
 ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
@@ -41,13 +42,13 @@ def string(value: Any) -> bool:
 def code(value: Any) -> bool:
     if type(value) is not str:
         return False
-    return (value.isalnum()) or CODE.fullmatch(value) is not None
+    return value.isalnum() or (CODE.fullmatch(value) is not None and not CONTROL.search(value))
 
 
 def uri(value: Any) -> bool:
     if type(value) is not str or not value:
         return False
-    return " " not in value and (value.isprintable() or not WHITE.search(value))
+    return " " not in value and (value.isprintable() or not (WHITE.search(value) or CONTROL.search(value)))
 
 
 def boolean(value: Any) -> bool:

@@ -123,3 +123,9 @@ def test_no_bytes_lead_to_anything_but_an_object_or_a_refusal(body: bytes) -> No
         assert isinstance(parse(body), dict)
     except GatewayError as refused:
         assert refused.status in (400, 413)
+
+
+def test_a_number_whose_exponent_nobody_can_hold_is_refused() -> None:
+    for digits in (b"1.5e-99999999999999999999", b"1e99999"):
+        with pytest.raises(BadRequest):
+            parse(b'{"a":%s}' % digits)
