@@ -19,6 +19,9 @@ from gateway.records import Source
 HSA_ROOT = "urn:oid:1.2.752.129.2.1.4.1"
 """HSA-ids as RIV-TA writes them; with a fragment it is the system of a record's own id within a source."""
 
+NEEDED = "needs "
+"""How a path is named that the manifest needs to give something."""
+
 Paths = Mapping[str, Callable[[Any, Mapping[str, Any]], Sequence[Any]]]
 """The manifest's paths, compiled: functions of the record's node and the variables."""
 
@@ -31,6 +34,7 @@ def paths(record: RecordSpec) -> Paths:
         "version": record.version,
         "party": record.party,
         "provider": record.provider,
+        **{NEEDED + path: path for path in record.needs},
     }
     return {name: quick.function(fhirpath.compile(text)) for name, text in named.items() if text}
 
@@ -88,6 +92,13 @@ class Facts:
         if isinstance(value, Node):  # With parts beside its value, as any field of HL7 v2 has.
             value = value.value
         return "" if value is None else str(value).strip()
+
+    def needed(self) -> None:
+        """An issue for each thing that the record cannot do without and does not say."""
+        for name in self.paths:
+            if name.startswith(NEEDED) and not self.text(name):
+                text = f"The record does not say {name.removeprefix(NEEDED)}, which it must: it is held. Send it whole."
+                self.issues.error("required", "value-missing", text, self.where())
 
     def moment(self) -> datetime | None:
         """Of when the record is; None, and an issue where it should say so, when it does not."""

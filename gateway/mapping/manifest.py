@@ -39,6 +39,8 @@ class RecordSpec(_Model):
     version: str | None = None
     party: str | None = None
     provider: str | None = None
+    needs: list[str] = Field(default_factory=list)
+    """FHIRPaths to what a record cannot do without, such as whom it is about: without it the record is held."""
 
 
 class EnvelopeSpec(_Model):

@@ -216,6 +216,7 @@ class Package:
             result.issues.error("processing", "map-invalid", text, str(record.position))
             return result
         facts = Facts(self.format, record, source, body, result.issues, ready.paths)
+        facts.needed()
         key = facts.text("key")
         target, run = ready.compiled.run(
             record.node,

@@ -68,6 +68,7 @@ EXPLAINED = {
     "value-not-valid": "plans carry `cid:675591582458`, a pointer to a MIME part, where base64 must stand",
     "as-of-not-valid": "one care contact was written on 31 June 2013",
     "as-of-missing": "requests and answers of which every value is `?`, the time too",
+    "value-missing": "the same: whom the referral is about is `?`; held",
     "draft-without-identifier": "the same: without the referral's id nobody could find it again; held",
     "required-element-missing": "the same, and GetRequestStatus with the status `code`: a Task without status; held",
     "unmapped-code": "GetRequestStatus has the word `code` for a status",
