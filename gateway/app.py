@@ -131,8 +131,12 @@ def create_app(gateway: Gateway) -> FastAPI:
     app.state.settings = gateway.settings
     app.state.zone = ZoneInfo(gateway.settings.timezone)
     app.state.door = gateway.door
-    local = gateway.settings.loopback or gateway.settings.demo_network
-    app.state.trust = Trust(gateway.issuers, gateway.identities, loopback=local)
+    app.state.trust = Trust(
+        gateway.issuers,
+        gateway.identities,
+        loopback=gateway.settings.loopback,
+        network=gateway.settings.demo_network,
+    )
     app.state.test_identities = gateway.test_identities
     app.state.clock = gateway.clock
     outcome.install(app)

@@ -2,7 +2,8 @@
 
 A bearer token names an organisation. Without one, a request that comes from this machine alone is the operator's: the
 peer and the Host are loopback, the Origin is absent or the gateway's own, and no proxy has spoken (`Forwarded`). So a
-page of another site, or a rebinding name, never becomes the operator.
+page of another site, or a rebinding name, never becomes the operator. Nor does it become a test identity, for the page
+gives one to whoever asks: only `--demo-network` honours them from elsewhere.
 
 Where issuers are configured their tokens are the only way in: a proxy on this machine may come from loopback, with our
 own Host and without a word of whom it speaks for. docs/security.md
@@ -11,9 +12,9 @@ own Host and without a word of whom it speaks for. docs/security.md
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from gateway.access.caller import OPERATOR, Caller
 from gateway.access.identities import TestIdentities
@@ -22,24 +23,31 @@ from gateway.errors import Unauthenticated
 
 IDENTITY_COOKIE = "samverka-identity"
 """Where the page keeps the test identity that was chosen there."""
-FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
+FORWARDED = ("forwarded", "x-real-ip", "via")
+"""What a proxy says of whom it speaks for, beside everything that begins with `x-forwarded-`."""
+_HERE = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
     """Whom an installation believes about who is asking; wired once by the app.
 
-    `loopback` says that the gateway itself is bound to loopback (or told to behave so).
+    `loopback` says that the gateway itself is bound to loopback, `network` that test identities count from elsewhere.
     """
 
     issuers: Issuers
     identities: TestIdentities
     loopback: bool
+    network: bool = False
 
     @property
     def here(self) -> bool:
         """Whether test identities and the operator exist: on loopback alone, and where no issuer is configured."""
-        return self.loopback and not self.issuers
+        return (self.loopback or self.network) and not self.issuers
+
+    def may_try(self, headers: Mapping[str, str], peer: str) -> bool:
+        """Whether this request may be made under a test identity."""
+        return self.here and (self.network or _from_here(headers, peer))
 
     def caller(self, headers: Mapping[str, str], peer: str, cookie_token: str | None = None) -> Caller:
         """The caller; Unauthenticated when nothing says who he is.
@@ -48,19 +56,21 @@ class Trust:
         """
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if not token and cookie_token:
+            if not _own_page(headers):  # A browser adds a cookie to what a page of another port sends, too.
+                raise Unauthenticated("A cookie counts for the gateway's own pages only.", rule="foreign-origin")
             scheme, token = "bearer", cookie_token
         if token:
-            return self._bearer(scheme, token.strip())
+            return self._bearer(scheme, token.strip(), headers, peer)
         if self.here and _from_here(headers, peer):
             return OPERATOR
         raise Unauthenticated()
 
-    def _bearer(self, scheme: str, token: str) -> Caller:
+    def _bearer(self, scheme: str, token: str, headers: Mapping[str, str], peer: str) -> Caller:
         if scheme.lower() != "bearer":
             raise Unauthenticated("Only bearer tokens are read here.", rule="token-scheme")
         if caller := self.issuers.caller(token):
             return caller
-        if not self.here:
+        if not self.may_try(headers, peer):
             raise Unauthenticated(
                 "No issuer that is believed here made this token. Test identities are honoured on loopback only, and "
                 "where no issuer is configured.",
@@ -70,13 +80,20 @@ class Trust:
 
 
 def _from_here(headers: Mapping[str, str], peer: str) -> bool:
-    if not is_loopback(peer) or any(name in headers for name in FORWARDED):
+    """Whether a request comes from this machine, and from no other site's page."""
+    if not is_loopback(peer) or any(name in FORWARDED or name.startswith("x-forwarded-") for name in headers):
         return False
-    host = headers.get("host", "")
-    if not is_loopback(urlsplit(f"//{host}").hostname or ""):
-        return False
+    return _HERE.fullmatch(headers.get("host", "")) is not None and _own_page(headers)
+
+
+def _own_page(headers: Mapping[str, str]) -> bool:
+    """Whether a page of ours, or no page at all, sent the request. https://www.w3.org/TR/fetch-metadata/"""
     origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == host
+    if origin is not None:
+        return origin.partition("://")[2] == headers.get("host", "")
+    if headers.get("sec-fetch-site", "none") in ("none", "same-origin"):
+        return True
+    return (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == ("navigate", "document")
 
 
 def is_loopback(host: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from fastapi import Request
 
@@ -40,7 +40,11 @@ def may_operate(request: Request) -> bool:
 
 def _caller(request: Request, token: str | None) -> Caller:
     trust: Trust = request.app.state.trust
-    return trust.caller(request.headers, request.client.host if request.client else "", token)
+    return trust.caller(request.headers, _peer(request), token)
+
+
+def _peer(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def language(request: Request) -> Language:
@@ -49,15 +53,15 @@ def language(request: Request) -> Language:
 
 
 def test_identities(request: Request) -> list[Identity]:
-    """The identities that can be tried; none where real issuers rule."""
+    """The identities that can be tried from here; none where real issuers rule, nor for a page of another site."""
     state = request.app.state
-    return list(state.test_identities()) if state.trust.here else []
+    may_try = state.trust.may_try(request.headers, _peer(request))
+    return list(state.test_identities()) if may_try else []
 
 
 async def form(request: Request) -> Mapping[str, str]:
     """The fields of a form. Forbidden unless a page of ours sent it: a cookie alone must not be enough."""
-    origin = urlsplit(request.headers.get("origin", ""))
-    if origin.netloc != request.headers.get("host") or origin.scheme != request.url.scheme:
+    if request.headers.get("origin") != f"{request.url.scheme}://{request.headers.get('host')}":
         raise Forbidden("Send the form from the page itself.", rule="foreign-origin")
     body = b""
     async for part in request.stream():

@@ -135,3 +135,11 @@ def test_asking_who_does_what_for_nobody_is_audited_too(client_of: Clients, gate
 
     (row,) = gateway.store.read(lambda uow: list(uow.audit.latest(limit=3)))
     assert (row.event["outcome"], row.event["outcomeDesc"]) == ("4", "not-found")
+
+
+def test_the_page_gives_no_identity_to_a_name_that_was_bound_anew(address: str, gateway: Gateway) -> None:
+    known = gateway.test_identities()[0]
+    for host, given in ((address.removeprefix("http://"), True), ("elsewhere.example", False)):
+        headers = {"host": host, "origin": f"http://{host}"}
+        answer = httpx.post(f"{address}/identity", headers=headers, data={"identity": known.hsa_id})
+        assert (known.token in answer.headers.get("set-cookie", "")) is given
