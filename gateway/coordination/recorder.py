@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from gateway.coordination.agree import agree_all, wanted
 from gateway.coordination.agreements import Authority, authority
@@ -44,7 +43,6 @@ class Recorder:
         identifiers: Mapping[Key, str] | None = None,
         links: Iterable[Link] = (),
         organisation: str | None = None,
-        method: str | None = None,
     ) -> Recorded:
         """Keep what is new of the statements, and save what is agreed now of all they concern.
 
@@ -61,7 +59,7 @@ class Recorder:
         if not concerned:
             return Recorded()
         agreed = self.fold(uow, concerned)
-        saved = uow.resources.save([_to_save(one, organisation, method) for one in agreed])
+        saved = uow.resources.save([_to_save(one, organisation) for one in agreed])
         uow.persons.point(
             {one.id: one.person for one in agreed if one.resource_type == "Patient" and one.person is not None}
         )
@@ -71,16 +69,17 @@ class Recorder:
                 uow.persons.take_part((party, str(one.person)) for party in uow.persons.parties(one.id))
         return Recorded(tuple(fresh), tuple(saved))
 
-    def fold(
-        self, uow: UnitOfWork, concerned: Collection[Thing], *, known_at: datetime | None = None, wait: bool = True
-    ) -> list[Agreed]:
-        """What the statements about these things, and about those tied to them, agree on."""
+    def fold(self, uow: UnitOfWork, concerned: Collection[Thing], *, wait: bool = True) -> list[Agreed]:
+        """What the statements about these things, and about those tied to them, agree on.
+
+        With `wait`, identifiers that nobody has yet are remembered with the resources that name them.
+        """
         things = set(concerned)
         links: list[Link] = []
         while True:  # Ties lead to further things; each is met once.
-            found = uow.statements.of_resources(things, known_at=known_at)
+            found = uow.statements.of_resources(things)
             ids = {id for _, id in things} | {one.person for one in found if one.person}
-            links = uow.links.of(ids, known_at=known_at)
+            links = uow.links.of(ids)
             tied = {(link.resource_type, id) for link in links for id in (link.from_id, link.to_id)}
             # Only ties between things of the kinds at hand pull in more; a person's ties say who the person is.
             more = {thing for thing in tied if any(thing[0] == kind for kind, _ in things)} - things
@@ -136,7 +135,7 @@ def _parties(statements: Iterable[Statement], persons: Mapping[Thing, str | None
                     yield value, person
 
 
-def _to_save(agreed: Agreed, organisation: str | None, method: str | None) -> SavedResource:
+def _to_save(agreed: Agreed, organisation: str | None) -> SavedResource:
     return SavedResource(
         resource_type=agreed.resource_type,
         id=agreed.id,
@@ -145,5 +144,4 @@ def _to_save(agreed: Agreed, organisation: str | None, method: str | None) -> Sa
         contributors=agreed.contributors,
         contradictions=agreed.contradictions,
         organisation=organisation,
-        method=method,  # type: ignore[arg-type]
     )

@@ -23,7 +23,7 @@ from gateway.errors import BadRequest, Conflict, NotFound, Unavailable
 from gateway.fhir.check import check
 from gateway.formats import Record
 from gateway.ingest.outcome import Outcome
-from gateway.ingest.range import Done, Ended, Entry, Mapped, Task, broken, commit
+from gateway.ingest.range import Done, Ended, Entry, Mapped, Work, broken, commit
 from gateway.ingest.sources import Sources
 from gateway.issues import Issues
 from gateway.mapping import MapResult, Package, Packages
@@ -116,31 +116,31 @@ class Ingest:
         issues = Issues()
         try:
             source = self._sources.get(claimed.message.source)
-            task = Task(claimed, source, self._packages[source.package])
+            work = Work(claimed, source, self._packages[source.package])
         except (NotFound, KeyError):
             text = "The source instance or its mapping package is not configured any more: configure it and replay."
             issues.error("not-found", "source-not-configured", text)
             yield Ended(claimed, None, issues)
             return
-        self._archive(task.package)
+        self._archive(work.package)
         try:
-            records = enumerate(formats.read(task.package.format, claimed.message.body, issues))
+            records = enumerate(formats.read(work.package.format, claimed.message.body, issues))
             for seq, record in islice(records, claimed.next_item, None):  # Those before were committed already.
                 if claimed.message.id in lost:
                     return
-                yield self._mapped(task, seq, record)
+                yield self._mapped(work, seq, record)
         except Exception as error:
-            yield _held(Ended(claimed, task, issues), error)
+            yield _held(Ended(claimed, work, issues), error)
         else:
-            yield Ended(claimed, task, issues)
+            yield Ended(claimed, work, issues)
 
-    def _mapped(self, task: Task, seq: int, record: Record) -> Entry:
-        message = task.message
+    def _mapped(self, work: Work, seq: int, record: Record) -> Entry:
+        message = work.message
         try:
-            result = task.package.apply(record, task.source, message.received, body=message.body)
-            return Mapped(task, seq, record, self._checked(record, result))
+            result = work.package.apply(record, work.source, message.received, body=message.body)
+            return Mapped(work, seq, record, self._checked(record, result))
         except Exception as error:
-            return _held(Mapped(task, seq, record, MapResult()), error)
+            return _held(Mapped(work, seq, record, MapResult()), error)
 
     def _checked(self, record: Record, result: MapResult) -> MapResult:
         """The result with what R4 refuses of its drafts: whatever a source sends, what is served is sound."""

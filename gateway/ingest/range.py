@@ -25,8 +25,8 @@ from gateway.store.inbox import MessageState
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """A claimed message with what is needed to work it through."""
+class Work:
+    """A claimed message with what it takes to work it through."""
 
     claimed: Claimed
     source: Source
@@ -41,22 +41,22 @@ class Task:
 class Mapped:
     """One record after mapping."""
 
-    task: Task
+    work: Work
     seq: int
     record: Record
     result: MapResult
 
     @property
     def inbox_id(self) -> str:
-        return self.task.message.id
+        return self.work.message.id
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A message has no further records; `issues` are those of the message as a whole. Without a task: not workable."""
+    """A message has no further records; `issues` are those of it as a whole. Without work: it could not be begun."""
 
     claimed: Claimed
-    task: Task | None
+    work: Work | None
     issues: Issues
 
     @property
@@ -66,7 +66,7 @@ class Ended:
     @property
     def complete(self) -> bool:
         """Whether this was a snapshot, and read to its end."""
-        return self.task is not None and self.task.source.delivery == "snapshot" and not self.issues.bad
+        return self.work is not None and self.work.source.delivery == "snapshot" and not self.issues.bad
 
 
 Entry = Mapped | Ended
@@ -89,12 +89,12 @@ def commit(
     uow: UnitOfWork, entries: Sequence[Entry], recorder: Recorder, namespace: UUID, lease: timedelta
 ) -> list[Done]:
     """Do everything that the entries call for. The caller commits."""
-    uow.lock({scope_key(one.task.source) for one in entries if isinstance(one, Ended) and one.task and one.complete})
+    uow.lock({scope_key(one.work.source) for one in entries if isinstance(one, Ended) and one.work and one.complete})
     done = {entry.inbox_id: Done(entry.inbox_id) for entry in entries}
     by_source: dict[str, list[Mapped]] = defaultdict(list)
     for entry in entries:
         if isinstance(entry, Mapped):
-            by_source[entry.task.source.id].append(entry)
+            by_source[entry.work.source.id].append(entry)
     items: list[Item] = []
     for mapped in by_source.values():
         items += _record(uow, mapped, recorder, namespace, done)
@@ -111,10 +111,10 @@ def commit(
 
 def _end(uow: UnitOfWork, entry: Ended, recorder: Recorder, done: Done) -> Ended:
     """What the message says by having ended: a complete snapshot, by what it does not hold."""
-    if entry.task and entry.complete:
-        issue = incomplete(uow, entry.task.message)
+    if entry.work and entry.complete:
+        issue = incomplete(uow, entry.work.message)
         if issue is None:
-            _count({entry.inbox_id: done}, _withdraw(uow, entry.task, recorder), entry.inbox_id)
+            _count({entry.inbox_id: done}, _withdraw(uow, entry.work, recorder), entry.inbox_id)
         else:
             entry = replace(entry, issues=Issues([*entry.issues, issue]))
     done.issues += len(entry.issues)
@@ -126,7 +126,7 @@ def _record(
     uow: UnitOfWork, mapped: Sequence[Mapped], recorder: Recorder, namespace: UUID, done: dict[str, Done]
 ) -> list[Item]:
     """State and save what one source's records say; what became of each."""
-    source = mapped[0].task.source
+    source = mapped[0].work.source
     usable = [[] if one.result.issues.bad else one.result.drafts for one in mapped]
     resolved = resolve(usable, source, namespace, uow.identifiers.find, uow.now)
     statements: list[Statement] = []
@@ -149,7 +149,7 @@ def _record(
 def _statements(one: Mapped, found: ResolvedItem, now: datetime) -> list[Statement]:
     if one.result.issues.bad or found.issues.bad:
         return []
-    origin = Origin(one.task.source.id, one.inbox_id, one.seq, one.task.package.hash)
+    origin = Origin(one.work.source.id, one.inbox_id, one.seq, one.work.package.hash)
     key = one.result.key or f"item-{one.seq}"
     return [statement(resolved, origin=origin, record_key=key, recorded=now) for resolved in found.resolved]
 
@@ -158,7 +158,7 @@ def _item(one: Mapped, found: ResolvedItem, statements: int) -> Item:
     bad = one.result.issues.bad or found.issues.bad
     issues: list[Issue] = [*one.result.issues]
     if found.issues:
-        form, body = one.task.package.format, one.task.message.body
+        form, body = one.work.package.format, one.work.message.body
         issues += placed(found.issues, drafts=one.result.drafts, record=one.record, form=form, body=body)
     return Item(
         one.inbox_id,
@@ -172,16 +172,16 @@ def _item(one: Mapped, found: ResolvedItem, statements: int) -> Item:
     )
 
 
-def _withdraw(uow: UnitOfWork, task: Task, recorder: Recorder) -> Recorded:
+def _withdraw(uow: UnitOfWork, work: Work, recorder: Recorder) -> Recorded:
     """What a complete snapshot no longer holds."""
-    message = task.message
+    message = work.message
     taken_at = message.as_of
     if taken_at is None:
-        records = formats.read(task.package.format, message.body, Issues())
-        taken_at = task.package.snapshot_time(records, task.source) or message.received
-    said = withdrawals(uow, task.source, message, recorder.authority, taken_at=taken_at)
+        records = formats.read(work.package.format, message.body, Issues())
+        taken_at = work.package.snapshot_time(records, work.source) or message.received
+    said = withdrawals(uow, work.source, message, recorder.authority, taken_at=taken_at)
     recorded = recorder.record(uow, said)
-    add_ingested(uow, task.source, recorded.fresh)
+    add_ingested(uow, work.source, recorded.fresh)
     return recorded
 
 
@@ -196,7 +196,7 @@ def _progress(uow: UnitOfWork, entries: Sequence[Entry], ended: Sequence[Ended],
         uow.inbox.finish_all([entry.inbox_id for entry in plain], plain[0].claimed.owner)
     going_on = {entry.inbox_id: entry for entry in entries if isinstance(entry, Mapped) and entry.inbox_id not in over}
     for last in going_on.values():
-        uow.inbox.progress(last.inbox_id, last.task.claimed.owner, next_item=last.seq + 1, lease=lease)
+        uow.inbox.progress(last.inbox_id, last.work.claimed.owner, next_item=last.seq + 1, lease=lease)
 
 
 def _count(done: dict[str, Done], recorded: Recorded, inbox_id: str | None = None) -> None:
@@ -214,7 +214,7 @@ def _count(done: dict[str, Done], recorded: Recorded, inbox_id: str | None = Non
 def broken(entry: Entry, failure: Exception) -> Entry:
     """The entry as one to be held: it cannot be kept as it is, or it broke the gateway, which is our fault to mend."""
     if isinstance(entry, Ended):
-        return replace(entry, task=None, issues=Issues([*entry.issues, _why(failure, None)]))
+        return replace(entry, work=None, issues=Issues([*entry.issues, _why(failure, None)]))
     where = str(entry.record.position) or None
     issues = Issues([*entry.result.issues, _why(failure, where)])
     # The key may hold the very character that the database refused.
