@@ -65,8 +65,7 @@ class Gateway:
 
     def test_identities(self) -> list[Identity]:
         """One for each organisation of the directory, or of the sources where there is no directory."""
-        units = [(unit.id, unit.name, unit.hsa_id, unit.controller) for unit in self.door.units()]
-        return self.identities.of(units) if units else self.identities.of_sources(self.sources)
+        return self.identities.of(self.door.organisations()) or self.identities.of_sources(self.sources)
 
     def rebuild(self, progress: Callable[[int, int], None]) -> Rebuilt:
         return rebuild(self.store, self.ingest.recorder, progress)

@@ -9,14 +9,13 @@ from datetime import datetime
 
 from gateway.access.answers import Answers
 from gateway.access.explain import Explaining
-from gateway.access.organisations import Unit, units
+from gateway.access.organisations import Organisation, organisations
 from gateway.access.persons import Persons
 from gateway.access.reading import Rooms
 from gateway.access.searching import Searching
 from gateway.access.trail import Trail
 from gateway.access.writing import Writing
 from gateway.definitions import Definitions
-from gateway.mapping import Packages
 
 
 class Door(Writing, Searching, Answers, Persons, Trail, Explaining):
@@ -30,10 +29,6 @@ class Door(Writing, Searching, Answers, Persons, Trail, Explaining):
     def definitions(self) -> Definitions:
         return self._rooms.definitions
 
-    @property
-    def packages(self) -> Packages:
-        return self._rooms.packages
-
-    def units(self) -> list[Unit]:
-        """The directory's units: what test identities are made of."""
-        return self._rooms.store.read(lambda uow: units(uow, self._rooms.sources.values()))
+    def organisations(self) -> list[Organisation]:
+        """The directory's organisations: what test identities are made of."""
+        return self._rooms.store.read(lambda uow: organisations(uow, self._rooms.sources.values()))

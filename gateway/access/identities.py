@@ -14,6 +14,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
 from gateway.access.caller import Caller
+from gateway.access.organisations import Organisation
 from gateway.errors import Unauthenticated
 from gateway.records import Source
 
@@ -40,17 +41,17 @@ class TestIdentities:
     def __init__(self, secret: bytes) -> None:
         self._key = OctKey.import_key(secret)
 
-    def of(self, units: Iterable[tuple[str, str, str, str]]) -> list[Identity]:
-        """An identity for each `(id, name, hsa_id, controller)`, the first of each HSA-id."""
+    def of(self, organisations: Iterable[Organisation]) -> list[Identity]:
+        """An identity for each organisation, the first of each HSA-id."""
         seen: dict[str, Identity] = {}
-        for unit_id, name, hsa_id, controller in units:
-            if hsa_id and hsa_id not in seen:
-                token = self.token(Caller("organisation", hsa_id, name, controller))
-                seen[hsa_id] = Identity(unit_id, name, hsa_id, controller, token)
+        for one in organisations:
+            if one.hsa_id and one.hsa_id not in seen:
+                token = self.token(Caller("organisation", one.hsa_id, one.name, one.controller))
+                seen[one.hsa_id] = Identity(one.id, one.name, one.hsa_id, one.controller, token)
         return list(seen.values())
 
     def of_sources(self, sources: Iterable[Source]) -> list[Identity]:
-        return self.of((source.id, source.name, source.hsa_id, source.controller) for source in sources)
+        return self.of(Organisation(one.id, one.name, one.hsa_id, one.controller) for one in sources)
 
     def token(self, caller: Caller) -> str:
         claims = {"iss": ISSUER, "sub": caller.hsa_id, "name": caller.name, "controller": caller.controller}

@@ -11,7 +11,7 @@ from gateway.store import UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class Organisation:
     """A unit by its HSA-id, with its name and the care provider who answers for it."""
 
     id: str
@@ -20,7 +20,7 @@ class Unit:
     controller: str
 
 
-def units(uow: UnitOfWork, sources: Iterable[Source]) -> list[Unit]:
+def organisations(uow: UnitOfWork, sources: Iterable[Source]) -> list[Organisation]:
     """Every unit of the directory, in order of name; the top of its `partOf` chain is its controller.
 
     A unit that only a source's configuration ties to a provider (its HSA-id carries the body's organisation number)
@@ -35,11 +35,11 @@ def units(uow: UnitOfWork, sources: Iterable[Source]) -> list[Unit]:
                     named.setdefault(identifier["value"], resource)
     bodies = {source.controller.partition("-")[0]: source.controller for source in sources}
     found = [
-        Unit(resource["id"], resource["name"], hsa_id, _controller(hsa_id, named, bodies))
+        Organisation(resource["id"], resource["name"], hsa_id, _controller(hsa_id, named, bodies))
         for hsa_id, resource in named.items()
         if resource.get("name")
     ]
-    return sorted(found, key=lambda unit: (unit.name, unit.hsa_id))
+    return sorted(found, key=lambda one: (one.name, one.hsa_id))
 
 
 def _controller(hsa_id: str, named: dict[str, Resource], bodies: dict[str, str]) -> str:
