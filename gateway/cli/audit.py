@@ -18,7 +18,7 @@ ASKING = Asking(OPERATOR, "audit", request_id="cli")
 @app.command("list")
 def list_events(
     patient: Annotated[str | None, typer.Option(help="Of one person's data only: the Patient's id.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
     database_url: DatabaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
