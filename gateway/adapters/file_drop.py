@@ -20,14 +20,8 @@ import structlog
 from watchfiles import awatch
 
 from gateway.adapters.keep import Keep
+from gateway.adapters.media import media_type
 
-MEDIA_TYPES = {
-    ".csv": "text/csv",
-    ".hl7": "x-application/hl7-v2+er7",
-    ".json": "application/json",
-    ".ndjson": "application/x-ndjson",
-    ".xml": "application/xml",
-}
 UNFINISHED = (".crdownload", ".filepart", ".part", ".partial", ".swp", ".tmp", "~")
 DONE = "done"
 
@@ -129,8 +123,7 @@ class _Folder:
                 return False
             digest = sha256(body).hexdigest()
             id = str(uuid.uuid5(_NAMESPACE, f"{self._source}|{name}|{changed}|{digest}"))
-            media_type = MEDIA_TYPES.get(path.suffix.lower(), "application/octet-stream")
-            kept = await self._keep(body, media_type, "file", id=id)
+            kept = await self._keep(body, media_type(path), "file", id=id)
             await asyncio.to_thread(self._move, path, id)
         except FileNotFoundError:
             return True  # Another process took it.

@@ -17,10 +17,11 @@ import structlog
 from gateway import formats
 from gateway.adapters.acknowledgement import Outcome, acknowledgement
 from gateway.adapters.keep import Keep
+from gateway.adapters.media import MEDIA_TYPES
 from gateway.formats import Format, RecordKind
 from gateway.issues import Issues
 
-MEDIA_TYPE = "x-application/hl7-v2+er7"
+MEDIA_TYPE = MEDIA_TYPES[".hl7"]
 ANY_MESSAGE = Format("er7", records=(RecordKind("message", "*"),))
 
 _START, _END = b"\x0b", b"\x1c"

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from gateway.access.caller import OPERATOR, Asking
+from gateway.adapters.media import media_type
 from gateway.app import Gateway, serve_gateway, wire
 from gateway.cli.answer import ZONE, print_answer
 from gateway.cli.common import JsonOption, err, out, print_json
@@ -26,12 +27,6 @@ DATABASE = "sqlite:///var/demo.db"
 DatabaseOption = Annotated[
     str | None, typer.Option("--database-url", help="SQLite or PostgreSQL; default: var/demo.db.")
 ]
-MEDIA_TYPES = {
-    ".xml": "text/xml",
-    ".csv": "text/csv",
-    ".json": "application/json",
-    ".hl7": "x-application/hl7-v2+er7",
-}
 BASE = "http://127.0.0.1:8000/fhir"
 ASKING = Asking(OPERATOR, "operation", request_id="demo")
 
@@ -179,7 +174,7 @@ def tell(gateway: Gateway, clock: StoryClock, story: Story) -> None:
         for received, source, path in progress.track(story.messages, description="loading the demo"):
             clock.now = received
             instance = gateway.sources.get(source)
-            kept = gateway.ingest.keep(instance, path.read_bytes(), MEDIA_TYPES[path.suffix], transport="file")
+            kept = gateway.ingest.keep(instance, path.read_bytes(), media_type(path), transport="file")
             outcome = gateway.ingest.process(kept)
             totals["messages"] += 1
             for name in ("items", "held", "statements", "issues"):

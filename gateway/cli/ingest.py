@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mimetypes
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from gateway.adapters.media import media_type
 from gateway.cli.common import DatabaseOption, JsonOption, SourcesOption, err, gateway, out, print_json, settings_from
 
 EXAMPLES = """
@@ -50,8 +50,7 @@ def ingest(
         with Progress(*columns, console=err, disable=as_json) as progress:
             task = progress.add_task(source, total=len(files))
             for path in files:
-                media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-                kept = wired.ingest.keep(instance, path.read_bytes(), media_type, transport="file", as_of=as_of)
+                kept = wired.ingest.keep(instance, path.read_bytes(), media_type(path), transport="file", as_of=as_of)
                 outcomes.append((path, wired.ingest.process(kept)))
                 progress.advance(task)
     if as_json:
