@@ -20,10 +20,10 @@ import structlog
 from gateway import definitions, formats
 from gateway.coordination.recorder import Recorder
 from gateway.errors import BadRequest, Conflict, NotFound, Unavailable
-from gateway.fhir.check import check
 from gateway.formats import Record
 from gateway.ingest.outcome import Outcome
 from gateway.ingest.range import Done, Ended, Entry, Mapped, Work, broken, commit
+from gateway.ingest.sound import make_sound
 from gateway.ingest.sources import Sources
 from gateway.issues import Issues
 from gateway.mapping import MapResult, Package, Packages
@@ -147,7 +147,7 @@ class Ingest:
         if not result.issues.bad:
             for draft in result.drafts:
                 # What is withdrawn need only say which it is.
-                for issue in () if draft.withdrawn else check(draft.resource, self._definitions):
+                for issue in () if draft.withdrawn else make_sound(draft.resource, self._definitions):
                     result.issues.add(issue.at(str(record.position)))
         return result
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 from gateway.definitions import Definitions, TypeDef
 from gateway.mapping import times
@@ -64,6 +65,21 @@ def first_identifier(found: list[Draft]) -> str:
         if given:
             return f"{given.get('system', '')}|{given.get('value', '')}"
     return ""
+
+
+def drop_hollow_extensions(value: Any) -> None:
+    """Take away extensions whose value was left out because it did not fit: R4 knows none without a value."""
+    if isinstance(value, list):
+        for item in value:
+            drop_hollow_extensions(item)
+    elif isinstance(value, dict):
+        for name in ("extension", "modifierExtension"):
+            if name in value:
+                value[name] = [one for one in value[name] if not one.keys() <= {"url", "id"}]
+                if not value[name]:
+                    del value[name]
+        for child in value.values():
+            drop_hollow_extensions(child)
 
 
 def _entries(target: Resource) -> Iterator[tuple[Resource, bool]]:

@@ -24,7 +24,7 @@ from gateway.mapping import manifest as manifests
 from gateway.mapping import quick
 from gateway.mapping.compiler import CompiledMap, compile_map
 from gateway.mapping.conceptmap import ConceptTable, Unmapped
-from gateway.mapping.drafts import Drafting, first_identifier
+from gateway.mapping.drafts import Drafting, drop_hollow_extensions, first_identifier
 from gateway.mapping.facts import Facts, Paths
 from gateway.mapping.files import Files, content_hash
 from gateway.mapping.library import Library
@@ -228,6 +228,7 @@ class Package:
         )
         if run.found:
             result.issues.extend(dict.fromkeys(_told(run, facts)))
+            drop_hollow_extensions(target)
         result.logged = [(str(run.rule_of(site)), text) for site, text in run.logged]
         result.missed = [
             Miss(table, system, code, str(run.rule_of(site)), at if isinstance(at, Node) else None)
