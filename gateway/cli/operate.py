@@ -1,4 +1,4 @@
-"""`samverka serve`, `sources`, `rebuild`, `health`: running a gateway."""
+"""`samverka serve`, `sources`, `rebuild`, `health`, `version`: running a gateway."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ import typer
 from rich.progress import Progress
 from rich.table import Column, Table
 
-from gateway import __version__
+from gateway import __version__, app
 from gateway.cli.common import DatabaseOption, JsonOption, SourcesOption, err, gateway, out, print_json, settings_from
 
 HostOption = Annotated[str | None, typer.Option(help="The address to listen on; default 127.0.0.1.")]
 PortOption = Annotated[int | None, typer.Option(help="The port to listen on; 0 takes a free one; default 8000.")]
 
 
-def add_to(app: typer.Typer) -> None:
-    app.command("serve")(serve)
-    app.command("sources")(list_sources)
-    app.command("rebuild")(rebuild)
-    app.command("health")(health)
-    app.command("version")(version)
+def add_to(commands: typer.Typer) -> None:
+    """The commands that stand for themselves, without a group's name before them."""
+    commands.command("serve")(serve)
+    commands.command("sources")(list_sources)
+    commands.command("rebuild")(rebuild)
+    commands.command("health")(health)
+    commands.command("version")(version)
 
 
 def serve(
@@ -38,9 +39,9 @@ def serve(
 
     Example: `samverka serve --port 8080 --database-url postgresql+psycopg://localhost/samverka`
     """
-    from gateway.app import serve as run
-
-    run(settings_from(host=host, port=port, database_url=database_url, sources=sources, demo_network=demo_network))
+    app.serve(
+        settings_from(host=host, port=port, database_url=database_url, sources=sources, demo_network=demo_network)
+    )
 
 
 def list_sources(sources: SourcesOption = None, as_json: JsonOption = False) -> None:
@@ -48,9 +49,7 @@ def list_sources(sources: SourcesOption = None, as_json: JsonOption = False) -> 
 
     Example: `samverka sources --sources sources.toml --json`
     """
-    from gateway.app import configured_sources
-
-    found = list(configured_sources(settings_from(sources=sources)))
+    found = list(app.configured_sources(settings_from(sources=sources)))
     if as_json:
         print_json([dataclasses.asdict(source) for source in found])
         return
