@@ -105,6 +105,7 @@ def agreement(name: str = "example") -> Agreement:
 
 
 def read_agreement(document: Mapping[str, Any]) -> Agreement:
+    """An agreement from its file; KeyError or ValueError where it leaves something out."""
     return Agreement(
         id=document["id"],
         since=duration(document["since"]),
@@ -152,6 +153,7 @@ def read(name: str) -> dict[str, Any]:
 
 
 def read_authority(document: Mapping[str, Any]) -> Authority:
+    """The table of authority from its file."""
     return Authority(
         responsible=document["responsible"],
         elements=document["elements"],

@@ -16,6 +16,8 @@ log = structlog.get_logger(__name__)
 
 
 class Worker:
+    """Started and stopped with the server; any number of them, in any processes, may share a database."""
+
     def __init__(self, ingest: Ingest, housekeeping: Housekeeping) -> None:
         self._ingest = ingest
         self._housekeeping = housekeeping

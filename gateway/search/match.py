@@ -141,6 +141,7 @@ def _quantity(is_: QuantityIs) -> Test:
 
 
 def row(condition: Condition) -> Test:
+    """The condition on a row of its own kind of table."""
     match condition:
         case TokenIs():
             return _token(condition)

@@ -42,6 +42,8 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
+    """An AuditEvent with its place in its writer's chain."""
+
     chain: str
     number: int
     recorded: datetime

@@ -37,6 +37,8 @@ _NUMBER = text(
 
 @dataclass(frozen=True, slots=True)
 class Change:
+    """A version that was saved, under the number by which readers go on."""
+
     seq: int
     rid: int
     resource_type: str

@@ -45,6 +45,7 @@ class Database:
 
 
 def connect(url: str | URL, *, pool_size: int = 8) -> Database:
+    """The database of a URL; nothing is opened before the first unit of work."""
     address = make_url(url)
     if address.get_backend_name() == "sqlite":
         if not address.database or address.database == ":memory:":

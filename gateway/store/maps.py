@@ -16,6 +16,8 @@ from gateway.tables import map_archive, to_micros
 
 @dataclass(frozen=True, slots=True)
 class ArchivedMap:
+    """A package as it was when it first made a statement."""
+
     hash: str
     package: str
     version: str

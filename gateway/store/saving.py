@@ -82,6 +82,7 @@ class Saved:
 
 
 def save(connection: Connection, now: datetime, index: Index, given: Iterable[SavedResource]) -> list[Saved]:
+    """What becomes of each, in the order given; of one key the last one counts."""
     wanted = {one.key: one for one in given}
     before = _before(connection, wanted)
     new = [one for key, one in wanted.items() if key not in before and one.resource is not None]

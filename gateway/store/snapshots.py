@@ -14,6 +14,8 @@ from gateway.tables import inbox_item, snapshot, to_micros
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
+    """One complete list: the message that holds it, and the time that it speaks of."""
+
     source: str
     scope: str
     taken_at: datetime
