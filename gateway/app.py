@@ -38,6 +38,7 @@ from gateway.ingest.worker import Worker
 from gateway.mapping import Packages
 from gateway.records import Source
 from gateway.rest import outcome, routes
+from gateway.rest.edge import Edge
 from gateway.search.index import Indexer
 from gateway.search.links import PageLinks
 from gateway.settings import Settings
@@ -138,6 +139,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     )
     app.state.test_identities = gateway.test_identities
     app.state.clock = gateway.clock
+    app.add_middleware(Edge)
     outcome.install(app)
     refusals.install(app)
     routes.install(app)

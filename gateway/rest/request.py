@@ -64,9 +64,9 @@ async def body(request: Request) -> bytes:
     return await bounded(request)
 
 
-async def bounded(request: Request) -> bytes:
-    """The body's bytes; TooLarge as soon as it passes the limit."""
-    limit = request.app.state.settings.max_body
+async def bounded(request: Request, most: int | None = None) -> bytes:
+    """The body's bytes; TooLarge as soon as it passes the limit, which is the setting's where none is named."""
+    limit = most or request.app.state.settings.max_body
     parts: list[bytes] = []
     size = 0
     async for part in request.stream():

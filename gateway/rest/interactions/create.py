@@ -14,6 +14,7 @@ from gateway.rest.response import served
 
 async def create(request: Request, resource_type: str) -> Response:
     accept_json(request)
+    who = asking(request, "create")
     raw = await body(request)
-    made = await in_thread(door_of(request).create, asking(request, "create"), resource_type, raw)
+    made = await in_thread(door_of(request).create, who, resource_type, raw)
     return served(request, made, 201, location=True)

@@ -10,33 +10,36 @@ from urllib.parse import parse_qsl
 from fastapi import Request
 from fastapi.responses import Response
 
+from gateway.access.caller import Asking
 from gateway.errors import BadRequest, UnsupportedMediaType
 from gateway.rest.request import accept_json, asking, bounded, door_of, in_thread
 from gateway.rest.response import base_of, json_response
 
 FORM = "application/x-www-form-urlencoded"
+MOST_FORM = 1 << 20
 
 
 async def search_type(request: Request, resource_type: str) -> Response:
-    return await _search(request, resource_type, list(request.query_params.multi_items()))
+    who = asking(request, "search-type")
+    return await _search(request, who, resource_type, list(request.query_params.multi_items()))
 
 
 async def search_by_post(request: Request, resource_type: str) -> Response:
+    who = asking(request, "search-type")
     media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    raw = await bounded(request)
+    raw = await bounded(request, MOST_FORM)
     if raw and media_type != FORM:
         raise UnsupportedMediaType(f"Send the parameters as {FORM}.", rule="media-type")
     try:
         sent = parse_qsl(raw.decode("utf-8"), keep_blank_values=True, max_num_fields=1000)
     except ValueError as error:
         raise BadRequest("The form cannot be read as UTF-8 parameters.", rule="form-malformed") from error
-    return await _search(request, resource_type, [*request.query_params.multi_items(), *sent])
+    return await _search(request, who, resource_type, [*request.query_params.multi_items(), *sent])
 
 
-async def _search(request: Request, resource_type: str, params: list[tuple[str, str]]) -> Response:
+async def _search(request: Request, who: Asking, resource_type: str, params: list[tuple[str, str]]) -> Response:
     accept_json(request)
     lenient = "handling=lenient" in request.headers.get("prefer", "")
-    who = asking(request, "search-type")
     kept = [(name, value) for name, value in params if name not in ("_format", "_pretty")]
     body = await in_thread(door_of(request).search, who, resource_type, kept, lenient=lenient, base=base_of(request))
     return json_response(request, body)

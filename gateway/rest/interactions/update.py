@@ -14,7 +14,7 @@ from gateway.rest.response import if_match, served
 
 async def update(request: Request, resource_type: str, id: str) -> Response:
     accept_json(request)
-    raw = await body(request)
     who = asking(request, "update")
+    raw = await body(request)
     made = await in_thread(door_of(request).update, who, resource_type, id, raw, if_match=if_match(request))
     return served(request, made, 201 if made.created else 200, location=True)
