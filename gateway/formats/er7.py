@@ -65,7 +65,12 @@ def read(form: Format, body: bytes, issues: Issues, limits: Limits) -> Iterator[
             stray = stray or lines.at(found.start())
     if message:
         count += 1
-        yield _message(form, body, text, message, lines, limits)
+        record = _message(form, body, text, message, lines, limits)
+        if not text[message[-1].end() :].startswith(("\r", "\n")):
+            where = f"line {lines.at(message[-1].start())}, {message[-1][0][:3]}"
+            hint = "The last segment does not end with a carriage return: if the message was cut off, send it again."
+            record.issues.warning("incomplete", "segment-not-ended", hint, where)
+        yield record
     if stray:
         text = "There is text outside any message: each message starts with MSH. Send the missing part again."
         issues.error("structure", "no-msh", text, f"line {stray}")

@@ -15,6 +15,7 @@ MSH = r"MSH|^~\&|PAS|NORTH|GW|WEST|20250310104500||ADT^A01^ADT_A01|M1|P|2.5"
 def read(body: bytes | str, form: Format = ADT, **limits: int) -> tuple[list[Record], Issues]:
     issues = Issues()
     raw = body.encode() if isinstance(body, str) else body
+    raw += b"" if not raw or raw.endswith((b"\r", b"\n", b"\x1c")) else b"\r"
     return list(formats.read(form, raw, issues, Limits(**limits))), issues
 
 
@@ -227,3 +228,10 @@ def test_a_nul_holds_its_message_alone() -> None:
     first, second = formats.read(ADT, body, Issues())
     assert [(i.rule, i.where) for i in first.issues] == [("nul", "line 2")]
     assert not second.issues.bad
+
+
+def test_a_last_segment_that_does_not_end_is_told() -> None:
+    [whole] = formats.read(ADT, f"{MSH}\rPID|1||2\r\x1c".encode(), Issues())
+    [cut] = formats.read(ADT, f"{MSH}\rPID|1||2".encode(), Issues())
+    assert not whole.issues
+    assert [(i.severity, i.rule, i.where) for i in cut.issues] == [("warning", "segment-not-ended", "line 2, PID")]

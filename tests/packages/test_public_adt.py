@@ -19,6 +19,7 @@ EXPLAINED = {
     "unit-local-id": "American ward names stand where a Swedish sender has its HSA-id",
     "unmapped-code": "codes outside HL7's tables (female, ff), TDD telephones, events without a status (A41, A45)",
     "merge-of-visits": "a merge of visits or accounts is taken as an update",
+    "segment-not-ended": "the files of one collection end without a carriage return",
     "visit-without-number": "ADT_A01-04 has no visit number",
     "as-of-not-valid": "ADT_A34-01 has an event type where the time should be",
     "check-failed": "ADT_A40-05 merges two pairs of persons in one message",
