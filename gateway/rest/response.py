@@ -43,6 +43,7 @@ def json_response(request: Request, body: bytes, status: int = 200) -> Response:
 
 def _with_id(request: Request, response: Response) -> Response:
     response.headers["X-Request-Id"] = request.state.request_id
+    response.headers["Cache-Control"] = "no-store"  # It is about a person, and for this caller.
     return response
 
 

@@ -106,3 +106,9 @@ def test_a_demo_network_honours_test_identities_and_every_page_warns(wired: Call
     with background(gateway, NETWORK) as base:
         assert httpx.get(f"{base}/fhir/Organization", headers=test_identity(gateway)).status_code == 200
         assert "demo-network" in httpx.get(f"{base}/").text or "notice strong" in httpx.get(f"{base}/").text
+
+
+def test_what_is_answered_is_kept_by_no_browser_and_no_proxy(wired: Callable[..., Gateway]) -> None:
+    with background(wired()) as base:
+        for path in ("/fhir/Patient", "/fhir/metadata", "/"):
+            assert httpx.get(f"{base}{path}").headers["cache-control"] == "no-store"
