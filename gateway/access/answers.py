@@ -13,8 +13,9 @@ from gateway.access.decision import Decision, restricted
 from gateway.access.reading import Reading
 from gateway.coordination.agree import wanted
 from gateway.coordination.directory import Unit
-from gateway.coordination.picture import Heard
-from gateway.coordination.view import Lane, LaneItem, Now, SourceLine, View, look
+from gateway.coordination.facts import Heard
+from gateway.coordination.look import look
+from gateway.coordination.view import Lane, LaneItem, Now, SourceLine, View
 from gateway.coordination.who_does_what import document
 from gateway.errors import BadRequest
 from gateway.fhir.json import dump

@@ -2,44 +2,28 @@
 
 The same statements give the same bytes in any order of arrival. Scalars go by authority, then source time, then the
 source's id; lists are united; where the sources' present words differ, that is recorded as a contradiction and
-visible as a tag. No code here knows a resource type, except the strategies registered at the end.
+visible as a tag. What is peculiar to a type is a strategy, registered at the end; only a Patient's ties are known here.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gateway.coordination import agreements, tasks
 from gateway.coordination.agreements import Authority
+from gateway.coordination.layout import laid_out
 from gateway.coordination.parties import Party, nearness
 from gateway.coordination.statements import chains, order, overruled
-from gateway.coordination.values import reference_key, same, unite, written
-from gateway.definitions import CANONICAL
+from gateway.coordination.tasks import Decided
+from gateway.coordination.values import reference_key, same, unite
 from gateway.identity.resolve import MENTION, Key, logical_references, person_of
 from gateway.identity.survivors import survivors
 from gateway.records import Agreed, Link, Resource, Statement
 
-MARKS = f"{CANONICAL}/CodeSystem/mark"
 _NOT_AGREED = frozenset({"resourceType", "id", "versionId", "lastUpdated"})
-_FIRST = ("resourceType", "id", "meta", "text", "contained", "extension", "modifierExtension", "identifier", "status")
-_EARLY = {
-    name: n for n, name in enumerate(("id", "url", "use", "reference", "type", "system", "code", "value", "start"))
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """What a strategy decides ahead of the tables: elements, disagreements, marks."""
-
-    elements: Mapping[str, Any]
-    """None where there is none, whatever the statements say."""
-    contradictions: Sequence[Mapping[str, Any]] = ()
-    marks: frozenset[str] = frozenset()
-
-
 Strategy = Callable[[Sequence[Statement], Sequence[Statement], Authority], Decided]
 """From every assertion and those in force, both in source time."""
 
@@ -86,7 +70,7 @@ def agree(
         if row and resource.get(row.element) not in row.unless:
             resource[row.element] = row.becomes
         fold.marks.add("withdrawn")
-    finished = _finish(kind, id, resource, fold.marks)
+    finished = laid_out(kind, id, resource, fold.marks)
     _make_literal(finished, known or {})
     person = person_of(finished)
     return Agreed(
@@ -117,17 +101,23 @@ def agree_all(
 ) -> list[Agreed]:
     """What statements about many things agree on, one Agreed for each id; an id that gave way says what replaced it."""
     decided = list(links)
-    gave_way = survivors(decided)
-    things: dict[tuple[str, str], list[Statement]] = defaultdict(list)
-    for one in statements:
-        key = one.resource_type, one.resource_id
-        things[one.resource_type, gave_way.get(key, one.resource_id)].append(one)
+    things = by_thing(statements, decided)
     found = []
     for kind, id in sorted(things):
         agreed = agree(things[kind, id], decided, authority, known=known)
         others = sorted({one.resource_id for one in things[kind, id]} - {agreed.id})
         found += [agreed if not others else _replacing(agreed, others), *(_replaced(agreed, other) for other in others)]
     return found
+
+
+def by_thing(statements: Iterable[Statement], links: Iterable[Link]) -> dict[tuple[str, str], list[Statement]]:
+    """Statements by the resource type and id of what they are about, links counted."""
+    gave_way = survivors(links)
+    things: dict[tuple[str, str], list[Statement]] = defaultdict(list)
+    for one in statements:
+        key = one.resource_type, one.resource_id
+        things[one.resource_type, gave_way.get(key, one.resource_id)].append(one)
+    return things
 
 
 def wanted(statements: Iterable[Statement]) -> set[Key]:
@@ -242,37 +232,6 @@ def _make_literal(resource: Resource, known: Mapping[Key, str]) -> None:
             reference["reference"] = f"{key[0]}/{known[key]}"
 
 
-def _finish(kind: str, id: str, agreed: Resource, marks: Iterable[str]) -> Resource:
-    """The resource in one order of its members, marked."""
-    made: Resource = {"resourceType": kind, "id": id}
-    meta = dict(agreed.pop("meta", {}))
-    tags = [tag for tag in meta.pop("tag", []) if tag.get("system") != MARKS]
-    tags += [{"system": MARKS, "code": mark} for mark in sorted(marks)]
-    if tags:
-        meta["tag"] = tags
-    if meta:
-        agreed["meta"] = meta
-    made |= {name: _ordered(agreed[name]) for name in _FIRST if name in agreed}
-    return made | {name: _ordered(agreed[name]) for name in sorted(agreed.keys() - made.keys())}
-
-
-def _ordered(value: Any) -> Any:
-    kind = type(value)
-    if kind is dict:
-        names = sorted(value, key=_place) if len(value) > 1 else value
-        return {name: _ordered(value[name]) if type(value[name]) in _NESTED else value[name] for name in names}
-    if kind is list:
-        return [_ordered(child) if type(child) in _NESTED else child for child in value]
-    return value
-
-
-def _place(name: str) -> tuple[int, str]:
-    return _EARLY.get(name, 99), name
-
-
-_NESTED = (dict, list)
-
-
 def _replacing(agreed: Agreed, others: Sequence[str]) -> Agreed:
     if agreed.resource_type != "Patient":
         return agreed
@@ -290,34 +249,5 @@ def _replaced(agreed: Agreed, other: str) -> Agreed:
     return replace(agreed, id=other, resource=resource, contradictions=(), deleted=kind != "Patient")
 
 
-def _task(facts: Sequence[Statement], voices: Sequence[Statement], table: Authority) -> Decided:
-    """https://hl7.org/fhir/R4/task.html#statemachine, and coordination/tasks.py."""
-    steps = table.steps["Task"]
-    life = tasks.live(facts, steps)
-    references = dict(_owners(facts))
-    elements: dict[str, Any] = {"status": life.status} if life.status else {}
-    if life.owner:
-        elements["owner"] = references[life.owner]
-    history = tasks.history(life, references)
-    if life.arriving:
-        history.append({"url": tasks.ARRIVING, "valueReference": references[life.arriving]})
-    others = unite(one.body["extension"] for one in voices if "extension" in one.body)
-    elements["extension"] = history + [e for e in others if e.get("url") not in (tasks.HISTORY, tasks.ARRIVING)]
-    telling = [one for one in facts if one.body.get("status") == life.status]
-    telling = [one for one in telling if reference_key(one.body.get("owner")) in (None, life.owner)]
-    if telling:
-        for name in ("statusReason", "businessStatus"):
-            said = [one.body[name] for one in telling if name in one.body]
-            elements[name] = said[-1] if said else None
-        elements["lastModified"] = written(max(one.effective for one in facts))
-    marks = {"inferred"} if any(step.inferred for step in life.steps) else set()
-    return Decided(elements, tasks.disagreements(life, voices, steps), frozenset(marks))
-
-
-def _owners(facts: Iterable[Statement]) -> Iterator[tuple[str, Any]]:
-    for fact in facts:
-        if key := reference_key(fact.body.get("owner")):
-            yield key, fact.body["owner"]
-
-
-STRATEGIES: Mapping[str, Strategy] = {"Task": _task}
+STRATEGIES: Mapping[str, Strategy] = {"Task": tasks.decide}
+"""What is decided of a type ahead of the tables."""

@@ -8,18 +8,16 @@ https://hl7.org/fhir/R4/http.html#history (`_at` there is recorded time)
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from gateway.coordination import agreements
-from gateway.coordination.agree import agree
+from gateway.coordination.agree import agree, by_thing
 from gateway.coordination.agreements import Authority
 from gateway.coordination.tasks import ARRIVING, HISTORY
 from gateway.coordination.values import instant
 from gateway.identity.resolve import Key
-from gateway.identity.survivors import survivors
 from gateway.records import Agreed, Link, Resource, Statement
 
 _NEVER = ("cancelled", "entered-in-error")
@@ -37,12 +35,7 @@ def as_of(
     """The agreed resources as they were at `at`, by what was recorded by `known_at`; each thing once."""
     table = authority or agreements.authority()
     decided = [link for link in links if link.recorded <= known_at]
-    gave_way = survivors(decided)
-    things: dict[tuple[str, str], list[Statement]] = defaultdict(list)
-    for one in statements:
-        if one.recorded <= known_at:
-            key = one.resource_type, one.resource_id
-            things[one.resource_type, gave_way.get(key, one.resource_id)].append(one)
+    things = by_thing((one for one in statements if one.recorded <= known_at), decided)
     found = []
     for kind, id in sorted(things):
         past = [one for one in things[kind, id] if one.effective <= at]

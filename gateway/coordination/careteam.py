@@ -14,7 +14,7 @@ from datetime import datetime
 
 from gateway.coordination.agreements import Steps
 from gateway.coordination.directory import Unit
-from gateway.coordination.picture import TaskFact
+from gateway.coordination.facts import TaskFact
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ from datetime import datetime
 from itertools import combinations
 
 from gateway.coordination.directory import Unit
+from gateway.coordination.facts import Heard, PlanFact, TaskFact
 from gateway.coordination.gap import SEVERITIES, Gap, Severity, gap
 from gateway.coordination.needs import has_owner, is_asked, is_one_need, refusals
-from gateway.coordination.picture import Heard, Picture, PlanFact, TaskFact
+from gateway.coordination.picture import Picture
 from gateway.coordination.values import instant
 from gateway.coordination.visits import Visit, report_due, visits
 from gateway.coordination.words import Part, days_after, phrase, swedish_day, words

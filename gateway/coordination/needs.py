@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.coordination.directory import Unit
-from gateway.coordination.picture import Picture, TaskFact
+from gateway.coordination.facts import TaskFact
+from gateway.coordination.picture import Picture
 
 
 @dataclass(frozen=True, slots=True)

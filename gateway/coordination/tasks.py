@@ -9,15 +9,15 @@ https://hl7.org/fhir/R4/task.html#statemachine
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from gateway.coordination.agreements import Steps
+from gateway.coordination.agreements import Authority, Steps
 from gateway.coordination.parties import Party, nearness
 from gateway.coordination.statements import order
-from gateway.coordination.values import instant, reference_key, written
+from gateway.coordination.values import instant, reference_key, unite, written
 from gateway.definitions import CANONICAL
 from gateway.records import Statement
 
@@ -55,6 +55,40 @@ class Life:
     @property
     def status(self) -> str | None:
         return self.steps[-1].status if self.steps else None
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a type's own rules decide ahead of the tables of authority: elements, disagreements, marks."""
+
+    elements: Mapping[str, Any]
+    """None where there is none, whatever the statements say."""
+    contradictions: Sequence[Mapping[str, Any]] = ()
+    marks: frozenset[str] = frozenset()
+
+
+def decide(facts: Sequence[Statement], voices: Sequence[Statement], table: Authority) -> Decided:
+    """Status, owner and history from every assertion about the Task; the rest goes by the tables."""
+    steps = table.steps["Task"]
+    life = live(facts, steps)
+    references = dict(_owners(facts))
+    elements: dict[str, Any] = {"status": life.status} if life.status else {}
+    if life.owner:
+        elements["owner"] = references[life.owner]
+    told = history(life, references)
+    if life.arriving:
+        told.append({"url": ARRIVING, "valueReference": references[life.arriving]})
+    others = unite(one.body["extension"] for one in voices if "extension" in one.body)
+    elements["extension"] = told + [e for e in others if e.get("url") not in (HISTORY, ARRIVING)]
+    telling = [one for one in facts if one.body.get("status") == life.status]
+    telling = [one for one in telling if reference_key(one.body.get("owner")) in (None, life.owner)]
+    if telling:
+        for name in ("statusReason", "businessStatus"):
+            said = [one.body[name] for one in telling if name in one.body]
+            elements[name] = said[-1] if said else None
+        elements["lastModified"] = written(max(one.effective for one in facts))
+    marks = {"inferred"} if any(step.inferred for step in life.steps) else set()
+    return Decided(elements, disagreements(life, voices, steps), frozenset(marks))
 
 
 def live(facts: Iterable[Statement], steps: Steps) -> Life:
@@ -226,3 +260,9 @@ def _disagreement(path: str, life: Life, one: Statement) -> dict[str, Any]:
     sources = {one.source} | ({setter.source} if setter else set())
     digests = {one.digest} | ({setter.digest} if setter else set())
     return {"path": path, "sources": sorted(sources), "statements": sorted(digests)}
+
+
+def _owners(facts: Iterable[Statement]) -> Iterator[tuple[str, Any]]:
+    for fact in facts:
+        if key := reference_key(fact.body.get("owner")):
+            yield key, fact.body["owner"]

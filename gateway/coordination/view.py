@@ -1,29 +1,23 @@
-"""Who does what for one person, as a plain view: the page and the document are both made from it.
+"""Who does what for one person, as a plain view: the page and the document are both made from it (`look.py` makes it).
 
 Everything in it names the statements that it rests on, so that each fact is one step from its source record.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from gateway.coordination import agreements, gaps
-from gateway.coordination.agreements import Agreement, Authority
-from gateway.coordination.as_of import as_of
-from gateway.coordination.careteam import Member, members
+from gateway.coordination.careteam import Member
 from gateway.coordination.directory import Directory, Unit
 from gateway.coordination.gap import Gap
-from gateway.coordination.picture import ContactFact, Fact, Heard, Picture, TaskFact, picture
-from gateway.coordination.words import Words, phrase, words
-from gateway.identity.resolve import Key
-from gateway.records import Agreed, Link, Resource, Statement
+from gateway.coordination.words import Words
+from gateway.records import Agreed, Resource
 
 SourceState = Literal["heard", "silent", "not-connected"]
-NEXT_MOST = 20
+LaneState = Literal["past", "now", "coming", "asked", "not"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +84,7 @@ class LaneItem:
     kind: str
     what: Words
     status: Words
-    state: Literal["past", "now", "coming", "asked", "not"]
+    state: LaneState
     start: datetime
     end: datetime | None
     reference: str
@@ -126,234 +120,3 @@ class View:
     agreed: tuple[Agreed, ...]
     """The resources that the answer rests on and shows."""
     directory: Directory
-
-
-def look(
-    patient: Resource,
-    statements: Iterable[Statement],
-    *,
-    at: datetime,
-    known_at: datetime,
-    links: Iterable[Link] = (),
-    organisations: Iterable[Resource] = (),
-    heard: Iterable[Heard] = (),
-    since: datetime | None = None,
-    agreement: Agreement | None = None,
-    authority: Authority | None = None,
-    known: Mapping[Key, str] | None = None,
-) -> View:
-    """Who does what for the patient at `at`, by what was recorded by `known_at`.
-
-    `statements` are those about the person that the reader may see; `organisations` the agreed Organizations that they
-    name; `heard` the sources with the time when each was last heard by then.
-    """
-    limits, table = agreement or agreements.agreement(), authority or agreements.authority()
-    said = [one for one in statements if one.recorded <= known_at]
-    seen = picture(
-        patient,
-        as_of(said, links, table, at=at, known_at=known_at, known=known),
-        [one for one in said if one.effective <= at],
-        Directory(organisations),
-        heard,
-        agreement=limits,
-        authority=table,
-        at=at,
-        known_at=known_at,
-        since=since or at - limits.since,
-    )
-    missing = tuple(gaps.find(seen))
-    now, coming, awaited = tuple(_now(seen)), tuple(_next(seen))[:NEXT_MOST], tuple(_awaited(seen))
-    named = {reference for gap in missing for reference in gap.about}
-    named |= {line.reference for lines in (now, coming, awaited) for line in lines}
-    return View(
-        patient=patient,
-        at=at,
-        known_at=known_at,
-        since=seen.since,
-        gaps=missing,
-        now=now,
-        next=coming,
-        awaited=awaited,
-        sources=tuple(_sources(seen)),
-        lanes=tuple(_lanes(seen)),
-        team=tuple(members(seen.tasks, table.steps["Task"])),
-        teams=_teams(seen),
-        agreed=tuple(one for one in seen.agreed if f"{one.resource_type}/{one.id}" in named or _is_shown(seen, one)),
-        directory=seen.directory,
-    )
-
-
-def _now(seen: Picture) -> Iterator[Now]:
-    """Who is responsible, the most pressing first: an alarm, the ward, missions, visits, standing care, what waits."""
-    stay = seen.stay()
-    ranked: list[tuple[int, bool, float, Now]] = []
-    for contact in seen.contacts:
-        if contact.status in ("in-progress", "arrived", "onleave") and contact.unit:
-            now = Now(
-                unit=contact.unit,
-                what=contact.what,
-                since=contact.start,
-                phone=contact.unit.phone,
-                status=_status(contact.status),
-                reference=contact.reference,
-                statements=contact.statements,
-                detail=contact.detail,
-            )
-            ranked.append((1 if contact is stay else 3, False, _latest_first(contact.start), now))
-    for task in seen.tasks:
-        if task.owner is None or not _is_in_hand(seen, task):
-            continue
-        standing = task.code in seen.agreement.codes["standing"]
-        now = Now(
-            unit=task.owner,
-            what=task.what,
-            since=task.start if standing and task.start else task.held_since,
-            phone=task.phone or task.owner.phone,
-            status=_status(task.status),
-            reference=task.reference,
-            statements=task.statements,
-            detail=task.detail,
-        )
-        ranked.append((_rank(seen, task, stay), task.status != "in-progress", _latest_first(now.since), now))
-    yield from (now for *_, now in sorted(ranked, key=lambda one: (*one[:3], one[3].reference)))
-
-
-def _rank(seen: Picture, task: TaskFact, stay: ContactFact | None) -> int:
-    codes = seen.agreement.codes
-    if task.code in codes["missions"]:
-        before_the_stay = stay is not None and (stay.start or seen.at) > (task.held_since or seen.at)
-        return 0 if task.priority == "stat" and not before_the_stay else 2
-    return 4 if task.code in codes["standing"] else 3 if task.code in codes["visits"] else 5
-
-
-def _latest_first(moment: datetime | None) -> float:
-    return -moment.timestamp() if moment else 0.0
-
-
-def _next(seen: Picture) -> Iterator[Next]:
-    """What is planned and what falls due, in order of time."""
-    found: list[Next] = []
-    for contact in seen.contacts:
-        if contact.status == "planned" and contact.start and contact.start >= seen.at:
-            found.append(_contact_next(contact, contact.what, contact.start))
-        if contact is seen.stay() and contact.planned_end and contact.planned_end >= seen.at:
-            leaving = phrase("discharge").started()
-            found.append(_contact_next(contact, leaving, contact.planned_end))
-    for task in seen.tasks:
-        if not seen.is_open(task) or task.status == "draft":
-            continue
-        if task.start and task.start >= seen.at:
-            found.append(Next(task.owner, task.what, task.start, False, task.reference, task.statements, task.detail))
-        elif task.due and task.due >= seen.at and task.code not in seen.agreement.codes["messages"]:
-            done = phrase("deadline").fill(what=task.what)
-            found.append(Next(task.owner, done, task.due, True, task.reference, task.statements, task.detail))
-    yield from sorted(found, key=lambda one: (one.when, one.reference, one.is_due))
-
-
-def _contact_next(contact: ContactFact, what: Words, when: datetime) -> Next:
-    return Next(contact.unit, what, when, False, contact.reference, contact.statements, contact.detail)
-
-
-def _awaited(seen: Picture) -> Iterator[Awaited]:
-    """Answers, additions and reports that somebody waits for."""
-    found: list[tuple[str, Unit | None, Unit | None, TaskFact]] = []
-    for task in seen.tasks:
-        to = task.requester
-        elsewhere = to is not None and (task.owner is None or task.owner.key != to.key)
-        if seen.is_offered(task) and not _is_acknowledged(seen, task):
-            found.append(("answer", task.owner, to, task))
-        elif task.status == "on-hold" and elsewhere and not seen.is_held(task):
-            found.append(("completion", to, task.owner, task))
-        elif elsewhere and task.code in seen.agreement.codes["needs"]:
-            done = task.status == "completed" and not task.reported and (task.since or seen.at) >= seen.since
-            if done or seen.is_held(task):
-                found.append(("outcome", task.owner, to, task))
-    for kind, unit, to, task in sorted(found, key=lambda one: (one[3].since or seen.at, one[3].reference)):
-        what = phrase(kind).fill(what=task.what)
-        yield Awaited(unit, what, task.since, task.due, to, task.reference, task.statements, task.detail)
-
-
-def _sources(seen: Picture) -> Iterator[SourceLine]:
-    speaking = {one.source for one in seen.statements.values()}
-    for heard in seen.heard:
-        silent = gaps.is_silent(seen, heard)
-        state: SourceState = "not-connected" if heard.last is None else "silent" if silent else "heard"
-        source = heard.source
-        unit = seen.directory.by_hsa_id(source.controller, source.controller_name or source.name)
-        yield SourceLine(source.id, source.name, heard.last, state, unit, source.id in speaking)
-
-
-def _lanes(seen: Picture) -> Iterator[Lane]:
-    """Each unit with what it did, does and is to do; those who did something latest first."""
-    lanes: dict[str, list[LaneItem]] = defaultdict(list)
-    units: dict[str, Unit] = {}
-    for fact in seen.facts():
-        unit = fact.unit if isinstance(fact, ContactFact) else fact.owner or fact.requester
-        item = _lane_item(seen, fact)
-        if unit and item and (item.end or seen.at) >= seen.since:
-            units[unit.key] = unit
-            lanes[unit.key].append(item)
-    for key in sorted(lanes, key=lambda key: (min(item.start for item in lanes[key]), units[key].name, key)):
-        yield Lane(units[key], tuple(sorted(lanes[key], key=lambda item: (item.start, item.reference))))
-
-
-def _lane_item(seen: Picture, fact: Fact) -> LaneItem | None:
-    if isinstance(fact, TaskFact):
-        kind, over = fact.code or "Task", not seen.is_open(fact)
-        start = fact.start or fact.held_since or fact.asked or fact.since
-        end = fact.end or (fact.since if over else None)
-        asked = seen.is_offered(fact) or fact.status == "draft"
-    else:
-        kind, over = fact.code or "Encounter", fact.status in ("finished", "cancelled")
-        start, end, asked = fact.start, fact.end or (fact.start if over else None), False
-    if start is None:
-        return None
-    state: Literal["past", "now", "coming", "asked", "not"] = "now"
-    if fact.status in ("cancelled", "rejected"):
-        state = "not"
-    elif over:
-        state = "past"
-    elif asked:
-        state = "asked"
-    elif start > seen.at or fact.status == "planned":
-        state = "coming"
-    last = end if end is None or end >= start else start
-    told = _status(fact.status)
-    return LaneItem(kind, fact.what, told, state, start, last, fact.reference, fact.statements, fact.detail)
-
-
-def _teams(seen: Picture) -> dict[str, tuple[Member, ...]]:
-    steps = seen.authority.steps["Task"]
-    found = {
-        plan.reference: tuple(members((task for task in seen.tasks if task.plans & plan.keys), steps))
-        for plan in seen.plans
-    }
-    return {reference: team for reference, team in found.items() if team}
-
-
-def _is_shown(seen: Picture, agreed: Agreed) -> bool:
-    """What is open, or ended within the time that was asked for."""
-    fact = seen.fact(f"{agreed.resource_type}/{agreed.id}")
-    if fact is None:
-        return agreed.resource_type in ("CarePlan", "CareTeam")
-    if isinstance(fact, TaskFact):
-        return seen.is_open(fact) or (fact.since or seen.at) >= seen.since
-    return fact.status not in ("finished", "cancelled") or (fact.end or fact.start or seen.at) >= seen.since
-
-
-def _is_in_hand(seen: Picture, task: TaskFact) -> bool:
-    """Being done, or standing; not what is to be done later, a visit whose time has passed, or a message."""
-    if not seen.is_held(task) or task.code in seen.agreement.codes["messages"]:
-        return False
-    if task.status == "in-progress" or task.start is None:
-        return True
-    is_visit = task.code in seen.agreement.codes["visits"]
-    return task.start <= seen.at and not (is_visit and seen.at > (task.end or task.start) + seen.agreement.visits_late)
-
-
-def _is_acknowledged(seen: Picture, task: TaskFact) -> bool:
-    return task.code in seen.agreement.codes["messages"] and task.status != "requested"
-
-
-def _status(status: str) -> Words:
-    return words("statuses", status) or Words(status, status)

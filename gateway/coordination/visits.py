@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.coordination.directory import Unit
-from gateway.coordination.picture import Fact, Picture, TaskFact
+from gateway.coordination.facts import Fact, TaskFact
+from gateway.coordination.picture import Picture
 
 _AWAITED = frozenset({"requested", "received", "accepted", "ready"})
 

@@ -11,8 +11,9 @@ from typing import Any
 from gateway.coordination import narrative
 from gateway.coordination.agree import agree_all
 from gateway.coordination.gap import Gap
+from gateway.coordination.look import look
 from gateway.coordination.statements import Origin, make
-from gateway.coordination.view import Lane, View, look
+from gateway.coordination.view import Lane, View
 from gateway.identity.resolve import Key
 from gateway.records import Agreed, Link, Statement
 from tests.coordination import people

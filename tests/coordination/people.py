@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from gateway.coordination.picture import Heard
+from gateway.coordination.facts import Heard
 from gateway.identity.systems import HSA_ID
 from gateway.records import Source
 

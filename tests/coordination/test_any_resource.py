@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from gateway.coordination.agree import agree
+from gateway.coordination.look import look
 from gateway.coordination.statements import Origin, canonical, make
-from gateway.coordination.view import look
 from gateway.coordination.who_does_what import document
 from gateway.definitions import load
 from gateway.fhir.check import check

@@ -1,0 +1,107 @@
+"""What Tasks, Encounters and plans say, gathered: R4 spreads it over extensions and references.
+
+The gaps and the view are computed from these values; `picture.py` reads them from the agreed resources.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.coordination.directory import Unit
+from gateway.coordination.words import Words
+from gateway.records import Resource, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A source and when it was last heard, by the time that is asked about; never: None."""
+
+    source: Source
+    last: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A time in the life of a Task: its status, in whose hands."""
+
+    status: str
+    start: datetime
+    end: datetime | None
+    owner: Unit | None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFact:
+    """What a Task says, gathered."""
+
+    reference: str
+    resource: Resource
+    code: str
+    codes: frozenset[str]
+    what: Words
+    detail: str
+    """What the source says of it, in its own words."""
+    status: str
+    priority: str | None
+    owner: Unit | None
+    requester: Unit | None
+    arriving: Unit | None
+    turns: tuple[Turn, ...]
+    asked: datetime | None
+    since: datetime | None
+    """When the present status began."""
+    held_since: datetime | None
+    """When the present owner took it into his hands."""
+    due: datetime | None
+    start: datetime | None
+    end: datetime | None
+    need: str
+    """The same for all Tasks that answer one need."""
+    plans: frozenset[str]
+    phone: str | None
+    contributors: tuple[str, ...]
+    statements: tuple[str, ...]
+
+    @property
+    def reported(self) -> bool:
+        """The one who asked was told how it went, or that there is nothing to tell."""
+        return bool(self.resource.get("output")) or "statusReason" in self.resource
+
+
+@dataclass(frozen=True, slots=True)
+class ContactFact:
+    """What an Encounter says, gathered."""
+
+    reference: str
+    resource: Resource
+    code: str
+    codes: frozenset[str]
+    what: Words
+    detail: str
+    status: str
+    unit: Unit | None
+    start: datetime | None
+    end: datetime | None
+    planned_end: datetime | None
+    contributors: tuple[str, ...]
+    statements: tuple[str, ...]
+
+
+Fact = TaskFact | ContactFact
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFact:
+    """What a CarePlan says of who takes part, gathered."""
+
+    reference: str
+    resource: Resource
+    what: Words
+    author: Unit | None
+    named: tuple[Unit, ...]
+    """The organisations among its contributors."""
+    keys: frozenset[str]
+    """How Tasks refer to it."""
+    since: datetime | None
+    statements: tuple[str, ...]
