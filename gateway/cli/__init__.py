@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from gateway import logs
 from gateway.access.issuers import IssuersError
 from gateway.app import AddressError
-from gateway.cli import audit, demo, inbox, ingest, maps, maps_ask, operate
+from gateway.cli import audit, demo, inbox, ingest, maps, maps_ask, maps_text, operate
 from gateway.errors import GatewayError
 from gateway.ingest.sources import SourcesError
 from gateway.mapping import CompileError
@@ -29,6 +29,7 @@ ingest.add_to(app)
 app.add_typer(inbox.app, name="inbox")
 app.add_typer(audit.app, name="audit")
 maps_ask.add_to(maps.app)
+maps_text.add_to(maps.app)
 app.add_typer(maps.app, name="map")
 app.add_typer(demo.app, name="demo")
 

@@ -41,7 +41,10 @@ def package(tmp_path: Path) -> Package:
 
 
 def test_the_guides_package_maps_a_visit(package: Package) -> None:
-    body = b'{"type":"visit","id":"7","updated":"20260102","state":"P","start":"202601030900","revision":2}'
+    body = (
+        b'{"type":"visit","id":"7","updated":"20260102","state":"P","start":"202601030900","revision":2,'
+        b'"person":{"id":"191212121212"}}'
+    )
     (record,) = formats.read(package.format, body, Issues())
     result = package.apply(record, SOURCE, datetime(2026, 1, 4, tzinfo=UTC), body=body)
     # `class` is what the example leaves out for brevity: R4 demands it, so the record would be held.

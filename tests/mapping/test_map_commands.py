@@ -1,0 +1,66 @@
+"""The commands of `samverka map` give text for people and JSON for machines, and exit codes for scripts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from gateway.cli import app
+from gateway.definitions.shipped import folder
+from gateway.mapping import CompileError, parse
+from gateway.mapping.structuremap import structure_map
+
+RUNNER = CliRunner()
+CASE = folder("mappings") / "directory-csv/cases/units/source.csv"
+FML = folder("mappings") / "directory-csv/DirectoryCsv.fml"
+
+
+def run(*words: str | Path, code: int = 0) -> str:
+    result = RUNNER.invoke(app, ["map", *map(str, words)])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def test_why_not_tells_text_and_json() -> None:
+    assert "the source has no src.name_en (row 4)" in run("why-not", "directory-csv", CASE, "Organization.alias")
+    data = json.loads(run("why-not", "directory-csv", CASE, "Organization.alias", "--json"))
+    assert data[-1]["candidates"][0]["stops"][0]["kind"] == "source-absent"
+
+
+def test_unread_data_is_listed_for_cases_and_for_files() -> None:
+    assert run("coverage", "directory-csv", "--unread").startswith("directory-csv: 0 of 44 values")
+    source = folder("mappings") / "dispatch-json/cases/ivpa-alarm/source.json"
+    (found,) = json.loads(run("coverage", "dispatch-json", "--unread", "--file", source, "--json"))
+    assert all(one["example"].startswith("source.json: line") for one in found["unread"])
+    run("coverage", "--unread", "--file", source, code=2)
+
+
+def test_codes_are_listed() -> None:
+    assert run("codes", "directory-csv", CASE).strip() == "every code is in its table"
+
+
+def test_a_map_is_printed_in_both_forms(tmp_path: Path) -> None:
+    resource = json.loads(run("print", FML, "--json"))
+    assert resource["resourceType"] == "StructureMap"
+    path = tmp_path / "map.json"
+    path.write_text(json.dumps(resource))
+    assert structure_map(parse(run("print", path), "m")) == resource
+    assert run("print", path, "--fml") == run("print", FML, "--fml")
+    path.write_text("{")
+    with pytest.raises(CompileError, match="not JSON"):
+        run("print", path)
+
+
+def test_maps_are_laid_out_or_only_looked_at(tmp_path: Path) -> None:
+    path = tmp_path / "m.fml"
+    path.write_text("/// url = 'u'\ngroup A(source s, target t) {s.a->t.b;}\n")
+    assert json.loads(run("fmt", path, "--check", "--json", code=1)) == {"changed": [str(path)]}
+    assert run("fmt", path).endswith("1 maps changed\n")
+    assert path.read_text() == "/// url = 'u'\ngroup A(source s, target t) { s.a -> t.b; }\n"
+    assert run("fmt", path, "--check") == "0 maps would be changed\n"
+    assert run("fmt", "--check") == "0 maps would be changed\n"
