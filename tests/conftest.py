@@ -50,14 +50,19 @@ def postgres_database(postgres_server: str) -> str:
 @pytest.fixture
 def postgres_url(postgres_database: str) -> str:
     """A PostgreSQL database whose tables are empty."""
-    engine = create_engine(postgres_database)
+    return emptied(postgres_database)
+
+
+def emptied(database: str) -> str:
+    """The same database, its tables empty."""
+    engine = create_engine(database)
     with engine.begin() as connection:
         # Thirty small tables are emptied faster by rows than by TRUNCATE, which makes new files for each.
         for table in reversed(metadata.sorted_tables):
             connection.execute(table.delete())
         connection.execute(text("SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'"))
     engine.dispose()
-    return postgres_database
+    return database
 
 
 @pytest.fixture(scope="session")

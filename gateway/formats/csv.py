@@ -78,13 +78,14 @@ def _record(
     row: int, offset: int, end: int, cells: list[str], sheet: _Sheet, table: list[tuple[str, str, RecordKind]]
 ) -> Record:
     columns, nulls, numbers, quote = sheet.columns, sheet.nulls, sheet.numbers, sheet.quote
+    whole = len(cells) == len(columns)
     kids: Kids = {}
     root = Node("row", None, kids, None, (row, offset, -1, sheet))
     issues = Issues()
     for index, (name, cell) in enumerate(zip(columns, cells, strict=False)):
         value: Value = cell.strip()
         if value in nulls:
-            if name in sheet.required:
+            if name in sheet.required and whole:
                 text = "This column must hold a value in every row: mend the row in the source."
                 issues.warning("required", "value-missing", text, f"row {row}, column {name}")
             continue
@@ -101,7 +102,7 @@ def _record(
     kinds = [kind for column, value, kind in table if not column or root.text(column) == value]
     record = recorded(kinds, root, (offset, end), Position(f"row {row}", None, None, offset, end))
     record.issues.extend(issues)
-    if len(cells) != len(columns):
+    if not whole:
         # Which cell is missing cannot be known, so no value of such a row can be trusted.
         last = min(len(cells), len(columns))
         near = columns[last - 1] if columns else ""
