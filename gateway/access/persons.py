@@ -71,10 +71,15 @@ def _patients(uow: UnitOfWork, caller: Caller) -> Iterator[Stored]:
 
 
 def _person(patient: Resource) -> Person:
-    labels = {label.get("code") for label in patient.get("meta", {}).get("security", ())}
-    protected = bool(labels & PROTECTED)
+    protected = is_protected(patient)
     year = str(patient.get("birthDate", ""))[:4]
     return Person(patient["id"], "" if protected else name_of(patient), year, protected)
+
+
+def is_protected(patient: Resource) -> bool:
+    """Whether the population register protects who and where the person is."""
+    labels = {label.get("code") for label in patient.get("meta", {}).get("security", ())}
+    return bool(labels & PROTECTED)
 
 
 def name_of(patient: Resource) -> str:

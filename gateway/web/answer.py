@@ -9,11 +9,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gateway.access.answers import Lane, LaneItem, Now, SourceLine, Unit
-from gateway.access.persons import PROTECTED, name_of
+from gateway.access.persons import PERSON_SYSTEMS, is_protected, name_of
 from gateway.web.lanes import Placed, Window
 from gateway.web.texts import Language
-
-PERSON_NUMBERS = ("/personnummer", "/samordningsnummer", "/nationelltReservnummer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +27,11 @@ class Person:
 
     @classmethod
     def of(cls, patient: dict[str, Any]) -> Person:
-        labels = {label.get("code") for label in patient.get("meta", {}).get("security", ())}
-        protected = bool(labels & PROTECTED)
+        protected = is_protected(patient)
         numbers = tuple(
             str(one["value"])
             for one in patient.get("identifier", ())
-            if str(one.get("system", "")).endswith(PERSON_NUMBERS) and "value" in one
+            if one.get("system") in PERSON_SYSTEMS and "value" in one
         )
         deceased = bool(patient.get("deceasedBoolean") or patient.get("deceasedDateTime"))
         name = "" if protected else name_of(patient)

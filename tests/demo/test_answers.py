@@ -12,17 +12,12 @@ from typing import Any
 import pytest
 
 from gateway.access.caller import OPERATOR, Asking
+from gateway.adapters.media import media_type
 from gateway.app import Gateway, wire
 from gateway.coordination.gaps import GAPS
 from gateway.settings import Settings
 from tests.demo.story import FOLDER, SCRIPT, receipts
 
-MEDIA_TYPES = {
-    ".csv": "text/csv",
-    ".hl7": "x-application/hl7-v2+er7",
-    ".json": "application/json",
-    ".xml": "text/xml",
-}
 ASKING = Asking(OPERATOR, "operation", request_id="test")
 NUMBERS = {person["name"].split()[0]: person["id"] for person in SCRIPT["person"]}
 GAPS_NOW = {
@@ -89,7 +84,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 
 def load(gateway: Gateway, source: str, path: Path) -> Any:
-    kept = gateway.ingest.keep(gateway.sources.get(source), path.read_bytes(), MEDIA_TYPES[path.suffix])
+    kept = gateway.ingest.keep(gateway.sources.get(source), path.read_bytes(), media_type(path))
     return gateway.ingest.process(kept)
 
 

@@ -15,8 +15,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from gateway.access.caller import OPERATOR, Asking
+from gateway.adapters.media import media_type
 from gateway.app import Gateway, background, wire
-from gateway.cli.demo import MEDIA_TYPES, Story, StoryClock
+from gateway.cli.demo import Story, StoryClock
 from gateway.settings import Settings
 
 ASTRID, BENGT, PROTECTED = "194107142384", "195703092394", "200001252386"
@@ -63,7 +64,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     wired = wire(settings, clock)
     for received, source, path in _once(story):
         clock.now = received
-        kept = wired.ingest.keep(wired.sources.get(source), path.read_bytes(), MEDIA_TYPES[path.suffix])
+        kept = wired.ingest.keep(wired.sources.get(source), path.read_bytes(), media_type(path))
         wired.ingest.process(kept)
     clock.now = story.now
     yield wired
