@@ -51,7 +51,7 @@ def main() -> None:
     except ValidationError as error:
         for fault in error.errors():
             _refuse(f"{ENV_PREFIX}{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}")
-    except (AddressError, IssuersError) as error:
+    except (AddressError, IssuersError, PermissionError) as error:
         _refuse(str(error))
     else:
         return
