@@ -5,76 +5,129 @@ https://hl7.org/fhir/R4/references.html#logical
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.identity.numbers import Reading, read
 from gateway.issues import Issues
 from gateway.records import Resource
 
+Key = tuple[str, str, str]
+"""Resource type, identifier system, identifier value."""
+Named = tuple[dict[str, Any], Key]
+"""A reference by identifier, and the key that it names."""
+
 _REFERENCE = frozenset({"reference", "type", "identifier", "display", "id", "extension"})
+_IDENTIFIERS = frozenset({"identifier", "groupIdentifier", "masterIdentifier"})
+
+_Trail = tuple[Any, str, int | None] | None
+"""The way down to an element: the trail before it, its name, its place in a list."""
 
 
-def normalise(resource: Resource, own_system: str, issues: Issues) -> tuple[Resource, list[Reading]]:
-    """A copy with every identifier read by its register's rules, and the readings of the resource's own identifiers.
+@dataclass(slots=True)
+class Normal:
+    """A draft's resource in its one spelling: a copy, so that its references may be filled in."""
+
+    resource: Resource
+    readings: list[Reading] = field(default_factory=list)
+    """Of the resource's own identifiers."""
+    references: list[Named] = field(default_factory=list)
+    """Every logical reference in it, in the order of the resource."""
+
+
+def normalise(resource: Resource, own_system: str, issues: Issues) -> Normal:
+    """A copy with every identifier read by its register's rules.
 
     A placeholder is dropped, and the reference with it when nothing else says what it refers to. The issues'
     expressions are FHIRPaths within the draft.
     """
-    walk = _Walk(own_system, issues)
-    return walk.element(resource, resource["resourceType"], root=True) or {}, walk.own
+    made = Normal({})
+    made.resource = _Walk(resource["resourceType"], own_system, issues, made).element(resource, None, root=True) or {}
+    return made
 
 
 def is_logical(value: dict[str, Any]) -> bool:
     """True for a Reference that says by identifier what it refers to."""
-    return isinstance(value.get("identifier"), dict) and value.keys() <= _REFERENCE
+    return type(value.get("identifier")) is dict and value.keys() <= _REFERENCE
+
+
+def key_of(reference: dict[str, Any]) -> Key | None:
+    """What a logical reference names; without a type it names nothing."""
+    identifier = reference["identifier"]
+    if "type" in reference and "system" in identifier and "value" in identifier:
+        return reference["type"], identifier["system"], identifier["value"]
+    return None
 
 
 class _Walk:
-    def __init__(self, own_system: str, issues: Issues) -> None:
+    """One walk for everything: it is made for each draft."""
+
+    def __init__(self, resource_type: str, own_system: str, issues: Issues, made: Normal) -> None:
+        self.resource_type = resource_type
         self.own_system = own_system
         self.issues = issues
-        self.own: list[Reading] = []
+        self.made = made
 
-    def element(self, value: dict[str, Any], path: str, *, root: bool = False) -> dict[str, Any] | None:
+    def element(self, value: dict[str, Any], trail: _Trail, *, root: bool = False) -> dict[str, Any] | None:
         """A copy of the element; None where nothing is left of a reference."""
-        made: dict[str, Any] = {}
+        logical = not root and is_logical(value)
+        before = len(self.made.references)
+        made = value.copy()
         for name, child in value.items():
-            where = f"{path}.{name}"
-            if isinstance(child, dict):
-                new = self.child(name, child, where, root)
-                if new is not None:
+            kind = type(child)
+            if kind is dict:
+                new = self.child(name, child, (trail, name, None), root, logical)
+                if new is None:
+                    del made[name]
+                else:
                     made[name] = new
-            elif isinstance(child, list):
+            elif kind is list:
                 items = [
-                    self.child(name, item, f"{where}[{index}]", root) if isinstance(item, dict) else item
+                    self.child(name, item, (trail, name, index), root, logical) if type(item) is dict else item
                     for index, item in enumerate(child)
                 ]
-                kept = [item for item, before in zip(items, child, strict=True) if item is not None or before is None]
-                if kept:
-                    made[name] = kept
-            else:
-                made[name] = child
-        if not root and made.keys() <= {"type", "id"} and is_logical(value):
-            return None
+                made[name] = [new for new, old in zip(items, child, strict=True) if new is not None or old is None]
+                if not made[name]:
+                    del made[name]
+        if logical:
+            del self.made.references[before:]  # What an extension of it refers to is not what it refers to.
+            if made.keys() <= {"type", "id"}:
+                return None
+            if "identifier" in made and (key := key_of(made)):
+                self.made.references.append((made, key))
         return made
 
-    def child(self, name: str, value: dict[str, Any], path: str, root: bool) -> dict[str, Any] | None:
-        if name in ("identifier", "groupIdentifier", "masterIdentifier"):
-            return self.identifier(value, path, own=root and name == "identifier")
-        return self.element(value, path)
+    def child(
+        self, name: str, value: dict[str, Any], trail: _Trail, root: bool, in_reference: bool
+    ) -> dict[str, Any] | None:
+        if name in _IDENTIFIERS:
+            return self.identifier(value, trail, own=root and name == "identifier", in_reference=in_reference)
+        return self.element(value, trail)
 
-    def identifier(self, value: dict[str, Any], path: str, *, own: bool) -> dict[str, Any] | None:
+    def identifier(
+        self, value: dict[str, Any], trail: _Trail, *, own: bool, in_reference: bool
+    ) -> dict[str, Any] | None:
+        # Whoever assigned the identifier in a reference is not what is referred to.
+        made = value.copy() if in_reference else self.element(value, trail) or {}
         system, number = value.get("system"), value.get("value")
-        if not isinstance(system, str) or not isinstance(number, str):
-            return value
+        if type(system) is not str or type(number) is not str:
+            return made
         reading = read(system, number, self.own_system)
         if reading is None:
             text = "A placeholder stands where a number should be: left out. Send the number, or nothing."
-            self.issues.information("value", "identifier-placeholder", text, expression=path)
+            self.issues.information("value", "identifier-placeholder", text, expression=self.expression(trail))
             return None
         for issue in reading.issues:
-            self.issues.add(replace(issue, expression=path))
+            self.issues.add(replace(issue, expression=self.expression(trail)))
         if own:
-            self.own.append(reading)
-        return {**value, "system": reading.system, "value": reading.value}
+            self.made.readings.append(reading)
+        made["system"], made["value"] = reading.system, reading.value
+        return made
+
+    def expression(self, trail: _Trail) -> str:
+        """The FHIRPath of the place that a trail leads to."""
+        path = ""
+        while trail is not None:
+            trail, name, index = trail
+            path = f".{name}{path}" if index is None else f".{name}[{index}]{path}"
+        return self.resource_type + path

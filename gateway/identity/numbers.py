@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Literal
 
 from stdnum import luhn
@@ -46,6 +47,7 @@ class Reading:
         return not any(issue.severity == "error" for issue in self.issues)
 
 
+@lru_cache(maxsize=1024)  # A record names the same person and units over and over.
 def read(system: str, value: str, own_system: str, born_before: date | None = None) -> Reading | None:
     """An identifier read under its register's rules; None where the value is only a placeholder.
 

@@ -21,13 +21,12 @@ from zoneinfo import ZoneInfo
 from orjson import OPT_SORT_KEYS, dumps
 
 from gateway.identity import systems
-from gateway.identity.identifiers import is_logical, normalise
+from gateway.identity.identifiers import Key as Key
+from gateway.identity.identifiers import Named, is_logical, key_of, normalise
 from gateway.identity.numbers import Reading
 from gateway.issues import Issues
 from gateway.records import Draft, Link, Resource, Source
 
-Key = tuple[str, str, str]
-"""Resource type, identifier system, identifier value."""
 Find = Callable[[Collection[Key]], Mapping[Key, str]]
 """The ids that identifiers are known under; asked once for a whole batch."""
 
@@ -94,6 +93,7 @@ class _Entry:
     draft: Draft
     resource: Resource
     readings: list[Reading]
+    references: list[Named]
     keys: list[Key]
 
 
@@ -102,17 +102,18 @@ class _Item:
         self.issues = Issues()
         self.entries: list[_Entry] = []
         for draft in drafts:
-            resource, readings = normalise(draft.resource, own_system, self.issues)
-            keys = _identifying(resource["resourceType"], readings)
+            read = normalise(draft.resource, own_system, self.issues)
+            kind = read.resource["resourceType"]
+            keys = _identifying(kind, read.readings)
             if not keys:
                 text = "Without an identifier nobody can say it again: give the record's own id in the map."
-                self.issues.error("required", "identifier-missing", text, expression=resource["resourceType"])
-            self.entries.append(_Entry(draft, resource, readings, keys))
+                self.issues.error("required", "identifier-missing", text, expression=kind)
+            self.entries.append(_Entry(draft, read.resource, read.readings, read.references, keys))
 
     def every_key(self) -> Iterator[Key]:
         for entry in self.entries:
             yield from entry.keys
-            for _, key in logical_references(entry.resource):
+            for _, key in entry.references:
                 yield key
 
     def resolve(self, source: Source, namespace: UUID, known: dict[Key, str], recorded: datetime) -> ResolvedItem:
@@ -137,7 +138,7 @@ class _Item:
         mentions: dict[str, Resolved] = {}
         for entry, id in zip(self.entries, ids, strict=True):
             resource = {"resourceType": entry.resource["resourceType"], "id": id, **entry.resource}
-            for reference, key in logical_references(resource):
+            for reference, key in entry.references:
                 if key[0] in MENTIONED:
                     target = here.get(key) or known.get(key) or mint(namespace, *key)
                     reference["reference"] = f"{key[0]}/{target}"
@@ -162,21 +163,19 @@ class _Item:
         item.links.append(Link("Patient", id, other, "proposed", "demographics contradict the number", recorded))
 
 
-def logical_references(value: Any) -> list[tuple[dict[str, Any], Key]]:
+def logical_references(value: Any) -> list[Named]:
     """Every reference by identifier, with the key that it names; those without a type name nothing."""
-    found: list[tuple[dict[str, Any], Key]] = []
+    found: list[Named] = []
     _collect(value, found)
     return found
 
 
-def _collect(value: Any, found: list[tuple[dict[str, Any], Key]]) -> None:
-    # Walked several times for each statement: `type(...) is` costs half of what isinstance does.
+def _collect(value: Any, found: list[Named]) -> None:
     children = value
     if type(value) is dict:
-        identifier = value.get("identifier")
-        if type(identifier) is dict and is_logical(value):
-            if "type" in value and "system" in identifier and "value" in identifier:
-                found.append((value, (value["type"], identifier["system"], identifier["value"])))
+        if "identifier" in value and is_logical(value):
+            if key := key_of(value):
+                found.append((value, key))
             return
         children = value.values()
     for child in children:
