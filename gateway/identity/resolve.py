@@ -20,13 +20,13 @@ from zoneinfo import ZoneInfo
 
 from orjson import OPT_SORT_KEYS, dumps
 
-from gateway.identity import systems
-from gateway.identity.identifiers import Key as Key
+from gateway.identity import identifiers, systems
 from gateway.identity.identifiers import Named, is_logical, key_of, normalise
 from gateway.identity.numbers import Reading
 from gateway.issues import Issues
 from gateway.records import Draft, Link, Resource, Source
 
+Key = identifiers.Key
 Find = Callable[[Collection[Key]], Mapping[Key, str]]
 """The ids that identifiers are known under; asked once for a whole batch."""
 
