@@ -33,6 +33,8 @@ class _Sheet:
     quote: str
     encoding: str
     columns: tuple[str, ...]
+    shown: tuple[str, ...]
+    """How columns are called in places. A name that is not one of ours may be a person's data: its number then."""
     cell: re.Pattern[bytes]
     nulls: frozenset[str]
     required: frozenset[str]
@@ -71,7 +73,7 @@ def position(node: Node, body: bytes) -> Position:
     if index < 0:
         return Position(f"row {row}", None, None, offset, _row_end(body, offset, sheet))
     start, end = _cell_span(body, offset, index, sheet)
-    return Position(f"row {row}, column {sheet.columns[index]}", None, None, start, end)
+    return Position(f"row {row}, column {sheet.shown[index]}", None, None, start, end)
 
 
 def _record(
@@ -91,7 +93,7 @@ def _record(
             continue
         if cell.count(quote) % 2 and cell.lstrip().startswith(quote):
             text = "A quote was opened and not closed; the value was taken as it stands. Double a quote that is meant."
-            issues.warning("structure", "stray-quote", text, f"row {row}, column {name}")
+            issues.warning("structure", "stray-quote", text, f"row {row}, column {sheet.shown[index]}")
         if name in numbers:
             value = _number(cell.strip(), sheet.decimal)
             if value is None:
@@ -105,7 +107,7 @@ def _record(
     if not whole:
         # Which cell is missing cannot be known, so no value of such a row can be trusted.
         last = min(len(cells), len(columns))
-        near = columns[last - 1] if columns else ""
+        near = sheet.shown[last - 1] if columns else ""
         text = f"The row has {len(cells)} cells where the header has {len(columns)}: a separator is missing or too many"
         text += ", or a text that holds one stands without quotes. Mend the row and send it again."
         record.issues.error("structure", "ragged-row", text, f"row {row}, column {near}")
@@ -169,6 +171,7 @@ def _row_end(body: bytes, start: int, sheet: _Sheet) -> int:
 def _sheet(options: Mapping[str, Any], columns: tuple[str, ...], encoding: str) -> _Sheet:
     delimiter, quote = options.get("delimiter", ";"), options.get("quote", '"')
     d, q = re.escape(delimiter.encode()), re.escape(quote.encode())
+    ours = {*options.get("columns", ()), *options.get("required", ())}
     # Possessive, so that a quote which is never closed costs one look ahead and no more.
     cell = rb"[ \t]*+%b((?:[^%b]|%b%b)*+)%b[ \t]*+(?=%b|[\r\n]|\Z)|([^%b\r\n]*+)" % (q, q, q, q, q, d, d)
     return _Sheet(
@@ -176,6 +179,7 @@ def _sheet(options: Mapping[str, Any], columns: tuple[str, ...], encoding: str) 
         quote,
         encoding,
         columns,
+        tuple(name if not ours or name in ours else str(n) for n, name in enumerate(columns, 1)),
         re.compile(cell),
         frozenset(["", *options.get("null", ())]),
         frozenset(options.get("required", ())),

@@ -24,6 +24,7 @@ _ENVELOPE = (
     EnvelopeRule("soap-fault", "{http://www.w3.org/2003/05/soap-envelope}Fault", _FAULT),
 )
 _CHUNK = 1 << 16
+_UNKNOWN_ENCODING = ("unknown-encoding", "The declared encoding is not read here. Send UTF-8.", "line 1")
 _REST = "What follows was not read: mend the record and send the message again."
 
 
@@ -53,6 +54,9 @@ def read(form: Format, body: bytes, issues: Issues, limits: Limits) -> Iterator[
                 reader.finished.clear()
     except expat.ExpatError as error:
         issues.fatal("structure", *_malformed(body, error, form.options.get("encoding")))
+        return
+    except (LookupError, ValueError):  # An encoding that Python does not know, or that expat cannot take from it.
+        issues.fatal("structure", *_UNKNOWN_ENCODING)
         return
     except _Refused as refusal:
         code, rule, text = refusal.args
@@ -269,7 +273,7 @@ def _malformed(body: bytes, error: expat.ExpatError, encoding: str | None) -> tu
     try:
         body.decode(encoding)
     except LookupError:
-        return "unknown-encoding", "The declared encoding is not known. Send UTF-8.", "line 1"
+        return _UNKNOWN_ENCODING
     except UnicodeDecodeError as wrong:
         line, column = place(body, wrong.start, encoding)
         hint = "looks like ISO-8859-1" if encoding == "utf-8" else "does not fit"

@@ -174,3 +174,11 @@ def test_a_quote_that_is_never_closed_is_told_and_taken_as_it_stands() -> None:
     assert [(i.rule, i.where) for i in first.issues] == [("stray-quote", "row 2, column a")]
     assert (first.node.text("a"), first.node.text("b")) == ('"1', "2")
     assert not second.issues
+
+
+def test_a_column_whose_name_is_not_one_of_ours_is_told_by_its_number() -> None:
+    """Where lines end in two ways, the first row runs into the header, and a person's number is a column's name."""
+    form = Format.of({"source": {"format": "csv", "columns": ["a", "b"]}, "records": [{"name": "row", "at": "*"}]})
+    body = b"a;b\r191212121212;1\n2;3\n"
+    [record] = formats.read(form, body, Issues())
+    assert [(i.rule, i.where) for i in record.issues] == [("ragged-row", "row 2, column 2")]

@@ -207,3 +207,11 @@ def test_another_contract_s_answer_is_told_even_where_it_has_a_result() -> None:
         assert not list(formats.read(form, f'<a xmlns="{space}"><result><code>OK</code></result></a>'.encode(), issues))
         rules[space] = [issue.rule for issue in issues]
     assert rules == {"ours": [], "receipts": [], "theirs": ["no-known-record"]}
+
+
+@pytest.mark.parametrize("encoding", ["UTF-9", "utf-32", "id", "base64", "big5", "utf_8_sig", "idna", "mbcs"])
+def test_an_encoding_that_is_not_read_here_is_told(encoding: str) -> None:
+    issues = Issues()
+    list(formats.read(VISITS, f'<?xml version="1.0" encoding="{encoding}"?><a/>'.encode(), issues))
+    assert issues.bad
+    assert {issue.rule for issue in issues} <= {"unknown-encoding", "malformed-xml", "no-known-record"}
