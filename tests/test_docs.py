@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
 import inspect
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -17,13 +20,22 @@ from urllib.parse import unquote
 import pytest
 import typer
 import yaml
+from joserfc.jwk import ECKey
 from pydantic_core import PydanticUndefined
 
 from gateway import __version__
+from gateway.access.issuers import Issuers
+from gateway.access.searching import MOST_INCLUDED
+from gateway.adapters import mllp
 from gateway.app import background, wire
 from gateway.cli import app
 from gateway.cli.demo import Story
+from gateway.fhir.json import DEEPEST, MOST_BYTES
+from gateway.formats import LIMITS
+from gateway.records import Source
 from gateway.rest.routes import ROUTES
+from gateway.search.query import MAX_PARAMETERS
+from gateway.search.query import Limits as SearchLimits
 from gateway.settings import ENV_PREFIX, Settings
 from tests.examples import ROOT, Clone, blocks, put_commands
 
@@ -165,6 +177,39 @@ def test_the_index_leads_to_every_page() -> None:
     for page in PAGES:
         if page.parts[0] == "docs" and page.parts[1] != "adr" and page.name != "README.md":
             assert f"({page.relative_to('docs')})" in index, f"docs/README.md has no line for {page}"
+
+
+def test_every_event_of_the_log_is_described_and_no_other() -> None:
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "gateway").rglob("*.py"))
+    logged = set(re.findall(r'log\.(?:info|warning|error)\(\s*"([a-z-]+)"', code))
+    rows = re.findall(r"^\| (.+?) \| (?:info|warning|error) \|", read("docs/guides/operate.md"), re.MULTILINE)
+    assert {name for row in rows for name in re.findall(r"`([a-z-]+)`", row)} == logged
+
+
+def test_every_field_of_a_source_is_described() -> None:
+    guide = read("docs/guides/add-a-provider.md")
+    for field in dataclasses.fields(Source):
+        if field.name != "id":
+            assert f"| `{field.name}` |" in guide, field.name
+
+
+def test_the_bounds_that_are_told_are_those_of_the_code() -> None:
+    table = headings(read("docs/security.md"))["What is read"]
+    mebi = 1 << 20
+    assert f"{Settings.model_fields['max_body'].default // mebi} MiB" in table
+    record = f"{LIMITS.depth} levels, {LIMITS.nodes} nodes a record"
+    assert f"{LIMITS.bytes // mebi} MiB, {LIMITS.records} records, {record}" in table
+    assert f"{mllp.BOUNDS.message // mebi} MiB, {mllp.BOUNDS.connections} connections" in table
+    assert f"{MOST_BYTES // mebi} MiB, {DEEPEST} levels" in table
+    assert f"{MAX_PARAMETERS} parameters, {SearchLimits().most} resources a page, {MOST_INCLUDED} included" in table
+
+
+def test_the_example_of_issuers_is_one(tmp_path: Path) -> None:
+    (example,) = [block.text for block in blocks(DOCS / "security.md") if block.kind == "toml"]
+    (tmp_path / "issuers.toml").write_text(example, encoding="utf-8")
+    keys = {"keys": [ECKey.generate_key("P-256").as_dict(private=False)]}
+    (tmp_path / "region.jwks.json").write_text(json.dumps(keys))
+    assert Issuers.read(tmp_path / "issuers.toml", lambda: datetime.now(UTC))
 
 
 def test_the_changelog_tells_of_this_version() -> None:
