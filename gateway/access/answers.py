@@ -5,16 +5,17 @@ docs/who-does-what.md
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from gateway.access.caller import Asking
-from gateway.access.decision import Decision, restricted
+from gateway.access.decision import Decision
 from gateway.access.reading import Reading
 from gateway.coordination.agree import wanted
 from gateway.coordination.directory import Unit
 from gateway.coordination.facts import Heard
 from gateway.coordination.look import look
+from gateway.coordination.recorder import parties_to
 from gateway.coordination.view import Lane, LaneItem, Now, SourceLine, View
 from gateway.coordination.who_does_what import document
 from gateway.errors import BadRequest
@@ -81,8 +82,7 @@ class Answers(Reading):
     ) -> View:
         person = patient.person or patient.id
         ids = sorted({person, patient.id, *uow.persons.patients_of([person]).get(person, ())})
-        said = [one for id in ids for one in uow.statements.of_person(id, known_at=known_at)]
-        said = [one for one in said if self._may_see(asking, one)]
+        said = self.audible(asking, [one for id in ids for one in uow.statements.of_person(id, known_at=known_at)])
         things = {one.resource_id for one in said}
         return look(
             patient.resource(),
@@ -92,15 +92,9 @@ class Answers(Reading):
             since=since,
             links=uow.links.of(sorted(things | set(ids)), known_at=known_at),
             organisations=self._organisations(uow, said),
-            heard=self._heard(uow, said, person, min(at, known_at)),
+            heard=self._heard(uow, said, min(at, known_at)),
             known=uow.identifiers.find(wanted(said)),
         )
-
-    def _may_see(self, asking: Asking, one: Statement) -> bool:
-        if asking.caller.operator:
-            return True
-        source = self._rooms.sources.get(one.source)
-        return not restricted(one.body, asking.caller, {source.controller} if source else set())
 
     def _organisations(self, uow: UnitOfWork, said: Iterable[Statement]) -> list[Resource]:
         """The agreed Organizations that are named, and those that are above them."""
@@ -119,10 +113,13 @@ class Answers(Reading):
                 break
         return [found[id] for id in sorted(found)]
 
-    def _heard(self, uow: UnitOfWork, said: Iterable[Statement], person: str, by: datetime) -> list[Heard]:
-        """The sources that have spoken of the person, and those of the organisations that take part in the care."""
+    def _heard(self, uow: UnitOfWork, said: Collection[Statement], by: datetime) -> list[Heard]:
+        """The sources that have spoken of the person, and those of the organisations that are named in what they said.
+
+        By what may be heard alone: that somebody has withheld records says already who he is (SVOD 2 kap. 4 §).
+        """
         speaking = {one.source for one in said}
-        parties = uow.persons.parties(person)
+        parties = {party for one in said for party in parties_to(one)}
         about = [
             source
             for source in self._rooms.sources.values()

@@ -7,12 +7,14 @@ read does not exist for him (404), by any path (coordination.md C-65).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from gateway.access.caller import Caller
+from gateway.coordination.statements import OPERATOR_SOURCE
 from gateway.definitions import CANONICAL
+from gateway.records import Source
 
 DIRECTORY = frozenset(
     {
@@ -83,7 +85,21 @@ def decide_write(caller: Caller, resource_type: str, *, takes_part: bool, asks_f
     return Decision(False, "no-part-in-the-care")
 
 
-def restricted(resource: Mapping[str, Any], caller: Caller, controllers: Collection[str]) -> bool:
-    """Whether a label keeps the resource from this caller, who may see it otherwise."""
+def source_of(caller: Caller) -> str:
+    """The source of what a caller writes himself."""
+    return OPERATOR_SOURCE if caller.operator else f"organisation:{caller.hsa_id}"
+
+
+def own_sources(caller: Caller, sources: Iterable[Source]) -> frozenset[str]:
+    """The sources of the caller's own care provider, and his own word."""
+    return frozenset((source_of(caller), *(one.id for one in sources if one.controller in caller.organisations)))
+
+
+def withheld(resource: Mapping[str, Any], contributors: Collection[str], own: Collection[str]) -> bool:
+    """Whether a label keeps the resource from one who may see it otherwise: from all but those who alone state it.
+
+    Where others state the same thing too, it cannot be told from the resource whose words are withheld: it is then
+    kept from everybody.
+    """
     labels = {(label.get("system"), label.get("code")) for label in resource.get("meta", {}).get("security", ())}
-    return WITHHELD in labels and caller.controller not in controllers
+    return WITHHELD in labels and not (contributors and set(contributors) <= set(own))

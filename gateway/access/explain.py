@@ -104,15 +104,15 @@ class Explaining(Reading):
             return None, decision
         if not _concerns(uow, found, beside, person):
             return None, Decision(False, "record-of-another-person")
+        if len(self.audible(asking, beside)) < len(beside):  # The record shows all of them at once.
+            return None, Decision(False, "withheld-from-other-providers")
         stored = uow.resources.read_many({(one.resource_type, one.resource_id) for one in beside if one.person})
-        for one in stored.values():  # The record shows all of them at once.
-            seen = self.may_see(uow, asking, one)
-            if not seen.allowed:
-                return None, seen
-        return self._gather(uow, found, [subject, *stored.values()]), decision
+        about = self.audible(asking, uow.statements.of_resources([(found.resource_type, found.resource_id)]))
+        return self._gather(uow, found, about, [subject, *stored.values()]), decision
 
-    def _gather(self, uow: UnitOfWork, found: Statement, stored: Sequence[Stored]) -> _Evidence:
-        about = uow.statements.of_resources([(found.resource_type, found.resource_id)])
+    def _gather(
+        self, uow: UnitOfWork, found: Statement, about: Iterable[Statement], stored: Sequence[Stored]
+    ) -> _Evidence:
         item = None
         if found.inbox_id is not None and found.item is not None:
             item = uow.inbox.item(found.inbox_id, found.item)

@@ -8,14 +8,14 @@ https://hl7.org/fhir/R4/http.html#read
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from gateway.access.audit import audit_event
-from gateway.access.caller import Asking
-from gateway.access.decision import Decision, decide, restricted
+from gateway.access.caller import Asking, Caller
+from gateway.access.decision import Decision, decide, own_sources, withheld
 from gateway.coordination.recorder import Recorder
 from gateway.definitions import Definitions
 from gateway.errors import BadRequest, Gone, NotFound
@@ -23,7 +23,7 @@ from gateway.fhir import bundle
 from gateway.fhir.datetime import parameter, text
 from gateway.fhir.json import dump
 from gateway.mapping import Packages
-from gateway.records import Source
+from gateway.records import Source, Statement
 from gateway.search.links import PageLinks
 from gateway.store import Store, Stored, UnitOfWork
 
@@ -82,7 +82,9 @@ class Reading:
         def ask(uow: UnitOfWork) -> tuple[list[Stored], Stored | None, Decision]:
             versions = uow.resources.history(resource_type, id, since=since, limit=count)
             latest = versions[0] if versions else uow.resources.read(resource_type, id)
-            return versions, latest, self.judge(uow, asking, latest)
+            # An older version may have been withheld, or about somebody else.
+            seen = [one for one in versions if self.may_see(uow, asking, one).allowed]
+            return seen, latest, self.judge(uow, asking, latest)
 
         versions, latest, decision = self._rooms.store.read(ask)
         self.known(asking, latest, decision)
@@ -104,13 +106,33 @@ class Reading:
             return decide(caller, found.resource_type, takes_part=True)
         takes_part = bool(found.person) and bool(set(caller.organisations) & uow.persons.parties(found.person or ""))
         decision = decide(caller, found.resource_type, takes_part=takes_part)
-        if decision.allowed and not found.deleted and restricted(found.resource(), caller, self._controllers(found)):
+        if decision.allowed and self._withheld(uow, caller, found):
             return Decision(False, "withheld-from-other-providers")
         return decision
 
-    def _controllers(self, found: Stored) -> set[str]:
-        sources = self._rooms.sources
-        return {sources[one].controller for one in found.contributors if one in sources}
+    def audible(self, asking: Asking, said: Iterable[Statement]) -> list[Statement]:
+        """What may be heard by a caller who may see the person's care otherwise.
+
+        Of a record that is withheld nothing is heard, not even what it says of the person by the way.
+        """
+        found, own = list(said), self.own(asking.caller)
+        if asking.caller.operator:
+            return found
+        kept = [one for one in found if withheld(one.body, {one.source}, own)]
+        records = {(one.inbox_id, one.item) for one in kept if one.item is not None}
+        digests = {one.digest for one in kept}
+        return [one for one in found if one.digest not in digests and (one.inbox_id, one.item) not in records]
+
+    def own(self, caller: Caller) -> frozenset[str]:
+        """The sources whose words the caller may always hear."""
+        return own_sources(caller, self._rooms.sources.values())
+
+    def _withheld(self, uow: UnitOfWork, caller: Caller, found: Stored) -> bool:
+        if found.deleted:  # What was withheld goes on being unknown when it is gone.
+            before = (found.last_updated, found.rid)
+            earlier = uow.resources.history(found.resource_type, found.id, before=before, limit=1)
+            return bool(earlier) and not earlier[0].deleted and self._withheld(uow, caller, earlier[0])
+        return withheld(found.resource(), found.contributors, self.own(caller))
 
     def judge(self, uow: UnitOfWork, asking: Asking, found: Stored | None) -> Decision:
         """The decision about what was looked for, there or not."""

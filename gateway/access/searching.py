@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from gateway.access.caller import Asking
-from gateway.access.decision import DIRECTORY, WITHHELD, Decision, decide
+from gateway.access.caller import Asking, Caller
+from gateway.access.decision import DIRECTORY, WITHHELD, decide
 from gateway.access.reading import Reading
 from gateway.errors import BadRequest
 from gateway.fhir import bundle
@@ -53,7 +53,7 @@ class Searching(Reading):
             limits=Limits(count=self._rooms.page_size),
         )
         decision = decide(asking.caller, resource_type, takes_part=None)
-        narrowing = self._narrowing(decision)
+        narrowing = self._narrowing(asking.caller)
         with_matches = query.count > 0 and query.summary != "count"
 
         def ask(uow: UnitOfWork) -> tuple[list[Stored], Cursor | None, int | None, list[Stored], bool]:
@@ -78,11 +78,11 @@ class Searching(Reading):
             answer.setdefault("entry", []).append({"resource": outcome, "search": {"mode": "outcome"}})
         return dump(answer)
 
-    def _narrowing(self, decision: Decision) -> Narrowing | None:
-        if decision.parties is None:
+    def _narrowing(self, caller: Caller) -> Narrowing | None:
+        """To what the caller may see. It holds for the directory too: includes and chains lead from it to persons."""
+        if caller.operator:
             return None
-        own = [source.id for source in self._rooms.sources.values() if source.controller in decision.parties]
-        return Narrowing(decision.parties, tuple(own), WITHHELD, DIRECTORY)
+        return Narrowing(caller.organisations, tuple(sorted(self.own(caller))), WITHHELD, DIRECTORY)
 
 
 def _outcome(query: Query, whole: bool) -> dict[str, object] | None:

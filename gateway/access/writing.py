@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from gateway.access.audit import audit_event
 from gateway.access.caller import Asking
-from gateway.access.decision import Decision, decide_write
+from gateway.access.decision import DIRECTORY, Decision, decide_write, source_of
 from gateway.access.reading import Reading, Served
-from gateway.coordination.statements import OPERATOR_SOURCE, Origin, make
-from gateway.errors import BadRequest, Forbidden, Invalid, NotFound, PreconditionFailed
+from gateway.coordination.statements import Origin, make
+from gateway.errors import BadRequest, Forbidden, GatewayError, Invalid, NotFound, PreconditionFailed
 from gateway.fhir.check import check
 from gateway.fhir.json import parse
 from gateway.fhir.primitives import ID
@@ -29,6 +30,22 @@ T = TypeVar("T")
 MEDIA_TYPE = "application/fhir+json"
 
 
+class _Denied(Exception):
+    """A command was decided against: undo it, record the decision, and answer so."""
+
+    def __init__(self, decision: Decision, answer: GatewayError, person: str | None) -> None:
+        super().__init__(decision.rule)
+        self.decision, self.answer, self.person = decision, answer, person
+
+
+@dataclass(frozen=True, slots=True)
+class _Allowed:
+    """What was decided, and the person whom it is about."""
+
+    decision: Decision
+    person: str | None
+
+
 class Writing(Reading):
     """create, update and delete of one resource."""
 
@@ -37,7 +54,11 @@ class Writing(Reading):
         self.known_type(resource_type)
         resource = self._parsed(resource_type, body)
         resource["id"] = str(uuid.uuid4())
-        return self._command(asking, lambda uow: self._state(uow, asking, resource, body, None))
+
+        def work(uow: UnitOfWork) -> Served:
+            return self._state(uow, asking, resource, body, self._allowed(uow, asking, resource, None))
+
+        return self._command(asking, work)
 
     def update(self, asking: Asking, resource_type: str, id: str, body: bytes, *, if_match: str | None) -> Served:
         """Store the body under this id, which may be new. PreconditionFailed when the version is not the one named."""
@@ -54,8 +75,9 @@ class Writing(Reading):
 
         def work(uow: UnitOfWork) -> Served:
             current = self._held(uow, asking, resource)
+            allowed = self._allowed(uow, asking, resource, current, named=True)
             _match(current, if_match)
-            return self._state(uow, asking, resource, body, current)
+            return self._state(uow, asking, resource, body, allowed)
 
         return self._command(asking, work)
 
@@ -66,10 +88,13 @@ class Writing(Reading):
 
         def work(uow: UnitOfWork) -> str | None:
             current = self._held(uow, asking, gone)
+            if current is None and not asking.caller.operator:  # As for what he may not see.
+                raise _Denied(Decision(False, "nothing-there"), NotFound(rule="resource-unknown"), None)
             _match(current, if_match)
             if current is None or current.deleted:
                 return None if current is None else current.version
-            return self._state(uow, asking, gone, b"", current, kind="withdraw").version_id
+            allowed = self._allowed(uow, asking, gone, current)
+            return self._state(uow, asking, gone, b"", allowed, kind="withdraw").version_id
 
         return self._command(asking, work)
 
@@ -77,9 +102,9 @@ class Writing(Reading):
         """One unit of work; a refusal undoes it and is audited beside it."""
         try:
             return self._rooms.store.write(work, now=self._rooms.clock())
-        except (Forbidden, NotFound) as refusal:
-            self.audit(asking, Decision(False, refusal.issues[0].rule))
-            raise
+        except _Denied as denied:
+            self.audit(asking, denied.decision, person=denied.person)
+            raise denied.answer from None
 
     def _parsed(self, resource_type: str, body: bytes) -> Resource:
         resource = parse(body)
@@ -102,9 +127,32 @@ class Writing(Reading):
         concerned = (id, before.person if before else None, self._person(uow, resource))
         uow.lock(key for key in concerned if key)
         current = uow.resources.read(resource_type, id)
-        if current is not None and not self.may_see(uow, asking, current).allowed:
-            raise NotFound(rule="resource-unknown")
+        if current is not None and not (seen := self.may_see(uow, asking, current)).allowed:
+            raise _Denied(seen, NotFound(rule="resource-unknown"), current.person)
         return current
+
+    def _allowed(
+        self, uow: UnitOfWork, asking: Asking, resource: Resource, current: Stored | None, *, named: bool = False
+    ) -> _Allowed:
+        """The decision to let the caller state the resource; it is raised where he may not.
+
+        `named`: the caller chose the id. Whether it is taken by what he may not see is not to be told from the answer.
+        """
+        caller, kind = asking.caller, resource["resourceType"]
+        person = self._person(uow, resource) or (current.person if current else None)
+        parties = uow.persons.parties(person) if person and not caller.operator else set()
+        requester = resource.get("requester", {}).get("identifier", {}).get("value")
+        decision = decide_write(
+            caller,
+            kind,
+            takes_part=bool(parties & set(caller.organisations)),
+            asks_for_it=person is not None and requester in caller.organisations,
+        )
+        if not decision.allowed:
+            if named and current is None and kind not in DIRECTORY:
+                raise _Denied(decision, NotFound(rule="resource-unknown"), person)
+            raise _Denied(decision, Forbidden(f"Not allowed: {decision.rule}.", rule=decision.rule), person)
+        return _Allowed(decision, person)
 
     def _state(
         self,
@@ -112,17 +160,13 @@ class Writing(Reading):
         asking: Asking,
         resource: Resource,
         body: bytes,
-        current: Stored | None,
+        allowed: _Allowed,
         *,
         kind: StatementKind = "assert",
     ) -> Served:
-        resource_type, id = resource["resourceType"], resource["id"]
-        person = self._person(uow, resource) or (current.person if current else None)
-        decision = self._decide(uow, asking, resource, person)
-        if not decision.allowed:
-            raise Forbidden(f"Not allowed: {decision.rule}.", rule=decision.rule)
+        resource_type, id, person = resource["resourceType"], resource["id"], allowed.person
         caller = asking.caller
-        source = OPERATOR_SOURCE if caller.operator else f"organisation:{caller.hsa_id}"
+        source = source_of(caller)
         message = Message(str(uuid.uuid4()), source, body, MEDIA_TYPE, uow.now, transport="rest")
         if body:
             uow.inbox.keep(message, state="done")
@@ -147,7 +191,7 @@ class Writing(Reading):
         )
         event = audit_event(
             asking,
-            decision,
+            allowed.decision,
             at=uow.now,
             patient=f"Patient/{person}" if person else None,
             entities=[f"{resource_type}/{id}"],
@@ -155,17 +199,6 @@ class Writing(Reading):
         uow.audit.add([event], person=person)
         saved = next(one for one in recorded.saved if (one.resource_type, one.id) == (resource_type, id))
         return _served(saved)
-
-    def _decide(self, uow: UnitOfWork, asking: Asking, resource: Resource, person: str | None) -> Decision:
-        caller = asking.caller
-        parties = uow.persons.parties(person) if person and not caller.operator else set()
-        requester = resource.get("requester", {}).get("identifier", {}).get("value")
-        return decide_write(
-            caller,
-            resource["resourceType"],
-            takes_part=bool(parties & set(caller.organisations)),
-            asks_for_it=person is not None and requester in caller.organisations,
-        )
 
     def _person(self, uow: UnitOfWork, resource: Resource) -> str | None:
         """The person that a resource is about, by literal reference or by a known identifier."""

@@ -7,7 +7,7 @@ a link ties to them, and those that named an identifier which has only now come 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.coordination.agree import agree_all, wanted
@@ -103,6 +103,12 @@ class Recorder:
         return concerned
 
 
+def parties_to(one: Statement) -> Iterator[str]:
+    """The HSA-ids of who states something, and of the units that are named in it."""
+    yield from (party for party in (one.party, one.provider) if party)
+    yield from (value for _, (_, system, value) in logical_references(one.body) if system == HSA_ID)
+
+
 def _claim(uow: UnitOfWork, identifiers: Mapping[Key, str]) -> list[Link]:
     """Make identifiers known. Where another process was first, its id and ours are the same thing."""
     given = uow.identifiers.claim(identifiers)
@@ -127,12 +133,7 @@ def _parties(statements: Iterable[Statement], persons: Mapping[Thing, str | None
     for one in statements:
         person = persons.get((one.resource_type, one.resource_id)) or one.person
         if person:
-            for party in (one.party, one.provider):
-                if party:
-                    yield party, person
-            for _, (_, system, value) in logical_references(one.body):
-                if system == HSA_ID:
-                    yield value, person
+            yield from ((party, person) for party in parties_to(one))
 
 
 def _to_save(agreed: Agreed, organisation: str | None) -> SavedResource:

@@ -22,8 +22,8 @@ from gateway.tables import contributor, resource, search_token, takes_part
 class Narrowing:
     """What a caller sees: what is about the persons in whose care one of `parties` (HSA-ids) takes part.
 
-    A resource with the security label `withheld` (system, code) is seen only where one of `sources`, the caller's own,
-    states it.
+    A resource with the security label `withheld` (system, code) is seen only where `sources`, the caller's own, state
+    it, and nobody else does.
     Types in `open_types` are about nobody, and seen whole.
     """
 
@@ -38,10 +38,11 @@ class Narrowing:
         labelled = exists().where(
             search_token.c.rid == resource.c.rid, search_token.c.system == system, search_token.c.code == code
         )
-        own = exists().where(contributor.c.rid == resource.c.rid, among(contributor.c.source, self.sources))
+        stated = exists().where(contributor.c.rid == resource.c.rid)
+        by_others = exists().where(contributor.c.rid == resource.c.rid, ~among(contributor.c.source, self.sources))
         return or_(
             among(resource.c.resource_type, sorted(self.open_types)),
-            resource.c.person.in_(persons) & or_(~labelled, own),
+            resource.c.person.in_(persons) & or_(~labelled, stated & ~by_others),
         )
 
 
