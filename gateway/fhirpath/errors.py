@@ -26,10 +26,11 @@ class Problem:
         return before.count("\n") + 1, self.offset - (before.rfind("\n") + 1) + 1
 
     def show(self, source: str) -> str:
+        """The problem with its line of the expression and a caret under the place."""
         line, column = self.place(source)
-        shown = (source.splitlines() or [""])[min(line, max(source.count("\n") + 1, 1)) - 1 :][:1] or [""]
+        shown = source.split("\n")[line - 1]
         hint = f"\n{self.hint}" if self.hint else ""
-        return f"line {line}, column {column}: {self.text}\n  {shown[0]}\n  {' ' * (column - 1)}^{hint}"
+        return f"line {line}, column {column}: {self.text}\n  {shown}\n  {' ' * (column - 1)}^{hint}"
 
 
 class FHIRPathError(Unprocessable):

@@ -11,17 +11,14 @@ from datetime import tzinfo
 from decimal import Decimal
 from typing import Any
 
+from gateway.fhir.primitives import CONTROL, ID, OID, UUID
 from gateway.mapping import times
 from gateway.mapping.times import Mark, Unfit
 
 Convert = Callable[[Any, tzinfo, Mark], Any]
 LONGEST = 1_048_576
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _CODE = re.compile(r"[^\s]+( [^\s]+)*")
-_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _URI = re.compile(r"\S+")
-_OID = re.compile(r"urn:oid:[0-2](\.(0|[1-9][0-9]*))+")
-_UUID = re.compile(r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/\s]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?\s*")
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,10}")
@@ -43,13 +40,13 @@ def string(value: Any, zone: tzinfo, mark: Mark) -> str:
         return text
     if len(text) > LONGEST:
         raise Unfit("longer than a string may be")
-    return _CONTROL.sub("", text)
+    return CONTROL.sub("", text)
 
 
 def _matching(pattern: re.Pattern[str], expected: str) -> Convert:
     def convert(value: Any, zone: tzinfo, mark: Mark) -> str:
         text = (value if value.__class__ is str else as_text(value)).strip()
-        if not pattern.fullmatch(text):
+        if not pattern.fullmatch(text) or CONTROL.search(text):
             raise Unfit(expected)
         return text
 
@@ -126,12 +123,12 @@ CONVERT: dict[str, Convert] = {
     "markdown": string,
     "xhtml": string,
     "code": _matching(_CODE, "a code is expected: no space at its ends, no two in a row"),
-    "id": _matching(_ID, "an id is expected: at most 64 of letters, digits, '-' and '.'"),
+    "id": _matching(ID, "an id is expected: at most 64 of letters, digits, '-' and '.'"),
     "uri": _matching(_URI, "a URI is expected: without spaces"),
     "url": _matching(_URI, "a URL is expected: without spaces"),
     "canonical": _matching(_URI, "a canonical URL is expected: without spaces"),
-    "oid": _matching(_OID, "an OID is expected: urn:oid:1.2.3"),
-    "uuid": _matching(_UUID, "a UUID is expected: urn:uuid:..., in lower case"),
+    "oid": _matching(OID, "an OID is expected: urn:oid:1.2.3"),
+    "uuid": _matching(UUID, "a UUID is expected: urn:uuid:..., in lower case"),
     "base64Binary": _matching(_BASE64, "base64 is expected"),
     "boolean": boolean,
     "integer": _whole(-2_147_483_648, "a whole number is expected"),

@@ -6,7 +6,7 @@ https://build.fhir.org/ig/HL7/mapping-language-ig/transforms.html
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from gateway.definitions import Definitions
@@ -94,10 +94,9 @@ class Values:
             return ir.Make(None), None
         if not isinstance(transform, syntax.Call):
             return self.argument(place, transform, scope, last.variable), self.argument_type(transform, scope)
-        special = getattr(self, f"_{transform.name.lower()}", None) if transform.name in NAMES else None
+        special = _SPECIAL.get(transform.name)
         if special is not None:
-            found: Typed = special(place, transform, scope, last, element)
-            return found
+            return special(self, place, transform, scope, last, element)
         definition = TRANSFORMS.get(transform.name)
         if definition is None:
             hint = did_you_mean(transform.name, NAMES) or f"known: {', '.join(NAMES)}"
@@ -224,4 +223,16 @@ class Values:
         value = self.argument(place, call.arguments[0], scope, last.variable)
         return ir.Transform("reference", (value,)), "string"
 
-    _pointer = _reference
+
+_Special = Callable[[Values, Place, syntax.Call, Scope, ir.Source, ir.Element | None], Typed]
+_SPECIAL: Mapping[str, _Special] = {
+    "create": Values._create,
+    "copy": Values._copy,
+    "cast": Values._cast,
+    "translate": Values._translate,
+    "evaluate": Values._evaluate,
+    "uuid": Values._uuid,
+    "reference": Values._reference,
+    "pointer": Values._reference,
+}
+"""The transforms that need more than values: `transforms.NEED_MORE`."""
