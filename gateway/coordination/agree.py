@@ -24,6 +24,8 @@ from gateway.identity.survivors import survivors
 from gateway.records import Agreed, Link, Resource, Statement
 
 _NOT_AGREED = frozenset({"resourceType", "id", "versionId", "lastUpdated"})
+Thing = tuple[str, str]
+"""Resource type and id."""
 Strategy = Callable[[Sequence[Statement], Sequence[Statement], Authority], Decided]
 """From every assertion and those in force, both in source time."""
 
@@ -36,7 +38,12 @@ def agree(
     known: Mapping[Key, str] | None = None,
 ) -> Agreed:
     """What the statements about one thing agree on. `known` makes logical references to known targets literal."""
-    table = authority or agreements.authority()
+    return _agree(statements, survivors(links), authority or agreements.authority(), known or {})
+
+
+def _agree(
+    statements: Iterable[Statement], gave_way: Mapping[Thing, str], table: Authority, known: Mapping[Key, str]
+) -> Agreed:
     command, after = overruled(statements)
     if command is not None:
         if not after:
@@ -44,7 +51,6 @@ def agree(
         if command.kind == "assert":
             after = [command, *after]
     records = chains(after)
-    gave_way = survivors(links)
     kind = records[0][0].resource_type
     ids = {chain[0].resource_id for chain in records}
     id = min(gave_way.get((kind, id), id) for id in ids)
@@ -70,8 +76,7 @@ def agree(
         if row and resource.get(row.element) not in row.unless:
             resource[row.element] = row.becomes
         fold.marks.add("withdrawn")
-    finished = laid_out(kind, id, resource, fold.marks)
-    _make_literal(finished, known or {})
+    finished = laid_out(kind, id, resource, fold.marks, known)
     person = person_of(finished)
     return Agreed(
         resource_type=kind,
@@ -100,20 +105,24 @@ def agree_all(
     known: Mapping[Key, str] | None = None,
 ) -> list[Agreed]:
     """What statements about many things agree on, one Agreed for each id; an id that gave way says what replaced it."""
-    decided = list(links)
-    things = by_thing(statements, decided)
+    table = authority or agreements.authority()
+    gave_way = survivors(links)
+    things = _by_survivor(statements, gave_way)
     found = []
     for kind, id in sorted(things):
-        agreed = agree(things[kind, id], decided, authority, known=known)
+        agreed = _agree(things[kind, id], gave_way, table, known or {})
         others = sorted({one.resource_id for one in things[kind, id]} - {agreed.id})
         found += [agreed if not others else _replacing(agreed, others), *(_replaced(agreed, other) for other in others)]
     return found
 
 
-def by_thing(statements: Iterable[Statement], links: Iterable[Link]) -> dict[tuple[str, str], list[Statement]]:
+def by_thing(statements: Iterable[Statement], links: Iterable[Link]) -> dict[Thing, list[Statement]]:
     """Statements by the resource type and id of what they are about, links counted."""
-    gave_way = survivors(links)
-    things: dict[tuple[str, str], list[Statement]] = defaultdict(list)
+    return _by_survivor(statements, survivors(links))
+
+
+def _by_survivor(statements: Iterable[Statement], gave_way: Mapping[Thing, str]) -> dict[Thing, list[Statement]]:
+    things: dict[Thing, list[Statement]] = defaultdict(list)
     for one in statements:
         key = one.resource_type, one.resource_id
         things[one.resource_type, gave_way.get(key, one.resource_id)].append(one)
@@ -146,7 +155,11 @@ class _Fold:
         self.marks |= decided.marks
 
     def resource(self) -> Resource:
-        agreed = self.object("", [(one, one.body) for one in self.voices])
+        if len(self.voices) == 1:  # Nothing to agree.
+            body = self.voices[0].body
+            agreed = {name: body[name] for name in body if name not in _NOT_AGREED and name not in self.decided}
+        else:
+            agreed = self.object("", [(one, one.body) for one in self.voices])
         agreed |= {name: value for name, value in self.decided.items() if value is not None}
         if self.contradictions:
             self.contradictions.sort(key=lambda found: (found["path"], found["sources"]))
@@ -224,12 +237,6 @@ class _Fold:
 
 def _weak(one: Statement) -> bool:
     return one.record_key.startswith(MENTION)
-
-
-def _make_literal(resource: Resource, known: Mapping[Key, str]) -> None:
-    for reference, key in logical_references(resource):
-        if "reference" not in reference and key in known:
-            reference["reference"] = f"{key[0]}/{known[key]}"
 
 
 def _replacing(agreed: Agreed, others: Sequence[str]) -> Agreed:

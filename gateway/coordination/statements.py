@@ -111,14 +111,27 @@ def canonical(value: Any) -> bytes:
 
 
 def logical(value: Any) -> Any:
-    """The value with references by identifier only: what was said, without the ids that we gave."""
-    if isinstance(value, dict):
-        if is_logical(value) and "reference" in value:
+    """The value with references by identifier only: what was said, without the ids that we gave.
+
+    What holds no such reference is the value itself.
+    """
+    places: Iterable[tuple[Any, Any]]
+    if type(value) is dict:
+        if "reference" in value and is_logical(value):
             return {name: child for name, child in value.items() if name != "reference"}
-        return {name: logical(child) if isinstance(child, dict | list) else child for name, child in value.items()}
-    if isinstance(value, list):
-        return [logical(child) if isinstance(child, dict | list) else child for child in value]
-    return value
+        places = value.items()
+    elif type(value) is list:
+        places = enumerate(value)
+    else:
+        return value
+    said = value
+    for place, child in places:
+        if type(child) is dict or type(child) is list:
+            new = logical(child)
+            if new is not child:
+                said = value.copy() if said is value else said
+                said[place] = new
+    return said
 
 
 def order(statement: Statement) -> tuple[datetime, int, int, str, str, str]:
