@@ -20,6 +20,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 FENCE = re.compile(r"^(?P<indent> *)```(?P<kind>\w*)[^\n]*\n(?P<text>.*?)^(?P=indent)```", re.MULTILINE | re.DOTALL)
 EXPECTED = re.compile(r"#\s*(\d{3})\s*$")
@@ -109,7 +111,8 @@ class Clone:
 def put_commands(folder: Path, endpoint: Path) -> None:
     """`samverka` and `curl` as the scripts find them."""
     curl = shutil.which("curl")
-    assert curl, "curl is not installed: apt-get install curl"
+    if curl is None:
+        pytest.skip("curl is not installed: apt-get install curl")
     client = f"#!{sys.executable} -IS\n{CLIENT.format(path=str(endpoint))}"
     for name, text in (("samverka", client), ("curl", CURL.format(curl=curl))):
         (folder / name).write_text(text)
