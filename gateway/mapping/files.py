@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 
-from gateway.mapping import conceptmap
+from gateway.mapping import conceptmap, logical
 from gateway.mapping.conceptmap import ConceptTable
+from gateway.mapping.logical import LogicalType
 from gateway.mapping.parser import parse
 from gateway.mapping.problems import CompileError, Problem, Problems
 from gateway.mapping.syntax import Map
@@ -24,7 +25,8 @@ class Files:
     @cached_property
     def texts(self) -> dict[str, str]:
         """Everything that decides what is made of a record, by name and in order."""
-        paths = [*self.folder.glob("map.yaml"), *self.folder.glob("*.fml"), *self.folder.glob("conceptmaps/*.json")]
+        kinds = ("map.yaml", "*.fml", "conceptmaps/*.json", "models/*.json")
+        paths = [path for kind in kinds for path in self.folder.glob(kind)]
         return {
             f"{self.folder.name}/{path.relative_to(self.folder).as_posix()}": path.read_text(encoding="utf-8")
             for path in sorted(paths)
@@ -38,12 +40,25 @@ class Files:
         for name, text in self.texts.items():
             if name.endswith(".fml"):
                 maps.append(parse(text, name, problems, path=str(self.folder.parent / name)))
-            elif name.endswith(".json"):
+            elif "/conceptmaps/" in name:
                 try:
                     tables.append(conceptmap.read(text, name))
                 except CompileError as error:
                     problems.found.extend(error.problems)
         return maps, tables, problems.found
+
+    @cached_property
+    def models(self) -> tuple[dict[str, LogicalType], list[Problem]]:
+        """Logical types by url, and the problems of reading them."""
+        found: dict[str, LogicalType] = {}
+        problems: list[Problem] = []
+        for name, text in self.texts.items():
+            if "/models/" in name:
+                try:
+                    found.update(logical.read(text, name))
+                except CompileError as error:
+                    problems += error.problems
+        return found, problems
 
 
 def content_hash(files: Mapping[str, str] | Iterable[tuple[str, str]]) -> str:

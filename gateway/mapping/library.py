@@ -10,17 +10,26 @@ from fnmatch import fnmatchcase
 
 from gateway.mapping import conceptmap
 from gateway.mapping.conceptmap import ConceptTable
+from gateway.mapping.logical import LogicalType
 from gateway.mapping.problems import Problem, Problems, did_you_mean
 from gateway.mapping.syntax import Group, Map, Span
 
 Found = tuple[Map, Group]
+_NO_MODELS: Mapping[str, LogicalType] = {}
 
 
 class Library:
     """Maps by url, ConceptMaps by url and id. Does not change once it is made."""
 
-    def __init__(self, maps: Iterable[Map], tables: Iterable[ConceptTable], problems: Problems) -> None:
+    def __init__(
+        self,
+        maps: Iterable[Map],
+        tables: Iterable[ConceptTable],
+        problems: Problems,
+        models: Mapping[str, LogicalType] = _NO_MODELS,
+    ) -> None:
         self.maps: dict[str, Map] = {}
+        self.models = models
         self._tables: dict[str, ConceptTable] = {}
         self._scopes: dict[str, Mapping[str, list[Found]]] = {}
         for found in maps:

@@ -5,19 +5,23 @@ https://hl7.org/fhir/R4/structuredefinition.html
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from gateway.definitions import Definitions, ElementDef
 from gateway.mapping.ir import Element, Step
+from gateway.mapping.logical import LogicalType
 
+_NO_MODELS: Mapping[str, LogicalType] = {}
 FHIR = "http://hl7.org/fhir/StructureDefinition/"
 
 
 class Model:
     """The definitions, asked with a map's questions. A type that is None is not known and takes everything."""
 
-    def __init__(self, definitions: Definitions) -> None:
+    def __init__(self, definitions: Definitions, logical: Mapping[str, LogicalType] = _NO_MODELS) -> None:
         self.definitions = definitions
+        self.logical = logical
+        """What packages' models say of sources, by url."""
         self._types = definitions.types
 
     def known(self, name: str | None) -> bool:
@@ -52,13 +56,23 @@ class Model:
         name = url.removeprefix(FHIR)
         if name in self._types:
             return name
+        if url in self.logical:
+            return url
         profile = self.definitions.resources.get(url)
         return str(profile["type"]) if profile and profile["resourceType"] == "StructureDefinition" else None
+
+    def shown(self, type_name: str | None) -> str:
+        """A type as people call it."""
+        logical = self.logical.get(type_name or "")
+        return logical.name if logical else type_name or "it"
 
     def names(self) -> Iterable[str]:
         return self._types
 
     def element_names(self, type_name: str) -> list[str]:
+        logical = self.logical.get(type_name)
+        if logical is not None:
+            return list(logical.elements)
         known = self._types[type_name]
         plain = [name for name, element in known.elements.items() if element.choice_of is None]
         return [*plain, *known.choices]
@@ -91,6 +105,9 @@ class Model:
 
     def source(self, type_name: str | None, name: str, wanted: str | None = None) -> Step | None:
         """The element a rule reads; `wanted` narrows a choice. None where a known type has no such element."""
+        logical = self.logical.get(type_name or "")
+        if logical is not None:
+            return Step((name,), logical.elements[name]) if name in logical.elements else None
         if type_name is None or type_name not in self._types:
             return Step((name,), None)
         known = self._types[type_name]

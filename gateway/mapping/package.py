@@ -28,6 +28,7 @@ from gateway.mapping.drafts import Drafting, drop_hollow_extensions, first_ident
 from gateway.mapping.facts import Facts, Paths
 from gateway.mapping.files import Files, content_hash
 from gateway.mapping.library import Library
+from gateway.mapping.logical import LogicalType
 from gateway.mapping.manifest import Manifest, RecordSpec
 from gateway.mapping.problems import CompileError, Problem, Problems
 from gateway.mapping.runtime import Entry, Found, Run
@@ -127,13 +128,16 @@ class Package:
         problems = Problems()
         maps: list[Map] = []
         tables: list[ConceptTable] = []
+        models: dict[str, LogicalType] = {}
         for files in (self._common, self._own):
             found_maps, found_tables, found_problems = files.parsed
             maps += found_maps
             tables += [self._with_policy(table) for table in found_tables]
-            problems.found += found_problems
+            found_models, model_problems = files.models
+            models.update(found_models)
+            problems.found += [*found_problems, *model_problems]
         problems.stop()
-        library = Library(maps, tables, problems)
+        library = Library(maps, tables, problems, models)
         problems.stop()
         return library
 

@@ -210,7 +210,8 @@ class _Resolver(Targets):
             step = self.model.source(type_name, name, wanted)
             if step is None:
                 hint = did_you_mean(name, self.model.element_names(type_name or ""))
-                self.problems.add(place.map.text, source.span, f"{type_name} has no element '{name}'", hint)
+                text = f"{self.model.shown(type_name)} has no element '{name}'"
+                self.problems.add(place.map.text, source.span, text, hint)
                 step = ir.Step((name,), None)
             steps.append(step)
             type_name = step.type
@@ -322,7 +323,11 @@ class _Resolver(Targets):
 
     def _default_group(self, found: Map, source: str | None, target: str | None) -> tuple[Map, Group] | None:
         """The group marked <<types>> or <<type+>> for these two types."""
-        return None if target is None else self._default_groups(found).get((source or "", target))
+        if target is None:
+            return None
+        groups = self._default_groups(found)
+        own = groups.get((source or "", target))
+        return own or (groups.get(("", target)) if source in self.model.logical else None)
 
     def _default_groups(self, found: Map) -> Mapping[tuple[str, str], tuple[Map, Group]]:
         known = self.type_groups.get(found.url)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from gateway.definitions import Definitions
+from gateway.fhirpath import syntax as fhirpath
 from gateway.mapping import ir, primitives, syntax, times
 from gateway.mapping.conceptmap import OUTPUTS, ConceptTable
 from gateway.mapping.expressions import compiled
@@ -33,7 +34,7 @@ class Values:
     def __init__(self, library: Library, definitions: Definitions, problems: Problems) -> None:
         self.library = library
         self.definitions = definitions
-        self.model = Model(definitions)
+        self.model = Model(definitions, library.models)
         self.problems = problems
         self.tables: dict[str, ConceptTable] = {}
 
@@ -46,8 +47,40 @@ class Values:
         constants = {constant.name: constant for constant in place.map.constants if constant.name not in scope}
         inlined = self._inline(expression, constants)
         path, used = compiled(inlined, [*scope, *ENVIRONMENT], self.definitions, place.map.text, self.problems)
+        if path is not None and self.model.logical:
+            self._check_elements(place, inlined, path.syntax, scope)
         variables = tuple((name, scope[name].code) for name in used if name in scope)
         return ir.Read(path, inlined.text, variables, expression.span)
+
+    def _check_elements(self, place: Place, expression: Expression, tree: fhirpath.Syntax, scope: Scope) -> None:
+        """Note elements that a source's model does not have, where a path begins at a variable."""
+        for node in fhirpath.walk(tree):
+            match node:
+                case fhirpath.Member(target=target, name=name, at=at) if target is not None:
+                    owner = self._type_of(target, scope)
+                    if owner is not None and self.model.source(owner, name) is None:
+                        start = expression.span.start + min(at, max(len(expression.text) - 1, 0))
+                        hint = did_you_mean(name, self.model.element_names(owner))
+                        text = f"{self.model.shown(owner)} has no element '{name}'"
+                        self.problems.add(place.map.text, Span(start, start + len(name)), text, hint)
+                case _:
+                    pass
+
+    def _type_of(self, node: fhirpath.Syntax, scope: Scope) -> str | None:
+        """The logical type that a path from a variable comes to; None where it is not known."""
+        found: str | None = None
+        match node:
+            case fhirpath.Variable(name=name) | fhirpath.Member(target=None, name=name) if name in scope:
+                found = scope[name].type
+            case fhirpath.Member(target=target, name=name) if target is not None:
+                owner = self._type_of(target, scope)
+                step = self.model.source(owner, name) if owner is not None else None
+                found = step.type if step else None
+            case fhirpath.Call(target=target, name="first" | "last" | "where" | "single" | "skip" | "take" | "tail"):
+                found = self._type_of(target, scope) if target is not None else None
+            case _:
+                pass
+        return found if found in self.model.logical else None
 
     def _inline(self, expression: Expression, constants: Mapping[str, syntax.Constant]) -> Expression:
         """A `let` constant stands for its expression; constants may use others, not themselves."""

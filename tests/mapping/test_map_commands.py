@@ -18,8 +18,8 @@ CASE = folder("mappings") / "directory-csv/cases/units/source.csv"
 FML = folder("mappings") / "directory-csv/DirectoryCsv.fml"
 
 
-def run(*words: str | Path, code: int = 0) -> str:
-    result = RUNNER.invoke(app, ["map", *map(str, words)])
+def run(*words: str | Path, code: int = 0, group: str = "map") -> str:
+    result = RUNNER.invoke(app, [group, *map(str, words)])
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     assert result.exit_code == code, result.output
@@ -64,3 +64,21 @@ def test_maps_are_laid_out_or_only_looked_at(tmp_path: Path) -> None:
     assert path.read_text() == "/// url = 'u'\ngroup A(source s, target t) { s.a -> t.b; }\n"
     assert run("fmt", path, "--check") == "0 maps would be changed\n"
     assert run("fmt", "--check") == "0 maps would be changed\n"
+
+
+def test_models_are_printed_or_written(tmp_path: Path) -> None:
+    schema = Path(__file__).parent / "schemas/visit.xsd"
+    made = json.loads(run("from-xsd", schema, group="models"))
+    assert {entry["resource"]["kind"] for entry in made["entry"]} == {"logical"}
+    out = tmp_path / "models/visit.json"
+    assert "3 models in" in run("from-xsd", schema, "--out", out, group="models")
+    assert json.loads(out.read_bytes()) == made
+    (row,) = json.loads(run("from-csv", CASE, "--name", "row", "--out", out, "--json", group="models"))
+    assert row == {"name": "Row", "url": "https://samverka.example/fhir/StructureDefinition/row", "elements": 13}
+
+
+def test_the_csv_packages_models_are_what_their_cases_headers_give() -> None:
+    for package, case in (("directory-csv", "units"), ("municipal-csv", "home-health-care")):
+        source = folder("mappings") / package / "cases" / case / "source.csv"
+        made = run("from-csv", source, "--name", f"{package}-row", group="models")
+        assert json.loads(made) == json.loads((folder("mappings") / package / "models/row.json").read_bytes())
