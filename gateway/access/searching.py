@@ -31,9 +31,19 @@ class Searching(Reading):
     """search over one type."""
 
     def search(
-        self, asking: Asking, resource_type: str, params: list[tuple[str, str]], *, lenient: bool, base: str
+        self,
+        asking: Asking,
+        resource_type: str,
+        params: list[tuple[str, str]],
+        *,
+        lenient: bool,
+        base: str,
+        shown: tuple[tuple[str, str], ...] = (),
     ) -> bytes:
-        """A searchset Bundle. BadRequest for parameters that cannot be used."""
+        """A searchset Bundle. BadRequest for parameters that cannot be used.
+
+        `shown` says how the answer is shown, and nothing of what is asked; so does every link to a further page.
+        """
         self.known_type(resource_type)
         links = self._rooms.links
         cursor: Cursor | None = None
@@ -66,11 +76,11 @@ class Searching(Reading):
 
         matches, following, total, included, whole = self._rooms.store.read(ask)
         self.audit(asking, decision, *matches, *included)
-        relations = {"self": _url(base, resource_type, query.used)}
+        relations = {"self": _url(base, resource_type, (*query.used, *shown))}
         if cursor is not None:
-            relations["first"] = _sealed(links, base, Page(resource_type, tuple(params)))
+            relations["first"] = _sealed(links, base, Page(resource_type, tuple(params)), shown)
         if following is not None:
-            relations["next"] = _sealed(links, base, Page(resource_type, tuple(params), following))
+            relations["next"] = _sealed(links, base, Page(resource_type, tuple(params), following), shown)
         found = [bundle.Found(one.resource_type, one.id, one.body) for one in matches]
         found += [bundle.Found(one.resource_type, one.id, one.body, "include") for one in included]
         answer = bundle.searchset(found, base=base, links=relations, total=total)
@@ -98,5 +108,5 @@ def _url(base: str, resource_type: str, used: tuple[tuple[str, str], ...]) -> st
     return f"{base}/{resource_type}" + (f"?{urlencode(used)}" if used else "")
 
 
-def _sealed(links: PageLinks, base: str, page: Page) -> str:
-    return f"{base}/{page.resource_type}?{urlencode({PAGE: links.seal(page)})}"
+def _sealed(links: PageLinks, base: str, page: Page, shown: tuple[tuple[str, str], ...]) -> str:
+    return _url(base, page.resource_type, ((PAGE, links.seal(page)), *shown))

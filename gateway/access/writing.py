@@ -19,15 +19,14 @@ from gateway.access.decision import DIRECTORY, Decision, decide_write, source_of
 from gateway.access.reading import Reading, Served
 from gateway.coordination.statements import Origin, make
 from gateway.errors import BadRequest, Forbidden, GatewayError, Invalid, NotFound, PreconditionFailed
+from gateway.fhir import json, xml
 from gateway.fhir.check import check
-from gateway.fhir.json import parse
 from gateway.fhir.primitives import ID
 from gateway.identity.resolve import Key, logical_references, person_of
 from gateway.records import Message, Resource, StatementKind
 from gateway.store import Saved, Stored, UnitOfWork
 
 T = TypeVar("T")
-MEDIA_TYPE = "application/fhir+json"
 
 
 class _Denied(Exception):
@@ -49,23 +48,33 @@ class _Allowed:
 class Writing(Reading):
     """create, update and delete of one resource."""
 
-    def create(self, asking: Asking, resource_type: str, body: bytes) -> Served:
+    def create(self, asking: Asking, resource_type: str, body: bytes, *, media_type: str = json.MEDIA_TYPE) -> Served:
         """Store the body under a new id."""
         self.known_type(resource_type)
-        resource = self._parsed(resource_type, body)
+        resource = self._parsed(resource_type, body, media_type)
         resource["id"] = str(uuid.uuid4())
 
         def work(uow: UnitOfWork) -> Served:
-            return self._state(uow, asking, resource, body, self._allowed(uow, asking, resource, None))
+            allowed = self._allowed(uow, asking, resource, None)
+            return self._state(uow, asking, resource, body, allowed, media_type=media_type)
 
         return self._command(asking, work)
 
-    def update(self, asking: Asking, resource_type: str, id: str, body: bytes, *, if_match: str | None) -> Served:
+    def update(
+        self,
+        asking: Asking,
+        resource_type: str,
+        id: str,
+        body: bytes,
+        *,
+        media_type: str = json.MEDIA_TYPE,
+        if_match: str | None,
+    ) -> Served:
         """Store the body under this id, which may be new. PreconditionFailed when the version is not the one named."""
         self.known_type(resource_type)
         if not ID.fullmatch(id):
             raise BadRequest("An id has 1 to 64 letters, digits, hyphens and dots.", rule="id-malformed")
-        resource = self._parsed(resource_type, body)
+        resource = self._parsed(resource_type, body, media_type)
         if resource.get("id") != id:
             raise BadRequest(
                 "The id in the body must be the one in the address.",
@@ -77,7 +86,7 @@ class Writing(Reading):
             current = self._held(uow, asking, resource)
             allowed = self._allowed(uow, asking, resource, current, named=True)
             _match(current, if_match)
-            return self._state(uow, asking, resource, body, allowed)
+            return self._state(uow, asking, resource, body, allowed, media_type=media_type)
 
         return self._command(asking, work)
 
@@ -106,8 +115,9 @@ class Writing(Reading):
             self.audit(asking, denied.decision, person=denied.person)
             raise denied.answer from None
 
-    def _parsed(self, resource_type: str, body: bytes) -> Resource:
-        resource = parse(body)
+    def _parsed(self, resource_type: str, body: bytes, media_type: str) -> Resource:
+        is_xml = media_type == xml.MEDIA_TYPE
+        resource = xml.parse(body, self._rooms.definitions) if is_xml else json.parse(body)
         if not isinstance(resource, dict) or resource.get("resourceType") != resource_type:
             raise BadRequest(
                 f"The body must be a {resource_type}.", rule="resource-type-differs", expression="resourceType"
@@ -163,11 +173,12 @@ class Writing(Reading):
         allowed: _Allowed,
         *,
         kind: StatementKind = "assert",
+        media_type: str = json.MEDIA_TYPE,
     ) -> Served:
         resource_type, id, person = resource["resourceType"], resource["id"], allowed.person
         caller = asking.caller
         source = source_of(caller)
-        message = Message(str(uuid.uuid4()), source, body, MEDIA_TYPE, uow.now, transport="rest")
+        message = Message(str(uuid.uuid4()), source, body, media_type, uow.now, transport="rest")
         if body:
             uow.inbox.keep(message, state="done")
         said = make(

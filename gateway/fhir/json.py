@@ -19,6 +19,7 @@ import orjson
 from gateway.errors import BadRequest, TooLarge
 from gateway.records import Resource
 
+MEDIA_TYPE: Final = "application/fhir+json"
 MOST_BYTES: Final = 64 * 2**20
 # orjson writes 254 levels; a resource still has to fit into a Bundle.
 DEEPEST: Final = 200

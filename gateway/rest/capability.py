@@ -14,6 +14,7 @@ from typing import Any
 from gateway import __version__
 from gateway.definitions import CANONICAL, Definitions
 from gateway.records import Resource
+from gateway.rest.format import JSON, XML
 from gateway.search.query import served
 
 INTERACTIONS = "http://hl7.org/fhir/ValueSet/type-restful-interaction"
@@ -36,7 +37,7 @@ def statement(definitions: Definitions, base: str, offered: tuple[str, ...], *, 
         "software": {"name": "Samverka", "version": __version__},
         "implementation": {"description": "Samverka", "url": base},
         "fhirVersion": "4.0.1",
-        "format": ["application/fhir+json", "json"],
+        "format": [JSON, XML, "json", "xml"],
         "rest": [
             {
                 "mode": "server",

@@ -5,16 +5,17 @@ https://hl7.org/fhir/R4/http.html#Status-Codes
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from gateway.errors import GatewayError, MethodNotAllowed, NotFound
-from gateway.fhir.json import dump
 from gateway.issues import Issue, operation_outcome
+from gateway.rest.format import shown, write
 
-MEDIA_TYPE = "application/fhir+json"
 log = structlog.get_logger(__name__)
 
 BY_STATUS: dict[int, type[GatewayError]] = {404: NotFound, 405: MethodNotAllowed}
@@ -31,7 +32,7 @@ def outcome_response(error: GatewayError, request: Request) -> Response:
     headers = {"X-Request-Id": getattr(request.state, "request_id", "")} if hasattr(request.state, "request_id") else {}
     if error.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="samverka"'
-    return Response(dump(operation_outcome(error.issues)), error.status, headers=headers, media_type=MEDIA_TYPE)
+    return _response(request, error.issues, error.status, headers)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
@@ -45,7 +46,7 @@ async def _framework(request: Request, error: Exception) -> Response:
     if kind:
         return outcome_response(kind(), request)
     issue = Issue("error", "processing", "http", str(error.detail))
-    return Response(dump(operation_outcome([issue])), error.status_code, media_type=MEDIA_TYPE)
+    return _response(request, [issue], error.status_code)
 
 
 async def _unforeseen(request: Request, error: Exception) -> Response:
@@ -53,4 +54,13 @@ async def _unforeseen(request: Request, error: Exception) -> Response:
     request_id = getattr(request.state, "request_id", "-")
     log.error("unforeseen", error=type(error).__name__, request_id=request_id, exc_info=error)
     issue = Issue("fatal", "exception", "unforeseen", f"This is our fault. Quote request {request_id} to the operator.")
-    return Response(dump(operation_outcome([issue])), 500, media_type=MEDIA_TYPE)
+    return _response(request, [issue], 500)
+
+
+def _response(
+    request: Request, issues: Iterable[Issue], status: int, headers: Mapping[str, str] | None = None
+) -> Response:
+    content = write(request, operation_outcome(issues))
+    return Response(
+        content, status, headers={**(headers or {}), "Vary": "Accept"}, media_type=shown(request).media_type
+    )

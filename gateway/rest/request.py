@@ -1,4 +1,4 @@
-"""What every interaction needs of an HTTP request: who asks, in which format, under which id.
+"""What every interaction needs of an HTTP request: who asks, under which id, with which body.
 
 https://hl7.org/fhir/R4/http.html#general
 """
@@ -18,13 +18,12 @@ from fastapi import Request
 from gateway.access.bearer import IDENTITY_COOKIE, Trust
 from gateway.access.caller import Asking
 from gateway.access.door import Door
-from gateway.errors import NotAcceptable, TooLarge, UnsupportedMediaType
+from gateway.errors import TooLarge
 from gateway.fhir.datetime import parameter
+from gateway.rest.format import sent
 
 T = TypeVar("T")
 
-JSON_TYPES = frozenset({"application/fhir+json", "application/json", "text/json", "json"})
-ANY_TYPES = frozenset({"*/*", "application/*", ""})
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
@@ -45,23 +44,10 @@ def asking(request: Request, interaction: str) -> Asking:
     return Asking(caller, interaction, request_id)
 
 
-def accept_json(request: Request) -> None:
-    """NotAcceptable unless the answer may be JSON: by `_format`, else by `Accept`."""
-    wanted = request.query_params.get("_format")
-    offers = [wanted] if wanted is not None else request.headers.get("accept", "*/*").split(",")
-    for offer in offers:
-        name = offer.split(";")[0].strip().lower().replace(" ", "+")
-        if name in JSON_TYPES or name in ANY_TYPES or name == "text/html":
-            return
-    raise NotAcceptable("Ask for application/fhir+json.", rule="format-not-offered")
-
-
-async def body(request: Request) -> bytes:
-    """The body, bounded by the setting `max_body`; UnsupportedMediaType unless it is JSON."""
-    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if media_type not in JSON_TYPES:
-        raise UnsupportedMediaType("Send application/fhir+json.", rule="media-type")
-    return await bounded(request)
+async def body(request: Request) -> tuple[bytes, str]:
+    """The body, bounded by the setting `max_body`, and its media type; UnsupportedMediaType where it is not FHIR's."""
+    media_type = sent(request)
+    return await bounded(request), media_type
 
 
 async def bounded(request: Request, most: int | None = None) -> bytes:

@@ -6,6 +6,7 @@ https://hl7.org/fhir/R4/http.html#versions
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
@@ -14,17 +15,17 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from gateway.errors import BadRequest
-from gateway.fhir.json import dump, parse
-from gateway.rest.outcome import MEDIA_TYPE
+from gateway.fhir.json import DEEPEST, parse
+from gateway.rest.format import JSON, Shown, shown, write
+from gateway.rest.request import in_thread
 
 if TYPE_CHECKING:
     from gateway.access.reading import Served
 
 ETAG = re.compile(r'^(?:W/)?"([A-Za-z0-9.\-]{1,64})"$')
-MEDIA = f"{MEDIA_TYPE}; fhirVersion=4.0"
 
 
-def served(request: Request, found: Served, status: int = 200, *, location: bool = False) -> Response:
+async def served(request: Request, found: Served, status: int = 200, *, location: bool = False) -> Response:
     """One resource version as the answer."""
     headers = {
         "ETag": f'W/"{found.version_id}"',
@@ -33,25 +34,30 @@ def served(request: Request, found: Served, status: int = 200, *, location: bool
     if location:
         headers["Location"] = f"{base_of(request)}/{found.type}/{found.id}/_history/{found.version_id}"
     if "return=minimal" in request.headers.get("prefer", ""):
-        return _with_id(request, Response(b"", status, headers=headers, media_type=MEDIA))
-    return _with_id(request, Response(pretty(request, found.body), status, headers=headers, media_type=MEDIA))
+        return _response(request, b"", status, headers)
+    return await answered(request, found.body, status, headers)
 
 
-def json_response(request: Request, body: bytes, status: int = 200) -> Response:
-    return _with_id(request, Response(pretty(request, body), status, media_type=MEDIA))
+async def answered(
+    request: Request, body: bytes, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """A resource, which is at hand as compact JSON, in the format that was asked for."""
+    if shown(request) != Shown(JSON, False):
+        body = await in_thread(lambda: write(request, parse(body, most_bytes=len(body), deepest=2 * DEEPEST)))
+    return _response(request, body, status, headers or {})
+
+
+def _response(request: Request, content: bytes, status: int, headers: Mapping[str, str]) -> Response:
+    media_type = f"{shown(request).media_type}; fhirVersion=4.0"
+    response = _with_id(request, Response(content, status, headers=dict(headers), media_type=media_type))
+    response.headers["Vary"] = "Accept"
+    return response
 
 
 def _with_id(request: Request, response: Response) -> Response:
     response.headers["X-Request-Id"] = request.state.request_id
     response.headers["Cache-Control"] = "no-store"  # It is about a person, and for this caller.
     return response
-
-
-def pretty(request: Request, body: bytes) -> bytes:
-    """Indented when `_pretty=true`, with numbers as they were."""
-    if request.query_params.get("_pretty") != "true":
-        return body
-    return dump(parse(body), pretty=True)
 
 
 def base_of(request: Request) -> str:

@@ -7,7 +7,11 @@ definitions, so there is no list of types here: the order of elements, what repe
 from them. What the values may be is the structural check's business (`gateway.fhir.check`), in both formats.
 """
 
+from typing import Final
+
 from gateway.fhir.xml.reader import parse
 from gateway.fhir.xml.writer import dump
 
-__all__ = ["dump", "parse"]
+MEDIA_TYPE: Final = "application/fhir+xml"
+
+__all__ = ["MEDIA_TYPE", "dump", "parse"]

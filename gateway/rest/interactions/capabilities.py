@@ -9,13 +9,14 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from gateway.rest.capability import statement
-from gateway.rest.request import accept_json, asking, door_of
-from gateway.rest.response import base_of, dump_any, json_response
+from gateway.rest.format import negotiate
+from gateway.rest.request import asking, door_of
+from gateway.rest.response import answered, base_of, dump_any
 
 
 async def capabilities(request: Request) -> Response:
-    accept_json(request)
+    negotiate(request)
     asking(request, "capabilities")
     door = door_of(request)
     made = statement(door.definitions, base_of(request), request.app.state.offered, started=door.started)
-    return json_response(request, dump_any(made))
+    return await answered(request, dump_any(made))

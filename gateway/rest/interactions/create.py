@@ -8,13 +8,14 @@ from __future__ import annotations
 from fastapi import Request
 from fastapi.responses import Response
 
-from gateway.rest.request import accept_json, asking, body, door_of, in_thread
+from gateway.rest.format import negotiate
+from gateway.rest.request import asking, body, door_of, in_thread
 from gateway.rest.response import served
 
 
 async def create(request: Request, resource_type: str) -> Response:
-    accept_json(request)
+    negotiate(request)
     who = asking(request, "create")
-    raw = await body(request)
-    made = await in_thread(door_of(request).create, who, resource_type, raw)
-    return served(request, made, 201, location=True)
+    raw, media_type = await body(request)
+    made = await in_thread(door_of(request).create, who, resource_type, raw, media_type=media_type)
+    return await served(request, made, 201, location=True)

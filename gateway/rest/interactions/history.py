@@ -8,13 +8,14 @@ from __future__ import annotations
 from fastapi import Request
 from fastapi.responses import Response
 
-from gateway.rest.request import accept_json, asking, door_of, in_thread
-from gateway.rest.response import base_of, json_response
+from gateway.rest.format import negotiate
+from gateway.rest.request import asking, door_of, in_thread
+from gateway.rest.response import answered, base_of
 
 
 async def history_instance(request: Request, resource_type: str, id: str) -> Response:
-    accept_json(request)
+    negotiate(request)
     who = asking(request, "history-instance")
     params = list(request.query_params.multi_items())
     body = await in_thread(door_of(request).history, who, resource_type, id, params, base_of(request))
-    return json_response(request, body)
+    return await answered(request, body)

@@ -8,11 +8,12 @@ from __future__ import annotations
 from fastapi import Request
 from fastapi.responses import Response
 
-from gateway.rest.request import accept_json, asking, door_of, in_thread
+from gateway.rest.format import negotiate
+from gateway.rest.request import asking, door_of, in_thread
 from gateway.rest.response import served
 
 
 async def read(request: Request, resource_type: str, id: str) -> Response:
-    accept_json(request)
+    negotiate(request)
     found = await in_thread(door_of(request).read, asking(request, "read"), resource_type, id)
-    return served(request, found)
+    return await served(request, found)

@@ -12,8 +12,9 @@ from fastapi.responses import Response
 
 from gateway.access.caller import Asking
 from gateway.errors import BadRequest, UnsupportedMediaType
-from gateway.rest.request import accept_json, asking, bounded, door_of, in_thread
-from gateway.rest.response import base_of, json_response
+from gateway.rest.format import PRESENTATION, negotiate
+from gateway.rest.request import asking, bounded, door_of, in_thread
+from gateway.rest.response import answered, base_of
 
 FORM = "application/x-www-form-urlencoded"
 MOST_FORM = 1 << 20
@@ -38,8 +39,10 @@ async def search_by_post(request: Request, resource_type: str) -> Response:
 
 
 async def _search(request: Request, who: Asking, resource_type: str, params: list[tuple[str, str]]) -> Response:
-    accept_json(request)
+    negotiate(request, params)
     lenient = "handling=lenient" in request.headers.get("prefer", "")
-    kept = [(name, value) for name, value in params if name not in ("_format", "_pretty")]
-    body = await in_thread(door_of(request).search, who, resource_type, kept, lenient=lenient, base=base_of(request))
-    return json_response(request, body)
+    asked = [(name, value) for name, value in params if name not in PRESENTATION]
+    shown = tuple((name, value) for name, value in params if name in PRESENTATION)
+    search, base = door_of(request).search, base_of(request)
+    body = await in_thread(search, who, resource_type, asked, lenient=lenient, base=base, shown=shown)
+    return await answered(request, body)

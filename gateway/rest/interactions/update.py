@@ -8,13 +8,17 @@ from __future__ import annotations
 from fastapi import Request
 from fastapi.responses import Response
 
-from gateway.rest.request import accept_json, asking, body, door_of, in_thread
+from gateway.rest.format import negotiate
+from gateway.rest.request import asking, body, door_of, in_thread
 from gateway.rest.response import if_match, served
 
 
 async def update(request: Request, resource_type: str, id: str) -> Response:
-    accept_json(request)
+    negotiate(request)
     who = asking(request, "update")
-    raw = await body(request)
-    made = await in_thread(door_of(request).update, who, resource_type, id, raw, if_match=if_match(request))
-    return served(request, made, 201 if made.created else 200, location=True)
+    raw, media_type = await body(request)
+    version = if_match(request)
+    made = await in_thread(
+        door_of(request).update, who, resource_type, id, raw, media_type=media_type, if_match=version
+    )
+    return await served(request, made, 201 if made.created else 200, location=True)

@@ -9,17 +9,18 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from gateway.errors import BadRequest
-from gateway.rest.request import accept_json, asking, door_of, in_thread, moment
-from gateway.rest.response import base_of, json_response
+from gateway.rest.format import PRESENTATION, negotiate
+from gateway.rest.request import asking, door_of, in_thread, moment
+from gateway.rest.response import answered, base_of
 
 PARAMETERS = ("at", "known-at", "since")
 
 
 async def who_does_what(request: Request, id: str) -> Response:
-    accept_json(request)
+    negotiate(request)
     who = asking(request, "operation")
     for name in request.query_params:
-        if name not in (*PARAMETERS, "_format", "_pretty"):
+        if name not in (*PARAMETERS, *PRESENTATION):
             raise BadRequest(
                 f"There is no parameter of this name. Parameters: {', '.join(PARAMETERS)}.",
                 rule="unknown-parameter",
@@ -28,4 +29,4 @@ async def who_does_what(request: Request, id: str) -> Response:
     at, known_at, since = (moment(request, name) for name in PARAMETERS)
     base = base_of(request)
     body = await in_thread(door_of(request).who_does_what, who, id, base=base, at=at, known_at=known_at, since=since)
-    return json_response(request, body)
+    return await answered(request, body)
