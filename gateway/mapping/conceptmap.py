@@ -58,7 +58,7 @@ class Unmapped:
 class ConceptTable:
     """A compiled ConceptMap."""
 
-    __slots__ = ("_any_system", "_by_system", "file", "id", "rows", "unmapped", "url")
+    __slots__ = ("_any_system", "_by_system", "_kinds", "_longest", "file", "id", "rows", "unmapped", "url")
 
     def __init__(self, url: str, table_id: str, file: str, rows: list[Row], unmapped: Mapping[str, Unmapped]) -> None:
         self.url = url
@@ -71,6 +71,12 @@ class ConceptTable:
         for row in rows:
             self._by_system.setdefault((row.system, row.code), row)
             self._any_system.setdefault(row.code, row)
+        self._longest = max((len(row.code) for row in rows), default=0)
+        self._kinds = frozenset().union(*(_kinds(row.code) for row in rows))
+
+    def like(self, code: str) -> bool:
+        """Whether a code is of the table's own sort, in length and letters. What is not may be a person's name."""
+        return len(code) <= 2 * self._longest and _kinds(code) <= self._kinds
 
     def find(self, system: str | None, code: str) -> Row | None:
         """The row of a code; a code without a system is looked for in every group.
@@ -107,6 +113,11 @@ class ConceptTable:
         for policy in self.unmapped.values():
             if policy.mode == "fixed" and policy.code is not None:
                 yield policy.system, policy.code
+
+
+def _kinds(code: str) -> frozenset[str]:
+    """The sorts of characters in a code: capitals, small letters, digits, and other signs as they are."""
+    return frozenset("A" if c.isupper() else "a" if c.isalpha() else "0" if c.isdigit() else c for c in code)
 
 
 def compiled(resource: Mapping[str, Any], file: str) -> ConceptTable:

@@ -282,7 +282,7 @@ def translate(run: Run, table: ConceptTable, output: str, argument: Any, site: i
             return Row(table.url, 0, system or "", code, policy.system, made, policy.display).output(output)
     if codings:
         run.missed.append((table.url, *codings[0], site, node))
-        shown = next((f" '{code}'" for _, code in codings if is_code(code)), "")
+        shown = next((f" '{code}'" for _, code in codings if is_code(code) and table.like(code)), "")
         text = (
             f"The code{shown} is not in {table.url}; {run.program.sites[site].path} was left out. "
             "Add it to the ConceptMap and replay."

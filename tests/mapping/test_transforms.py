@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gateway.mapping.conceptmap import ConceptTable, Row
 from tests.mapping.maps import DEFINITIONS, compiled, made, mapped, node, table, text_of, told
 
 EXTENSION = "src.v as v -> tgt.extension as e, e.url = 'u', e.value = {};"
@@ -197,3 +198,13 @@ def test_every_transform_has_types_that_the_definitions_know() -> None:
     from gateway.mapping.transforms import TRANSFORMS
 
     assert {t.type for t in TRANSFORMS.values()} <= set(DEFINITIONS.types)
+
+
+@pytest.mark.parametrize(
+    ("code", "quoted"),
+    [("M", True), ("MK", True), ("K", True), ("Tolvan", False), ("TOLVAN", False), ("m", False), ("12", False)],
+)
+def test_a_code_is_quoted_only_where_it_is_like_the_tables_own(code: str, quoted: bool) -> None:
+    """A name that stands where a code should is not told."""
+    rows = [Row("u", n, "", one, None, one, None) for n, one in enumerate(("M", "F"), 1)]
+    assert ConceptTable("u", "u", "u.json", rows, {}).like(code) is quoted
