@@ -52,11 +52,10 @@ WITHHELD = (f"{CANONICAL}/CodeSystem/security-label", "own-provider-only")
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Allowed or not, and by which rule; `parties` narrows a search to persons whose care these take part in."""
+    """Allowed or not, and by which rule."""
 
     allowed: bool
     rule: str
-    parties: tuple[str, ...] | None = None
 
 
 def decide(caller: Caller, resource_type: str, *, takes_part: bool | None) -> Decision:
@@ -66,7 +65,7 @@ def decide(caller: Caller, resource_type: str, *, takes_part: bool | None) -> De
     if resource_type in DIRECTORY:
         return Decision(True, "directory-is-open")
     if takes_part is None:
-        return Decision(True, "narrowed-to-own-persons", caller.organisations)
+        return Decision(True, "narrowed-to-own-persons")
     if takes_part:
         return Decision(True, "takes-part-in-the-care")
     return Decision(False, "no-part-in-the-care")

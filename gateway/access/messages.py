@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from gateway.access.caller import Asking
+from gateway.access.caller import Asking, Caller
 from gateway.access.decision import Decision
 from gateway.access.reading import Reading
 from gateway.errors import NotFound
@@ -18,23 +18,22 @@ class Messages(Reading):
 
     def source(self, asking: Asking, source_id: str) -> Source:
         """A source instance that the caller may send as: the operator as any, an organisation as its own."""
-        found = self._rooms.sources.get(source_id)
-        if found is None:
-            known = ", ".join(self._rooms.sources) if asking.caller.operator else "ask the operator"
-            raise NotFound(
-                f"No source instance has this id. Configured: {known}.", rule="unknown-source", where=source_id[:64]
-            )
-        caller = asking.caller
-        if not caller.operator and not {found.hsa_id, found.controller} & set(caller.organisations):
-            self.audit(asking, Decision(False, "not-its-own-source"))
-            raise NotFound("No source instance of yours has this id.", rule="unknown-source", where=source_id[:64])
-        return found
+        found, caller = self._rooms.sources.get(source_id), asking.caller
+        if found is not None and self._is_own(caller, found):
+            return found
+        self.audit(asking, Decision(False, "unknown-source" if found is None else "not-its-own-source"))
+        text = "No source instance of yours has this id."
+        if caller.operator:
+            text = f"No source instance has this id. Configured: {', '.join(self._rooms.sources)}."
+        raise NotFound(text, rule="unknown-source", where=source_id[:64])
 
     def keep(
         self, asking: Asking, source_id: str, body: bytes, media_type: str, *, as_of: datetime | None = None
     ) -> str:
         """Commit a message to the inbox; its id. NotFound for a source that is not configured."""
-        return self._rooms.keep(self.source(asking, source_id), body, media_type, as_of=as_of)
+        kept = self._rooms.keep(self.source(asking, source_id), body, media_type, as_of=as_of)
+        self.audit(asking, self._allowed_to(asking.caller))
+        return kept
 
     def inbox_list(
         self, asking: Asking, *, state: str | None = None, source: str | None = None, limit: int = 50
@@ -48,18 +47,34 @@ class Messages(Reading):
 
     def inbox_show(self, asking: Asking, id: str, source: str | None = None) -> dict[str, Any]:
         """One message with its items and their issues. A sender sees its own sources' messages."""
+        caller = asking.caller
+        if source is not None and not caller.operator:
+            self.source(asking, source)
         entry = self._rooms.store.read(lambda uow: uow.inbox.entry(id))
-        if entry is None or (source is not None and entry.source != source):
+        if entry is not None and source not in (None, entry.source):
+            entry = None
+        origin = self._rooms.sources.get(entry.source) if entry else None
+        if entry is None or not (caller.operator or (origin and self._is_own(caller, origin))):
+            rule = "nothing-there" if entry is None else "not-its-own-source"
+            self.audit(asking, Decision(entry is None, rule), failure="not-found")
             raise NotFound("The inbox has no message of this id.", rule="inbox-unknown")
-        if not asking.caller.operator:
-            self.source(asking, entry.source)
+        self.audit(asking, self._allowed_to(caller))
         items = self._rooms.store.read(lambda uow: uow.inbox.items(id))
         return _entry(entry) | {"issues": [one.to_json() for one in entry.issues], "items": [_item(i) for i in items]}
 
     def _operator(self, asking: Asking) -> None:
-        if not asking.caller.operator:
-            self.audit(asking, Decision(False, "operator-only"))
+        allowed = asking.caller.operator
+        self.audit(asking, Decision(allowed, "operator" if allowed else "operator-only"))
+        if not allowed:
             raise NotFound()
+
+    @staticmethod
+    def _is_own(caller: Caller, source: Source) -> bool:
+        return caller.operator or bool({source.hsa_id, source.controller} & set(caller.organisations))
+
+    @staticmethod
+    def _allowed_to(caller: Caller) -> Decision:
+        return Decision(True, "operator" if caller.operator else "own-source")
 
 
 STATES = {"waiting": "received", "working": "received"}

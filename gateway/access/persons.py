@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from gateway.access.caller import Asking, Caller
-from gateway.access.decision import Decision
+from gateway.access.decision import Decision, decide
 from gateway.access.reading import Reading
 from gateway.identity import systems
 from gateway.records import Resource
@@ -50,14 +50,14 @@ class Persons(Reading):
     def persons(self, asking: Asking, *, limit: int = 200) -> list[Person]:
         """The persons whose care the caller takes part in, by name."""
 
-        def listed(uow: UnitOfWork) -> list[Person]:
+        def listed(uow: UnitOfWork) -> list[Stored]:
             seen = (one for one in _patients(uow, asking.caller) if self.may_see(uow, asking, one).allowed)
-            shown = [_person(one.resource()) for one in islice(seen, limit)]
-            return sorted(shown, key=lambda person: (person.protected, person.name, person.id))
+            return list(islice(seen, limit))
 
         found = self._rooms.store.read(listed)
-        self.audit(asking, Decision(True, "narrowed-to-own-persons"))
-        return found
+        self.audit(asking, decide(asking.caller, "Patient", takes_part=None), *found)
+        shown = [_person(one.resource()) for one in found]
+        return sorted(shown, key=lambda person: (person.protected, person.name, person.id))
 
 
 def _patients(uow: UnitOfWork, caller: Caller) -> Iterator[Stored]:

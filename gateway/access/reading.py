@@ -163,17 +163,25 @@ class Reading:
     def audit(
         self, asking: Asking, decision: Decision, *found: Stored, person: str | None = None, failure: str | None = None
     ) -> None:
-        """Record the decision; the answer waits for its commit."""
-        subject = person or next((one.person for one in found if one.person), None)
-        event = audit_event(
-            asking,
-            decision,
-            at=self._rooms.clock(),
-            patient=f"Patient/{subject}" if subject else None,
-            entities=[f"{one.resource_type}/{one.id}" for one in found] if decision.allowed else (),
-            failure=failure,
-        )
-        self._rooms.store.write(lambda uow: uow.audit.add([event], person=subject), now=self._rooms.clock())
+        """Record the decision, once for each person whom it is about; the answer waits for its commit."""
+        about: dict[str | None, list[str]] = {person: []} if person or not found else {}
+        for one in found:
+            about.setdefault(person or one.person, []).append(f"{one.resource_type}/{one.id}")
+        events = [
+            (
+                audit_event(
+                    asking,
+                    decision,
+                    at=self._rooms.clock(),
+                    patient=f"Patient/{subject}" if subject else None,
+                    entities=entities if decision.allowed else (),
+                    failure=failure,
+                ),
+                subject,
+            )
+            for subject, entities in about.items()
+        ]
+        self._rooms.store.write(lambda uow: uow.audit.add_about(events), now=self._rooms.clock())
 
 
 def served(found: Stored) -> Served:

@@ -100,9 +100,10 @@ class Writing(Reading):
             if current is None and not asking.caller.operator:  # As for what he may not see.
                 raise _Denied(Decision(False, "nothing-there"), NotFound(rule="resource-unknown"), None)
             _match(current, if_match)
-            if current is None or current.deleted:
-                return None if current is None else current.version
             allowed = self._allowed(uow, asking, gone, current)
+            if current is None or current.deleted:
+                self._record(uow, asking, allowed, [])
+                return None if current is None else current.version
             return self._state(uow, asking, gone, b"", allowed, kind="withdraw").version_id
 
         return self._command(asking, work)
@@ -200,16 +201,15 @@ class Writing(Reading):
             identifiers=_identifiers(uow, resource) if kind == "assert" else {},
             organisation=caller.hsa_id or None,
         )
-        event = audit_event(
-            asking,
-            allowed.decision,
-            at=uow.now,
-            patient=f"Patient/{person}" if person else None,
-            entities=[f"{resource_type}/{id}"],
-        )
-        uow.audit.add([event], person=person)
+        self._record(uow, asking, allowed, [f"{resource_type}/{id}"])
         saved = next(one for one in recorded.saved if (one.resource_type, one.id) == (resource_type, id))
         return _served(saved)
+
+    def _record(self, uow: UnitOfWork, asking: Asking, allowed: _Allowed, entities: list[str]) -> None:
+        """The decision, in the unit of work of what was done by it."""
+        patient = f"Patient/{allowed.person}" if allowed.person else None
+        event = audit_event(asking, allowed.decision, at=uow.now, patient=patient, entities=entities)
+        uow.audit.add([event], person=allowed.person)
 
     def _person(self, uow: UnitOfWork, resource: Resource) -> str | None:
         """The person that a resource is about, by literal reference or by a known identifier."""

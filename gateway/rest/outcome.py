@@ -28,6 +28,12 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unforeseen)
 
 
+def tell_unknown(error: GatewayError, request: Request) -> None:
+    """Let the operator's log say that somebody tried who could not be told: there is nobody to record in the audit."""
+    peer = request.client.host if request.client else ""
+    log.warning("caller-unknown", rule=error.issues[0].rule, method=request.method, peer=peer)
+
+
 def outcome_response(error: GatewayError, request: Request) -> Response:
     headers = {"X-Request-Id": getattr(request.state, "request_id", "")} if hasattr(request.state, "request_id") else {}
     if error.status == 401:
@@ -37,6 +43,8 @@ def outcome_response(error: GatewayError, request: Request) -> Response:
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, GatewayError)
+    if error.status == 401:
+        tell_unknown(error, request)
     return outcome_response(error, request)
 
 

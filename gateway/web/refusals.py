@@ -33,6 +33,9 @@ class PageRoute(APIRoute):
             try:
                 return await handle(request)
             except GatewayError as error:
+                if error.status == 401:
+                    peer = request.client.host if request.client else ""
+                    log.warning("caller-unknown", rule=error.issues[0].rule, method=request.method, peer=peer)
                 return refused(request, error)
             except Exception as error:
                 # The traceback goes to the log; the visitor is told that it is our fault.

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from gateway.app import Gateway
+from gateway.store.audit import AuditRow
 
 HSA = "urn:oid:1.2.752.29.4.19"
 HOME_CARE, WARD, STRANGER = "SE2120001348-T0100", "SE2321000131-T0110", "SE2321000081-T0100"
@@ -143,3 +144,36 @@ def test_the_page_gives_no_identity_to_a_name_that_was_bound_anew(address: str, 
         headers = {"host": host, "origin": f"http://{host}"}
         answer = httpx.post(f"{address}/identity", headers=headers, data={"identity": known.hsa_id})
         assert (known.token in answer.headers.get("set-cookie", "")) is given
+
+
+def test_whoever_sees_several_persons_at_once_is_recorded_for_each_of_them(
+    operator: httpx.Client, gateway: Gateway
+) -> None:
+    for id in ("p1", "p2"):
+        operator.put(f"/fhir/Patient/{id}", json={"resourceType": "Patient", "id": id})
+    before = len(audited(gateway))
+    assert operator.get("/fhir/Patient?_revinclude=Task:patient").json()["total"] == 2
+
+    events = audited(gateway)[: len(audited(gateway)) - before]
+    assert {row.person for row in events} == {"p1", "p2"}
+    assert all(str(row.person) in str(row.event["entity"]) for row in events)
+    assert not any("p1" in str(row.event) and "p2" in str(row.event) for row in events)
+
+
+def test_a_message_of_another_s_source_is_as_unknown_as_one_that_is_none(
+    operator: httpx.Client, client_of: Clients, gateway: Gateway
+) -> None:
+    kept = operator.post("/ingest/municipal-csv", content=b"x", headers={"content-type": "text/csv"}).json()["id"]
+    stranger = client_of(STRANGER)
+
+    def told(path: str) -> tuple[int, str]:
+        return stranger.get(path).status_code, stranger.get(path).json()["issue"][0]["details"]["text"]
+
+    assert told(f"/ingest/municipal-csv/{kept}") == told("/ingest/municipal-csv/none") == told(f"/ingest/none/{kept}")
+    assert operator.get(f"/ingest/municipal-csv/{kept}").status_code == 200
+    assert stranger.post("/ingest/municipal-csv", content=b"x").status_code == 404
+    assert "not-its-own-source" in {row.event["outcomeDesc"] for row in audited(gateway)}
+
+
+def audited(gateway: Gateway) -> list[AuditRow]:
+    return list(gateway.store.read(lambda uow: uow.audit.latest(limit=1000)))

@@ -1,0 +1,86 @@
+"""Default deny, held by the route table itself: whoever adds a route says who may take it, or this fails."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.routing import Mount
+
+from gateway.access.caller import Caller
+from gateway.app import Gateway, create_app
+
+OPEN = {
+    ("GET", "/health"): "Says that the process lives.",
+    ("GET", "/ready"): "Says that the database answers.",
+    ("GET", "/find"): "Leads back to the start page.",
+    ("POST", "/identity"): "Gives a test identity, where there are any and to our own page only.",
+    ("POST", "/language"): "Sets a cookie.",
+}
+"""Routes that say nothing of anybody, and need no decision."""
+CALLED = {("GET", "/fhir/metadata"): "Says what this server does, and nothing of anybody."}
+"""Routes for callers that are known, without a decision."""
+MOUNTED = {"/static": "Style sheets and pictures."}
+PARTS = {"resource_type": "Patient", "source": "rivta-logistics"}
+STRANGER = Caller("organisation", "SE2321000081-T0100", "Stranger", "SE2321000081-T0000")
+FHIR = {"content-type": "application/fhir+json"}
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+def routes(app: FastAPI) -> Iterator[tuple[str, str]]:
+    """Method and path of every route there is, however it was included."""
+    pending = list(app.routes)
+    while pending:
+        route = pending.pop()
+        if isinstance(route, Mount):
+            assert route.path in MOUNTED, f"{route.path} is mounted: say what it shows, and to whom"
+        elif isinstance(route, APIRoute):
+            yield from ((method, route.path) for method in sorted(route.methods))
+        elif hasattr(route, "original_router"):  # FastAPI keeps included routers whole.
+            pending += route.original_router.routes
+        else:
+            raise AssertionError(f"{route} is of a kind that this test does not know")
+
+
+def call(address: str, method: str, path: str, headers: dict[str, str]) -> httpx.Response:
+    """The route, with values in its path and a body where it takes one."""
+    filled = re.sub(r"\{(\w+)\}", lambda part: PARTS.get(part[1], "none"), path)
+    is_form = path in ("/find", "/fhir/{resource_type}/_search")
+    body = '{"resourceType":"Patient","id":"none"}' if method in ("PUT", "POST") and not is_form else None
+    kind = FORM if is_form else FHIR
+    return httpx.request(method, address + filled, content=body, headers=kind | {"origin": address} | headers)
+
+
+@pytest.fixture
+def decided(gateway: Gateway) -> list[tuple[str, str]]:
+    found = sorted(set(routes(create_app(gateway))))
+    assert ("GET", "/fhir/{resource_type}/{id}") in found
+    assert {*OPEN, *CALLED} <= set(found)
+    return [route for route in found if route not in OPEN]
+
+
+def test_no_route_answers_whom_it_does_not_know(decided: list[tuple[str, str]], address: str, gateway: Gateway) -> None:
+    for method, path in decided:
+        for headers in ({"host": "elsewhere.example"}, {"authorization": "Bearer none"}, {"x-forwarded-for": "::1"}):
+            assert call(address, method, path, headers).status_code in (401, 403), (method, path, headers)
+
+
+@pytest.mark.parametrize("caller", ["stranger", "operator"])
+def test_every_route_leaves_its_decision_in_the_audit_trail(
+    decided: list[tuple[str, str]], address: str, gateway: Gateway, caller: str
+) -> None:
+    token = gateway.identities.token(STRANGER)
+    headers = {"authorization": f"Bearer {token}"} if caller == "stranger" else {}
+    for method, path in decided:
+        before = rows(gateway)
+        answer = call(address, method, path, headers)
+        assert answer.status_code not in (401, 500), (method, path, answer.status_code)
+        assert (rows(gateway) > before) is ((method, path) not in CALLED), (method, path, answer.status_code)
+
+
+def rows(gateway: Gateway) -> int:
+    return gateway.store.read(lambda uow: len(uow.audit.latest(limit=10_000)))
