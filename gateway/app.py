@@ -11,7 +11,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -102,7 +102,7 @@ def wire(settings: Settings, clock: Clock | None = None) -> Gateway:
     packages = Packages.load(settings.mappings or shipped.folder("mappings"), tables)
     sources = configured_sources(settings, packages)
     identities = TestIdentities(store.secret("test-identities"))
-    ingest = Ingest(store, packages, sources, clock)
+    ingest = Ingest(store, packages, sources, clock, lease=timedelta(seconds=settings.lease))
     rooms = Rooms(
         store=store,
         definitions=tables,

@@ -33,6 +33,9 @@ class Settings(BaseSettings):
         False, description="Serve test identities on other addresses than loopback; every page warns."
     )
     worker: bool = Field(True, description="Process kept messages in this process.")
+    lease: float = Field(
+        15, ge=1, description="Seconds after which others take over the messages of a process that was killed."
+    )
     log_format: Literal["json", "console"] = Field("json", description="The shape of log lines.")
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = Field(
         "info", description="The least severe level that is logged."

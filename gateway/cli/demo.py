@@ -174,8 +174,7 @@ def tell(gateway: Gateway, clock: StoryClock, story: Story) -> None:
         for received, source, path in progress.track(story.messages, description="loading the demo"):
             clock.now = received
             instance = gateway.sources.get(source)
-            kept = gateway.ingest.keep(instance, path.read_bytes(), media_type(path), transport="file")
-            outcome = gateway.ingest.process(kept)
+            outcome = gateway.ingest.take(instance, path.read_bytes(), media_type(path))
             totals["messages"] += 1
             for name in ("items", "held", "statements", "issues"):
                 totals[name] += getattr(outcome, name)

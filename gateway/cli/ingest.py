@@ -50,8 +50,8 @@ def ingest(
         with Progress(*columns, console=err, disable=as_json) as progress:
             task = progress.add_task(source, total=len(files))
             for path in files:
-                kept = wired.ingest.keep(instance, path.read_bytes(), media_type(path), transport="file", as_of=as_of)
-                outcomes.append((path, wired.ingest.process(kept)))
+                outcome = wired.ingest.take(instance, path.read_bytes(), media_type(path), as_of=as_of)
+                outcomes.append((path, outcome))
                 progress.advance(task)
     if as_json:
         print_json([{"file": str(path), **outcome.to_json()} for path, outcome in outcomes])

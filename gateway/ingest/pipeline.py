@@ -47,12 +47,21 @@ log = structlog.get_logger(__name__)
 class Ingest:
     """Everything a message meets, for one process. Thread-safe: the state is in the store."""
 
-    def __init__(self, store: Store, packages: Packages, sources: Sources, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        packages: Packages,
+        sources: Sources,
+        clock: Callable[[], datetime],
+        *,
+        lease: timedelta = LEASE,
+    ) -> None:
         self._store = store
         self._definitions = definitions.load()
         self._packages = packages
         self._sources = sources
         self._clock = clock
+        self._lease = lease
         self._owner = str(uuid.uuid4())
         self._namespace = store.namespace()
         self._archived: set[str] = set()
@@ -73,33 +82,64 @@ class Ingest:
 
         A transport that may hand over the same message twice (a crash between commit and answer) gives it an `id`.
         """
-        now = self._clock()
-        if as_of is not None and not (as_of.year > 1 and as_of - now < AHEAD):
-            text = "A snapshot cannot speak of a time to come, or before the calendar: check as-of."
-            raise BadRequest(text, rule="parameter-malformed", where="as-of")
-        message = Message(id or str(uuid.uuid4()), source.id, body, media_type, now, as_of, transport)
+        message = self._message(source, body, media_type, transport, as_of, id)
         self._write(lambda uow: uow.inbox.keep(message))
         self.on_kept()
         return message.id
 
+    def take(
+        self, source: Source, body: bytes, media_type: str, *, transport: str = "file", as_of: datetime | None = None
+    ) -> Outcome:
+        """Keep a message and work it through, now and in this thread: no other process takes it in between."""
+        message = self._message(source, body, media_type, transport, as_of)
+
+        def keep(uow: UnitOfWork) -> Claimed | None:
+            uow.inbox.keep(message)
+            return uow.inbox.claim(message.id, self._owner, lease=self._lease)
+
+        return self._work_one(message.id, self._write(keep))
+
     def process(self, inbox_id: str) -> Outcome:
         """Work one kept message through, now and in this thread."""
-        claimed = self._write(lambda uow: uow.inbox.claim(inbox_id, self._owner, lease=LEASE))
-        if claimed is None:
-            raise Conflict("The message is being worked on, or is done.", rule="inbox-not-waiting", where=inbox_id)
-        return self._work([claimed])[0]
+        return self._work_one(
+            inbox_id, self._write(lambda uow: uow.inbox.claim(inbox_id, self._owner, lease=self._lease))
+        )
 
     def process_waiting(self) -> list[Outcome]:
         """Work the oldest waiting messages through, as many as are cheap to take together; empty when none waits."""
-        claimed = self._write(lambda uow: uow.inbox.claim_waiting(self._owner, lease=LEASE, limit=MOST_MESSAGES))
+        claimed = self._write(lambda uow: uow.inbox.claim_waiting(self._owner, lease=self._lease, limit=MOST_MESSAGES))
         return self._work(claimed)
 
     def replay(self, inbox_id: str) -> Outcome:
         """Work a message through anew, with the maps as they are now; what was said before stays one statement."""
         if self._store.read(lambda uow: uow.inbox.entry(inbox_id)) is None:
             raise NotFound("The inbox has no message of this id.", rule="inbox-unknown", where=inbox_id)
-        self._write(lambda uow: uow.inbox.replay(inbox_id))
-        return self.process(inbox_id)
+
+        def again(uow: UnitOfWork) -> Claimed | None:
+            uow.inbox.replay(inbox_id)
+            return uow.inbox.claim(inbox_id, self._owner, lease=self._lease)
+
+        return self._work_one(inbox_id, self._write(again))
+
+    def _message(
+        self,
+        source: Source,
+        body: bytes,
+        media_type: str,
+        transport: str,
+        as_of: datetime | None,
+        id: str | None = None,
+    ) -> Message:
+        now = self._clock()
+        if as_of is not None and not (as_of.year > 1 and as_of - now < AHEAD):
+            text = "A snapshot cannot speak of a time to come, or before the calendar: check as-of."
+            raise BadRequest(text, rule="parameter-malformed", where="as-of")
+        return Message(id or str(uuid.uuid4()), source.id, body, media_type, now, as_of, transport)
+
+    def _work_one(self, inbox_id: str, claimed: Claimed | None) -> Outcome:
+        if claimed is None:
+            raise Conflict("The message is being worked on, or is done.", rule="inbox-not-waiting", where=inbox_id)
+        return self._work([claimed])[0]
 
     def _work(self, claimed: Sequence[Claimed]) -> list[Outcome]:
         outcomes = {one.message.id: Outcome(one.message.id, one.message.source) for one in claimed}
@@ -157,7 +197,7 @@ class Ingest:
         if not entries:
             return []
         try:
-            return self._write(lambda uow: commit(uow, entries, self.recorder, self._namespace, LEASE))
+            return self._write(lambda uow: commit(uow, entries, self.recorder, self._namespace, self._lease))
         except LeaseLost:
             failure: Exception | None = None
         except Unavailable:  # The database is away: the messages wait for their next worker.
@@ -172,7 +212,7 @@ class Ingest:
             log.warning("lease-lost", inbox_id=entries[0].inbox_id)
             return []
         mended = [_held(entries[0], failure)]
-        return self._write(lambda uow: commit(uow, mended, self.recorder, self._namespace, LEASE))
+        return self._write(lambda uow: commit(uow, mended, self.recorder, self._namespace, self._lease))
 
     def _write(self, work: Callable[[UnitOfWork], T]) -> T:
         """One unit of work, recorded at the time of our clock; leases go by the real one."""

@@ -118,3 +118,22 @@ def test_a_message_that_is_being_worked_on_is_not_replayed(
     other.wall[0] += LEASE * 2
     other.drain()
     assert other.replay(kept).states == ["done", "done"]
+
+
+def test_a_message_that_is_taken_or_replayed_is_left_to_nobody_in_between(
+    inlet: Inlet, other: Inlet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`samverka ingest` beside a running server."""
+    work = type(inlet.ingest)._work
+    found: list[int] = []
+
+    def after_the_other(self: Any, claimed: Any) -> Any:
+        if self is inlet.ingest:
+            found.append(len(other.ingest.process_waiting()))
+        return work(self, claimed)
+
+    monkeypatch.setattr(type(inlet.ingest), "_work", after_the_other)
+    outcome = inlet.ingest.take(inlet.sources.get("dispatch-json"), dispatch(alarm("1")), "application/json")
+    again = inlet.ingest.replay(outcome.inbox_id)
+
+    assert (outcome.state, again.state, found) == ("done", "done", [0, 0])
