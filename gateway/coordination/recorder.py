@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.coordination.agree import agree_all, wanted
+from gateway.coordination.agree import agree_all
 from gateway.coordination.agreements import Authority, authority
 from gateway.identity.resolve import Key, logical_references
 from gateway.identity.systems import HSA_ID
@@ -58,7 +58,7 @@ class Recorder:
         concerned |= self._linked(uow, said)
         if not concerned:
             return Recorded()
-        agreed = self.fold(uow, concerned)
+        agreed = self.fold(uow, concerned, fresh)
         saved = uow.resources.save([_to_save(one, organisation) for one in agreed])
         uow.persons.point(
             {one.id: one.person for one in agreed if one.resource_type == "Patient" and one.person is not None}
@@ -69,27 +69,31 @@ class Recorder:
                 uow.persons.take_part((party, str(one.person)) for party in uow.persons.parties(one.id))
         return Recorded(tuple(fresh), tuple(saved))
 
-    def fold(self, uow: UnitOfWork, concerned: Collection[Thing], *, wait: bool = True) -> list[Agreed]:
+    def fold(
+        self, uow: UnitOfWork, concerned: Collection[Thing], fresh: Sequence[Statement] = (), *, wait: bool = True
+    ) -> list[Agreed]:
         """What the statements about these things, and about those tied to them, agree on.
 
-        With `wait`, identifiers that nobody has yet are remembered with the resources that name them.
+        `fresh` ones are kept already and need not be read again. With `wait`, identifiers that nobody has yet are
+        remembered with the resources that name them.
         """
         things = set(concerned)
         links: list[Link] = []
         while True:  # Ties lead to further things; each is met once.
-            found = uow.statements.of_resources(things)
+            found = [*fresh, *uow.statements.of_resources(things, without=fresh)]
             ids = {id for _, id in things} | {one.person for one in found if one.person}
             links = uow.links.of(ids)
             tied = {(link.resource_type, id) for link in links for id in (link.from_id, link.to_id)}
             # Only ties between things of the kinds at hand pull in more; a person's ties say who the person is.
-            more = {thing for thing in tied if any(thing[0] == kind for kind, _ in things)} - things
+            kinds = {kind for kind, _ in things}
+            more = {thing for thing in tied if thing[0] in kinds} - things
             if not more:
                 break
             things |= more
-        awaited = wanted(found)
-        known = uow.identifiers.find(awaited)
-        if wait and (missing := awaited - known.keys()):
-            uow.identifiers.wait(_waiting(found, missing))
+        awaiting = _awaiting(found)
+        known = uow.identifiers.find(awaiting)
+        if wait:
+            uow.identifiers.wait({key: things for key, things in awaiting.items() if key not in known})
         return agree_all(found, links, self.authority, known=known)
 
     def _linked(self, uow: UnitOfWork, links: Sequence[Link]) -> set[Thing]:
@@ -98,8 +102,7 @@ class Recorder:
         for link in links:
             if link.resource_type == "Patient" and link.kind != "proposed":
                 for patient in (link.from_id, link.to_id):
-                    about = uow.statements.of_person(patient)
-                    concerned |= {(one.resource_type, one.resource_id) for one in about}
+                    concerned |= uow.statements.things_of(patient)
         return concerned
 
 
@@ -119,13 +122,14 @@ def _claim(uow: UnitOfWork, identifiers: Mapping[Key, str]) -> list[Link]:
     ]
 
 
-def _waiting(statements: Iterable[Statement], missing: Collection[Key]) -> dict[Key, set[Thing]]:
-    waiting: dict[Key, set[Thing]] = defaultdict(set)
+def _awaiting(statements: Iterable[Statement]) -> dict[Key, set[Thing]]:
+    """The keys of references that await their target, and the things that name them."""
+    awaiting: dict[Key, set[Thing]] = defaultdict(set)
     for one in statements:
-        for _, key in logical_references(one.body):
-            if key in missing:
-                waiting[key].add((one.resource_type, one.resource_id))
-    return waiting
+        for reference, key in logical_references(one.body):
+            if "reference" not in reference:
+                awaiting[key].add((one.resource_type, one.resource_id))
+    return awaiting
 
 
 def _parties(statements: Iterable[Statement], persons: Mapping[Thing, str | None]) -> Iterable[tuple[str, str]]:

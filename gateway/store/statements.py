@@ -32,11 +32,20 @@ class Statements:
         return self._in(_ALL.where(among(statement.c.digest, digests)))
 
     def of_resources(
-        self, resources: Collection[tuple[str, str]], *, known_at: datetime | None = None
+        self,
+        resources: Collection[tuple[str, str]],
+        *,
+        without: Collection[Statement] = (),
+        known_at: datetime | None = None,
     ) -> list[Statement]:
-        """What is said of these (resource type, id), in order of recording; `known_at`: what was recorded by then."""
+        """What is said of these (resource type, id), in order of recording; `known_at`: what was recorded by then.
+
+        `without` what the caller has in hand.
+        """
         wanted = set(resources)
         query = _ALL.where(among(statement.c.resource_id, sorted({id for _, id in wanted})))
+        if without:
+            query = query.where(~among(statement.c.digest, [one.digest for one in without]))
         found = self._in(_known(query, known_at))
         return [said for said in found if (said.resource_type, said.resource_id) in wanted]
 
@@ -47,6 +56,11 @@ class Statements:
         if resource_types:
             query = query.where(among(statement.c.resource_type, resource_types))
         return self._in(_known(query, known_at))
+
+    def things_of(self, person: str) -> set[tuple[str, str]]:
+        """The (resource type, id) of everything that is said of a person."""
+        query = select(statement.c.resource_type, statement.c.resource_id).where(statement.c.person == person)
+        return {(kind, id) for kind, id in self._connection.execute(query.distinct())}
 
     def of_records(self, source: str, record_keys: Collection[str]) -> list[Statement]:
         """What a source has said of these records of its own."""

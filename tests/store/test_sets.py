@@ -52,7 +52,7 @@ def ingest(unit: UnitOfWork) -> None:
     unit.persons.point({"p1": "person-1"})
     unit.persons.patients_of(["person-1"])
     unit.statements.add([statement("d1")])
-    unit.statements.of_resources([("Task", "t1")])
+    unit.statements.of_resources([("Task", "t1")], without=[statement("d1")])
     unit.statements.of_person("person-1")
     unit.statements.of_records("maeva", ["record-1"])
     unit.links.of(["t1"])

@@ -42,6 +42,8 @@ def test_what_is_said_of_resources_is_told_in_order_of_recording(store: Store) -
     keys = [("Encounter", "encounter-1"), ("Encounter", "encounter-3")]
     assert digests(store, lambda statements: statements.of_resources(keys)) == ["d9", "d1"]
     assert digests(store, lambda statements: statements.of_resources(keys, known_at=NOON)) == ["d9"]
+    in_hand = [statement("d9"), statement("d0")]
+    assert digests(store, lambda statements: statements.of_resources(keys, without=in_hand)) == ["d1"]
 
 
 def test_what_is_said_of_a_person_by_type_and_as_of_a_time(store: Store) -> None:
