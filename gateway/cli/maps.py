@@ -14,6 +14,7 @@ from gateway.app import configured_sources
 from gateway.cli.common import JsonOption, SourcesOption, print_json, settings_from
 from gateway.definitions import shipped
 from gateway.mapping import Package, Packages, commands, report, told
+from gateway.mapping.cases import own_source
 from gateway.mapping.unread import Message, Unread, corpus
 from gateway.mapping.unread import unread as find_unread
 from gateway.records import Source
@@ -27,7 +28,8 @@ MappingsOption = Annotated[
 PackagesArgument = Annotated[list[str] | None, typer.Argument(help="Packages by id; without any, all.")]
 
 
-def _all(mappings: Path | None) -> Packages:
+def all_packages(mappings: Path | None) -> Packages:
+    """The packages of the folder that is named, else of the settings', else the shipped ones."""
     return Packages.load(settings_from(mappings=mappings).mappings or shipped.folder("mappings"))
 
 
@@ -43,7 +45,7 @@ def end(text: str, data: Any, well: bool, as_json: bool) -> None:
 
 def instance_of(source: str, mappings: Path | None, sources: Path | None) -> tuple[Package, Source]:
     """A configured source instance, and the package that its messages are mapped with."""
-    packages = _all(mappings)
+    packages = all_packages(mappings)
     instance = configured_sources(settings_from(sources=sources, mappings=mappings), packages).get(source)
     return packages[instance.package], instance
 
@@ -54,7 +56,7 @@ def check(packages: PackagesArgument = None, mappings: MappingsOption = None, as
 
     Example: `samverka map check municipal-csv`
     """
-    end(*report.checks(commands.check(commands.chosen(_all(mappings), packages))), as_json)
+    end(*report.checks(commands.check(commands.chosen(all_packages(mappings), packages))), as_json)
 
 
 @app.command("test")
@@ -69,7 +71,7 @@ def test(
 
     Example: `samverka map test rivta-logistics`
     """
-    chosen = commands.chosen(_all(mappings), packages)
+    chosen = commands.chosen(all_packages(mappings), packages)
     end(*report.tests(commands.test(chosen, case=case, update=update)), as_json)
 
 
@@ -96,9 +98,9 @@ def coverage(
     Example: `samverka map coverage dispatch-json --unread`
     """
     if unread:
-        end(*told.unreads(_unread(_all(mappings), packages, file or [])), True, as_json)
+        end(*told.unreads(_unread(all_packages(mappings), packages, file or [])), True, as_json)
         return
-    end(*report.covered(commands.cover(commands.chosen(_all(mappings), packages))), as_json)
+    end(*report.covered(commands.cover(commands.chosen(all_packages(mappings), packages))), as_json)
 
 
 def _unread(packages: Packages, names: list[str] | None, files: list[Path]) -> Iterator[tuple[str, Unread]]:
@@ -106,8 +108,7 @@ def _unread(packages: Packages, names: list[str] | None, files: list[Path]) -> I
     if files and len(chosen) != 1:
         raise typer.BadParameter("files are of one package: name it")
     for package in chosen:
-        source = configured_sources(settings_from(), packages).get(package.id) if files else None
-        yield package.id, find_unread(package, messages(files, source) if source else corpus(package))
+        yield package.id, find_unread(package, messages(files, own_source(package)) if files else corpus(package))
 
 
 @app.command("mutate")
@@ -122,7 +123,7 @@ def mutate(
 
     Example: `samverka map mutate hl7v2-adt --sample 50`
     """
-    chosen = commands.chosen(_all(mappings), packages)
+    chosen = commands.chosen(all_packages(mappings), packages)
     end(*report.altered(commands.alter(chosen, sample=sample, seed=seed)), as_json)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,9 +12,11 @@ import typer
 
 from gateway.cli.common import JsonOption, print_json, settings_from
 from gateway.cli.maps import MappingsOption, end
-from gateway.definitions import shipped
+from gateway.definitions import load, shipped
+from gateway.errors import Conflict
 from gateway.mapping import CompileError, Problem, parse, printer
 from gateway.mapping.formatter import formatted
+from gateway.mapping.skeleton import skeleton
 from gateway.mapping.structuremap import structure_map
 from gateway.mapping.structuremap_reader import read
 from gateway.mapping.syntax import Map
@@ -21,8 +24,38 @@ from gateway.mapping.syntax import Map
 
 def add_to(app: typer.Typer) -> None:
     """Put the commands of this module among those of `samverka map`."""
+    app.command("new")(new_command)
     app.command("print")(print_command)
     app.command("fmt")(fmt_command)
+
+
+def new_command(
+    sample: Annotated[Path, typer.Option("--from", exists=True, dir_okay=False, help="A message of the source.")],
+    resource: Annotated[str, typer.Option("--to", help="The resource type that its records become.")],
+    package: Annotated[str | None, typer.Option("--id", help="The package's id; default: the sample's name.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", file_okay=False, help="Write a package there; else the map is printed.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """A package to begin with: the manifest, and a map with a commented line for each element of a sample.
+
+    Example: `samverka map new --from svar.xml --to Encounter --id visits --out mappings`
+    """
+    named = package or "-".join(re.findall(r"[a-z0-9]+", sample.stem.lower())) or "example"
+    made = skeleton(sample.read_bytes(), sample.name, resource, load(), package=named)
+    files = {f"{named}/map.yaml": made.manifest, f"{named}/{made.map_name}.fml": made.map}
+    if out is None:
+        end(made.map.rstrip(), files, True, as_json)
+        return
+    for name, content in files.items():
+        path = out / name
+        if path.exists():
+            raise Conflict(f"{path} is there already: choose another --id", rule="package-exists")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    written = [str(out / name) for name in files]
+    end("\n".join([*written, f"now: samverka map check {named} --mappings {out}"]), {"written": written}, True, as_json)
 
 
 def print_command(

@@ -59,9 +59,7 @@ class Case:
     @property
     def source(self) -> Source:
         """The package's own source instance, with what the case says otherwise."""
-        instance = self.package.manifest.instance
-        facts = instance.model_dump() if instance else {"name": self.package.id, "hsa_id": "", "controller": ""}
-        return replace(Source(self.package.id, self.package.id, **facts), **self.facts.get("source", {}))
+        return replace(own_source(self.package), **self.facts.get("source", {}))
 
     @property
     def received(self) -> datetime:
@@ -130,6 +128,13 @@ class CaseReport:
     @property
     def passed(self) -> bool:
         return not self.differences
+
+
+def own_source(package: Package) -> Source:
+    """The source instance that the package's manifest describes."""
+    instance = package.manifest.instance
+    facts = instance.model_dump() if instance else {"name": package.id, "hsa_id": "", "controller": ""}
+    return Source(package.id, package.id, **facts)
 
 
 def cases(package: Package) -> Iterator[Case]:

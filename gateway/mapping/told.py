@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from gateway.mapping.codes import UnmappedCode
+from gateway.mapping.compare import Comparison
 from gateway.mapping.unread import Unread
 from gateway.mapping.whynot import WhyNot
 
@@ -91,3 +92,13 @@ def missing_codes(found: list[UnmappedCode]) -> tuple[str, list[dict[str, Any]]]
         for one in found
     ]
     return "\n".join(lines) or "every code is in its table", [one.to_json() for one in found]
+
+
+def compared(found: Comparison) -> tuple[str, dict[str, Any]]:
+    """How many records would differ, and a line for each sort of change, the most frequent first."""
+    lines = [f"{found.differing} of {found.records} records would differ"]
+    for one in found.sorted:
+        values = f"  {one.values[0]} -> {one.values[1]}" if one.values else ""
+        lines.append(f"{one.count:6}  {one.kind}  {one.path}  {one.example}{values}")
+    changes = [one.to_json() for one in found.sorted]
+    return "\n".join(lines), {"records": found.records, "differing": found.differing, "changes": changes}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 
 from gateway.cli import app
 from gateway.definitions.shipped import folder
+from gateway.errors import Conflict
 from gateway.mapping import CompileError, parse
 from gateway.mapping.structuremap import structure_map
 
@@ -82,3 +84,30 @@ def test_the_csv_packages_models_are_what_their_cases_headers_give() -> None:
         source = folder("mappings") / package / "cases" / case / "source.csv"
         made = run("from-csv", source, "--name", f"{package}-row", group="models")
         assert json.loads(made) == json.loads((folder("mappings") / package / "models/row.json").read_bytes())
+
+
+def test_two_versions_of_a_package_are_compared(tmp_path: Path) -> None:
+    own, old = folder("mappings") / "directory-csv", tmp_path / "directory-csv"
+    (tmp_path / "common").symlink_to(folder("mappings") / "common")
+    shutil.copytree(own, old)
+    assert run("diff", old, own).strip() == "0 of 7 records would differ"
+    text = (old / "DirectoryCsv.fml").read_text(encoding="utf-8")
+    (old / "DirectoryCsv.fml").write_text(text.replace("t.use = 'work'", "t.use = 'old'"), encoding="utf-8")
+    (change,) = json.loads(run("diff", old, own, "--corpus", CASE, "--json", code=1))["changes"]
+    assert (change["kind"], change["path"]) == ("changed", "Organization.telecom.use")
+
+
+def test_a_package_is_begun_from_a_sample(tmp_path: Path) -> None:
+    words = ("new", "--from", CASE, "--to", "Organization", "--id", "units")
+    assert 'uses "http://hl7.org/fhir/StructureDefinition/Organization" as target' in run(*words)
+    assert "now: samverka map check units" in run(*words, "--out", tmp_path)
+    assert run("check", "units", "--mappings", tmp_path) == "units: 1 maps, 1 kinds of record: ok\n"
+    with pytest.raises(Conflict, match="is there already"):
+        run(*words, "--out", tmp_path)
+
+
+def test_the_speed_of_a_package_is_measured() -> None:
+    (found,) = json.loads(run("bench", "directory-csv", "--seconds", "0.01", "--json"))
+    assert found["records"] >= 7
+    assert found["recordsPerSecond"] > 0
+    assert "records/s" in run("bench", "directory-csv", "--seconds", "0.01")
