@@ -29,6 +29,10 @@ from gateway.store import Stored, UnitOfWork
 __all__ = ["Answers", "Lane", "LaneItem", "Now", "SourceLine", "Unit", "View"]
 
 
+FIRST_YEAR, LAST_YEAR = 1800, 2300
+"""Between these anybody may ask what held."""
+
+
 class Answers(Reading):
     """view and who_does_what."""
 
@@ -57,6 +61,10 @@ class Answers(Reading):
         """The answer as a plain view. NotFound."""
         now = self._rooms.clock()
         at, known_at = at or now, known_at or now
+        for name, moment in (("at", at), ("known-at", known_at), ("since", since)):
+            if moment is not None and not FIRST_YEAR <= moment.year <= LAST_YEAR:
+                text = f"{name} must lie between {FIRST_YEAR} and {LAST_YEAR}."
+                raise BadRequest(text, rule="parameter-malformed", where=name)
         if since is not None and since > at:
             raise BadRequest("since must not be later than at.", rule="parameter-malformed", where="since")
 

@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from gateway.coordination.statements import canonical, logical
 
 SWEDEN = ZoneInfo("Europe/Stockholm")
+FIRST, LAST = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC)
 _TIME = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d:\d\d.*)?)?)?")
 _ZONED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*(Z|[+-]\d\d:\d\d)")
 
 
 def instant(value: Any) -> datetime | None:
-    """The moment that a dateTime names; a date begins at midnight, Swedish time."""
+    """The moment that a dateTime names; a date begins at midnight, Swedish time.
+
+    Sources write 0001 and 9999 for "never": there time must still be able to go a year back and forth.
+    """
     if not isinstance(value, str) or not _TIME.fullmatch(value):
         return None
     text = value + "-01-01"[(len(value) - 4) :] if len(value) < 10 else value
@@ -27,12 +31,17 @@ def instant(value: Any) -> datetime | None:
         time = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return time if time.tzinfo else time.replace(tzinfo=SWEDEN)
+    return told(time if time.tzinfo else time.replace(tzinfo=SWEDEN))
+
+
+def told(time: datetime) -> datetime:
+    """The moment itself, or at the ends of the calendar the nearest that can be reckoned with."""
+    return min(max(time, FIRST), LAST)
 
 
 def written(time: datetime) -> str:
     """A moment as a FHIR instant in Swedish time, whatever zone it was read in."""
-    return time.astimezone(SWEDEN).isoformat()
+    return told(time).astimezone(SWEDEN).isoformat()
 
 
 def reference_key(reference: Any) -> str | None:
