@@ -30,7 +30,7 @@ PRIMITIVES: dict[str, SearchStrategy[Any]] = {
     "unsignedInt": st.integers(0, 2**31 - 1),
     "base64Binary": st.binary(min_size=1, max_size=9).map(lambda raw: b64encode(raw).decode()),
     "xhtml": st.sampled_from(
-        [f'<div xmlns="{XHTML}">{inner}</div>' for inner in ("a", "<p title='&#10;>'/>", "å&#160;<!-- b --><br/>")]
+        [f'<div xmlns="{XHTML}">{inner}</div>' for inner in ("a", "<p title='&#10;>'>a</p>", "å&#160;<!-- b --><br/>")]
     ),
 }
 
