@@ -37,8 +37,8 @@ def formatted(content: str, file: str = "map") -> str:
     """The text in its layout. A CompileError where it holds what is no token."""
     content = content.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     found = _Layout(_pieces(content, file)).text()
-    assert _words(content) == _words(found), "a formatter may not change what is said"
-    return found
+    # What moves to the beginning of a line can become another token there: `///` is metadata. Then all stays as it is.
+    return found if _words(content) == _words(found) else content
 
 
 def _words(content: str) -> list[str]:

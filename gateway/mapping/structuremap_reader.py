@@ -102,7 +102,7 @@ def _extension(value: Mapping[str, Any] | None, url: str) -> Any:
     """The value of an extension, None where there is none."""
     for one in _all(value or {}, "extension"):
         if one.get("url") == url:
-            return next(found for key, found in one.items() if key.startswith("value"))
+            return next((found for key, found in one.items() if key.startswith("value")), None)
     return None
 
 
@@ -187,7 +187,7 @@ def _read_transform(target: Mapping[str, Any]) -> Argument | Call | None:
 
 
 def _value(parameter: Mapping[str, Any]) -> Any:
-    return next(parameter[key] for key in _VALUES if key in parameter)
+    return parameter[next((key for key in _VALUES if key in parameter), "value[x]")]
 
 
 def _read_parameter(parameter: Mapping[str, Any]) -> Argument:

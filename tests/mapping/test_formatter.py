@@ -106,6 +106,12 @@ def test_the_ends_of_lines_are_made_one() -> None:
     )
 
 
+def test_what_would_say_something_else_elsewhere_stays() -> None:
+    text = "/// url = 'u'\ngroup A(source s, target t) { s.a -> t.b; }   /* c\n */ /// no metadata\n"
+    assert words(formatted(text)) == words(text)
+    assert formatted(formatted(text)) == formatted(text)
+
+
 def test_what_is_no_token_is_refused() -> None:
     with pytest.raises(CompileError, match="does not end"):
         formatted("/// url = 'u'\ngroup A(source s, target t) { s.a -> t.b = 'x; }")

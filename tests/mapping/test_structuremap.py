@@ -187,6 +187,12 @@ def test_r5s_own_elements_are_read() -> None:
     assert "s.a default (1 + 1) as v then B(v, 'x');" in text
 
 
+def test_a_parameter_without_a_value_is_refused() -> None:
+    rule = {"source": [{"context": "s"}], "target": [{"transform": "copy", "parameter": [{}]}]}
+    with pytest.raises(CompileError, match=r"value\[x\]"):
+        read({"resourceType": "StructureMap", "group": [{"name": "A", "rule": [rule]}]}, "m.json")
+
+
 def test_what_is_no_structure_map_is_refused() -> None:
     with pytest.raises(CompileError, match="no StructureMap that can be read"):
         read({"resourceType": "StructureMap", "group": [{"rule": [{"source": [{}]}]}]}, "m.json")
