@@ -107,11 +107,10 @@ class _Schemas:
                 kind = self.primitive(self.qualified(child, child.get("type")))
                 yield Part(str(child.get("name")), kind, int(child.get("use") == "required"), "1", (), "xmlAttr")
             elif child.tag == f"{XS}simpleContent":
-                extension = child[0]
-                yield Part(
-                    "value", self.primitive(self.qualified(extension, extension.get("base"))), 0, "1", (), "xmlText"
-                )
-                yield from self.parts(extension)
+                for inner in child.iterchildren(f"{XS}extension", f"{XS}restriction"):
+                    kind = self.primitive(self.qualified(inner, inner.get("base")))
+                    yield Part("value", kind, 0, "1", (), "xmlText")
+                    yield from self.parts(inner)
             elif child.tag == f"{XS}extension":
                 base = self.types.get(self.qualified(child, child.get("base")))
                 if base is not None:
