@@ -22,6 +22,8 @@ from gateway.records import Position
 
 _ENCODINGS = ("utf-8", "cp1252")
 _DELIMITERS = ";,\t|"
+_MOST_COLUMNS = 1000
+"""Each is looked for among all others, and what is alike is suggested."""
 _NUMBER = re.compile(r"[+-]?\d{1,30}(\.\d{1,30})?")
 
 
@@ -225,6 +227,10 @@ def _check_header(
     options: Mapping[str, Any], columns: tuple[str, ...], delimiter: str, where: str, issues: Issues
 ) -> bool:
     """Whether rows can be read by this header: a required column that is missing or misspelt stops it all."""
+    if len(columns) > _MOST_COLUMNS:
+        text = f"The header has more than {_MOST_COLUMNS} columns: the lines of the file may have been joined."
+        issues.fatal("too-costly", "too-many-columns", text, where)
+        return False
     known = tuple(options.get("columns", ()))
     required = tuple(options.get("required", ()))
     missing = [name for name in required if name not in columns]

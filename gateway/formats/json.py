@@ -21,6 +21,9 @@ from gateway.records import Position
 Listed = Callable[["Reader"], str | None]
 
 _BLANK = re.compile(r"[ \t\r\n]*")
+_MOST_FAULTS = 1000
+"""The place of each is looked for in the whole message: more would not be linear work."""
+_TOO_MANY_FAULTS = ("too-many-faults", f"More than {_MOST_FAULTS} lines cannot be read. What follows was not tried.")
 
 
 def read(form: Format, body: bytes, issues: Issues, limits: Limits) -> Iterator[Record]:
@@ -170,6 +173,8 @@ class Reader:
     def __init__(self, text: str, body: bytes, issues: Issues, limits: Limits) -> None:
         self.text = text
         self.at = 0
+        self._refusals = 0
+        self._line: re.Match[str] | None = None
         self._issues = issues
         self._limits = limits
         self._lines = Lines(body)
@@ -220,7 +225,16 @@ class Reader:
             yield name
 
     def value(self) -> Any:
-        value, self.at = self._decode(self.text, self.at)
+        """The value at hand, which a record on a line of its own does not look for beyond it."""
+        if self._line is None:
+            value, self.at = self._decode(self.text, self.at)
+            return value
+        start = self._line.start()
+        try:
+            value, end = self._decode(self._line[0], self.at - start)
+        except json.JSONDecodeError as error:
+            raise json.JSONDecodeError(error.msg, self.text, error.pos + start) from None
+        self.at = start + end
         return value
 
     def fault(self, error: Exception) -> tuple[str, str, str]:
@@ -234,14 +248,19 @@ class Reader:
             text = f"The message is not JSON here: {error.msg}. Mend it and send it again."
             return "malformed-json", text, error.pos
         rule, text = _too_deep(self._limits) if isinstance(error, RecursionError) else error.args
-        return rule, text, find_fault(self.text, self.at, rule, self._limits.depth)
+        return rule, text, find_fault(self.text, self.at, rule, self._limits.depth, self._stop)
+
+    @property
+    def _stop(self) -> int | None:
+        return self._line.end() if self._line else None
 
     def _line_records(self) -> Iterator[Found]:
         """NDJSON: a line that cannot be read is told, and the next one is."""
+        faults = 0
         for line in re.finditer(r"[^\r\n]+", self.text):
             if line[0].isspace():
                 continue
-            self.at = line.start()
+            self._line, self.at = line, line.start()
             self._skip()
             try:
                 found = self._found("")
@@ -249,6 +268,10 @@ class Reader:
                 if self.at < line.end():
                     raise _Refused("malformed-json", "Something follows the record on its line.")
             except (ValueError, RecursionError) as error:
+                faults += 1
+                if faults > _MOST_FAULTS:
+                    self._issues.fatal("too-costly", *_TOO_MANY_FAULTS, self.fault(error)[2])
+                    return
                 self._issues.error("structure", *self.fault(error))
             else:
                 yield found
@@ -269,8 +292,9 @@ class Reader:
             raise
         except (_Refused, RecursionError) as error:
             self.at = begin
-            end = value_end(self.text, begin)
-            if end is None:
+            end = value_end(self.text, begin, self._stop)
+            self._refusals += 1
+            if end is None or self._refusals > _MOST_FAULTS:
                 raise
             rule, text, where = self._refused(error)
             start = self._byte(begin)

@@ -37,11 +37,11 @@ def locate(text: str, path: list[str | int]) -> tuple[int, int]:
     return token.start(1), _value_end(tokens, token)
 
 
-def find_fault(text: str, at: int, rule: str, deepest: int) -> int:
+def find_fault(text: str, at: int, rule: str, deepest: int, stop: int | None = None) -> int:
     """Where in a text the rule is broken for the first time; where it is not found, where the reading began."""
     names: list[set[str] | None] = []
     previous = ""
-    for token in _tokens(text, at):
+    for token in _tokens(text, at, stop):
         start, word = token.start(1), token[1]
         if word in "{[":
             names.append(set() if word == "{" else None)
@@ -59,9 +59,9 @@ def find_fault(text: str, at: int, rule: str, deepest: int) -> int:
     return at
 
 
-def value_end(text: str, at: int) -> int | None:
-    """Where the value ends that begins there, by its brackets alone; None where they do not close."""
-    tokens = _tokens(text, at)
+def value_end(text: str, at: int, stop: int | None = None) -> int | None:
+    """Where the value ends that begins there, by its brackets alone; None where they do not close before `stop`."""
+    tokens = _tokens(text, at, stop)
     try:
         return _value_end(tokens, next(tokens))
     except StopIteration:
@@ -100,9 +100,10 @@ _FAULTY: dict[str, Callable[[str], bool]] = {
 }
 
 
-def _tokens(text: str, at: int) -> Iterator[re.Match[str]]:
+def _tokens(text: str, at: int, stop: int | None = None) -> Iterator[re.Match[str]]:
     """Tokens without a grammar: enough to find a place in a text that was read before, or was refused."""
-    while found := _TOKEN.match(text, at):
+    end = len(text) if stop is None else stop
+    while found := _TOKEN.match(text, at, end):
         yield found
         at = found.end()
 

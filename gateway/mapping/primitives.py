@@ -11,7 +11,7 @@ from datetime import tzinfo
 from decimal import Decimal
 from typing import Any
 
-from gateway.fhir.primitives import CONTROL, ID, OID, UUID
+from gateway.fhir.primitives import CONTROL, ID, OID, UUID, base64
 from gateway.mapping import times
 from gateway.mapping.times import Mark, Unfit
 
@@ -19,7 +19,6 @@ Convert = Callable[[Any, tzinfo, Mark], Any]
 LONGEST = 1_048_576
 _CODE = re.compile(r"[^\s]+( [^\s]+)*")
 _URI = re.compile(r"\S+")
-_BASE64 = re.compile(r"(?:[A-Za-z0-9+/\s]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?\s*")
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,10}")
 _TIME = re.compile(r"([01][0-9]|2[0-3]):?([0-5][0-9])(?::?([0-5][0-9])(\.[0-9]+)?)?")
@@ -51,6 +50,13 @@ def _matching(pattern: re.Pattern[str], expected: str) -> Convert:
         return text
 
     return convert
+
+
+def base64_binary(value: Any, zone: tzinfo, mark: Mark) -> str:
+    text = as_text(value).strip()
+    if not base64(text):
+        raise Unfit("base64 is expected")
+    return text
 
 
 def boolean(value: Any, zone: tzinfo, mark: Mark) -> bool:
@@ -129,7 +135,7 @@ CONVERT: dict[str, Convert] = {
     "canonical": _matching(_URI, "a canonical URL is expected: without spaces"),
     "oid": _matching(OID, "an OID is expected: urn:oid:1.2.3"),
     "uuid": _matching(UUID, "a UUID is expected: urn:uuid:..., in lower case"),
-    "base64Binary": _matching(_BASE64, "base64 is expected"),
+    "base64Binary": base64_binary,
     "boolean": boolean,
     "integer": _whole(-2_147_483_648, "a whole number is expected"),
     "unsignedInt": _whole(0, "a whole number from 0 is expected"),
