@@ -86,7 +86,7 @@ def test_public_maps_keep_their_words_and_comments() -> None:
         assert re.findall(r"//[^\n]*[^\s]", laid_out.replace("\r", "")) or "//" not in text, path.name
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_however_a_map_is_spaced_its_layout_says_the_same_and_stays(data: st.DataObject) -> None:
     """Breaks and spaces are put or left out between tokens of a map, where that leaves the tokens as they are."""
