@@ -105,9 +105,9 @@ class Ingest:
             inbox_id, self._write(lambda uow: uow.inbox.claim(inbox_id, self._owner, lease=self._lease))
         )
 
-    def process_waiting(self) -> list[Outcome]:
+    def process_waiting(self, most: int = MOST_MESSAGES) -> list[Outcome]:
         """Work the oldest waiting messages through, as many as are cheap to take together; empty when none waits."""
-        claimed = self._write(lambda uow: uow.inbox.claim_waiting(self._owner, lease=self._lease, limit=MOST_MESSAGES))
+        claimed = self._write(lambda uow: uow.inbox.claim_waiting(self._owner, lease=self._lease, limit=most))
         return self._work(claimed)
 
     def replay(self, inbox_id: str) -> Outcome:

@@ -90,14 +90,11 @@ def test_a_process_that_was_thought_dead_commits_nothing_more_of_what_it_lost(
     assert other.rebuilt().different == []
 
 
-def test_messages_that_are_waiting_are_shared_and_each_is_worked_once(
-    inlet: Inlet, other: Inlet, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pipeline, "MOST_MESSAGES", 2)
+def test_messages_that_are_waiting_are_shared_and_each_is_worked_once(inlet: Inlet, other: Inlet) -> None:
     kept = [inlet.keep("dispatch-json", dispatch(alarm(str(n)))) for n in range(6)]
     worked = []
     while True:
-        found = [*inlet.ingest.process_waiting(), *other.ingest.process_waiting()]
+        found = [*inlet.ingest.process_waiting(2), *other.ingest.process_waiting(2)]
         if not found:
             break
         worked += [one.inbox_id for one in found]

@@ -1,0 +1,69 @@
+"""`scripts/campaign kill|orders|fuzz`: run one, print what was shown, end with 1 where something was wrong."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import structlog
+
+from tests.ingest.campaigns import fuzz, kill, orders
+from tests.ingest.campaigns.database import database
+from tests.ingest.campaigns.report import Report
+from tests.ingest.campaigns.state import State
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="scripts/campaign", description="Long tests. Each is seeded, keeps its state in a file and resumes."
+    )
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--rounds", type=int, default=10)
+    shared.add_argument("--seed", type=int, default=1)
+    shared.add_argument("--state", type=Path, help="a file; a campaign that was stopped goes on from it")
+    shared.add_argument("--database", default="sqlite", help="sqlite, postgresql (one of its own) or a URL")
+    kinds = parser.add_subparsers(dest="kind", required=True)
+    killing = kinds.add_parser("kill", parents=[shared], help="kill -9 of the server during ingest")
+    killing.add_argument("--longest", type=float, default=3, help="seconds from the first acknowledgement to the kill")
+    kinds.add_parser(
+        "orders", parents=[shared], help="random orders of arrival; with PostgreSQL, two processes that share them"
+    )
+    kinds.add_parser("fuzz", parents=[shared], help="altered messages of every package")
+    given = parser.parse_args()
+    structlog.configure(processors=[orders.drop])
+    began, cpu = time.monotonic(), time.process_time()
+    print(
+        f"campaign {given.kind}, seed {given.seed}, {given.rounds} rounds, {given.database.partition(':')[0]}",
+        flush=True,
+    )
+    report = _run(given)
+    for line in report.lines:
+        print(line)
+    for wrong in report.wrong:
+        print(f"WRONG {wrong}")
+    seconds, used = time.monotonic() - began, time.process_time() - cpu
+    print(f"{len(report.wrong)} things wrong; {seconds:.0f} s, {used:.0f} s of CPU in this process")
+    sys.exit(bool(report.wrong))
+
+
+def _run(given: argparse.Namespace) -> Report:
+    if given.kind == "orders" and given.database == "sqlite":
+        state = State(given.state, kind="orders", seed=given.seed)
+        return orders.campaign(rounds=given.rounds, seed=given.seed, state=state, say=_say)
+    url = database(given.database, given.state)
+    if given.kind == "orders":
+        return orders.interleaved(url, seed=given.seed)
+    state = State(given.state, kind=given.kind, seed=given.seed, database=url)
+    if given.kind == "fuzz":
+        return fuzz.campaign(url, rounds=given.rounds, seed=given.seed, state=state, say=_say)
+    return kill.campaign(url, rounds=given.rounds, seed=given.seed, longest=given.longest, state=state, say=_say)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
