@@ -67,6 +67,10 @@ PAIRS = [
         f"<name><given>{MARK}</given></name>",
     ),
     (
+        patient(name=[{"_given": [{"extension": [EXTENSION]}, {"extension": [EXTENSION]}]}]),
+        f"<name><given>{MARK}</given><given>{MARK}</given></name>",
+    ),
+    (
         patient(contained=[{"resourceType": "Organization", "id": "o", "name": "O"}]),
         '<contained><Organization><id value="o"/><name value="O"/></Organization></contained>',
     ),

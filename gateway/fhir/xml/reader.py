@@ -201,9 +201,10 @@ class _Reader:
             holder["_" + key] = beside
             return
         besides = holder.setdefault("_" + key, [])
+        if not besides:
+            self._uneven.append((holder, key))
         besides.extend([None] * (len(holder[key]) - 1 - len(besides)))
         besides.append(beside)
-        self._uneven.append((holder, key))
 
     # --- faults, told and then passed over ---------------------------------------------------------------------------
 
