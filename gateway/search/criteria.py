@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, Text, false, not_, or_, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Select, Text, not_, or_, select, type_coerce
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from gateway.search.conditions import AnyOf, Chain, Criterion, DateIs, IdIs, Missing, Own, ReverseChain, Where
-from gateway.search.match import TABLES, Test, date, row
+from gateway.search.match import TABLES, Test, any_of, date
 from gateway.tables import locator, resource, search_reference
 
 UPDATED: ColumnElement[int] = type_coerce(resource.c.last_updated, BigInteger)
@@ -53,7 +53,7 @@ def _criterion(what: Criterion, visible: Test | None) -> Test:
     rid = resource.c.rid
     match what:
         case Where(kind=kind, number=number, conditions=conditions, negated=negated):
-            found = rid.in_(_rows_of(kind, number, or_(false(), *map(row, conditions))))
+            found = rid.in_(_rows_of(kind, number, any_of(conditions)))
             return not_(found) if negated else found
         case Missing(places=places, missing=missing):
             there = or_(*(rid.in_(_rows_of(kind, number)) for kind, number in places))
@@ -69,28 +69,30 @@ def _criterion(what: Criterion, visible: Test | None) -> Test:
 
 
 def _own(what: Own) -> Test:
-    tests = []
-    for condition in what.conditions:
-        if isinstance(condition, IdIs):
-            tests.append(resource.c.id == condition.id)
-        elif isinstance(condition, DateIs):
-            tests.append(date(condition, UPDATED, UPDATED + 1))
+    tests: list[Test] = [date(one, UPDATED, UPDATED + 1) for one in what.conditions if isinstance(one, DateIs)]
+    if ids := [one.id for one in what.conditions if isinstance(one, IdIs)]:
+        tests.append(resource.c.id == ids[0] if len(ids) == 1 else resource.c.id.in_(ids))
     return not_(or_(*tests)) if what.negated else or_(*tests)
 
 
 def _chain(what: Chain, visible: Test | None) -> Select[Any]:
     links = search_reference.c
-    targets = matching(what.type, what.inner, select(resource.c.id), visible)
+    targets = _aside(matching(what.type, what.inner, select(resource.c.id), visible))
     tests = (links.param == what.number, links.target_type == what.type, links.target_id.in_(targets))
     return select(links.rid).where(*tests).correlate(None)
 
 
 def _reverse_chain(what: ReverseChain, visible: Test | None) -> Select[Any]:
     links = search_reference.c
-    sources = matching(what.type, what.inner, select(resource.c.rid), visible)
+    sources = _aside(matching(what.type, what.inner, select(resource.c.rid), visible))
     tests = (links.param == what.number, links.target_type == what.target, links.rid.in_(sources))
     ids = select(links.target_id).where(*tests).correlate(None)
     return select(locator.c.rid).where(locator.c.id.in_(ids), locator.c.resource_type == what.target)
+
+
+def _aside(found: Select[Any]) -> Select[Any]:
+    """The select under a name of its own: SQLite's parser takes few selects within one another, and many in a row."""
+    return select(*found.cte().c)
 
 
 def _narrows(what: Criterion) -> bool:

@@ -5,9 +5,9 @@ https://hl7.org/fhir/R4/search.html#prefix
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, Table, and_, or_
+from sqlalchemy import ColumnElement, Table, and_, false, or_, true
 
 from gateway.search.conditions import (
     Condition,
@@ -126,8 +126,12 @@ def _token(is_: TokenIs) -> Test:
 
 
 def _reference(is_: RefersTo) -> Test:
+    return and_(search_reference.c.target_id == is_.id, _of_type(is_.type))
+
+
+def _of_type(name: str | None) -> Test:
     kind = search_reference.c.target_type
-    return and_(search_reference.c.target_id == is_.id, kind != "" if is_.type is None else kind == is_.type)
+    return kind != "" if name is None else kind == name
 
 
 def _quantity(is_: QuantityIs) -> Test:
@@ -159,3 +163,28 @@ def row(condition: Condition) -> Test:
             return _quantity(condition)
         case IdIs():
             raise AssertionError("An id is no search row.")
+
+
+def any_of(conditions: Iterable[Condition]) -> Test:
+    """A row that meets one of the conditions. Those that name a value are one look-up, however many they are."""
+    tests: list[Test] = []
+    codes: dict[str | None, list[str]] = {}
+    targets: dict[str | None, list[str]] = {}
+    for one in conditions:
+        match one:
+            case TokenIs(system=system, code=str(code)):
+                codes.setdefault(system, []).append(code)
+            case RefersTo(type=target, id=id):
+                targets.setdefault(target, []).append(id)
+            case _:
+                tests.append(row(one))
+    for system, named in codes.items():
+        of_system = true() if system is None else search_token.c.system == system
+        tests.append(and_(_one_of(search_token.c.code, named), of_system))
+    for target, named in targets.items():
+        tests.append(and_(_one_of(search_reference.c.target_id, named), _of_type(target)))
+    return or_(false(), *tests)
+
+
+def _one_of(column: ColumnElement[str], values: Sequence[str]) -> Test:
+    return column == values[0] if len(values) == 1 else column.in_(values)

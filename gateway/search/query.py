@@ -24,7 +24,8 @@ __all__ = ["Include", "Limits", "Query", "Sort", "parse", "served"]
 Total = Literal["none", "estimate", "accurate"]
 Summary = Literal["true", "text", "data", "count", "false"]
 
-MAX_PARAMETERS = 100
+MAX_PARAMETERS = 50
+MAX_SORT = 10
 _SILENT = frozenset({"_format", "_pretty"})
 
 
@@ -155,6 +156,8 @@ class _Parser:
             keys.append(Sort(code, parameter.type, number(query.resource_type, code), descending))
         if modifier or query.sort:
             raise Refused("malformed-search-value", "Give one _sort, with its keys between commas.")
+        if len(keys) > MAX_SORT:
+            raise Refused("too-costly", f"At most {MAX_SORT} keys are sorted by.")
         return replace(query, sort=tuple(keys))
 
     def _include(self, query: Query, modifier: str, value: str) -> Query:

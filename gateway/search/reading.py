@@ -23,6 +23,7 @@ from gateway.search.conditions import (
     RefersTo,
     ReverseChain,
     StringIs,
+    TokenIs,
     UriIs,
     Where,
 )
@@ -31,6 +32,12 @@ from gateway.search.rows import READERS
 from gateway.search.values import Malformed, Reading
 
 MAX_CHAIN = 4
+MAX_WORK = 2000
+"""Values and links of a search together. A chain over a parameter that leads to any type is one link for each."""
+LINK = 10
+"""How many values a link, or a parameter, is worth."""
+MAX_RANGES = 200
+"""Alternatives that are no plain values, each of which is compared by itself."""
 OWN = frozenset({"_id", "_lastUpdated"})
 
 
@@ -61,10 +68,12 @@ class Criteria:
     def __init__(self, definitions: Definitions, reading: Reading) -> None:
         self.definitions = definitions
         self.reading = reading
+        self._work = 0
 
     def criterion(self, resource_type: str, name: str, value: str, depth: int = 0) -> Criterion:
         if depth > MAX_CHAIN:
             raise Refused("chain-too-long", f"A chain has at most {MAX_CHAIN} links.")
+        self._spend(LINK)
         if name.startswith("_has:"):
             return self._has(resource_type, name, value, depth)
         head, dot, rest = name.partition(".")
@@ -91,9 +100,21 @@ class Criteria:
 
     def _values(self, text: str, read: Callable[[str, Reading], Condition]) -> tuple[Condition, ...]:
         try:
-            return tuple(read(part, self.reading) for part in values.alternatives(text))
+            found = tuple(read(part, self.reading) for part in values.alternatives(text))
         except Malformed as problem:
             raise Refused("malformed-search-value", str(problem)) from None
+        self._spend(len(found))
+        if len(found) > MAX_RANGES and not isinstance(found[0], TokenIs | RefersTo | IdIs):
+            raise Refused("too-costly", f"At most {MAX_RANGES} values of this kind can be given at once.")
+        return found
+
+    def _spend(self, work: int) -> None:
+        self._work += work
+        if self._work > MAX_WORK:
+            text = (
+                "The search asks for too much at once. Name the types that a chain leads to (item:Task), or ask twice."
+            )
+            raise Refused("too-costly", text)
 
     def _where(self, resource_type: str, parameter: SearchParameter, modifier: str, value: str) -> Criterion:
         place = number(resource_type, parameter.code)

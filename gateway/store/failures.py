@@ -15,6 +15,9 @@ from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalErr
 
 from gateway.errors import GatewayError, Unavailable, Unprocessable
 
+_TOO_MUCH = ("too large", "too many", "too deep", "stack overflow", "at most")
+"""How SQLite says that a statement passes one of its limits. https://www.sqlite.org/limits.html"""
+
 
 class Refused(GatewayError):
     """The database refused a statement of ours."""
@@ -50,6 +53,8 @@ def _meaning(error: DBAPIError) -> GatewayError:
     wrong = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
     if error.connection_invalidated or (isinstance(error, OperationalError | InterfaceError) and not wrong):
         return Unavailable("The database does not answer right now: try again.")
+    if wrong and any(words in str(error.orig) for words in _TOO_MUCH):
+        return Unprocessable("This asks for more at once than the database takes: ask in parts.", rule="too-costly")
     if isinstance(error, DataError):
         return Unprocessable("A value holds a character or number that cannot be kept.", rule="not-storable")
     name = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
