@@ -15,8 +15,9 @@ from rich.console import Console
 from gateway.app import Gateway, wire
 from gateway.settings import Settings
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+# Without markup: what stands in square brackets, as rules and list positions do, is text.
+out = Console(highlight=False, markup=False)
+err = Console(stderr=True, highlight=False, markup=False)
 
 DatabaseOption = Annotated[
     str | None,

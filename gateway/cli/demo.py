@@ -122,9 +122,7 @@ def answer(
     try:
         patient = _patient(gateway, person or story.main)
         if as_json:
-            out.print(
-                gateway.door.who_does_what(ASKING, patient, base=BASE, at=moment).decode(), soft_wrap=True, markup=False
-            )
+            out.print(gateway.door.who_does_what(ASKING, patient, base=BASE, at=moment).decode(), soft_wrap=True)
         else:
             print_answer(gateway.door, ASKING, patient, out, at=moment)
     finally:
@@ -209,6 +207,6 @@ def _print_invitation(base: str, patient: str, story: Story) -> None:
         f"curl -s -X POST '{base}/ingest/larm-vast' -H 'Content-Type: application/json' "
         f"--data-binary @{story.folder}/messages/larm-vast/2026-03-12-inger-assistance.json",
     ):
-        out.print(f"  {line}", soft_wrap=True, markup=False, highlight=False)
+        out.print(f"  {line}", soft_wrap=True)
     out.print()
     out.print("Stop  with Ctrl-C.")
