@@ -11,13 +11,13 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from gateway.access.caller import Asking, Caller
-from gateway.access.decision import DIRECTORY, WITHHELD, decide
+from gateway.access.decision import DIRECTORY, WITHHELD, decide, source_of
 from gateway.access.reading import Reading
 from gateway.errors import BadRequest
 from gateway.fhir import bundle
 from gateway.fhir.json import dump
 from gateway.issues import Issue, operation_outcome
-from gateway.search.links import Page, PageLinks
+from gateway.search.links import Page
 from gateway.search.query import Limits, Query, parse
 from gateway.search.sql import Cursor
 from gateway.store import Stored, UnitOfWork
@@ -48,7 +48,7 @@ class Searching(Reading):
         links = self._rooms.links
         cursor: Cursor | None = None
         if sealed := dict(params).get(PAGE):
-            page = links.open(sealed)
+            page = links.open(sealed, source_of(asking.caller))
             if page.resource_type != resource_type:
                 raise BadRequest("This page belongs to a search of another type.", rule="page-link")
             params, cursor, lenient = list(page.params), page.cursor, True
@@ -77,10 +77,15 @@ class Searching(Reading):
         matches, following, total, included, whole = self._rooms.store.read(ask)
         self.audit(asking, decision, *matches, *included)
         relations = {"self": _url(base, resource_type, (*query.used, *shown))}
+
+        def to(cursor: Cursor | None) -> str:
+            sealed = links.seal(Page(resource_type, tuple(params), cursor), source_of(asking.caller))
+            return _url(base, resource_type, ((PAGE, sealed), *shown))
+
         if cursor is not None:
-            relations["first"] = _sealed(links, base, Page(resource_type, tuple(params)), shown)
+            relations["first"] = to(None)
         if following is not None:
-            relations["next"] = _sealed(links, base, Page(resource_type, tuple(params), following), shown)
+            relations["next"] = to(following)
         found = [bundle.Found(one.resource_type, one.id, one.body) for one in matches]
         found += [bundle.Found(one.resource_type, one.id, one.body, "include") for one in included]
         answer = bundle.searchset(found, base=base, links=relations, total=total)
@@ -106,7 +111,3 @@ def _outcome(query: Query, whole: bool) -> dict[str, object] | None:
 
 def _url(base: str, resource_type: str, used: tuple[tuple[str, str], ...]) -> str:
     return f"{base}/{resource_type}" + (f"?{urlencode(used)}" if used else "")
-
-
-def _sealed(links: PageLinks, base: str, page: Page, shown: tuple[tuple[str, str], ...]) -> str:
-    return _url(base, page.resource_type, ((PAGE, links.seal(page)), *shown))

@@ -20,7 +20,7 @@ from gateway.errors import BadRequest
 from gateway.search.sql import Cursor
 
 _HEADER = {"alg": "dir", "enc": "A256GCM"}
-MAX_LENGTH = 8192
+MAX_LENGTH = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +40,22 @@ class PageLinks:
             raise ValueError("The secret of page links has at least 16 bytes.")
         self._key = OctKey.import_key(blake2b(secret, digest_size=32, person=b"page-links").digest())
 
-    def seal(self, page: Page) -> str:
-        """The page as text that can stand in a url."""
-        content: list[Any] = [page.resource_type, page.params]
+    def seal(self, page: Page, owner: str = "") -> str:
+        """The page as text that can stand in a url, for the one who asked: what he asked is in the answer's own link."""
+        content: list[Any] = [owner, page.resource_type, page.params]
         if page.cursor is not None:
             content += [page.cursor.keys, page.cursor.rid]
         return jwe.encrypt_compact(_HEADER, orjson.dumps(content), self._key)
 
-    def open(self, text: str) -> Page:
-        """The page that `seal` was given. BadRequest when the text is not ours or was changed."""
+    def open(self, text: str, owner: str = "") -> Page:
+        """The page that `seal` was given. BadRequest when the text is not ours, or another's, or was changed."""
         try:
             if len(text) > MAX_LENGTH:
                 raise ValueError
             content = orjson.loads(jwe.decrypt_compact(text, self._key).plaintext or b"")
-            resource_type, params, *rest = content
+            sealed_for, resource_type, params, *rest = content
+            if sealed_for != owner:
+                raise ValueError
             cursor = Cursor(tuple(rest[0]), rest[1]) if rest else None
             return Page(resource_type, tuple((name, value) for name, value in params), cursor)
         except (JoseError, ValueError, TypeError, IndexError) as problem:

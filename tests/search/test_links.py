@@ -44,3 +44,11 @@ def test_another_installations_link_is_refused() -> None:
 def test_a_short_secret_is_refused() -> None:
     with pytest.raises(ValueError, match="16 bytes"):
         PageLinks(b"short")
+
+
+def test_a_link_is_of_use_to_the_one_who_asked_only() -> None:
+    sealed = LINKS.seal(PAGE, "organisation:SE1")
+    assert LINKS.open(sealed, "organisation:SE1") == PAGE
+    for other in ("organisation:SE2", ""):
+        with pytest.raises(BadRequest):
+            LINKS.open(sealed, other)
