@@ -41,7 +41,7 @@ class PageLinks:
         self._key = OctKey.import_key(blake2b(secret, digest_size=32, person=b"page-links").digest())
 
     def seal(self, page: Page, owner: str = "") -> str:
-        """The page as text that can stand in a url, for the one who asked: what he asked is in the answer's own link."""
+        """The page as text that can stand in a url, for the one who asked: the answer repeats what he asked for."""
         content: list[Any] = [owner, page.resource_type, page.params]
         if page.cursor is not None:
             content += [page.cursor.keys, page.cursor.rid]
