@@ -5,7 +5,9 @@ SQLite: https://www.sqlite.org/wal.html, https://www.sqlite.org/pragma.html#prag
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +74,12 @@ def _sqlite(address: URL, begin: str, pragmas: tuple[str, ...], *, pool_size: in
         max_overflow=64,
         connect_args={"check_same_thread": False, "timeout": BUSY_SECONDS, "cached_statements": 512},
     )
+
+    @event.listens_for(engine, "do_connect")
+    def _make_private(_dialect: Any, _record: Any, arguments: list[str], _options: Any) -> None:
+        # A new database is its owner's alone to read; what SQLite lays beside it gets the same rights.
+        with suppress(OSError):  # The driver says what is wrong.
+            os.close(os.open(arguments[0], os.O_RDWR | os.O_CREAT, 0o600))
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: sqlite3.Connection, _record: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -108,3 +109,9 @@ def test_a_database_that_is_not_there_is_unavailable() -> None:
 def test_sqlite_needs_a_path() -> None:
     with pytest.raises(ValueError, match="path"):
         Store.open("sqlite://")
+
+
+def test_a_new_database_is_its_owners_alone_to_read(tmp_path: Path) -> None:
+    with Store.open(f"sqlite:///{tmp_path}/new.db"):
+        rights = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert rights == {"new.db": 0o600, "new.db-wal": 0o600, "new.db-shm": 0o600}
