@@ -40,10 +40,11 @@ def configure(log_format: str, level: str) -> None:
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level.upper())
-    # Access lines would carry paths and queries, and queries carry identifiers.
-    for name in ("uvicorn.access", "httpx", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    # The level is ours alone. Others' lines carry what they please: paths, queries, names of files.
+    root.setLevel(logging.WARNING)
+    logging.getLogger("gateway").setLevel(level.upper())
+    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").setLevel(logging.INFO)  # That it has started, and where.
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers[:] = []
         logging.getLogger(name).propagate = True
