@@ -5,6 +5,8 @@ import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
+
 from gateway.adapters import file_drop
 from gateway.adapters.file_drop import Pace
 
@@ -125,3 +127,12 @@ def test_a_file_that_is_too_large_is_left(tmp_path: Path) -> None:
     inbox = watched(tmp_path, Inbox(), pace=Pace(settle=0.05, look=0.05, largest=10), until=0)
     assert inbox.tries == 0
     assert (tmp_path / "a.csv").exists()
+
+
+def test_what_was_put_in_the_place_of_a_file_meanwhile_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_bytes(b"not of this folder")
+    (tmp_path / "a.csv").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="symbolic"):
+        file_drop._read(tmp_path / "a.csv", 100)
+    (tmp_path / "b.csv").write_bytes(b"0123456789")
+    assert file_drop._read(tmp_path / "b.csv", 4) == b"01234"
