@@ -150,5 +150,5 @@ class _Folder:
 
 def _read(path: Path, size: int) -> bytes:
     """The file's bytes, and one more where it has grown. What was put in its place meanwhile is not followed."""
-    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
         return file.read(size + 1)
