@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from time import perf_counter
 from typing import Any
 
 import pytest
@@ -91,23 +90,3 @@ def test_an_empty_person_has_a_document_that_says_so() -> None:
     made = document(cases.view({**story(), "statements": []}), BASE)
     assert check(made, load()) == []
     assert "Inget som källorna visar" in made["entry"][0]["resource"]["section"][0]["text"]["div"]
-
-
-def test_two_hundred_statements_are_answered_at_once() -> None:
-    told = story()
-    rows = told["statements"]
-    told["statements"] = [
-        {**row, "record_key": f"{row['record_key']}-{n}", "body": {**row["body"], "id": f"{row['body']['id']}-{n}"}}
-        for n in range(200 // len(rows) + 1)
-        for row in rows
-    ][:200]
-    said, at = cases.statements(told), told["at"]
-    assert len(said) == 200
-    best = min(_seconds(told, at) for _ in range(3))
-    assert best < 0.12, "four times the figure that is promised: the machine that tests is shared"
-
-
-def _seconds(told: dict[str, Any], at: str) -> float:
-    start = perf_counter()
-    document(cases.view(told), BASE)
-    return perf_counter() - start
