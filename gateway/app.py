@@ -180,10 +180,9 @@ async def _open_transports(stack: contextlib.AsyncExitStack, gateway: Gateway, s
 
     if source.mllp_port is not None:
         form = gateway.packages[source.package].format
-        host = "127.0.0.1" if gateway.settings.loopback else gateway.settings.host
-        await stack.enter_async_context(
-            mllp.listen(source.id, host, source.mllp_port, keep, form=form, clock=gateway.clock)
-        )
+        # Never the gateway's own address by itself: MLLP does not say who is sending.
+        listener = mllp.listen(source.id, source.mllp_host, source.mllp_port, keep, form=form, clock=gateway.clock)
+        await stack.enter_async_context(listener)
     if source.watch:
         await stack.enter_async_context(file_drop.watch(source.id, Path(source.watch), keep))
 

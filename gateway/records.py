@@ -58,6 +58,7 @@ class Source:
     municipality: str | None = None
     watch: str | None = None
     mllp_port: int | None = None
+    mllp_host: str = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,28 @@ def test_a_message_over_mllp_is_acknowledged_and_becomes_an_encounter(configured
     assert wait_for(address, "Encounter") >= 1
 
 
+def test_an_mllp_port_is_not_opened_on_the_gateways_address_by_itself(tmp_path: Path) -> None:
+    port, sources = free_port(), tmp_path / "sources.toml"
+    sources.write_text(
+        f"""
+        [source.pas]
+        package = "hl7v2-adt"
+        name = "PAS"
+        hsa_id = "SE2321000131-T9001"
+        controller = "SE2321000131-T0000"
+        mllp_port = {port}
+        """
+    )
+    # An address of this machine that is none of those where nobody needs a token.
+    settings = Settings(database_url=f"sqlite:///{tmp_path}/t.db", sources=sources, host="127.0.0.2", demo_network=True)
+    gateway = wire(settings)
+    with background(gateway):
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.2", port), timeout=BOUND)
+        socket.create_connection(("127.0.0.1", port), timeout=BOUND).close()
+    gateway.close()
+
+
 def test_a_file_dropped_in_a_watched_folder_is_taken_and_moved(configured: tuple[str, int, Path]) -> None:
     address, _, folder = configured
 

@@ -80,6 +80,7 @@ class InstanceSpec(_Model):
     municipality: str | None = None
     watch: str | None = None
     mllp_port: int | None = None
+    mllp_host: str = "127.0.0.1"
 
 
 class Manifest(_Model):
