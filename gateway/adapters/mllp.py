@@ -155,12 +155,15 @@ class _Listener:
         except Exception as error:
             log.error("mllp-not-kept", source=self._source, exc_info=error)
             return Outcome("R", "not-kept", "The message could not be kept. Send it again.")
+        said = await asyncio.to_thread(self._read, message)  # A large one would keep every other connection waiting.
+        log.info("mllp-kept", source=self._source, inbox_id=kept, answer=said.code)
+        return said
+
+    def _read(self, message: bytes) -> Outcome:
         issues = Issues()
         for record in formats.read(self._form, message, issues):
             issues.extend(record.issues)
-        said = Outcome.of(issues)
-        log.info("mllp-kept", source=self._source, inbox_id=kept, answer=said.code)
-        return said
+        return Outcome.of(issues)
 
     async def _answer(self, writer: asyncio.StreamWriter, message: bytes, said: Outcome) -> None:
         answer = acknowledgement(message, said, now=self._clock(), control_id=uuid.uuid4().hex[:20])
