@@ -17,7 +17,7 @@ async def push(request: Request, source: str) -> Response:
     who = asking(request, "ingest")
     as_of = moment(request, "as-of")
     door = door_of(request)
-    door.source(who, source)
+    await in_thread(door.source, who, source)
     raw = await bounded(request)
     media_type = request.headers.get("content-type", "application/octet-stream")
     kept = await in_thread(door.keep, who, source, raw, media_type, as_of=as_of)
