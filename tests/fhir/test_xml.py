@@ -280,3 +280,12 @@ def test_what_is_written_is_xml_for_others_too() -> None:
     root = etree.fromstring(xml.dump(patient(active=True), load()))
     assert root.tag == "{http://hl7.org/fhir}Patient"
     assert root[0].attrib == {"value": "true"}
+
+
+def test_a_number_that_is_out_of_range_is_refused() -> None:
+    body = (
+        b'<Patient xmlns="http://hl7.org/fhir"><extension url="u"><valueDecimal value="1e9999"/></extension></Patient>'
+    )
+
+    with pytest.raises(BadRequest):
+        xml.parse(body, load())

@@ -122,11 +122,19 @@ DECIMAL: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+
 
 
 def _whole(text: str) -> Any:
-    return number(text.removeprefix("+")) if WHOLE.fullmatch(text) else None
+    return _in_range(text.removeprefix("+")) if WHOLE.fullmatch(text) else None
 
 
 def _decimal(text: str) -> Any:
-    return number(text) if DECIMAL.fullmatch(text) else None
+    return _in_range(text) if DECIMAL.fullmatch(text) else None
+
+
+def _in_range(text: str) -> Any:
+    """The number; None where it is larger than JSON's numbers are read here."""
+    try:
+        return number(text)
+    except ValueError:
+        return None
 
 
 CONVERT: Final[Mapping[str, Callable[[str], Any]]] = {
