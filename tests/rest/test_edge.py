@@ -24,7 +24,8 @@ def test_no_answer_is_kept_framed_or_embedded(address: str, path: str, headers: 
 
 def test_a_page_says_more_about_itself_and_style_sheets_may_be_kept(address: str) -> None:
     page = httpx.get(address, headers={"accept": "text/html"})
-    assert "default-src 'self'" in page.headers["content-security-policy"]
+    assert "style-src 'self'" in page.headers["content-security-policy"]
+    assert "script" not in page.headers["content-security-policy"]
     assert httpx.get(f"{address}/static/samverka.css").headers.get("cache-control") != "no-store"
 
 

@@ -217,7 +217,7 @@ def test_a_message_shows_what_is_held_and_why(operator: httpx.Client, site: Site
 def test_every_page_may_not_be_stored_framed_or_mixed_with_anything_else(operator: httpx.Client, site: Site) -> None:
     for path in ("/", f"/patient/{site.astrid}", "/inbox", "/patient/nobody", "/nowhere"):
         headers = operator.get(path).headers
-        assert headers["content-security-policy"].startswith("default-src 'self';"), path
+        assert headers["content-security-policy"].startswith("default-src 'none'; style-src 'self';"), path
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["cache-control"] == "no-store"
