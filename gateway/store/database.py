@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -63,6 +64,9 @@ def connect(url: str | URL, *, pool_size: int = 8) -> Database:
     )
 
 
+# One at a time: whoever finds the file there must not open it before its maker has closed it (`_make_private`).
+_making = threading.Lock()
+
 # An error that is logged names the statement, never its parameters: they are patient data (hide_parameters).
 
 
@@ -77,9 +81,11 @@ def _sqlite(address: URL, begin: str, pragmas: tuple[str, ...], *, pool_size: in
 
     @event.listens_for(engine, "do_connect")
     def _make_private(_dialect: Any, _record: Any, arguments: list[str], _options: Any) -> None:
-        # A new database is its owner's alone to read; what SQLite lays beside it gets the same rights.
-        with suppress(OSError):  # The driver says what is wrong.
-            os.close(os.open(arguments[0], os.O_RDWR | os.O_CREAT, 0o600))
+        # A new database is its owner's alone to read; what SQLite lays beside it gets the same rights. One that is
+        # there is never opened here: closing it would drop the locks of this process's other connections, and the
+        # next process to go would take the log away beneath them (https://www.sqlite.org/howtocorrupt.html, 2.2).
+        with _making, suppress(OSError):  # The driver says what is wrong.
+            os.close(os.open(arguments[0], os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: sqlite3.Connection, _record: Any) -> None:

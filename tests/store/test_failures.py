@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -115,3 +117,15 @@ def test_a_new_database_is_its_owners_alone_to_read(tmp_path: Path) -> None:
     with Store.open(f"sqlite:///{tmp_path}/new.db"):
         rights = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
     assert rights == {"new.db": 0o600, "new.db-wal": 0o600, "new.db-shm": 0o600}
+
+
+def test_another_process_that_goes_leaves_the_log_of_those_that_stay(tmp_path: Path) -> None:
+    """It may take the write-ahead log away only when it holds the last connection of all."""
+    path = tmp_path / "shared.db"
+    passing = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM inbox').fetchall()"
+    with Store.open(f"sqlite:///{path}") as staying:
+        staying.write(lambda unit: unit._connection.execute(text("CREATE TABLE kept (n INTEGER)")) and None)
+        staying.ready()  # A second connection, opened while the first holds its locks.
+        log = path.with_name("shared.db-wal").stat().st_ino
+        subprocess.run([sys.executable, "-c", passing, str(path)], check=True, timeout=60)
+        assert path.with_name("shared.db-wal").stat().st_ino == log
