@@ -137,6 +137,12 @@ def date_of_text(value: str, place: Place) -> Iterable[Row]:
     return () if found is None else (found,)
 
 
+def date_of_instant(value: str, place: Place) -> Iterable[Row]:
+    """A fixed point in time, whatever its digits: https://hl7.org/fhir/R4/search.html#date"""
+    found = dates.span(value, place.zone)
+    return () if found is None else ((found[0], found[0] + 1),)
+
+
 def date_of_period(value: Json, place: Place) -> Iterable[Row]:
     found = dates.period(value.get("start"), value.get("end"), place.zone)
     return () if found is None else (found,)
@@ -249,7 +255,8 @@ READERS: Mapping[str, Mapping[str, Reader]] = {
         "Address": string_of_address,
     },
     "date": {
-        **dict.fromkeys(("date", "dateTime", "instant"), date_of_text),
+        **dict.fromkeys(("date", "dateTime"), date_of_text),
+        "instant": date_of_instant,
         "Period": date_of_period,
         "Timing": date_of_timing,
     },
