@@ -17,6 +17,7 @@ from fastapi import Request
 
 from gateway.access.bearer import IDENTITY_COOKIE, Trust
 from gateway.access.caller import Asking
+from gateway.access.commands import Body
 from gateway.access.door import Door
 from gateway.errors import TooLarge
 from gateway.fhir.datetime import parameter
@@ -44,10 +45,10 @@ def asking(request: Request, interaction: str) -> Asking:
     return Asking(caller, interaction, request_id)
 
 
-async def body(request: Request) -> tuple[bytes, str]:
-    """The body, bounded by the setting `max_body`, and its media type; UnsupportedMediaType where it is not FHIR's."""
+async def body(request: Request) -> Body:
+    """The body, bounded by the setting `max_body`; UnsupportedMediaType where it is not FHIR's."""
     media_type = sent(request)
-    return await bounded(request), media_type
+    return Body(await bounded(request), media_type)
 
 
 async def bounded(request: Request, most: int | None = None) -> bytes:

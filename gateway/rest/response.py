@@ -14,6 +14,7 @@ import orjson
 from fastapi import Request
 from fastapi.responses import Response
 
+from gateway.access.commands import ANY_VERSION, Versions
 from gateway.errors import BadRequest
 from gateway.fhir.json import DEEPEST, parse
 from gateway.rest.format import JSON, Shown, shown, write
@@ -22,7 +23,7 @@ from gateway.rest.request import in_thread
 if TYPE_CHECKING:
     from gateway.access.reading import Served
 
-ETAG = re.compile(r'^(?:W/)?"([A-Za-z0-9.\-]{1,64})"$')
+ETAG = re.compile(r'^(?:(?:W/)?"([A-Za-z0-9.\-]{1,64})"|\*)$')
 
 
 async def served(request: Request, found: Served, status: int = 200, *, location: bool = False) -> Response:
@@ -66,15 +67,18 @@ def base_of(request: Request) -> str:
     return (configured or str(request.base_url)).rstrip("/") + "/fhir"
 
 
-def if_match(request: Request) -> str | None:
-    """The version named by If-Match; BadRequest when it is not an ETag."""
+def if_match(request: Request) -> Versions | None:
+    """The versions that If-Match names; BadRequest when one is not an ETag."""
     value = request.headers.get("if-match")
     if value is None:
         return None
-    match = ETAG.match(value.strip())
-    if not match:
-        raise BadRequest('If-Match must be an ETag as served: W/"…".', rule="etag-malformed")
-    return match[1]
+    found = []
+    for one in value.split(","):
+        match = ETAG.match(one.strip())
+        if not match:
+            raise BadRequest('If-Match must be an ETag as served: W/"…".', rule="etag-malformed")
+        found.append(match[1] or ANY_VERSION)
+    return tuple(found)
 
 
 def dump_any(value: object) -> bytes:

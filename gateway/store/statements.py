@@ -78,10 +78,11 @@ class Statements:
         query = select(*columns).distinct().where(later).order_by(columns[1], columns[0]).limit(limit)
         return [(found_kind, found_id) for found_kind, found_id in self._connection.execute(query)]
 
-    def count_of(self, source: str, record_key: str) -> int:
-        """How often a source has spoken of one of its records."""
-        query = select(func.count()).where(statement.c.source == source, statement.c.record_key == record_key)
-        return int(self._connection.scalar(query) or 0)
+    def counts_of(self, source: str, record_keys: Collection[str]) -> dict[str, int]:
+        """How often a source has spoken of each of these records of its own."""
+        key = statement.c.record_key
+        query = select(key, func.count()).where(statement.c.source == source, among(key, record_keys)).group_by(key)
+        return {row[0]: row[1] for row in self._connection.execute(query)}
 
     def count(self) -> int:
         return int(self._connection.scalar(select(func.count()).select_from(statement)) or 0)

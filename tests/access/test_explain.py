@@ -12,6 +12,7 @@ import pytest
 from orjson import OPT_INDENT_2, dumps
 
 from gateway.access.caller import OPERATOR, Asking
+from gateway.access.commands import Body
 from gateway.access.explain import SourceRecord
 from gateway.app import Gateway, wire
 from gateway.definitions import shipped
@@ -140,7 +141,7 @@ def test_what_was_written_as_fhir_is_shown_as_it_was_written(gateway: Gateway) -
         b'{"resourceType": "Task", "status": "requested", "intent": "order", "for": {"reference": "Patient/%s"}}'
         % patient.encode()
     )
-    gateway.door.create(ASKING, "Task", body)
+    gateway.door.create(ASKING, "Task", Body(body))
     record = explained(gateway)
     assert record.outcome == "not-mapped"
     assert record.lines[0].pieces[0].text == body.decode()

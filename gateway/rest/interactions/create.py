@@ -16,6 +16,5 @@ from gateway.rest.response import served
 async def create(request: Request, resource_type: str) -> Response:
     negotiate(request)
     who = asking(request, "create")
-    raw, media_type = await body(request)
-    made = await in_thread(door_of(request).create, who, resource_type, raw, media_type=media_type)
-    return await served(request, made, 201, location=True)
+    made = await in_thread(door_of(request).create, who, resource_type, await body(request))
+    return await served(request, made.version, 201, location=True)

@@ -14,8 +14,8 @@ from gateway.rest.response import if_match
 
 async def delete(request: Request, resource_type: str, id: str) -> Response:
     who = asking(request, "delete")
-    version_id = await in_thread(door_of(request).delete, who, resource_type, id, if_match=if_match(request))
+    done = await in_thread(door_of(request).delete, who, resource_type, id, if_match=if_match(request))
     headers = {"X-Request-Id": request.state.request_id}
-    if version_id:
-        headers["ETag"] = f'W/"{version_id}"'
+    for gone in done.versions:
+        headers["ETag"] = f'W/"{gone.version_id}"'
     return Response(status_code=204, headers=headers)

@@ -16,9 +16,6 @@ from gateway.rest.response import if_match, served
 async def update(request: Request, resource_type: str, id: str) -> Response:
     negotiate(request)
     who = asking(request, "update")
-    raw, media_type = await body(request)
-    version = if_match(request)
-    made = await in_thread(
-        door_of(request).update, who, resource_type, id, raw, media_type=media_type, if_match=version
-    )
-    return await served(request, made, 201 if made.created else 200, location=True)
+    sent = await body(request)
+    made = await in_thread(door_of(request).update, who, resource_type, id, sent, if_match=if_match(request))
+    return await served(request, made.version, 201 if made.what == "created" else 200, location=True)

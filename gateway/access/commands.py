@@ -1,0 +1,93 @@
+"""What a caller asks to be changed: one value for each write interaction of R4, with the conditions it sets.
+
+A command says nothing of how it came: as a request of its own, or as an entry of a transaction.
+
+https://hl7.org/fhir/R4/http.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from gateway.access.reading import Served
+from gateway.fhir import json
+from gateway.records import Resource
+
+Versions = tuple[str, ...]
+"""Version ids, as If-Match and If-None-Match list them; `*` is any version there is."""
+ANY_VERSION = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What was sent, to be kept as it came."""
+
+    raw: bytes
+    media_type: str = json.MEDIA_TYPE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Create:
+    """Store the resource under a new id."""
+
+    interaction: ClassVar[str] = "create"
+    resource_type: str
+    resource: Resource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """Store the resource under this id, which may be new."""
+
+    interaction: ClassVar[str] = "update"
+    resource_type: str
+    id: str
+    resource: Resource
+    if_match: Versions | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patch:
+    """Store what becomes of the current resource.
+
+    `change` is pure: it is given the resource as it is served, leaves that as it is, and returns the new one. Any
+    refusal (a GatewayError) that it raises is the answer.
+    """
+
+    interaction: ClassVar[str] = "patch"
+    resource_type: str
+    id: str
+    change: Callable[[Resource], Resource]
+    if_match: Versions | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delete:
+    """Withdraw the caller's word; the operator's deletion deletes."""
+
+    interaction: ClassVar[str] = "delete"
+    resource_type: str
+    id: str
+    if_match: Versions | None = None
+
+
+Command = Create | Update | Patch | Delete
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a command.
+
+    `versions` are those that it made, or found to say the same already; none where there was nothing to delete.
+    """
+
+    what: Literal["created", "updated", "deleted"]
+    versions: tuple[Served, ...] = ()
+
+    @property
+    def version(self) -> Served:
+        """The one version of a command that has one."""
+        (only,) = self.versions
+        return only
