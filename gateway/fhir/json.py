@@ -29,21 +29,29 @@ BOM: Final = b"\xef\xbb\xbf"
 
 def parse(body: bytes, *, most_bytes: int = MOST_BYTES, deepest: int = DEEPEST) -> Resource:
     """The one JSON object in the body."""
+    resource = parse_any(body, most_bytes=most_bytes, deepest=deepest)
+    if type(resource) is not dict:
+        raise _refused("The body is JSON, but not an object with a resourceType", 1, 1, "json-object")
+    return resource
+
+
+def parse_any(body: bytes, *, most_bytes: int = MOST_BYTES, deepest: int = DEEPEST) -> Any:
+    """The one JSON object or list in the body; of other values decimals come as they are not kept exactly."""
     if len(body) > most_bytes:
         raise TooLarge(f"The body has more than {most_bytes} bytes: send it in parts.")
     body = body.removeprefix(BOM)
     try:
-        resource = orjson.loads(body)
+        value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise _refused("The body is not JSON in UTF-8", error.lineno, error.colno, "json-syntax") from None
-    if type(resource) is not dict:
-        raise _refused("The body is JSON, but not an object with a resourceType", 1, 1, "json-object")
-    if body.count(b"{") + body.count(b"[") > deepest and _depth(resource) > deepest:
+    if type(value) is not dict and type(value) is not list:
+        return value
+    if body.count(b"{") + body.count(b"[") > deepest and _depth(value) > deepest:
         raise BadRequest(f"The JSON is nested more than {deepest} levels deep.", rule="json-depth")
     # A text that is written back the same has lost no member to a repeated name; and where no fraction or exponent
     # follows a colon, a bracket or a comma, no number has become a float.
-    if orjson.dumps(resource) == body and not any(fraction.search(body) for fraction in FRACTIONS):
-        return resource
+    if orjson.dumps(value) == body and not any(fraction.search(body) for fraction in FRACTIONS):
+        return value
     return _exact(body)
 
 
@@ -101,7 +109,7 @@ FRACTIONS: Final = tuple(re.compile(start + rb"-?[0-9]+[.eE]") for start in (rb'
 MOST_DIGITS: Final = 40
 
 
-def _depth(root: Resource) -> int:
+def _depth(root: Resource | list[Any]) -> int:
     """How many levels of objects and arrays lie in each other."""
     depth = 0
     level: list[Any] = [root]
@@ -116,15 +124,14 @@ def _depth(root: Resource) -> int:
     return depth
 
 
-def _exact(body: bytes) -> Resource:
+def _exact(body: bytes) -> Any:
     """The slow way, for a body whose syntax and depth are known to be good."""
     try:
-        resource: Resource = json.loads(body, parse_float=_decimal, parse_int=_integer, object_pairs_hook=_object)
+        return json.loads(body, parse_float=_decimal, parse_int=_integer, object_pairs_hook=_object)
     except _Repeated:
         raise _refused("An object has the same member twice", *_place_of_repetition(body), "json-duplicate") from None
     except ValueError:
         raise BadRequest("A number's exponent is out of range.", rule="json-number") from None
-    return resource
 
 
 def _decimal(text: str) -> Decimal:
