@@ -1,4 +1,4 @@
-"""search-type: decided, narrowed to what the caller may see, answered and audited.
+"""search-type and search-system: decided, narrowed to what the caller may see, answered and audited.
 
 Unknown parameters are refused unless the client asks for lenient handling. Links to further pages are sealed: they say
 nothing to anyone but this installation.
@@ -8,96 +8,147 @@ https://hl7.org/fhir/R4/http.html#search
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from gateway.access.caller import Asking, Caller
 from gateway.access.decision import DIRECTORY, WITHHELD, decide, source_of
 from gateway.access.reading import Reading
-from gateway.errors import BadRequest
+from gateway.errors import BadRequest, NotFound
 from gateway.fhir import bundle
 from gateway.fhir.json import dump
+from gateway.fhir.primitives import ID
 from gateway.issues import Issue, operation_outcome
 from gateway.search.links import Page
-from gateway.search.query import Limits, Query, parse
-from gateway.search.sql import Cursor
+from gateway.search.query import Compartment, Limits, Query, parse
+from gateway.search.sql import END, START, Cursor
 from gateway.store import Stored, UnitOfWork
-from gateway.store.searching import Narrowing
+from gateway.store.searching import Narrowing, SearchPage
 
 PAGE = "_page"
 MOST_INCLUDED = 1000
+Params = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where is searched: in one type or (empty) in all of them, and within a compartment or everywhere."""
+
+    resource_type: str = ""
+    within: Compartment | None = None
+
+    @property
+    def path(self) -> str:
+        """Below the base, as in the address."""
+        if self.within is None:
+            return self.resource_type
+        return f"{self.within.type}/{self.within.id}/{self.resource_type or '*'}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    page: SearchPage
+    total: int | None
+    included: list[Stored]
+    whole: bool
 
 
 class Searching(Reading):
-    """search over one type."""
+    """search over one type or all of them, everywhere or within a compartment."""
 
     def search(
         self,
         asking: Asking,
-        resource_type: str,
+        scope: Scope,
         params: list[tuple[str, str]],
         *,
         lenient: bool,
         base: str,
-        shown: tuple[tuple[str, str], ...] = (),
+        shown: Params = (),
     ) -> bytes:
         """A searchset Bundle. BadRequest for parameters that cannot be used.
 
         `shown` says how the answer is shown, and nothing of what is asked; so does every link to a further page.
         """
-        self.known_type(resource_type)
-        links = self._rooms.links
-        cursor: Cursor | None = None
-        if sealed := dict(params).get(PAGE):
-            page = links.open(sealed, source_of(asking.caller))
-            if page.resource_type != resource_type:
-                raise BadRequest("This page belongs to a search of another type.", rule="page-link")
+        self._known(scope)
+        cursor = START
+        sealed = dict(params).get(PAGE)
+        if sealed is not None:
+            page = self._rooms.links.open(sealed, source_of(asking.caller))
+            if page.path != scope.path:
+                raise BadRequest("This page belongs to another search.", rule="page-link")
+            # What was left out of the first page is left out of the others.
             params, cursor, lenient = list(page.params), page.cursor, True
         query = parse(
-            resource_type,
+            scope.resource_type,
             params,
             self._rooms.definitions,
+            within=scope.within,
             lenient=lenient,
             zone=self._rooms.zone,
             bases=(base,),
             now=self._rooms.clock(),
             limits=Limits(count=self._rooms.page_size),
         )
-        decision = decide(asking.caller, resource_type, takes_part=None)
-        narrowing = self._narrowing(asking.caller)
-        with_matches = query.count > 0 and query.summary != "count"
+        decision = decide(asking.caller, scope.resource_type, takes_part=None)
+        found = self._found(query, cursor, self._narrowing(asking.caller))
+        self.audit(asking, decision, *found.page.matches, *found.included)
 
-        def ask(uow: UnitOfWork) -> tuple[list[Stored], Cursor | None, int | None, list[Stored], bool]:
-            matches, following = (
-                uow.searches.page(query, after=cursor, narrowing=narrowing) if with_matches else ([], None)
-            )
-            total = None if query.total == "none" else uow.searches.total(query, narrowing=narrowing)
-            included, whole = uow.searches.included(query, matches, narrowing=narrowing, most=MOST_INCLUDED)
-            return matches, following, total, included, whole
+        def to(cursor: Cursor) -> str:
+            sealed = self._rooms.links.seal(Page(scope.path, tuple(params), cursor), source_of(asking.caller))
+            return _url(base, scope, ((PAGE, sealed), *shown))
 
-        matches, following, total, included, whole = self._rooms.store.read(ask)
-        self.audit(asking, decision, *matches, *included)
-        relations = {"self": _url(base, resource_type, (*query.used, *shown))}
-
-        def to(cursor: Cursor | None) -> str:
-            sealed = links.seal(Page(resource_type, tuple(params), cursor), source_of(asking.caller))
-            return _url(base, resource_type, ((PAGE, sealed), *shown))
-
-        if cursor is not None:
-            relations["first"] = to(None)
-        if following is not None:
-            relations["next"] = to(following)
-        found = [bundle.Found(one.resource_type, one.id, one.body) for one in matches]
-        found += [bundle.Found(one.resource_type, one.id, one.body, "include") for one in included]
-        answer = bundle.searchset(found, base=base, links=relations, total=total)
-        if outcome := _outcome(query, whole):
+        this = () if sealed is None else ((PAGE, sealed),)
+        links = {"self": _url(base, scope, (*query.used, *this, *shown))}
+        links |= {relation: to(place) for relation, place in _others(query, found).items()}
+        entries = [bundle.Found(one.resource_type, one.id, one.body) for one in found.page.matches]
+        entries += [bundle.Found(one.resource_type, one.id, one.body, "include") for one in found.included]
+        answer = bundle.searchset(entries, base=base, links=links, total=found.total)
+        if outcome := _outcome(query, found.whole):
             answer.setdefault("entry", []).append({"resource": outcome, "search": {"mode": "outcome"}})
         return dump(answer)
+
+    def _known(self, scope: Scope) -> None:
+        if scope.resource_type:
+            self.known_type(scope.resource_type)
+        if scope.within is not None:
+            known = self._rooms.definitions.compartments
+            if scope.within.type not in known:
+                text = f"R4 has no compartment of this name. Compartments: {', '.join(sorted(known))}."
+                raise NotFound(text, rule="unknown-compartment", where=scope.within.type[:64])
+            if not ID.fullmatch(scope.within.id):
+                raise BadRequest("An id has 1 to 64 letters, digits, hyphens and dots.", rule="id-malformed")
+
+    def _found(self, query: Query, cursor: Cursor, narrowing: Narrowing | None) -> _Result:
+        """Page, count and includes, of one snapshot."""
+        only_counted = query.count == 0 or query.summary == "count"
+
+        def ask(uow: UnitOfWork) -> _Result:
+            searches = uow.searches
+            uncounted = query.total == "none" and not only_counted
+            total = None if uncounted else searches.total(query, narrowing=narrowing)
+            page = SearchPage() if only_counted else searches.page(query, after=cursor, narrowing=narrowing)
+            included, whole = searches.included(query, page.matches, narrowing=narrowing, most=MOST_INCLUDED)
+            return _Result(page, total, included, whole)
+
+        return self._rooms.store.read(ask)
 
     def _narrowing(self, caller: Caller) -> Narrowing | None:
         """To what the caller may see. It holds for the directory too: includes and chains lead from it to persons."""
         if caller.operator:
             return None
         return Narrowing(caller.organisations, tuple(sorted(self.own(caller))), WITHHELD, DIRECTORY)
+
+
+def _others(query: Query, found: _Result) -> dict[str, Cursor]:
+    """The other pages, by relation; none where there is one page only."""
+    page, total = found.page, found.total
+    if page.before is None and page.behind is None:
+        return {}
+    # The last page holds what is left when all before it are full, and so is the same whether come to from either side.
+    last = END if not total else replace(END, most=(total - 1) % query.count + 1)
+    places = {"first": START, "prev": page.before, "next": page.behind, "last": last}
+    return {relation: place for relation, place in places.items() if place is not None}
 
 
 def _outcome(query: Query, whole: bool) -> dict[str, object] | None:
@@ -109,5 +160,6 @@ def _outcome(query: Query, whole: bool) -> dict[str, object] | None:
     return operation_outcome(issues) if issues else None
 
 
-def _url(base: str, resource_type: str, used: tuple[tuple[str, str], ...]) -> str:
-    return f"{base}/{resource_type}" + (f"?{urlencode(used)}" if used else "")
+def _url(base: str, scope: Scope, used: Params) -> str:
+    address = f"{base}/{scope.path}" if scope.path else base
+    return address + (f"?{urlencode(used)}" if used else "")

@@ -24,7 +24,8 @@ class Definitions:
     number: int
     types: Mapping[str, TypeDef]
     invariants: Mapping[str, tuple[Invariant, ...]]
-    compartments: Mapping[str, Mapping[str, tuple[str, ...]]]
+    compartments: Compartments
+    """By name, the parameters that put a resource into it, by type."""
     operations: Mapping[str, Operation]
     resources: Mapping[str, Resource]
     """The conformance resources by canonical url (those without one, NamingSystem for example, by id)."""
@@ -36,11 +37,11 @@ class Definitions:
         self.number = number
         self.types = shipped.types
         self.invariants = shipped.invariants
-        self.compartments = shipped.compartments
         self.resources = {str(resource.get("url") or resource["id"]): resource for resource in resources}
         self.operations = shipped.operations | {
             resource["id"]: operations.from_resource(resource) for resource in self.of("OperationDefinition")
         }
+        self.compartments = _with_own(shipped.compartments, self.of("CompartmentDefinition"))
         self._vocabulary = codes.Vocabulary(self.resources.values(), shipped.value_sets)
         own = [searchparameters.from_resource(resource) for resource in self.of("SearchParameter")]
         self._own_parameters = {parameter.url: parameter for parameter in own}
@@ -99,6 +100,18 @@ class Definitions:
     def display(self, system: str, code: str, language: str | None = None) -> str | None:
         """What a code is called in a language, as far as the conformance resources know."""
         return self._vocabulary.display(system, code, language)
+
+
+Compartments = Mapping[str, Mapping[str, tuple[str, ...]]]
+
+
+def _with_own(shipped: Compartments, own: Iterable[Resource]) -> Compartments:
+    """The compartments, and what we add to them."""
+    found = dict(shipped)
+    for resource in own:
+        members = {one["code"]: tuple(one["param"]) for one in resource.get("resource", ()) if "param" in one}
+        found[resource["code"]] = {**found[resource["code"]], **members}
+    return found
 
 
 class Shipped:

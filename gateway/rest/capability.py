@@ -12,12 +12,14 @@ from functools import lru_cache
 from typing import Any
 
 from gateway import __version__
-from gateway.definitions import CANONICAL, Definitions
+from gateway.definitions import CANONICAL, Definitions, SearchParameter
 from gateway.records import Resource
 from gateway.rest.format import JSON, XML
 from gateway.search.query import served
 
 INTERACTIONS = "http://hl7.org/fhir/ValueSet/type-restful-interaction"
+SYSTEM_INTERACTIONS = "http://hl7.org/fhir/ValueSet/system-restful-interaction"
+COMPARTMENTS = "http://hl7.org/fhir/CompartmentDefinition/"
 
 
 @lru_cache(maxsize=8)
@@ -25,6 +27,7 @@ def statement(definitions: Definitions, base: str, offered: tuple[str, ...], *, 
     """What is offered under `base`: interactions and operations by their codes."""
     known = {code for _, code in definitions.codes(INTERACTIONS) or ()}
     interactions = [{"code": code} for code in offered if code in known]
+    whole = {code for _, code in definitions.codes(SYSTEM_INTERACTIONS) or ()} - known
     operations = [one for one in definitions.of("OperationDefinition") if one["code"] in offered]
     return {
         "resourceType": "CapabilityStatement",
@@ -49,9 +52,38 @@ def statement(definitions: Definitions, base: str, offered: tuple[str, ...], *, 
                     _resource(definitions, name, interactions, [one for one in operations if name in one["resource"]])
                     for name in sorted(definitions.resource_types)
                 ],
+                "interaction": [{"code": code} for code in offered if code in whole],
+                "searchParam": common(definitions),
+                "compartment": [
+                    *(f"{COMPARTMENTS}{name.lower()}" for name in sorted(definitions.compartments)),
+                    *(one["url"] for one in definitions.of("CompartmentDefinition")),
+                ],
             }
         ],
     }
+
+
+def common(definitions: Definitions) -> list[dict[str, str]]:
+    """The parameters that every type has: what all of them can be searched by together."""
+    first, *others = (served(definitions, name) for name in definitions.resource_types)
+    shared = [one for code, one in first.items() if all(code in known for known in others)]
+    return [_parameter(one) for one in sorted(shared, key=lambda one: one.code)]
+
+
+@lru_cache(maxsize=8)
+def _referring(definitions: Definitions) -> dict[str, list[str]]:
+    """By type, the reference parameters that lead to it, as `_revinclude` names them."""
+    found: dict[str, list[str]] = {}
+    for name in sorted(definitions.resource_types):
+        for parameter in served(definitions, name).values():
+            if parameter.type == "reference":
+                for target in parameter.target:
+                    found.setdefault(target, []).append(f"{name}:{parameter.code}")
+    return found
+
+
+def _parameter(parameter: SearchParameter) -> dict[str, str]:
+    return {"name": parameter.code, "definition": parameter.url, "type": parameter.type}
 
 
 def _resource(
@@ -70,13 +102,10 @@ def _resource(
         "conditionalRead": "not-supported",
         "conditionalUpdate": False,
         "conditionalDelete": "not-supported",
-        "searchInclude": references,
-        "searchParam": [
-            {"name": p.code, "definition": p.url, "type": p.type} for p in sorted(parameters, key=lambda p: p.code)
-        ],
+        "searchInclude": ["*", f"{name}:*", *references] if references else ["*"],
+        "searchRevInclude": ["*", *sorted(_referring(definitions).get(name, ()))],
+        "searchParam": [_parameter(p) for p in sorted(parameters, key=lambda p: p.code)],
     }
-    if not references:
-        del entry["searchInclude"]
     if operations:
         entry["operation"] = [{"name": one["code"], "definition": one["url"]} for one in operations]
     return entry

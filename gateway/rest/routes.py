@@ -13,7 +13,9 @@ from gateway.rest.interactions.create import create
 from gateway.rest.interactions.delete import delete
 from gateway.rest.interactions.history import history_instance
 from gateway.rest.interactions.read import read
-from gateway.rest.interactions.search_type import search_by_post, search_type
+from gateway.rest.interactions.search_compartment import search_compartment, search_compartment_by_post
+from gateway.rest.interactions.search_system import search_system, search_system_by_post
+from gateway.rest.interactions.search_type import search_type, search_type_by_post
 from gateway.rest.interactions.update import update
 from gateway.rest.interactions.vread import vread
 from gateway.rest.operations.who_does_what import who_does_what
@@ -21,9 +23,14 @@ from gateway.rest.operations.who_does_what import who_does_what
 ROUTES = (
     ("GET", "/fhir/metadata", capabilities),
     ("GET", "/fhir/Patient/{id}/$who-does-what", who_does_what),
-    ("POST", "/fhir/{resource_type}/_search", search_by_post),
+    ("GET", "/fhir", search_system),
+    ("GET", "/fhir/", search_system),
+    ("POST", "/fhir/_search", search_system_by_post),
+    ("POST", "/fhir/{resource_type}/_search", search_type_by_post),
+    ("POST", "/fhir/{compartment}/{id}/{resource_type}/_search", search_compartment_by_post),
     ("GET", "/fhir/{resource_type}/{id}/_history/{version_id}", vread),
     ("GET", "/fhir/{resource_type}/{id}/_history", history_instance),
+    ("GET", "/fhir/{compartment}/{id}/{resource_type}", search_compartment),
     ("GET", "/fhir/{resource_type}/{id}", read),
     ("PUT", "/fhir/{resource_type}/{id}", update),
     ("DELETE", "/fhir/{resource_type}/{id}", delete),

@@ -75,12 +75,16 @@ class IdIs:
 Condition = TokenIs | RefersTo | DateIs | StringIs | UriIs | NumberIs | QuantityIs | IdIs
 
 
+Numbers = tuple[int, ...]
+"""The numbers that a parameter has in the types that are searched: one in each."""
+
+
 @dataclass(frozen=True, slots=True)
 class Where:
     """At least one row of the parameter meets one of the conditions; `negated`: none does."""
 
     kind: str
-    number: int
+    numbers: Numbers
     conditions: tuple[Condition, ...]
     negated: bool = False
 
@@ -89,7 +93,7 @@ class Where:
 class Missing:
     """The resource has no row of the parameter in any of these places, or with `missing` False has one."""
 
-    places: tuple[tuple[str, int], ...]
+    places: tuple[tuple[str, Numbers], ...]
     missing: bool
 
 
@@ -103,21 +107,29 @@ class Own:
 
 
 @dataclass(frozen=True, slots=True)
+class Itself:
+    """The resource is this one: a compartment holds the one that it is named after."""
+
+    type: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Chain:
     """A reference of the resource leads to one of `type` that meets all of `inner`."""
 
-    number: int
+    numbers: Numbers
     type: str
     inner: tuple[Criterion, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ReverseChain:
-    """A resource of `type` that meets all of `inner` refers to the resource, which is a `target`."""
+    """A resource of `type` that meets all of `inner` refers to the resource, which is of one of `targets`."""
 
     type: str
     number: int
-    target: str
+    targets: tuple[str, ...]
     inner: tuple[Criterion, ...]
 
 
@@ -128,4 +140,18 @@ class AnyOf:
     criteria: tuple[Criterion, ...]
 
 
-Criterion = Where | Missing | Own | Chain | ReverseChain | AnyOf
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Each of these."""
+
+    criteria: tuple[Criterion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """Whatever does not meet it."""
+
+    criterion: Criterion
+
+
+Criterion = Where | Missing | Own | Itself | Chain | ReverseChain | AnyOf | AllOf | Not

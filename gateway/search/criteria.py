@@ -9,12 +9,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, Text, not_, or_, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, not_, or_, select, type_coerce
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from gateway.search.conditions import AnyOf, Chain, Criterion, DateIs, IdIs, Missing, Own, ReverseChain, Where
+from gateway.search.conditions import (
+    AllOf,
+    AnyOf,
+    Chain,
+    Criterion,
+    DateIs,
+    IdIs,
+    Itself,
+    Missing,
+    Not,
+    Numbers,
+    Own,
+    ReverseChain,
+    Where,
+)
 from gateway.search.match import TABLES, Test, any_of, date
 from gateway.tables import locator, resource, search_reference
 
@@ -42,9 +56,14 @@ def _plain_sqlite(element: _Plain, compiler: SQLCompiler, **kw: Any) -> str:
     return f"+{compiler.process(element.clauses, **kw)}"
 
 
-def _rows_of(kind: str, number: int, test: Test | None = None) -> Select[Any]:
+def one_of(column: ColumnElement[Any], values: Sequence[Any]) -> Test:
+    """`column` is one of these: of a single one in the words that leave an index its order."""
+    return column == values[0] if len(values) == 1 else column.in_(values)
+
+
+def _rows_of(kind: str, numbers: Numbers, test: Test | None = None) -> Select[Any]:
     table = TABLES[kind]
-    found = select(table.c.rid).where(table.c.param == number).correlate(None)
+    found = select(table.c.rid).where(one_of(table.c.param, numbers)).correlate(None)
     return found if test is None else found.where(test)
 
 
@@ -52,16 +71,22 @@ def _criterion(what: Criterion, visible: Test | None) -> Test:
     """A criterion on `resource`; `visible` tells of which others a chain may say something."""
     rid = resource.c.rid
     match what:
-        case Where(kind=kind, number=number, conditions=conditions, negated=negated):
-            found = rid.in_(_rows_of(kind, number, any_of(conditions)))
+        case Where(kind=kind, numbers=numbers, conditions=conditions, negated=negated):
+            found = rid.in_(_rows_of(kind, numbers, any_of(conditions)))
             return not_(found) if negated else found
         case Missing(places=places, missing=missing):
-            there = or_(*(rid.in_(_rows_of(kind, number)) for kind, number in places))
+            there = or_(*(rid.in_(_rows_of(kind, numbers)) for kind, numbers in places))
             return not_(there) if missing else there
         case Own():
             return _own(what)
+        case Itself(type=kind, id=id):
+            return rid.in_(_located((kind,), (id,)))
         case AnyOf(criteria=criteria):
             return or_(*(_criterion(one, visible) for one in criteria))
+        case AllOf(criteria=criteria):
+            return and_(*(_criterion(one, visible) for one in criteria))
+        case Not(criterion=criterion):
+            return not_(_criterion(criterion, visible))
         case Chain():
             return rid.in_(_chain(what, visible))
         case ReverseChain():
@@ -71,23 +96,29 @@ def _criterion(what: Criterion, visible: Test | None) -> Test:
 def _own(what: Own) -> Test:
     tests: list[Test] = [date(one, UPDATED, UPDATED + 1) for one in what.conditions if isinstance(one, DateIs)]
     if ids := [one.id for one in what.conditions if isinstance(one, IdIs)]:
-        tests.append(resource.c.id == ids[0] if len(ids) == 1 else resource.c.id.in_(ids))
+        tests.append(resource.c.rid.in_(_located((), ids)))
     return not_(or_(*tests)) if what.negated else or_(*tests)
+
+
+def _located(types: Sequence[str], ids: Sequence[str]) -> Select[Any]:
+    """The resources of these ids; without types, of any type."""
+    found = select(locator.c.rid).where(one_of(locator.c.id, ids)).correlate(None)
+    return found.where(one_of(locator.c.resource_type, types)) if types else found
 
 
 def _chain(what: Chain, visible: Test | None) -> Select[Any]:
     links = search_reference.c
-    targets = _aside(matching(what.type, what.inner, select(resource.c.id), visible))
-    tests = (links.param == what.number, links.target_type == what.type, links.target_id.in_(targets))
+    targets = _aside(matching((what.type,), what.inner, select(resource.c.id), visible))
+    tests = (one_of(links.param, what.numbers), links.target_type == what.type, links.target_id.in_(targets))
     return select(links.rid).where(*tests).correlate(None)
 
 
 def _reverse_chain(what: ReverseChain, visible: Test | None) -> Select[Any]:
     links = search_reference.c
-    sources = _aside(matching(what.type, what.inner, select(resource.c.rid), visible))
-    tests = (links.param == what.number, links.target_type == what.target, links.rid.in_(sources))
-    ids = select(links.target_id).where(*tests).correlate(None)
-    return select(locator.c.rid).where(locator.c.id.in_(ids), locator.c.resource_type == what.target)
+    sources = _aside(matching((what.type,), what.inner, select(resource.c.rid), visible))
+    tests = (links.param == what.number, one_of(links.target_type, what.targets), links.rid.in_(sources))
+    met = and_(locator.c.id == links.target_id, locator.c.resource_type == links.target_type)
+    return select(locator.c.rid).join(search_reference, met).where(*tests).correlate(None)
 
 
 def _aside(found: Select[Any]) -> Select[Any]:
@@ -100,26 +131,30 @@ def _narrows(what: Criterion) -> bool:
     match what:
         case Where(negated=negated):
             return not negated
+        case Itself():
+            return True
+        case Not():
+            return False
         case Own(what=own, negated=negated):
             return own == "_id" and not negated
         case Missing(missing=missing):
             return not missing
         case AnyOf(criteria=criteria):
             return all(map(_narrows, criteria))
+        case AllOf(criteria=criteria):
+            return any(map(_narrows, criteria))
         case _:
             return True
 
 
 def matching(
-    resource_type: str, criteria: Sequence[Criterion], found: Select[Any], visible: Test | None
+    types: Sequence[str], criteria: Sequence[Criterion], found: Select[Any], visible: Test | None
 ) -> Select[Any]:
-    """The current resources of a type that meet all criteria, and that may be seen."""
-    kind = resource.c.resource_type
-    tests = [
-        (_Plain(kind) if any(map(_narrows, criteria)) else kind) == resource_type,
-        resource.c.deleted.is_(False),
-        *(_criterion(one, visible) for one in criteria),
-    ]
+    """The current resources of these types (none: of any) that meet all criteria, and that may be seen."""
+    tests = [resource.c.deleted.is_(False), *(_criterion(one, visible) for one in criteria)]
+    if types:
+        kind = resource.c.resource_type
+        tests.insert(0, one_of(_Plain(kind) if any(map(_narrows, criteria)) else kind, types))
     if visible is not None:
         tests.append(visible)
     return found.where(*tests).correlate(None)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
 
 import orjson
 from joserfc import jwe
@@ -17,7 +16,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
 from gateway.errors import BadRequest
-from gateway.search.sql import Cursor
+from gateway.search.sql import START, Cursor
 
 _HEADER = {"alg": "dir", "enc": "A256GCM"}
 MAX_LENGTH = 60_000
@@ -25,11 +24,11 @@ MAX_LENGTH = 60_000
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A search and the place in its result to go on from; without a cursor the first page."""
+    """A search, by its path below the base, and the place in its result to go on from."""
 
-    resource_type: str
+    path: str
     params: tuple[tuple[str, str], ...]
-    cursor: Cursor | None = None
+    cursor: Cursor = START
 
 
 class PageLinks:
@@ -42,9 +41,8 @@ class PageLinks:
 
     def seal(self, page: Page, owner: str = "") -> str:
         """The page as text that can stand in a url, for the one who asked: the answer repeats what he asked for."""
-        content: list[Any] = [owner, page.resource_type, page.params]
-        if page.cursor is not None:
-            content += [page.cursor.keys, page.cursor.rid]
+        place = page.cursor
+        content = [owner, page.path, page.params, place.keys, place.rid, place.backward, place.most]
         return jwe.encrypt_compact(_HEADER, orjson.dumps(content), self._key)
 
     def open(self, text: str, owner: str = "") -> Page:
@@ -53,11 +51,11 @@ class PageLinks:
             if len(text) > MAX_LENGTH:
                 raise ValueError
             content = orjson.loads(jwe.decrypt_compact(text, self._key).plaintext or b"")
-            sealed_for, resource_type, params, *rest = content
+            sealed_for, path, params, keys, rid, backward, most = content
             if sealed_for != owner:
                 raise ValueError
-            cursor = Cursor(tuple(rest[0]), rest[1]) if rest else None
-            return Page(resource_type, tuple((name, value) for name, value in params), cursor)
-        except (JoseError, ValueError, TypeError, IndexError) as problem:
+            cursor = Cursor(tuple(keys), rid, backward, most)
+            return Page(path, tuple((name, value) for name, value in params), cursor)
+        except (JoseError, ValueError, TypeError) as problem:
             text = "This link to a page is not one of ours. Begin the search again."
             raise BadRequest(text, rule="page-link") from problem

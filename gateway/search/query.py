@@ -14,18 +14,21 @@ from typing import Literal, cast, get_args
 from gateway.definitions import Definitions
 from gateway.errors import BadRequest
 from gateway.issues import Issue
-from gateway.search.conditions import Criterion
-from gateway.search.index import DEFAULT_ZONE, number
-from gateway.search.reading import OWN, Criteria, Refused, served, unknown_modifier
+from gateway.search.conditions import Criterion, Numbers
+from gateway.search.index import DEFAULT_ZONE
+from gateway.search.reading import OWN, Criteria, Parameter, Refused, Types, served, unknown_modifier
 from gateway.search.values import Reading
 
-__all__ = ["Include", "Limits", "Query", "Sort", "parse", "served"]
+__all__ = ["Compartment", "Include", "Limits", "Query", "Sort", "parse", "served"]
 
 Total = Literal["none", "estimate", "accurate"]
 Summary = Literal["true", "text", "data", "count", "false"]
 
 MAX_PARAMETERS = 50
 MAX_SORT = 10
+TYPES = "_type"
+SORTED = frozenset({"token", "reference", "date", "string", "uri", "number", "quantity"})
+"""The types of parameters whose values have an order."""
 _SILENT = frozenset({"_format", "_pretty"})
 
 
@@ -35,26 +38,39 @@ class Sort:
 
     code: str
     kind: str
-    number: int
+    numbers: Numbers
     descending: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Include:
-    """Along references of `source` resources; `target` None: to any type. `iterate`: also from what was included."""
+    """Along references of `source` resources (None: of any), to or from `target` resources (None: any).
 
-    source: str
-    code: str
-    number: int
+    `numbers` are the parameters' that lead there, none: whichever. `iterate`: also from what was included.
+    """
+
+    source: str | None
+    numbers: Numbers
     target: str | None
     iterate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """A search over one resource type. `used` are the parameters it was made from, `ignored` what was left out."""
+class Compartment:
+    """What is searched within: what belongs to one resource. https://hl7.org/fhir/R4/compartmentdefinition.html"""
 
-    resource_type: str
+    type: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A search over these resource types; without any, over all.
+
+    `used` are the parameters that it was made from, `ignored` what was left out.
+    """
+
+    types: Types
     criteria: tuple[Criterion, ...] = ()
     sort: tuple[Sort, ...] = ()
     count: int = 50
@@ -81,6 +97,7 @@ def parse(
     definitions: Definitions,
     *,
     now: datetime,
+    within: Compartment | None = None,
     lenient: bool = False,
     zone: tzinfo = DEFAULT_ZONE,
     bases: Sequence[str] = (),
@@ -88,39 +105,55 @@ def parse(
 ) -> Query:
     """The search that the parameters ask for; `now` is what `ap` of a date looks back from.
 
-    Raises BadRequest with an issue for each parameter that cannot be used.
+    An empty `resource_type` searches all types, or those of `_type`. Raises BadRequest with an issue for each parameter
+    that cannot be used.
     """
+    if len(params) > MAX_PARAMETERS:
+        raise BadRequest(f"A search takes at most {MAX_PARAMETERS} parameters.", rule="too-many-parameters")
     reading = Reading(zone, tuple(base.rstrip("/") + "/" for base in bases), now)
-    parser = _Parser(Criteria(definitions, reading), limits or Limits())
-    query = Query(resource_type, count=parser.limits.count)
+    parser = _Parser(Criteria(definitions, reading), limits or Limits(), resource_type, within)
     refused: list[Issue] = []
     ignored: list[Issue] = []
     used: list[tuple[str, str]] = []
-    if len(params) > MAX_PARAMETERS:
-        raise BadRequest(f"A search takes at most {MAX_PARAMETERS} parameters.", rule="too-many-parameters")
-    for name, value in params:
-        try:
-            query = parser.add(query, name, value)
-        except Refused as problem:
-            keep = ignored if lenient and problem.unknown else refused
-            severity: Literal["warning", "error"] = "warning" if keep is ignored else "error"
-            code = "not-supported" if problem.unknown else "invalid"
-            keep.append(Issue(severity, code, problem.rule, f"{name[:100]}: {problem.text}", where=name[:100]))
-        else:
-            if name not in _SILENT:
-                used.append((name, value))
+
+    def each(params: Sequence[tuple[str, str]], add: Callable[[str, str], None]) -> None:
+        for name, value in params:
+            try:
+                add(name, value)
+            except Refused as problem:
+                keep = ignored if lenient and problem.unknown else refused
+                severity: Literal["warning", "error"] = "warning" if keep is ignored else "error"
+                code = "not-supported" if problem.unknown else "invalid"
+                keep.append(Issue(severity, code, problem.rule, f"{name[:100]}: {problem.text}", where=name[:100]))
+            else:
+                if name not in _SILENT:
+                    used.append((name, parser.said.get(name, value)))
+
+    # The types first: they say what the others mean.
+    typed = [one for one in params if one[0] == TYPES and not resource_type]
+    each(typed, parser.limit_types)
+    if not refused:
+        parser.enter()
+        each([one for one in params if one not in typed], parser.add)
     if refused:
         raise BadRequest(refused[0].text, issues=refused)
-    return replace(query, used=tuple(used), ignored=tuple(ignored))
+    return replace(parser.query, used=tuple(used), ignored=tuple(ignored))
 
 
 class _Parser:
     """Adds one parameter after the other to a query."""
 
-    def __init__(self, criteria: Criteria, limits: Limits) -> None:
+    def __init__(
+        self, criteria: Criteria, limits: Limits, resource_type: str, within: Compartment | None = None
+    ) -> None:
         self.criteria = criteria
         self.definitions = criteria.definitions
         self.limits = limits
+        self.within = within
+        self.types: Types = (resource_type,) if resource_type else self._all()
+        self.query = Query((resource_type,) if resource_type else (), count=limits.count)
+        self.said: dict[str, str] = {}
+        """What a parameter was taken for, where that is not what it says."""
         self.results: Mapping[str, Callable[[Query, str, str], Query]] = {
             "_count": self._count,
             "_sort": self._sort,
@@ -131,64 +164,126 @@ class _Parser:
             "_elements": self._elements,
         }
 
-    def add(self, query: Query, name: str, value: str) -> Query:
+    def _all(self) -> Types:
+        if self.within is None:
+            return tuple(self.definitions.resource_types)
+        return tuple(self.definitions.compartments[self.within.type])
+
+    def limit_types(self, name: str, value: str) -> None:
+        """`_type`: https://hl7.org/fhir/R4/search.html#type"""
+        wanted = tuple(dict.fromkeys(value.split(",")))
+        unknown = [one for one in wanted if one not in self.definitions.resource_types]
+        if unknown or self.query.types:
+            text = "Name R4's resource types, once, with commas between them."
+            raise Refused("unknown-resource-type" if unknown else "malformed-search-value", text)
+        outside = [one for one in wanted if one not in self._all()]
+        if outside:
+            raise _outside(outside[0], self._all())
+        self.types = wanted
+        self.query = replace(self.query, types=wanted)
+
+    def enter(self) -> None:
+        """Narrow the search to the compartment that it is made in. BadRequest where the type is in none."""
+        if self.within is None:
+            return
+        try:
+            found = self.criteria.within(self.types, self.within.type, self.within.id)
+        except Refused as problem:
+            raise BadRequest(problem.text, rule=problem.rule) from None
+        self.query = replace(self.query, types=self.types, criteria=(found,))
+
+    def add(self, name: str, value: str) -> None:
         code, _, modifier = name.partition(":")
         if name in _SILENT:
-            return query
+            return
         if code in self.results:
-            return self.results[code](query, modifier, value)
-        return replace(query, criteria=(*query.criteria, self.criteria.criterion(query.resource_type, name, value)))
+            self.query = self.results[code](self.query, modifier, value)
+        else:
+            found = self.criteria.criterion(self.types, name, value)
+            self.query = replace(self.query, criteria=(*self.query.criteria, found))
 
     def _count(self, query: Query, modifier: str, value: str) -> Query:
         if modifier or not value.isdecimal() or len(value) > 9:
             raise Refused("malformed-search-value", "It is a whole number.")
-        return replace(query, count=min(int(value), self.limits.most))
+        count = min(int(value), self.limits.most)
+        self.said["_count"] = str(count)
+        return replace(query, count=count)
 
     def _sort(self, query: Query, modifier: str, value: str) -> Query:
-        keys = []
-        for part in value.split(","):
-            code = part.removeprefix("-")
-            descending = part.startswith("-")
-            if code in OWN:
-                keys.append(Sort(code, code, 0, descending))
-                continue
-            parameter = self.criteria.parameter(query.resource_type, code)
-            keys.append(Sort(code, parameter.type, number(query.resource_type, code), descending))
         if modifier or query.sort:
-            raise Refused("malformed-search-value", "Give one _sort, with its keys between commas.")
+            raise Refused("malformed-search-value", "Give one _sort, with its keys between commas, and - before a key.")
+        keys = [self._sort_key(part.removeprefix("-"), part.startswith("-")) for part in value.split(",")]
         if len(keys) > MAX_SORT:
             raise Refused("too-costly", f"At most {MAX_SORT} keys are sorted by.")
         return replace(query, sort=tuple(keys))
 
+    def _sort_key(self, code: str, descending: bool) -> Sort:
+        if code in OWN:
+            return Sort(code, code, (), descending)
+        parameter = self.criteria.parameter(self.types, code)
+        if parameter.kind not in SORTED:
+            text = f"{code} has no order. Sort by a parameter of another type than {parameter.kind}."
+            raise Refused("not-sortable", text)
+        return Sort(code, parameter.kind, parameter.numbers, descending)
+
     def _include(self, query: Query, modifier: str, value: str) -> Query:
-        found = self._along(modifier, value)
-        if found.source != query.resource_type and not found.iterate:
-            raise Refused("malformed-include", f"It starts from {query.resource_type}, the type that is searched.")
-        return replace(query, includes=(*query.includes, found))
+        source, code, target, iterate = self._along(modifier, value)
+        if source is None:
+            return replace(query, includes=(*query.includes, Include(None, (), None, iterate)))
+        if source not in self.types and not iterate:
+            text = (
+                f"It starts from {', '.join(self.types[:20])}, which is searched; from what is included with :iterate."
+            )
+            raise Refused("malformed-include", text)
+        numbers = () if code is None else self.criteria.parameter((source,), code).numbers
+        return replace(query, includes=(*query.includes, Include(source, numbers, target, iterate)))
 
     def _revinclude(self, query: Query, modifier: str, value: str) -> Query:
-        found = self._along(modifier, value)
-        parameter = self.definitions.search_parameters(found.source)[found.code]
-        if query.resource_type not in self.criteria.targets(parameter) and not found.iterate:
-            text = f"{found.source} does not refer to a {query.resource_type} by {found.code}."
+        source, code, target, iterate = self._along(modifier, value)
+        wanted = self.types if target is None else (target,)
+        sources = (source,) if source else tuple(self.definitions.resource_types)
+        found = [
+            (one, parameter)
+            for one in sources
+            for parameter in self._references(one, code)
+            if iterate or not parameter.targets or set(parameter.targets) & set(wanted)
+        ]
+        if not found:
+            text = f"{source} does not refer to a {', '.join(wanted[:20])}" + (f" by {code}." if code else ".")
             raise Refused("malformed-include", text)
-        return replace(query, revincludes=(*query.revincludes, found))
+        numbers = tuple(number for _, parameter in found for number in parameter.numbers)
+        return replace(query, revincludes=(*query.revincludes, Include(source, numbers, target, iterate)))
 
-    def _along(self, modifier: str, value: str) -> Include:
+    def _references(self, source: str, code: str | None) -> Sequence[Parameter]:
+        """The reference parameter of this code, or all of the type's."""
+        if code is not None:
+            return (self.criteria.parameter((source,), code),)
+        known = served(self.definitions, source).values()
+        return [self.criteria.parameter((source,), one.code) for one in known if one.type == "reference"]
+
+    def _along(self, modifier: str, value: str) -> tuple[str | None, str | None, str | None, bool]:
+        """Source, parameter and target of an include, None for any; and whether it goes on from what is included."""
         if modifier not in ("", "iterate", "recurse"):
             raise unknown_modifier(modifier, ["iterate"])
+        if value == "*":
+            return None, None, None, bool(modifier)
         parts = value.split(":")
         if len(parts) not in (2, 3):
-            raise Refused("malformed-include", "It is written as Type:reference-parameter or Type:parameter:Target.")
+            text = "It is written as Type:reference-parameter, Type:parameter:Target, Type:* or *."
+            raise Refused("malformed-include", text)
         source, code, target = (*parts, None)[:3]
         if source not in self.definitions.resource_types:
             raise Refused("unknown-resource-type", "R4 has no resource type of this name.")
-        parameter = self.criteria.parameter(str(source), str(code))
-        if parameter.type != "reference":
+        if target is not None and target not in self.definitions.resource_types:
+            raise Refused("unknown-resource-type", "R4 has no resource type of the target's name.")
+        if code == "*":
+            return source, None, target, bool(modifier)
+        parameter = self.criteria.parameter((str(source),), str(code))
+        if parameter.kind != "reference":
             raise Refused("malformed-include", f"{code} is no reference.")
         if target is not None and target not in self.criteria.targets(parameter):
             raise Refused("malformed-include", f"{code} does not refer to a {target}.")
-        return Include(str(source), str(code), number(str(source), str(code)), target, iterate=bool(modifier))
+        return source, code, target, bool(modifier)
 
     def _total(self, query: Query, modifier: str, value: str) -> Query:
         return replace(query, total=cast(Total, _one_of(value, modifier, get_args(Total))))
@@ -198,13 +293,17 @@ class _Parser:
 
     def _elements(self, query: Query, modifier: str, value: str) -> Query:
         names = tuple(part.partition(".")[0] for part in value.split(",") if part)
-        known = self.definitions.types[query.resource_type]
-        wrong = [name for name in names if name not in known.elements and name not in known.choices]
+        known = [self.definitions.types[one] for one in self.types]
+        wrong = [name for name in names if not any(name in one.elements or name in one.choices for one in known)]
         if wrong or not names or modifier:
-            raise Refused(
-                "unknown-element", f"{query.resource_type} has no element {', '.join(wrong) or 'of no name'}."
-            )
+            of = ", ".join(self.types[:20])
+            raise Refused("unknown-element", f"{of} has no element {', '.join(wrong) or 'of no name'}.")
         return replace(query, elements=(*query.elements, *names))
+
+
+def _outside(resource_type: str, known: Sequence[str]) -> Refused:
+    text = f"This compartment holds no {resource_type}. It holds: {', '.join(known)}."
+    return Refused("not-in-compartment", text)
 
 
 def _one_of(value: str, modifier: str, known: Sequence[str]) -> str:

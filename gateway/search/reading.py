@@ -6,7 +6,7 @@ https://hl7.org/fhir/R4/search.html#modifiers
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import cast
 
@@ -18,7 +18,9 @@ from gateway.search.conditions import (
     Condition,
     Criterion,
     IdIs,
+    Itself,
     Missing,
+    Numbers,
     Own,
     RefersTo,
     ReverseChain,
@@ -39,6 +41,16 @@ LINK = 10
 MAX_RANGES = 200
 """Alternatives that are no plain values, each of which is compared by itself."""
 OWN = frozenset({"_id", "_lastUpdated"})
+LIST = "_list"
+EVERYWHERE = OWN | {LIST, "_has"}
+"""What every type can be searched by, without a search parameter of its own."""
+_LISTED = ("List", "item")
+"""The parameter that leads from a list to what it names."""
+ITSELF = "{def}"
+"""How a CompartmentDefinition says that the resource that it is named after is in the compartment."""
+
+Types = tuple[str, ...]
+"""The resource types that are searched together."""
 
 
 class Refused(Exception):
@@ -56,6 +68,20 @@ def unknown_modifier(modifier: str, known: Sequence[str]) -> Refused:
     return Refused("unknown-modifier", f"The modifier :{modifier[:50]} is not served here. {hint}")
 
 
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter as it applies to the types that are searched, in each of which it has a number of its own."""
+
+    code: str
+    kind: str
+    numbers: Numbers
+    identifiers: Numbers
+    """Of the identifiers of a reference parameter's references."""
+    targets: tuple[str, ...]
+    """The types that a reference parameter names; none: any."""
+    definition: SearchParameter
+
+
 def served(definitions: Definitions, resource_type: str) -> dict[str, SearchParameter]:
     """The parameters of a type that a search may name: what /metadata announces."""
     known = definitions.search_parameters(resource_type)
@@ -70,28 +96,49 @@ class Criteria:
         self.reading = reading
         self._work = 0
 
-    def criterion(self, resource_type: str, name: str, value: str, depth: int = 0) -> Criterion:
+    def criterion(self, types: Types, name: str, value: str, depth: int = 0) -> Criterion:
         if depth > MAX_CHAIN:
             raise Refused("chain-too-long", f"A chain has at most {MAX_CHAIN} links.")
         self._spend(LINK)
         if name.startswith("_has:"):
-            return self._has(resource_type, name, value, depth)
+            return self._has(types, name, value, depth)
         head, dot, rest = name.partition(".")
         code, _, modifier = head.partition(":")
         if dot:
-            return self._chain(resource_type, code, modifier, rest, value, depth)
+            return self._chain(types, code, modifier, rest, value, depth)
         if code in OWN:
-            return self._own(resource_type, code, modifier, value)
-        parameter = self.parameter(resource_type, code)
+            return self._own(code, modifier, value)
+        if code == LIST:
+            return self._listed(types, modifier, value)
+        parameter = self.parameter(types, code)
         if modifier == "missing":
-            return self._missing(resource_type, parameter, value)
-        return self._where(resource_type, parameter, modifier, value)
+            return self._missing(parameter, value)
+        return self._where(parameter, modifier, value)
 
-    def parameter(self, resource_type: str, code: str) -> SearchParameter:
+    def parameter(self, types: Types, code: str) -> Parameter:
+        """The parameter of this code, which all the types must have, and alike."""
+        found = [self._of_type(one, code) for one in types]
+        kinds = {one.type for one in found}
+        if len(kinds) > 1:
+            text = f"This is not the same in all of these types: {', '.join(sorted(kinds))}. Search in one of them."
+            raise Refused("parameter-not-common", text)
+        targets = (
+            {} if any(_leads_anywhere(one) for one in found) else {name: None for one in found for name in one.target}
+        )
+        return Parameter(
+            code,
+            found[0].type,
+            tuple(number(one, code) for one in types),
+            tuple(identifier_number(one, code) for one in types),
+            tuple(targets),
+            found[0],
+        )
+
+    def _of_type(self, resource_type: str, code: str) -> SearchParameter:
         usable = served(self.definitions, resource_type)
         if code in usable:
             return usable[code]
-        close = get_close_matches(code, usable, n=3)
+        close = get_close_matches(code, [*usable, *OWN], n=3)
         hint = f" Did you mean {', '.join(close)}?" if close else ""
         known = code in self.definitions.search_parameters(resource_type)
         what = "is not served here" if known else f"is no search parameter of {resource_type}"
@@ -116,12 +163,10 @@ class Criteria:
             )
             raise Refused("too-costly", text)
 
-    def _where(self, resource_type: str, parameter: SearchParameter, modifier: str, value: str) -> Criterion:
-        place = number(resource_type, parameter.code)
-        kind = parameter.type
+    def _where(self, parameter: Parameter, modifier: str, value: str) -> Criterion:
+        kind = parameter.kind
         if modifier == "identifier" and kind == "reference":
-            found = self._values(value, values.token)
-            return Where("token", identifier_number(resource_type, parameter.code), found)
+            return Where("token", parameter.identifiers, self._values(value, values.token))
         conditions = self._values(value, values.PARSERS[kind])
         if kind == "reference":
             conditions = tuple(self._typed(cast(RefersTo, one), parameter, modifier) for one in conditions)
@@ -131,9 +176,9 @@ class Criteria:
                 known = [name for type, name in _MODIFIERS if type == kind]
                 raise unknown_modifier(modifier, [*known, "missing"])
             conditions = tuple(map(change, conditions))
-        return Where(kind, place, conditions, negated=modifier == "not")
+        return Where(kind, parameter.numbers, conditions, negated=modifier == "not")
 
-    def _typed(self, condition: RefersTo, parameter: SearchParameter, modifier: str) -> RefersTo:
+    def _typed(self, condition: RefersTo, parameter: Parameter, modifier: str) -> RefersTo:
         """A bare id is of the type that the modifier names, or of the only one that the parameter allows."""
         if modifier:
             if modifier not in self.targets(parameter):
@@ -141,34 +186,55 @@ class Criteria:
             if condition.type not in (None, modifier):
                 raise Refused("malformed-search-value", f"The value does not name a {modifier}.")
             return replace(condition, type=modifier)
-        if condition.type is None and len(parameter.target) == 1 and parameter.target[0] != "Resource":
-            return replace(condition, type=parameter.target[0])
+        if condition.type is None and len(parameter.targets) == 1:
+            return replace(condition, type=parameter.targets[0])
         return condition
 
-    def targets(self, parameter: SearchParameter) -> tuple[str, ...]:
+    def targets(self, parameter: Parameter) -> tuple[str, ...]:
         """The types that a reference parameter may lead to."""
-        if not parameter.target or "Resource" in parameter.target:
-            return tuple(self.definitions.resource_types)
-        return parameter.target
+        return parameter.targets or tuple(self.definitions.resource_types)
 
-    def _own(self, resource_type: str, code: str, modifier: str, value: str) -> Criterion:
+    def _own(self, code: str, modifier: str, value: str) -> Criterion:
         if modifier and not (code == "_id" and modifier == "not"):
             raise unknown_modifier(modifier, ["not"] if code == "_id" else [])
         if code == "_id":
             return Own("_id", self._values(value, lambda text, _: IdIs(values.unescaped(text))), modifier == "not")
         return Own("_lastUpdated", self._values(value, values.date))
 
-    def _missing(self, resource_type: str, parameter: SearchParameter, value: str) -> Criterion:
+    def _listed(self, types: Types, modifier: str, value: str) -> Criterion:
+        """What a List names: https://hl7.org/fhir/R4/search.html#list"""
+        if modifier:
+            raise unknown_modifier(modifier, [])
+        if value.startswith("$"):
+            raise Refused("functional-list", "Functional lists are not kept here. Name a List by its id.", unknown=True)
+        source, code = _LISTED
+        ids = self._values(value.replace(f"{source}/", ""), lambda text, _: IdIs(values.unescaped(text)))
+        return ReverseChain(source, number(source, code), types, (Own("_id", ids),))
+
+    def within(self, types: Types, compartment: str, id: str) -> Criterion:
+        """What belongs to a resource, by its CompartmentDefinition."""
+        members = self.definitions.compartments[compartment]
+        named = [(one, code) for one in types for code in members.get(one, ())]
+        if missing := [one for one in types if not members.get(one)]:
+            text = f"The compartment of a {compartment} holds no {missing[0]}. It holds: {', '.join(members)}."
+            raise Refused("not-in-compartment", text)
+        numbers = tuple(number(one, code) for one, code in named if code != ITSELF)
+        found: list[Criterion] = [Where("reference", numbers, (RefersTo(compartment, id),))] if numbers else []
+        if any(code == ITSELF for _, code in named):
+            found.append(Itself(compartment, id))
+        return found[0] if len(found) == 1 else AnyOf(tuple(found))
+
+    def _missing(self, parameter: Parameter, value: str) -> Criterion:
         if value not in ("true", "false"):
             raise Refused("malformed-search-value", "With :missing it is true or false.")
-        places = [(parameter.type, number(resource_type, parameter.code))]
-        if parameter.type == "reference":
-            places.append(("token", identifier_number(resource_type, parameter.code)))
+        places = [(parameter.kind, parameter.numbers)]
+        if parameter.kind == "reference":
+            places.append(("token", parameter.identifiers))
         return Missing(tuple(places), value == "true")
 
-    def _chain(self, resource_type: str, code: str, modifier: str, rest: str, value: str, depth: int) -> Criterion:
-        parameter = self.parameter(resource_type, code)
-        if parameter.type != "reference":
+    def _chain(self, types: Types, code: str, modifier: str, rest: str, value: str, depth: int) -> Criterion:
+        parameter = self.parameter(types, code)
+        if parameter.kind != "reference":
             raise Refused("malformed-chain", f"{code} is no reference, nothing can be chained to it.")
         targets = self.targets(parameter)
         if modifier:
@@ -176,30 +242,36 @@ class Criteria:
                 raise unknown_modifier(modifier, targets)
             targets = (modifier,)
         first = rest.partition(".")[0].partition(":")[0]
-        able = [one for one in targets if first in OWN or first == "_has" or self._knows(one, first)]
+        able = [one for one in targets if first in EVERYWHERE or self._knows(one, first)]
         if not able:
             known = ", ".join(targets[:20])
             raise Refused("unknown-search-parameter", f"{first} is no search parameter of {known}.", unknown=True)
-        place = number(resource_type, code)
-        chains = tuple(Chain(place, target, (self.criterion(target, rest, value, depth + 1),)) for target in able)
+        places = parameter.numbers
+        chains = tuple(Chain(places, target, (self.criterion((target,), rest, value, depth + 1),)) for target in able)
         return chains[0] if len(chains) == 1 else AnyOf(chains)
 
     def _knows(self, resource_type: str, code: str) -> bool:
         found = self.definitions.search_parameters(resource_type).get(code)
         return found is not None and found.type in READERS and bool(found.expression)
 
-    def _has(self, resource_type: str, name: str, value: str, depth: int) -> Criterion:
+    def _has(self, types: Types, name: str, value: str, depth: int) -> Criterion:
         parts = name.split(":", 3)
         if len(parts) < 4:
             raise Refused("malformed-chain", "It is written as _has:Type:reference-parameter:parameter.")
         _, source, code, rest = parts
         if source not in self.definitions.resource_types:
             raise Refused("unknown-resource-type", "R4 has no resource type of this name.")
-        parameter = self.parameter(source, code)
-        if parameter.type != "reference" or resource_type not in self.targets(parameter):
-            raise Refused("malformed-chain", f"{source} does not refer to a {resource_type} by {code}.")
-        inner = self.criterion(source, rest, value, depth + 1)
-        return ReverseChain(source, number(source, code), resource_type, (inner,))
+        parameter = self.parameter((source,), code)
+        able = self.targets(parameter)
+        targets = tuple(one for one in types if one in able)
+        if parameter.kind != "reference" or not targets:
+            raise Refused("malformed-chain", f"{source} does not refer to a {', '.join(types[:20])} by {code}.")
+        inner = self.criterion((source,), rest, value, depth + 1)
+        return ReverseChain(source, number(source, code), targets, (inner,))
+
+
+def _leads_anywhere(parameter: SearchParameter) -> bool:
+    return not parameter.target or "Resource" in parameter.target
 
 
 def _how(name: str) -> Callable[[Condition], Condition]:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, or_
 from sqlalchemy import select as sql_select
 
-from gateway.search.criteria import UPDATED, matching
+from gateway.search.criteria import UPDATED, matching, one_of
 from gateway.search.match import TABLES, Test
 from gateway.search.query import Include, Query, Sort
 from gateway.tables import locator, resource, search_reference
@@ -22,10 +22,19 @@ Columns = Sequence[ColumnElement[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The last resource of a page: its sort keys (None where it has none) and its row id."""
+    """A place in a result: behind the resource with these sort keys (None where it has none) and this row id.
 
-    keys: tuple[Any, ...]
-    rid: int
+    `backward`: in front of it, and the page is what comes before. Without a row id the very beginning, or the very end.
+    `most` is how many resources the page holds, where it is not as many as on every page.
+    """
+
+    keys: tuple[Any, ...] = ()
+    rid: int | None = None
+    backward: bool = False
+    most: int | None = None
+
+
+START, END = Cursor(), Cursor(backward=True)
 
 
 def _sort_key(sort: Sort, position: int, found: Select[Any]) -> tuple[ColumnElement[Any], Select[Any]]:
@@ -36,7 +45,7 @@ def _sort_key(sort: Sort, position: int, found: Select[Any]) -> tuple[ColumnElem
     rows = TABLES[sort.kind].alias(f"sort_{position}")
     edge = (2, 3) if sort.descending else (1, 3)
     found = found.outerjoin(
-        rows, and_(rows.c.rid == resource.c.rid, rows.c.param == sort.number, rows.c.edge.in_(edge))
+        rows, and_(rows.c.rid == resource.c.rid, one_of(rows.c.param, sort.numbers), rows.c.edge.in_(edge))
     )
     return rows.c[_SORTED[sort.kind][sort.descending]], found
 
@@ -53,53 +62,79 @@ _SORTED: Mapping[str, tuple[str, str]] = {
 }
 
 
-def _after(keys: Sequence[tuple[ColumnElement[Any], bool]], cursor: Cursor) -> Test:
-    """What comes behind the cursor: later in a key while all before it are equal; a missing key comes last."""
+def _beyond(keys: Sequence[tuple[ColumnElement[Any], bool]], cursor: Cursor) -> Test:
+    """What comes behind the cursor: later in a key while all before it are equal; a missing key comes last.
+
+    Backward, what comes in front of it: earlier in a key.
+    """
     tests: list[Test] = []
     equal: list[Test] = []
     for (column, descending), value in zip(keys, cursor.keys, strict=True):
-        if value is not None:
+        if value is None:
+            if cursor.backward:
+                tests.append(and_(*equal, column.is_not(None)))
+        elif cursor.backward:
+            tests.append(and_(*equal, column > value if descending else column < value))
+        else:
             later = column < value if descending else column > value
             tests.append(and_(*equal, or_(later, column.is_(None))))
         equal.append(column.is_(None) if value is None else column == value)
-    tests.append(and_(*equal, resource.c.rid > cursor.rid))
+    rid = resource.c.rid
+    tests.append(and_(*equal, rid < cursor.rid if cursor.backward else rid > cursor.rid))
     return or_(*tests)
 
 
 def select(
-    query: Query, *columns: ColumnElement[Any], after: Cursor | None = None, visible: Test | None = None
+    query: Query, *columns: ColumnElement[Any], after: Cursor = START, visible: Test | None = None
 ) -> Select[Any]:
     """The resources of one page and one more, in order; their columns, then the sort keys and the row id.
 
     Without columns all of the resource's. `visible` is a condition on `resource` that holds for what the caller may
-    see: on the matches, and on everything that a chain looks at. More rows than `query.count` mean a next page.
+    see: on the matches, and on everything that a chain looks at. More rows than `size` mean another page. A page that
+    is asked for backward comes in reverse.
     """
     found = sql_select(*(columns or tuple(resource.c))).select_from(resource)
     keys: list[tuple[ColumnElement[Any], bool]] = []
-    for position, sort in enumerate(query.sort):
+    for position, sort in enumerate(_sorts(query)):
         key, found = _sort_key(sort, position, found)
         keys.append((key, sort.descending))
-    found = matching(query.resource_type, query.criteria, found, visible).add_columns(
+    found = matching(query.types, query.criteria, found, visible).add_columns(
         *(key.label(f"sort_{position}") for position, (key, _) in enumerate(keys)), resource.c.rid.label("cursor_rid")
     )
-    if after is not None:
-        found = found.where(_after(keys, after))
+    if after.rid is not None:
+        found = found.where(_beyond(keys, after))
     for key, descending in keys:
         # NULLS LAST in words that both databases answer from an index.
-        found = found.order_by(key.is_(None), key.desc() if descending else key.asc())
-    return found.order_by(resource.c.rid).limit(query.count + 1)
+        missing = key.is_(None)
+        reverse = descending != after.backward
+        found = found.order_by(missing.desc() if after.backward else missing, key.desc() if reverse else key.asc())
+    rid = resource.c.rid
+    return found.order_by(rid.desc() if after.backward else rid).limit(size(query, after) + 1)
 
 
-def cursor(query: Query, row: Any) -> Cursor:
-    """The cursor behind a row of `select`."""
-    keys = tuple(row[-1 - len(query.sort) : -1])
-    return Cursor(keys, row[-1])
+def size(query: Query, after: Cursor) -> int:
+    """How many resources a page holds."""
+    return query.count if after.most is None else after.most
+
+
+_BY_ID = Sort("_id", "_id", (), False)
+
+
+def _sorts(query: Query) -> tuple[Sort, ...]:
+    """What is sorted by. The id breaks ties, and where nothing is sorted by, the order of arrival is as good as any."""
+    return (*query.sort, _BY_ID) if query.sort and all(one.kind != "_id" for one in query.sort) else query.sort
+
+
+def cursor(query: Query, row: Any, *, backward: bool = False) -> Cursor:
+    """The cursor behind a row of `select`, or in front of it."""
+    keys = tuple(row[-1 - len(_sorts(query)) : -1])
+    return Cursor(keys, row[-1], backward)
 
 
 def count(query: Query, *, visible: Test | None = None) -> Select[tuple[int]]:
     """How many resources match."""
     whole = sql_select(func.count()).select_from(resource)
-    return matching(query.resource_type, query.criteria, whole, visible)
+    return matching(query.types, query.criteria, whole, visible)
 
 
 # --- includes
@@ -118,7 +153,7 @@ def included(
     wanted = columns or tuple(resource.c)
     selects: list[Select[Any]] = []
     for include in query.includes:
-        rids = [rid for rid, kind, _ in found if kind == include.source]
+        rids = [rid for rid, kind, _ in found if include.source in (None, kind)]
         if rids and (include.iterate or not again):
             selects.append(_forward(include, rids, wanted))
     for include in query.revincludes:
@@ -133,7 +168,9 @@ def included(
 
 def _forward(include: Include, rids: Sequence[int], columns: Columns) -> Select[Any]:
     link = search_reference
-    tests = [link.c.param == include.number, link.c.rid.in_(rids)]
+    tests: list[Test] = [link.c.rid.in_(rids)]
+    if include.numbers:
+        tests.append(one_of(link.c.param, include.numbers))
     if include.target is not None:
         tests.append(link.c.target_type == include.target)
     targets = (
@@ -141,12 +178,16 @@ def _forward(include: Include, rids: Sequence[int], columns: Columns) -> Select[
         .join(link, and_(link.c.target_id == locator.c.id, link.c.target_type == locator.c.resource_type))
         .where(*tests)
     )
-    return sql_select(*columns).where(resource.c.rid.in_(targets), resource.c.deleted.is_(False))
+    return _current(columns).where(resource.c.rid.in_(targets))
 
 
 def _backward(include: Include, kind: str, ids: Sequence[str], columns: Columns) -> Select[Any]:
     link = search_reference
     sources = sql_select(link.c.rid).where(
-        link.c.param == include.number, link.c.target_type == kind, link.c.target_id.in_(ids)
+        one_of(link.c.param, include.numbers), link.c.target_type == kind, link.c.target_id.in_(ids)
     )
-    return sql_select(*columns).where(resource.c.rid.in_(sources), resource.c.deleted.is_(False))
+    return _current(columns).where(resource.c.rid.in_(sources))
+
+
+def _current(columns: Columns) -> Select[Any]:
+    return sql_select(*columns).where(resource.c.deleted.is_(False)).order_by(resource.c.rid)

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, exists, or_, select
 
 from gateway.search import sql
 from gateway.search.query import Query
-from gateway.search.sql import Cursor
+from gateway.search.sql import END, START, Cursor
 from gateway.store.sets import among
 from gateway.store.versions import COLUMNS, Stored, stored
 from gateway.tables import contributor, resource, search_token, takes_part
@@ -46,19 +46,34 @@ class Narrowing:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class SearchPage:
+    """The matches of a page in order, and where the pages before and behind it are; None where there is none."""
+
+    matches: tuple[Stored, ...] = ()
+    before: Cursor | None = None
+    behind: Cursor | None = None
+
+
 class Searches:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def page(
-        self, query: Query, *, after: Cursor | None = None, narrowing: Narrowing | None = None
-    ) -> tuple[list[Stored], Cursor | None]:
-        """The matches of a page in order, and where the next page goes on; None when this is the last."""
+    def page(self, query: Query, *, after: Cursor = START, narrowing: Narrowing | None = None) -> SearchPage:
+        """The page behind the cursor, or in front of a backward one."""
         visible = None if narrowing is None else narrowing.test()
         rows = self._connection.execute(sql.select(query, *COLUMNS, after=after, visible=visible)).all()
-        shown = rows[: query.count]
-        following = sql.cursor(query, shown[-1]) if len(rows) > query.count and shown else None
-        return [stored(row) for row in shown], following
+        size = sql.size(query, after)
+        shown, goes_on = rows[:size], len(rows) > size > 0
+        if after.backward:
+            shown = shown[::-1]
+            before = sql.cursor(query, shown[0], backward=True) if goes_on else None
+            # There was something behind; where all of this page is gone meanwhile, it begins there.
+            behind = None if after.rid is None else sql.cursor(query, shown[-1]) if shown else START
+        else:
+            before = None if after.rid is None else sql.cursor(query, shown[0], backward=True) if shown else END
+            behind = sql.cursor(query, shown[-1]) if goes_on else None
+        return SearchPage(tuple(map(stored, shown)), before, behind)
 
     def total(self, query: Query, *, narrowing: Narrowing | None = None) -> int:
         """How many match."""
@@ -80,13 +95,13 @@ class Searches:
             ):
                 if narrowing is not None:
                     statement = statement.where(narrowing.test())  # noqa: PLW2901
-                for row in self._connection.execute(statement.limit(most + 1)):
+                for row in self._connection.execute(statement.limit(most + 1 + len(seen))):
                     one = stored(row)
                     if one.rid not in seen:
                         seen.add(one.rid)
                         met.append(one)
+                if len(found) + len(met) > most:
+                    return [*found, *met][:most], False
             found += met
-            if len(found) > most:
-                return found[:most], False
             fresh, again = met, True
         return found, True

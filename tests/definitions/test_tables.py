@@ -82,6 +82,7 @@ def test_invariants_of_the_bases_hold_too(d: Definitions) -> None:
 
 def test_compartments_name_the_parameters_that_put_a_resource_in(d: Definitions) -> None:
     assert d.compartments["Patient"]["CarePlan"] == ("patient", "performer")
+    assert d.compartments["Patient"]["Task"] == ("patient", "focus")  # Ours: R4 left it out.
     assert set(d.compartments) == {"Device", "Encounter", "Patient", "Practitioner", "RelatedPerson"}
 
 

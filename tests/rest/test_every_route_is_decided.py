@@ -25,7 +25,7 @@ OPEN = {
 CALLED = {("GET", "/fhir/metadata"): "Says what this server does, and nothing of anybody."}
 """Routes for callers that are known, without a decision."""
 MOUNTED = {"/static": "Style sheets and pictures."}
-PARTS = {"resource_type": "Patient", "source": "rivta-logistics"}
+PARTS = {"compartment": "Patient", "resource_type": "Patient", "source": "rivta-logistics"}
 STRANGER = Caller("organisation", "SE2321000081-T0100", "Stranger", "SE2321000081-T0000")
 FHIR = {"content-type": "application/fhir+json"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -49,7 +49,7 @@ def routes(app: FastAPI) -> Iterator[tuple[str, str]]:
 def call(address: str, method: str, path: str, headers: dict[str, str]) -> httpx.Response:
     """The route, with values in its path and a body where it takes one."""
     filled = re.sub(r"\{(\w+)\}", lambda part: PARTS.get(part[1], "none"), path)
-    is_form = path in ("/find", "/fhir/{resource_type}/_search")
+    is_form = path == "/find" or path.endswith("/_search")
     body = '{"resourceType":"Patient","id":"none"}' if method in ("PUT", "POST") and not is_form else None
     kind = FORM if is_form else FHIR
     return httpx.request(method, address + filled, content=body, headers=kind | {"origin": address} | headers)

@@ -94,6 +94,21 @@ def contact(id: str, person: str, provider: str, text: str, *labels: dict[str, s
     } | ({} if labels else {"meta": {"tag": [{"system": "urn:test", "code": "open"}]}})
 
 
+def hidden_list(id: str, person: str, *named: str) -> Resource:
+    """A list about one person, which names what is visible too."""
+    kinds = {"t": "Task", "c": "Encounter", "p": "Patient"}
+    return {
+        "resourceType": "List",
+        "id": id,
+        "identifier": [{"system": "urn:test:list", "value": id}],
+        "status": "current",
+        "mode": "working",
+        "title": "SECRET list",
+        "subject": {"reference": f"Patient/{person}"},
+        "entry": [{"item": {"reference": f"{kinds[one[0]]}/{one}"}} for one in named],
+    }
+
+
 class World:
     """A gateway, and what its sources have stated one hour after the other."""
 
@@ -153,7 +168,9 @@ class World:
             task("tq", "q", WARD, "SECRET task"),
             contact("cq", "q", WARD, "SECRET stay"),
         )
-        self.say("clinic", contact("cw", "p", CLINIC, "SECRET contact", WITHHELD))
+        self.say(
+            "clinic", contact("cw", "p", CLINIC, "SECRET contact", WITHHELD), hidden_list("lq", "q", "tq", "cw", "p")
+        )
 
     def client(self, address: str, caller: str) -> httpx.Client:
         token = self.gateway.identities.token(CALLERS[caller])
@@ -211,6 +228,24 @@ SEARCHES = (
     "Organization?_has:Encounter:service-provider:class=IMP",
     "Organization?_has:Patient:organization:identifier=195009072553",
     "Organization?_has:Encounter:service-provider:_security=own-provider-only",
+    "?_type=Patient,Task,Encounter&_sort=-_lastUpdated",
+    "?_type=Task,Encounter&patient.identifier=195009072553",
+    "?_id=q,tq,cq,cw,p",
+    "?_security=own-provider-only",
+    "?_list=lq",
+    "Patient?_list=lq",
+    "Task?_list=lq&_include=*",
+    "Task?patient._list=lq",
+    "Patient?_include=*&_revinclude=*&_include:iterate=*&_revinclude:iterate=*",
+    "Organization?_revinclude=*&_revinclude:iterate=*",
+    "Encounter?_revinclude=List:*",
+    *(
+        f"{within}/{kind}"
+        for within in ("Patient/p", "Patient/q", "Encounter/cq", "Encounter/cw")
+        for kind in ("*", "Encounter")
+    ),
+    "Patient/q/Task?_summary=count",
+    "Patient/p/*?_sort=-_lastUpdated&_count=1",
 )
 READS = tuple(
     chain.from_iterable(
@@ -219,7 +254,7 @@ READS = tuple(
     )
 )
 PATHS = (
-    *(f"/fhir/{search}" for search in SEARCHES),
+    *(f"/fhir{'' if search.startswith('?') else '/'}{search}" for search in SEARCHES),
     *(f"/fhir/{read}" for read in READS),
     *(f"/fhir/Patient/{id}/$who-does-what{at}" for id in "pq" for at in ("", "?at=2026-03-02", "?since=2026-01-01")),
     *("/", "/patient/p", "/patient/q", "/inbox", "/inbox/none", "/ingest/clinic/none", "/ingest/none/none"),

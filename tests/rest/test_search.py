@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import httpx
+import pytest
+
+from gateway.access import searching
 
 PERSON = "http://electronichealth.se/identifier/personnummer"
 
@@ -94,3 +97,125 @@ def test_what_is_written_is_found_at_once_and_what_is_deleted_no_more(operator: 
 
     operator.delete("/fhir/Task/t0")
     assert ids(operator.get("/fhir/Task?status=requested").json()) == []
+
+
+def relations(bundle: dict[str, object]) -> set[str]:
+    return {one["relation"] for one in bundle["link"]}  # type: ignore[attr-defined]
+
+
+def test_pages_lead_forward_and_back_and_each_resource_is_on_one(operator: httpx.Client) -> None:
+    fill(operator, 7)
+    first = operator.get("/fhir/Task?_sort=-authored-on&_count=3").json()
+    assert relations(first) == {"self", "first", "next", "last"}
+
+    second = operator.get(link(first, "next") or "").json()
+    assert relations(second) == {"self", "first", "prev", "next", "last"}
+    third = operator.get(link(second, "next") or "").json()
+    assert relations(third) == {"self", "first", "prev", "last"}
+    assert [ids(one) for one in (first, second, third)] == [["t6", "t5", "t4"], ["t3", "t2", "t1"], ["t0"]]
+
+    assert ids(operator.get(link(first, "last") or "").json()) == ["t0"]
+    assert ids(operator.get(link(second, "self") or "").json()) == ["t3", "t2", "t1"]
+    back = operator.get(link(third, "prev") or "").json()
+    assert (ids(back), relations(back)) == (ids(second), relations(second))
+    again = operator.get(link(back, "prev") or "").json()
+    assert (ids(again), relations(again)) == (ids(first), relations(first))
+    assert ids(operator.get(link(third, "first") or "").json()) == ids(first)
+
+
+def test_what_changes_while_paging_back_moves_nothing_else(operator: httpx.Client) -> None:
+    fill(operator, 7)
+    last = operator.get(link(operator.get("/fhir/Task?_sort=authored-on&_count=2").json(), "last") or "").json()
+    operator.delete("/fhir/Task/t5")
+    operator.delete("/fhir/Task/t6")
+    met = ids(last)
+    while before := link(last, "prev"):
+        last = operator.get(before).json()
+        met = [*ids(last), *met]
+    assert met == ["t0", "t1", "t2", "t3", "t4", "t6"]
+
+
+def test_one_page_has_no_links_to_others(operator: httpx.Client) -> None:
+    fill(operator, 2)
+    assert relations(operator.get("/fhir/Task").json()) == {"self"}
+
+
+def test_counting_only_gives_the_number_and_no_entry(operator: httpx.Client) -> None:
+    fill(operator, 2)
+    for search in ("_summary=count", "_count=0", "_summary=count&_total=none"):
+        answer = operator.get(f"/fhir/Task?{search}").json()
+        assert (answer["total"], "entry" in answer, relations(answer)) == (2, False, {"self"})
+
+
+def test_the_total_is_given_unless_it_is_not_asked_for(operator: httpx.Client) -> None:
+    fill(operator, 2)
+    assert operator.get("/fhir/Task?_count=1").json()["total"] == 2
+    assert operator.get("/fhir/Task?_count=1&_total=estimate").json()["total"] == 2
+    uncounted = operator.get("/fhir/Task?_count=1&_total=none").json()
+    assert "total" not in uncounted
+    assert ids(operator.get(link(uncounted, "last") or "").json()) == ["t1"]
+
+
+def test_self_says_what_was_used(operator: httpx.Client) -> None:
+    fill(operator, 1)
+    answer = operator.get("/fhir/Task?status=requested&_count=100000&_format=json").json()
+    assert (link(answer, "self") or "").endswith("/fhir/Task?status=requested&_count=1000&_format=json")
+
+
+def test_all_types_are_searched_at_once(operator: httpx.Client) -> None:
+    fill(operator, 2)
+    assert sorted(ids(operator.get("/fhir?_type=Task,Patient").json())) == ["p", "t0", "t1"]
+    assert ids(operator.get("/fhir?_id=t1").json()) == ["t1"]
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    posted = operator.post("/fhir/_search", content=b"_type=Task&patient=Patient/p&_count=1", headers=form).json()
+    assert (posted["total"], ids(posted)) == (2, ["t0"])
+    assert ids(operator.get(link(posted, "next") or "").json()) == ["t1"]
+
+
+def test_a_compartment_is_searched_in_one_type_or_in_all(operator: httpx.Client) -> None:
+    fill(operator, 3)
+    assert sorted(ids(operator.get("/fhir/Patient/p/Task").json())) == ["t0", "t1", "t2"]
+    page = operator.get("/fhir/Patient/p/*?_count=2").json()
+    assert (page["total"], ids(operator.get(link(page, "next") or "").json())) == (3, ["t2"])
+    assert "/fhir/Patient/p/*?_count=2" in (link(page, "self") or "")
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    posted = operator.post("/fhir/Patient/p/Task/_search", content=b"authored-on=2026-01-02", headers=form).json()
+    assert ids(posted) == ["t1"]
+
+
+def test_a_compartment_that_there_is_not_is_said_to_be_none(operator: httpx.Client) -> None:
+    for path, status, rule in (
+        ("Patient/p/Location", 400, "not-in-compartment"),
+        ("Location/l/Task", 404, "unknown-compartment"),
+        ("Patient/p/Human", 404, "unknown-resource-type"),
+        ("Patient/p/$nothing", 404, "unknown-operation"),
+        ("Patient/!/Task", 400, "id-malformed"),
+    ):
+        answer = operator.get(f"/fhir/{path}")
+        assert (answer.status_code, answer.json()["issue"][0]["details"]["coding"][0]["code"]) == (status, rule)
+
+
+def test_a_page_is_of_the_search_that_it_was_made_for(operator: httpx.Client) -> None:
+    fill(operator, 3)
+    following = link(operator.get("/fhir/Patient/p/Task?_count=1").json(), "next") or ""
+    sealed = following.partition("_page=")[2]
+    for path in ("Task", "Patient/q/Task", "Patient/p/*", ""):
+        assert operator.get(f"/fhir/{path}?_page={sealed}").status_code == 400
+
+
+def test_handling_is_strict_unless_it_is_asked_to_be_lenient(operator: httpx.Client) -> None:
+    for prefer in ("handling=strict", "return=minimal", 'x="handling=lenient"', "handling=strict, handling=lenient"):
+        assert operator.get("/fhir/Patient?colour=red", headers={"prefer": prefer}).status_code == 400
+    for prefer in ("handling=lenient", "return=minimal, handling=lenient", 'Handling="lenient"; x=y'):
+        answer = operator.get("/fhir/Patient?colour=red", headers={"prefer": prefer})
+        assert (answer.status_code, answer.headers["preference-applied"]) == (200, "handling=lenient")
+
+
+def test_more_includes_than_are_given_are_said_to_be_more(
+    operator: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(operator, 4)
+    monkeypatch.setattr(searching, "MOST_INCLUDED", 3)
+    answer = operator.get("/fhir/Patient?_revinclude=Task:patient").json()
+    assert ids(answer, "include") == ["t0", "t1", "t2"]
+    assert answer["entry"][-1]["resource"]["issue"][0]["details"]["coding"][0]["code"] == "too-many-included"

@@ -12,7 +12,7 @@ from sqlalchemy.pool import StaticPool
 from gateway.definitions import load
 from gateway.search import sql
 from gateway.search.index import Indexer
-from gateway.search.query import Query, parse
+from gateway.search.query import Compartment, Query, parse
 from gateway.tables import locator, metadata, partition_key, resource
 
 BASE = "https://gateway.example/fhir"
@@ -60,16 +60,27 @@ class Shelf:
                 )
 
     def query(self, text: str, *, lenient: bool = False) -> Query:
-        resource_type, _, params = text.partition("?")
-        pairs = parse_qsl(params, keep_blank_values=True)
-        return parse(resource_type, pairs, load(), bases=[BASE], now=NOW, lenient=lenient)
+        """`Task?…`, `?…` for all types, `Patient/1/Task?…` or `Patient/1/*?…` within a compartment."""
+        path, _, params = text.partition("?")
+        *within, resource_type = path.split("/")
+        return parse(
+            "" if resource_type == "*" else resource_type,
+            parse_qsl(params, keep_blank_values=True),
+            load(),
+            within=Compartment(*within) if within else None,
+            bases=[BASE],
+            now=NOW,
+            lenient=lenient,
+        )
 
-    def page(self, query: Query, after: sql.Cursor | None = None) -> tuple[list[str], sql.Cursor | None]:
-        """The ids of one page, and where the next one begins."""
+    def page(self, query: Query, after: sql.Cursor = sql.START) -> tuple[list[str], sql.Cursor | None]:
+        """The ids of one page, and where the next one begins; of a backward one, where the one before it ends."""
         with self.engine.connect() as connection:
             rows = connection.execute(sql.select(query, resource.c.id, after=after)).all()
-        kept = rows[: query.count]
-        return [row[0] for row in kept], sql.cursor(query, kept[-1]) if len(rows) > len(kept) and kept else None
+        kept = rows[: sql.size(query, after)]
+        further = sql.cursor(query, kept[-1], backward=after.backward) if len(rows) > len(kept) and kept else None
+        ids = [row[0] for row in kept]
+        return ids[::-1] if after.backward else ids, further
 
     def search(self, text: str) -> list[str]:
         """The ids of all pages, in order."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gateway.errors import BadRequest
 from gateway.search.links import Page, PageLinks
-from gateway.search.sql import Cursor
+from gateway.search.sql import END, START, Cursor
 
 PAGE = Page("Patient", (("identifier", "urn:x|191212121212"), ("_sort", "family")), Cursor(("astrom", None, 12), 77))
 LINKS = PageLinks(b"a secret of an installation")
@@ -18,7 +20,14 @@ def test_a_link_holds_the_whole_page() -> None:
 
 def test_a_first_page_has_no_cursor() -> None:
     page = Page("Patient", ())
+    assert page.cursor == START
     assert LINKS.open(LINKS.seal(page)) == page
+
+
+def test_a_link_may_lead_backward() -> None:
+    for cursor in (Cursor(("a",), 3, backward=True), replace(END, most=4)):
+        page = Page("Patient/1/*", (), cursor)
+        assert LINKS.open(LINKS.seal(page)) == page
 
 
 def test_nothing_of_the_search_can_be_read_in_the_link() -> None:

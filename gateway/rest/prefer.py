@@ -1,0 +1,14 @@
+"""The preferences of a request: `return`, `handling`, `respond-async`. https://www.rfc-editor.org/rfc/rfc7240"""
+
+from __future__ import annotations
+
+from fastapi import Request
+
+
+def preferences(request: Request) -> dict[str, str]:
+    """By name, in lower case; of one that is given twice the first counts, and one without a value has an empty one."""
+    found: dict[str, str] = {}
+    for part in ",".join(request.headers.getlist("prefer")).split(","):
+        name, _, value = part.partition(";")[0].partition("=")
+        found.setdefault(name.strip().lower(), value.strip().strip('"'))
+    return found
