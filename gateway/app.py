@@ -37,7 +37,7 @@ from gateway.ingest.sources import Sources
 from gateway.ingest.worker import Worker
 from gateway.mapping import Packages
 from gateway.records import Source
-from gateway.rest import outcome, routes
+from gateway.rest import openapi, outcome, routes
 from gateway.rest.edge import Edge
 from gateway.search.index import Indexer
 from gateway.search.links import PageLinks
@@ -143,6 +143,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     outcome.install(app)
     refusals.install(app)
     routes.install(app)
+    app.state.openapi = lambda kind: openapi.document(gateway.definitions, app.state.described, resource_type=kind)
     app.include_router(pages.router())
     app.mount("/static", pages.static())
 

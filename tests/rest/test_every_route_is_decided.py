@@ -22,7 +22,11 @@ OPEN = {
     ("POST", "/language"): "Sets a cookie.",
 }
 """Routes that say nothing of anybody, and need no decision."""
-CALLED = {("GET", "/fhir/metadata"): "Says what this server does, and nothing of anybody."}
+CALLED = {
+    ("GET", "/fhir/metadata"): "Says what this server does, and nothing of anybody.",
+    ("GET", "/openapi.json"): "The same.",
+    ("GET", "/api"): "The same.",
+}
 """Routes for callers that are known, without a decision."""
 MOUNTED = {"/static": "Style sheets and pictures."}
 PARTS = {"compartment": "Patient", "resource_type": "Patient", "source": "rivta-logistics"}
