@@ -161,6 +161,8 @@ def chains(statements: Iterable[Statement]) -> list[list[Statement]]:
     records: dict[tuple[str, str, str], list[Statement]] = defaultdict(list)
     replayed: dict[tuple[str | None, int | None, str], datetime] = {}
     said = list(statements)
+    if len(said) == 1:
+        return [said]
     for one in said:
         place = one.inbox_id, one.item, one.record_key
         replayed[place] = max(one.recorded, replayed.get(place, one.recorded))

@@ -18,6 +18,7 @@ _FIELDS = tuple(Statement.__dataclass_fields__)
 _BODY = _FIELDS.index("body")
 _EFFECTIVE, _RECORDED = _FIELDS.index("effective"), _FIELDS.index("recorded")
 _ALL = select(*(statement.c[name] for name in _FIELDS))
+_DIGESTS = select(statement.c.digest).where(among(statement.c.digest, "digests"))
 
 
 class Statements:
@@ -26,7 +27,11 @@ class Statements:
 
     def add(self, statements: Sequence[Statement]) -> set[str]:
         """Keep what is new; return the digests of that. What was said before, in the same words, is one statement."""
-        return sets.insert_new(self._connection, statement, _FIELDS, map(_out, statements))
+        given = {one.digest: one for one in statements}
+        # Most of what a message mentions was said long ago: only what is new is written out.
+        there = self._connection.scalars(_DIGESTS, {"digests": sorted(given)})
+        new = given.keys() - there.all()
+        return sets.insert_new(self._connection, statement, _FIELDS, [_out(given[digest]) for digest in sorted(new)])
 
     def get(self, digests: Collection[str]) -> list[Statement]:
         return self._in(_ALL.where(among(statement.c.digest, digests)))
