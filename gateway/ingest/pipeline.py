@@ -23,10 +23,10 @@ from gateway.errors import BadRequest, Conflict, NotFound, Unavailable
 from gateway.formats import Record
 from gateway.ingest.outcome import Outcome
 from gateway.ingest.range import Done, Ended, Entry, Mapped, Work, broken, commit
-from gateway.ingest.sound import make_sound
 from gateway.ingest.sources import Sources
 from gateway.issues import Issues
 from gateway.mapping import MapResult, Package, Packages
+from gateway.mapping.sound import checked
 from gateway.records import Message, Source
 from gateway.store import Claimed, LeaseLost, Store, UnitOfWork
 
@@ -164,33 +164,26 @@ class Ingest:
             yield Ended(claimed, None, issues)
             return
         self._archive(work.package)
+        count = claimed.next_item
         try:
             records = enumerate(formats.read(work.package.format, claimed.message.body, issues))
             for seq, record in islice(records, claimed.next_item, None):  # Those before were committed already.
                 if claimed.message.id in lost:
                     return
+                count = seq + 1
                 yield self._mapped(work, seq, record)
         except Exception as error:
             yield _held(Ended(claimed, work, issues), error)
         else:
-            yield Ended(claimed, work, issues)
+            yield Ended(claimed, work, issues, count)
 
     def _mapped(self, work: Work, seq: int, record: Record) -> Entry:
         message = work.message
         try:
             result = work.package.apply(record, work.source, message.received, body=message.body)
-            return Mapped(work, seq, record, self._checked(record, result))
+            return Mapped(work, seq, record, checked(record, result, self._definitions))
         except Exception as error:
             return _held(Mapped(work, seq, record, MapResult()), error)
-
-    def _checked(self, record: Record, result: MapResult) -> MapResult:
-        """The result with what R4 refuses of its drafts: whatever a source sends, what is served is sound."""
-        if not result.issues.bad:
-            for draft in result.drafts:
-                # What is withdrawn need only say which it is.
-                for issue in () if draft.withdrawn else make_sound(draft.resource, self._definitions):
-                    result.issues.add(issue.at(str(record.position)))
-        return result
 
     def _commit(self, entries: Sequence[Entry], lost: set[str]) -> list[Done]:
         """Commit a range. Should one item break the gateway itself, or one lease be lost, the others go on."""

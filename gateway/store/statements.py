@@ -72,8 +72,13 @@ class Statements:
         return self._in(_ALL.where(statement.c.source == source, among(statement.c.record_key, record_keys)))
 
     def of_item(self, inbox_id: str, item: int) -> list[Statement]:
-        """What came of one item of a message: its record's statements, found by walking the message's."""
-        return self._in(_ALL.where(statement.c.inbox_id == inbox_id, statement.c.item == item))
+        """What came of one item of a message, by every map that read it."""
+        return self.of_items(inbox_id, item, item)
+
+    def of_items(self, inbox_id: str, first: int, last: int | None = None) -> list[Statement]:
+        """What came of a message's items from one to another, or to the end."""
+        query = _ALL.where(statement.c.inbox_id == inbox_id, statement.c.item >= first)
+        return self._in(query if last is None else query.where(statement.c.item <= last))
 
     def resources(self, *, after: tuple[str, str] = ("", ""), limit: int = 1000) -> list[tuple[str, str]]:
         """The (resource type, id) of which anything is said, in order of id and type: a page to rebuild."""

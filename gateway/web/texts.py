@@ -146,6 +146,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "maps": ("Kartor", "Maps"),
     "about": ("Om", "About"),
     "withdrawn": ("Uttalandet tas tillbaka", "The statement is withdrawn"),
+    "retracted": ("Gäller inte: läst på nytt", "Does not count: read anew"),
     "outcome-same": (
         "Läst på nytt med kartorna från då: samma uppgifter kom ut.",
         "Read anew with the maps of that time: the same came out.",
@@ -153,6 +154,10 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "outcome-differs": (
         "Läst på nytt blev uppgifterna andra än då. Det som visas här är hur posten läses i dag.",
         "Read anew, something else came out than then. What is shown is how the record is read today.",
+    ),
+    "outcome-retracted": (
+        "Läst på nytt med en annan karta säger posten inte detta: det gäller inte längre.",
+        "Read anew with another map, the record does not say this: it counts no longer.",
     ),
     "outcome-not-replayed": (
         "Källan eller kartorna finns inte kvar: posten kan visas, men inte läsas på nytt.",

@@ -16,7 +16,7 @@ from gateway.app import Gateway, create_app
 
 OPEN = {
     ("GET", "/health"): "Says that the process lives.",
-    ("GET", "/ready"): "Says that the database answers.",
+    ("GET", "/ready"): "Says that the database answers, and which versions of the mapping packages are in use.",
     ("GET", "/find"): "Leads back to the start page.",
     ("POST", "/identity"): "Gives a test identity, where there are any and to our own page only.",
     ("POST", "/language"): "Sets a cookie.",
