@@ -128,12 +128,13 @@ class Remaps(Messages):
         """The archived versions with the map, but for what is in use."""
         url, _, version = map.partition("|")
         in_use = {package.hash for package in self._rooms.packages.values()}
-        known = {found for package in self._rooms.packages.values() for found in _versions(package)}
-        if url not in known:
+        if not any(_speaks_of(package, url) and url in _versions(package) for package in self._rooms.packages.values()):
+            known = {found for package in self._rooms.packages.values() for found in _versions(package)}
             hint = did_you_mean(url, sorted(known)) or f"there are {', '.join(sorted(known))}"
             raise NotFound(f"No map of this url is in use: {hint}", rule="map-unknown", where=url[:200])
         archived = self._rooms.store.read(lambda uow: uow.maps.all())
         every = [unpacked(one, self._rooms.definitions) for one in archived if one.package in self._rooms.packages]
+        every = [package for package in every if _speaks_of(package, url)]
         held = [package for package in every if version in _versions(package).get(url, ()) or not version]
         held = [package for package in held if url in _versions(package)]
         if version and not held:
@@ -148,6 +149,11 @@ class Remaps(Messages):
 
 def _page(hashes: set[str], after: int, uow: UnitOfWork) -> Sequence[Entry]:
     return uow.inbox.mapped_by(hashes, after=after, limit=PAGE)
+
+
+def _speaks_of(package: Package, url: str) -> bool:
+    """Whether the url stands anywhere in it: most packages need not be read for more."""
+    return any(url in text for text in package.files.values())
 
 
 def _versions(package: Package) -> dict[str, set[str]]:
