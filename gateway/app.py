@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -34,12 +33,12 @@ from gateway.ingest import sources as source_instances
 from gateway.ingest.housekeeping import Housekeeping
 from gateway.ingest.pipeline import Ingest
 from gateway.ingest.rebuild import Rebuilt, rebuild
-from gateway.ingest.reload import Reload
 from gateway.ingest.sources import Sources
 from gateway.ingest.worker import Worker
 from gateway.mapping import Packages
 from gateway.records import Source
-from gateway.rest import openapi, outcome, routes
+from gateway.rest import outcome, routes
+from gateway.rest.cors import Cors
 from gateway.rest.edge import Edge
 from gateway.search.index import Indexer
 from gateway.search.links import PageLinks
@@ -65,8 +64,6 @@ class Gateway:
     issuers: Issuers
     ingest: Ingest
     door: Door
-    reload: Reload | None = None
-    """What watches the mappings folder, where the settings ask for it."""
 
     def test_identities(self) -> list[Identity]:
         """One for each organisation of the directory, or of the sources where there is no directory."""
@@ -103,8 +100,7 @@ def wire(settings: Settings, clock: Clock | None = None) -> Gateway:
     tables = definitions.load()
     bases = (f"{settings.base_url.rstrip('/')}/fhir",) if settings.base_url else ()
     store = Store.open(settings.database_url, index=Indexer(tables, zone=zone, bases=bases))
-    folder = settings.mappings or shipped.folder("mappings")
-    packages = Packages.load(folder, tables)
+    packages = Packages.load(settings.mappings or shipped.folder("mappings"), tables)
     sources = configured_sources(settings, packages)
     identities = TestIdentities(store.secret("test-identities"))
     ingest = Ingest(store, packages, sources, clock, lease=timedelta(seconds=settings.lease))
@@ -119,20 +115,10 @@ def wire(settings: Settings, clock: Clock | None = None) -> Gateway:
         zone=zone,
         page_size=settings.page_size,
         links=PageLinks(store.secret("page-links")),
+        require_if_match=settings.require_if_match,
     )
     issuers = Issuers.read(settings.issuers, clock) if settings.issuers else Issuers({}, clock)
-    reload = Reload(packages, folder, tables) if settings.watch_mappings else None
-    door = Door(rooms)
-    return Gateway(settings, clock, store, tables, packages, sources, identities, issuers, ingest, door, reload)
-
-
-def settle() -> None:
-    """For a process that goes on working: what was made by now stays, and garbage is looked for less often.
-
-    A range of records makes ten thousands of objects and hardly a cycle; to look for one took an eighth of ingest.
-    """
-    gc.freeze()
-    gc.set_threshold(50_000)
+    return Gateway(settings, clock, store, tables, packages, sources, identities, issuers, ingest, Door(rooms))
 
 
 def _make_folder(database_url: str) -> None:
@@ -155,11 +141,12 @@ def create_app(gateway: Gateway) -> FastAPI:
     )
     app.state.test_identities = gateway.test_identities
     app.state.clock = gateway.clock
+    if origins := (gateway.settings.cors_origins or "").split():
+        app.add_middleware(Cors, origins=tuple(origins))
     app.add_middleware(Edge)
     outcome.install(app)
     refusals.install(app)
     routes.install(app)
-    app.state.openapi = lambda kind: openapi.document(gateway.definitions, app.state.described, resource_type=kind)
     app.include_router(pages.router())
     app.mount("/static", pages.static())
 
@@ -170,24 +157,9 @@ def create_app(gateway: Gateway) -> FastAPI:
     @app.get("/ready", include_in_schema=False)
     async def ready(request: Request) -> Response:
         state = await asyncio.to_thread(gateway.store.ready)
-        told = {"ready": state, "version": __version__, "maps": _maps(gateway)}
-        return JSONResponse(told, 200 if state else 503)
+        return JSONResponse({"ready": state, "version": __version__}, 200 if state else 503)
 
     return app
-
-
-def _maps(gateway: Gateway) -> list[dict[str, Any]]:
-    """The packages in use; `refused`: a changed version lies there that could not be taken, as the log tells."""
-    refused = gateway.reload.refused if gateway.reload else {}
-    return [
-        {
-            "package": one.id,
-            "version": one.version,
-            "hash": one.hash,
-            **({"refused": True} if one.id in refused else {}),
-        }
-        for one in gateway.packages.values()
-    ]
 
 
 def _lifespan(gateway: Gateway) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
@@ -200,8 +172,6 @@ def _lifespan(gateway: Gateway) -> Callable[[FastAPI], contextlib.AbstractAsyncC
         async with contextlib.AsyncExitStack() as transports:
             for source in gateway.sources:
                 await _open_transports(transports, gateway, source)
-            if gateway.reload is not None:
-                await transports.enter_async_context(gateway.reload.watching())
             yield
         await asyncio.to_thread(worker.stop)
 
@@ -243,9 +213,7 @@ def serve_gateway(gateway: Gateway) -> None:
             f"{settings.host} is not a loopback address, and no issuer of tokens is configured. Listen on 127.0.0.1, "
             "configure issuers (SAMVERKA_ISSUERS), or give --demo-network to honour test identities there."
         )
-    server = _server(gateway, host=settings.host, port=settings.port)
-    settle()
-    server.run()
+    _server(gateway, host=settings.host, port=settings.port).run()
 
 
 def _server(gateway: Gateway, **where: Any) -> uvicorn.Server:

@@ -24,14 +24,15 @@ class Settings(BaseSettings):
     base_url: str | None = Field(None, description="The address clients use, where it differs from host and port.")
     sources: Path | None = Field(None, description="The sources' configuration (TOML); without it, one per package.")
     mappings: Path | None = Field(None, description="The folder of mapping packages; without it, the shipped ones.")
-    watch_mappings: bool = Field(
-        False, description="Take changed mapping packages into use while running, once their cases pass."
-    )
     issuers: Path | None = Field(None, description="The issuers of tokens (TOML): whom to believe about who is asking.")
     now: datetime | None = Field(None, description="A fixed clock, for demos and tests; without it, the real one.")
     timezone: str = Field("Europe/Stockholm", description="The zone of times that say none.")
     max_body: int = Field(64 * 1024 * 1024, gt=0, description="The largest message or body accepted, in bytes.")
     page_size: int = Field(50, gt=0, le=1000, description="Search results on a page where `_count` says nothing.")
+    cors_origins: str | None = Field(
+        None, description="The web origins whose pages may call the API, separated by blanks; `*` is any."
+    )
+    require_if_match: bool = Field(False, description="Change what is there only where If-Match names its version.")
     demo_network: bool = Field(
         False, description="Serve test identities on other addresses than loopback; every page warns."
     )
@@ -49,6 +50,15 @@ class Settings(BaseSettings):
     def _is_database(cls, value: str) -> str:
         if not re.match(r"sqlite:///[^:]|postgresql(\+psycopg)?://", value):
             raise ValueError("a database is sqlite:///PATH or postgresql+psycopg://USER:PASSWORD@HOST/NAME")
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, value: str | None) -> str | None:
+        if not all(
+            one == "*" or re.fullmatch(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?", one) for one in (value or "").split()
+        ):
+            raise ValueError("an origin is https://HOST or https://HOST:PORT; several are separated by blanks")
         return value
 
     @property

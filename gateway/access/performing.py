@@ -18,7 +18,16 @@ from gateway.access.commands import ANY_VERSION, Command, Create, Delete, Done, 
 from gateway.access.decision import DIRECTORY, Decision, decide_write, source_of
 from gateway.access.reading import Reading, Rooms, Served, served
 from gateway.coordination.statements import Origin, make
-from gateway.errors import Conflict, Forbidden, GatewayError, Gone, Invalid, NotFound, PreconditionFailed
+from gateway.errors import (
+    Conflict,
+    Forbidden,
+    GatewayError,
+    Gone,
+    Invalid,
+    NotFound,
+    PreconditionFailed,
+    PreconditionRequired,
+)
 from gateway.fhir.check import check
 from gateway.identity.resolve import Key, logical_references, person_of
 from gateway.records import Resource, Statement
@@ -101,7 +110,7 @@ class Performance:
                 self._decide(step)
             case Update():
                 self._decide(step, named=True)
-                _match(current, command.if_match)
+                self._match(current, command.if_match)
             case Patch():
                 self._patch(step, command)
                 self._decide(step)
@@ -114,7 +123,7 @@ class Performance:
             raise NotFound(rule="resource-unknown")
         if current.deleted:
             raise Gone()
-        _match(current, command.if_match)
+        self._match(current, command.if_match)
         resource = command.change(current.resource())
         for name, rule in (("resourceType", "resource-type-differs"), ("id", "id-differs")):
             if resource.get(name) != step.thing[name == "id"]:
@@ -128,9 +137,20 @@ class Performance:
         if current is None and not self._asking.caller.operator:  # As for what he may not see.
             step.decision = Decision(False, "nothing-there")
             raise NotFound(rule="resource-unknown")
-        _match(current, command.if_match)
+        self._match(current, command.if_match)
         self._decide(step)
         step.states = current is not None and not current.deleted
+
+    def _match(self, current: Stored | None, wanted: Versions | None) -> None:
+        """PreconditionFailed unless what is stored is at one of the versions; required, where the setting says so."""
+        if wanted is None:
+            if self._rooms.require_if_match and current is not None and not current.deleted:
+                raise PreconditionRequired(rule="if-match-required")
+        elif current is None or (current.version not in wanted and ANY_VERSION not in wanted):
+            raise PreconditionFailed(
+                f"The version is {current.version} now: read it again." if current else "There is no version yet.",
+                rule="version-differs",
+            )
 
     def _decide(self, step: _Step, *, named: bool = False) -> None:
         """The decision to let the caller state this; refused where he may not.
@@ -262,16 +282,6 @@ def _identifiers(uow: UnitOfWork, resources: Sequence[Resource]) -> dict[Key, st
                 claimed.setdefault((resource["resourceType"], one["system"], one["value"]), resource["id"])
     known = uow.identifiers.find(claimed)
     return {key: id for key, id in claimed.items() if key not in known}
-
-
-def _match(current: Stored | None, wanted: Versions | None) -> None:
-    """PreconditionFailed unless what is stored is at one of the versions."""
-    if wanted is None or (current is not None and (current.version in wanted or ANY_VERSION in wanted)):
-        return
-    raise PreconditionFailed(
-        f"The version is {current.version} now: read it again." if current else "There is no version yet.",
-        rule="version-differs",
-    )
 
 
 def _done(step: _Step, saved: Saved | None) -> Done:

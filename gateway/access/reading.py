@@ -1,4 +1,4 @@
-"""read, vread and history of one resource: decided, answered and audited from one decision.
+"""read and vread of one resource: decided, answered and audited from one decision.
 
 What a caller may not know of does not exist for him: the refusal is the same NotFound as for what was never there, and
 it is recorded.
@@ -17,18 +17,12 @@ from gateway.access.audit import audit_event
 from gateway.access.caller import Asking, Caller
 from gateway.access.decision import Decision, decide, own_sources, withheld
 from gateway.coordination.recorder import Recorder
-from gateway.coordination.statements import last_readings
 from gateway.definitions import Definitions
-from gateway.errors import BadRequest, Gone, NotFound
-from gateway.fhir import bundle
-from gateway.fhir.datetime import parameter, text
-from gateway.fhir.json import dump
+from gateway.errors import Gone, NotFound
 from gateway.mapping import Packages
 from gateway.records import Source, Statement
 from gateway.search.links import PageLinks
 from gateway.store import Store, Stored, UnitOfWork
-
-MOST_VERSIONS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +51,12 @@ class Rooms:
     zone: ZoneInfo
     page_size: int
     links: PageLinks
+    require_if_match: bool = False
+    """Whether who changes what is there must say which version he has seen."""
 
 
 class Reading:
-    """read, vread, history-instance: one resource at a time; and how every other part decides and records."""
+    """read and vread: one resource at a time; and how every other part decides and records."""
 
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
@@ -74,23 +70,6 @@ class Reading:
         """One version. NotFound, Gone."""
         self.known_type(resource_type)
         return self._one(asking, lambda uow: uow.resources.vread(resource_type, id, version_id))
-
-    def history(self, asking: Asking, resource_type: str, id: str, params: list[tuple[str, str]], base: str) -> bytes:
-        """Every version, newest first, as a history Bundle; `_count`, `_since`. NotFound."""
-        self.known_type(resource_type)
-        count, since = _history_parameters(params, self._rooms)
-
-        def ask(uow: UnitOfWork) -> tuple[list[Stored], Stored | None, Decision]:
-            versions = uow.resources.history(resource_type, id, since=since, limit=count)
-            latest = versions[0] if versions else uow.resources.read(resource_type, id)
-            # An older version may have been withheld, or about somebody else.
-            seen = [one for one in versions if self.may_see(uow, asking, one).allowed]
-            return seen, latest, self.judge(uow, asking, latest)
-
-        versions, latest, decision = self._rooms.store.read(ask)
-        self.known(asking, latest, decision)
-        links = {"self": f"{base}/{resource_type}/{id}/_history"}
-        return dump(bundle.history([_version(one) for one in versions], base=base, links=links, total=len(versions)))
 
     def known_type(self, resource_type: str) -> None:
         """NotFound unless R4 has a resource of this name."""
@@ -107,7 +86,7 @@ class Reading:
             return decide(caller, found.resource_type, takes_part=True)
         takes_part = bool(found.person) and bool(set(caller.organisations) & uow.persons.parties(found.person or ""))
         decision = decide(caller, found.resource_type, takes_part=takes_part)
-        if decision.allowed and self._withheld(uow, caller, found):
+        if decision.allowed and self.withheld(uow, caller, found):
             return Decision(False, "withheld-from-other-providers")
         return decision
 
@@ -119,9 +98,7 @@ class Reading:
         found, own = list(said), self.own(asking.caller)
         if asking.caller.operator:
             return found
-        # The label of an older reading does not count, unless nothing took its place.
-        read = last_readings(one for one in found if one.kind != "retract")
-        kept = [one for one in read if withheld(one.body, {one.source}, own)]
+        kept = [one for one in found if withheld(one.body, {one.source}, own)]
         records = {(one.inbox_id, one.item) for one in kept if one.item is not None}
         digests = {one.digest for one in kept}
         return [one for one in found if one.digest not in digests and (one.inbox_id, one.item) not in records]
@@ -130,11 +107,12 @@ class Reading:
         """The sources whose words the caller may always hear."""
         return own_sources(caller, self._rooms.sources.values())
 
-    def _withheld(self, uow: UnitOfWork, caller: Caller, found: Stored) -> bool:
+    def withheld(self, uow: UnitOfWork, caller: Caller, found: Stored) -> bool:
+        """Whether a label keeps a version from a caller who may see the person's care otherwise."""
         if found.deleted:  # What was withheld goes on being unknown when it is gone.
             before = (found.last_updated, found.rid)
             earlier = uow.resources.history(found.resource_type, found.id, before=before, limit=1)
-            return bool(earlier) and not earlier[0].deleted and self._withheld(uow, caller, earlier[0])
+            return bool(earlier) and not earlier[0].deleted and self.withheld(uow, caller, earlier[0])
         return withheld(found.resource(), found.contributors, self.own(caller))
 
     def judge(self, uow: UnitOfWork, asking: Asking, found: Stored | None) -> Decision:
@@ -189,22 +167,3 @@ class Reading:
 
 def served(found: Stored) -> Served:
     return Served(found.resource_type, found.id, found.version, found.last_updated, found.body)
-
-
-def _version(one: Stored) -> bundle.Version:
-    method = "PUT" if one.method == "PATCH" else one.method
-    body = None if one.deleted else one.body
-    return bundle.Version(one.resource_type, one.id, one.version, text(one.last_updated), method, body)  # type: ignore[arg-type]
-
-
-def _history_parameters(params: list[tuple[str, str]], rooms: Rooms) -> tuple[int, datetime | None]:
-    count, since = rooms.page_size, None
-    for name, value in params:
-        if name == "_count" and value.isdecimal() and 0 < int(value) <= MOST_VERSIONS:
-            count = int(value)
-        elif name == "_since":
-            since = parameter(name, value, rooms.zone)
-        elif name not in ("_format", "_pretty"):
-            shown = f"history takes _count (1 to {MOST_VERSIONS}) and _since."
-            raise BadRequest(shown, rule="unknown-parameter", where=name[:64])
-    return count, since

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from gateway.ingest.range import Done
@@ -22,7 +22,7 @@ class Outcome:
     issues: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return asdict(self)
 
     def add(self, done: Done) -> None:
         self.items += done.items

@@ -292,7 +292,7 @@ def _milder(issue: Issue) -> Issue:
 
 
 class Packages(Mapping[str, Package]):
-    """All packages of a mappings folder, by id. Who holds a package keeps it when another version takes its place."""
+    """All packages of a mappings folder, by id."""
 
     def __init__(self, packages: Iterable[Package]) -> None:
         self._by_id = {package.id: package for package in packages}
@@ -311,10 +311,6 @@ class Packages(Mapping[str, Package]):
         if problems:
             raise CompileError(problems)
         return cls(packages)
-
-    def take(self, package: Package) -> None:
-        """Use this version from now on; at once, and as a whole."""
-        self._by_id = {**self._by_id, package.id: package}
 
     def __getitem__(self, package_id: str) -> Package:
         return self._by_id[package_id]

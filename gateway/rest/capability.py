@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from gateway import __version__
+from gateway import __version__, patch
 from gateway.definitions import CANONICAL, Definitions, SearchParameter
 from gateway.records import Resource
 from gateway.rest.format import JSON, XML
@@ -23,7 +23,15 @@ COMPARTMENTS = "http://hl7.org/fhir/CompartmentDefinition/"
 
 
 @lru_cache(maxsize=8)
-def statement(definitions: Definitions, base: str, offered: tuple[str, ...], *, started: datetime) -> dict[str, Any]:
+def statement(
+    definitions: Definitions,
+    base: str,
+    offered: tuple[str, ...],
+    *,
+    started: datetime,
+    cors: bool = False,
+    versioning: str = "versioned",
+) -> dict[str, Any]:
     """What is offered under `base`: interactions and operations by their codes."""
     known = {code for _, code in definitions.codes(INTERACTIONS) or ()}
     interactions = [{"code": code} for code in offered if code in known]
@@ -41,19 +49,26 @@ def statement(definitions: Definitions, base: str, offered: tuple[str, ...], *, 
         "implementation": {"description": "Samverka", "url": base},
         "fhirVersion": "4.0.1",
         "format": [JSON, XML, "json", "xml"],
+        "patchFormat": list(patch.MEDIA_TYPES),
         "rest": [
             {
                 "mode": "server",
                 "security": {
-                    "cors": False,
+                    "cors": cors,
                     "description": "A bearer token names the organisation; what it has no part in is not there for it.",
                 },
                 "resource": [
-                    _resource(definitions, name, interactions, [one for one in operations if name in one["resource"]])
+                    _resource(
+                        definitions,
+                        name,
+                        versioning,
+                        interactions,
+                        [one for one in operations if name in one["resource"]],
+                    )
                     for name in sorted(definitions.resource_types)
                 ],
                 "interaction": [{"code": code} for code in offered if code in whole],
-                "searchParam": [_parameter(one) for one in common(definitions)],
+                "searchParam": common(definitions),
                 "compartment": [
                     *(f"{COMPARTMENTS}{name.lower()}" for name in sorted(definitions.compartments)),
                     *(one["url"] for one in definitions.of("CompartmentDefinition")),
@@ -63,12 +78,11 @@ def statement(definitions: Definitions, base: str, offered: tuple[str, ...], *, 
     }
 
 
-@lru_cache(maxsize=8)
-def common(definitions: Definitions) -> tuple[SearchParameter, ...]:
+def common(definitions: Definitions) -> list[dict[str, str]]:
     """The parameters that every type has: what all of them can be searched by together."""
     first, *others = (served(definitions, name) for name in definitions.resource_types)
     shared = [one for code, one in first.items() if all(code in known for known in others)]
-    return tuple(sorted(shared, key=lambda one: one.code))
+    return [_parameter(one) for one in sorted(shared, key=lambda one: one.code)]
 
 
 @lru_cache(maxsize=8)
@@ -88,7 +102,11 @@ def _parameter(parameter: SearchParameter) -> dict[str, str]:
 
 
 def _resource(
-    definitions: Definitions, name: str, interactions: list[dict[str, str]], operations: list[Resource]
+    definitions: Definitions,
+    name: str,
+    versioning: str,
+    interactions: list[dict[str, str]],
+    operations: list[Resource],
 ) -> dict[str, Any]:
     parameters = list(served(definitions, name).values())
     references = sorted(f"{name}:{p.code}" for p in parameters if p.type == "reference")
@@ -96,7 +114,7 @@ def _resource(
         "type": name,
         "profile": f"http://hl7.org/fhir/StructureDefinition/{name}",
         "interaction": interactions,
-        "versioning": "versioned",
+        "versioning": versioning,
         "readHistory": True,
         "updateCreate": True,
         "conditionalCreate": False,

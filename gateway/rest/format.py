@@ -5,15 +5,18 @@ https://hl7.org/fhir/R4/http.html#mime-type
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from fastapi import Request
 
 from gateway.definitions import load
-from gateway.errors import NotAcceptable, UnsupportedMediaType
+from gateway.errors import BadRequest, NotAcceptable, UnsupportedMediaType
 from gateway.fhir import json, xml
+from gateway.fhir.view import WHOLE, View, check_names, view
+from gateway.patch import json_patch, xml_patch
 from gateway.records import Resource
+from gateway.rest.prefer import preferences
 
 JSON: Final = json.MEDIA_TYPE
 XML: Final = xml.MEDIA_TYPE
@@ -21,12 +24,17 @@ NAMES: Final = {
     **dict.fromkeys((JSON, "application/json", "text/json", "json"), JSON),
     **dict.fromkeys((XML, "application/xml", "text/xml", "xml"), XML),
 }
+PATCHES: Final = NAMES | {json_patch.MEDIA_TYPE: json_patch.MEDIA_TYPE, xml_patch.MEDIA_TYPE: xml_patch.MEDIA_TYPE}
+"""In which a patch is sent, by the names that it may have."""
+IN_KIND: Final = NAMES | {json_patch.MEDIA_TYPE: JSON, xml_patch.MEDIA_TYPE: XML}
+"""In which a request is answered that is content with either."""
 # A browser that asks for a page is shown JSON.
 ASKED: Final = NAMES | {"text/html": JSON, "html": JSON}
 ANY: Final = {"application/*": 1, "*/*": 0, "": 0}
 """Ranges that either format is in, and how closely they name it; a name is 2."""
-PRESENTATION: Final = ("_format", "_pretty")
+PRESENTATION: Final = ("_format", "_pretty", "_summary", "_elements")
 """Parameters of every request that say how the answer is shown, and nothing of what is asked."""
+COUNTED: Final = ("_summary", "count")
 
 
 class Shown(NamedTuple):
@@ -34,15 +42,38 @@ class Shown(NamedTuple):
 
     media_type: str
     pretty: bool
+    view: View = WHOLE
+
+
+PLAIN: Final = Shown(JSON, False)
 
 
 def negotiate(request: Request, params: Iterable[tuple[str, str]] | None = None) -> None:
     """Settle how the answer is written; NotAcceptable where it cannot be. `params` are the query's, if not others."""
-    given = dict(request.query_params.multi_items() if params is None else params)
-    default = NAMES.get(_name(request.headers.get("content-type", "")), JSON)
+    pairs = request.query_params.multi_items() if params is None else list(params)
+    given = dict(pairs)
+    default = IN_KIND.get(_name(request.headers.get("content-type", "")), JSON)
     named = given.get("_format")
     offers = [named] if named is not None else request.headers.get("accept", "*/*").split(",")
-    request.state.shown = Shown(_best(offers, default), given.get("_pretty") == "true")
+    media_type, pretty = _best(offers, default), given.get("_pretty") == "true"
+    request.state.shown = Shown(media_type, pretty)  # So that a view that cannot be given is refused in this format.
+    request.state.shown = Shown(media_type, pretty, _view(request, pairs))
+
+
+def _view(request: Request, params: list[tuple[str, str]]) -> View:
+    lenient = preferences(request).get("handling") == "lenient"
+    wanted = view(params, load(), lenient=lenient)
+    kind = request.path_params.get("resource_type")
+    if kind in load().resource_types and not lenient:
+        check_names(wanted, kind, load())
+    return wanted
+
+
+def parted(params: Iterable[tuple[str, str]]) -> tuple[list[tuple[str, str]], tuple[tuple[str, str], ...]]:
+    """What is asked, and how the answer is shown. Whether there is anything but a number to show is asked."""
+    pairs = list(params)
+    asked = [pair for pair in pairs if pair[0] not in PRESENTATION or pair == COUNTED]
+    return asked, tuple(pair for pair in pairs if pair not in asked)
 
 
 def shown(request: Request) -> Shown:
@@ -51,23 +82,26 @@ def shown(request: Request) -> Shown:
         try:
             negotiate(request)
         except NotAcceptable:
-            request.state.shown = Shown(JSON, False)
+            request.state.shown = PLAIN
+        except BadRequest:  # The format was settled, what is to be seen was not.
+            pass
     settled: Shown = request.state.shown
     return settled
 
 
-def sent(request: Request) -> str:
+def sent(request: Request, names: Mapping[str, str] = NAMES) -> str:
     """The media type that the body is in; UnsupportedMediaType where it is not read here."""
     content_type = request.headers.get("content-type", "")
-    media_type = NAMES.get(_name(content_type))
+    media_type = names.get(_name(content_type))
     if media_type is None or not _is_r4(content_type):
-        raise UnsupportedMediaType(f"Send {JSON} or {XML}.", rule="media-type")
+        known = dict.fromkeys(names.values())
+        raise UnsupportedMediaType(f"Send {' or '.join(known)}.", rule="media-type")
     return media_type
 
 
 def write(request: Request, resource: Resource) -> bytes:
     """A resource as the answer shows it."""
-    media_type, pretty = shown(request)
+    media_type, pretty, _ = shown(request)
     if media_type == XML:  # The types are R4's, and so the same in every snapshot.
         return xml.dump(resource, load(), pretty=pretty)
     return json.dump(resource, pretty=pretty)

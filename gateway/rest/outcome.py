@@ -34,8 +34,10 @@ def tell_unknown(error: GatewayError, request: Request) -> None:
     log.warning("caller-unknown", rule=error.issues[0].rule, method=request.method, peer=peer)
 
 
-def outcome_response(error: GatewayError, request: Request) -> Response:
-    headers = {"X-Request-Id": getattr(request.state, "request_id", "")} if hasattr(request.state, "request_id") else {}
+def outcome_response(error: GatewayError, request: Request, more: Mapping[str, str] | None = None) -> Response:
+    headers = dict(more or {})
+    if hasattr(request.state, "request_id"):
+        headers["X-Request-Id"] = request.state.request_id
     if error.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="samverka"'
     return _response(request, error.issues, error.status, headers)
@@ -51,6 +53,9 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     kind = BY_STATUS.get(error.status_code)
+    if kind is MethodNotAllowed:
+        allowed = ", ".join(request.app.state.allowed(request.url.path)) or (error.headers or {}).get("allow", "")
+        return outcome_response(kind(), request, {"Allow": allowed})
     if kind:
         return outcome_response(kind(), request)
     issue = Issue("error", "processing", "http", str(error.detail))

@@ -12,3 +12,9 @@ def preferences(request: Request) -> dict[str, str]:
         name, _, value = part.partition(";")[0].partition("=")
         found.setdefault(name.strip().lower(), value.strip().strip('"'))
     return found
+
+
+def returning(request: Request) -> str:
+    """What a write is answered with: `minimal`, `OperationOutcome`, or (the default) `representation`."""
+    wanted = preferences(request).get("return", "")
+    return wanted if wanted in ("minimal", "OperationOutcome") else "representation"

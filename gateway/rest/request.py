@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -21,7 +21,7 @@ from gateway.access.commands import Body
 from gateway.access.door import Door
 from gateway.errors import TooLarge
 from gateway.fhir.datetime import parameter
-from gateway.rest.format import sent
+from gateway.rest.format import NAMES, sent
 
 T = TypeVar("T")
 
@@ -45,9 +45,9 @@ def asking(request: Request, interaction: str) -> Asking:
     return Asking(caller, interaction, request_id)
 
 
-async def body(request: Request) -> Body:
-    """The body, bounded by the setting `max_body`; UnsupportedMediaType where it is not FHIR's."""
-    media_type = sent(request)
+async def body(request: Request, names: Mapping[str, str] = NAMES) -> Body:
+    """The body, bounded by the setting `max_body`; UnsupportedMediaType where it is of none of the names."""
+    media_type = sent(request, names)
     return Body(await bounded(request), media_type)
 
 

@@ -15,9 +15,12 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from gateway.access.commands import ANY_VERSION, Versions
+from gateway.definitions import load
 from gateway.errors import BadRequest
 from gateway.fhir.json import DEEPEST, parse
-from gateway.rest.format import JSON, Shown, shown, write
+from gateway.issues import Issue, operation_outcome
+from gateway.rest.format import PLAIN, shown, write
+from gateway.rest.prefer import returning
 from gateway.rest.request import in_thread
 
 if TYPE_CHECKING:
@@ -26,26 +29,58 @@ if TYPE_CHECKING:
 ETAG = re.compile(r'^(?:(?:W/)?"([A-Za-z0-9.\-]{1,64})"|\*)$')
 
 
-async def served(request: Request, found: Served, status: int = 200, *, location: bool = False) -> Response:
+async def served(request: Request, found: Served) -> Response:
     """One resource version as the answer."""
-    headers = {
-        "ETag": f'W/"{found.version_id}"',
-        "Last-Modified": format_datetime(found.last_updated, usegmt=True),
-    }
-    if location:
-        headers["Location"] = f"{base_of(request)}/{found.type}/{found.id}/_history/{found.version_id}"
-    if "return=minimal" in request.headers.get("prefer", ""):
-        return _response(request, b"", status, headers)
-    return await answered(request, found.body, status, headers)
+    return await answered(request, found.body, headers=_of_version(found))
+
+
+async def written(request: Request, made: Served, status: int = 200) -> Response:
+    """What a write made, as the answer that the client prefers."""
+    headers = _of_version(made)
+    headers["Location"] = f"{base_of(request)}/{made.type}/{made.id}/_history/{made.version_id}"
+    match returning(request):
+        case "minimal":
+            return _response(request, b"", status, headers | {"Preference-Applied": "return=minimal"})
+        case "OperationOutcome":
+            headers["Preference-Applied"] = "return=OperationOutcome"
+            return await told(request, "The resource is stored as it was sent.", status, headers)
+    return await answered(request, made.body, status, headers)
+
+
+async def told(request: Request, text: str, status: int, headers: Mapping[str, str]) -> Response:
+    """That it was done, as an OperationOutcome."""
+    issue = Issue("information", "informational", "done", text)
+    return _response(request, write(request, operation_outcome([issue])), status, headers)
 
 
 async def answered(
-    request: Request, body: bytes, status: int = 200, headers: Mapping[str, str] | None = None
+    request: Request,
+    body: bytes,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    *,
+    entries: bool = False,
 ) -> Response:
-    """A resource, which is at hand as compact JSON, in the format that was asked for."""
-    if shown(request) != Shown(JSON, False):
-        body = await in_thread(lambda: write(request, parse(body, most_bytes=len(body), deepest=2 * DEEPEST)))
+    """A resource, which is at hand as compact JSON, in the format that was asked for, and as much of it.
+
+    `entries`: of a Bundle that is made for the answer each entry is looked at by itself.
+    """
+    if shown(request) != PLAIN:
+        body = await in_thread(_rendered, request, body, entries=entries)
     return _response(request, body, status, headers or {})
+
+
+def _rendered(request: Request, body: bytes, *, entries: bool) -> bytes:
+    resource, view = parse(body, most_bytes=len(body), deepest=2 * DEEPEST), shown(request).view
+    if entries:
+        return write(request, view.of_entries(resource, load()))
+    if view.summary == "count":
+        raise BadRequest("There is nothing to count: _summary=count is for searches and histories.", rule="summary")
+    return write(request, view.of(resource, load()))
+
+
+def _of_version(one: Served) -> dict[str, str]:
+    return {"ETag": f'W/"{one.version_id}"', "Last-Modified": format_datetime(one.last_updated, usegmt=True)}
 
 
 def _response(request: Request, content: bytes, status: int, headers: Mapping[str, str]) -> Response:

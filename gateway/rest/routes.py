@@ -6,20 +6,27 @@ https://hl7.org/fhir/R4/http.html#summary
 from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
+from starlette.routing import compile_path
 
 from gateway.rest.ingest import push, status
 from gateway.rest.interactions.capabilities import capabilities
 from gateway.rest.interactions.create import create
 from gateway.rest.interactions.delete import delete
-from gateway.rest.interactions.history import history_instance
+from gateway.rest.interactions.history import history_instance, history_system, history_type
+from gateway.rest.interactions.patch import patch
 from gateway.rest.interactions.read import read
 from gateway.rest.interactions.search_compartment import search_compartment, search_compartment_by_post
 from gateway.rest.interactions.search_system import search_system, search_system_by_post
 from gateway.rest.interactions.search_type import search_type, search_type_by_post
 from gateway.rest.interactions.update import update
 from gateway.rest.interactions.vread import vread
-from gateway.rest.openapi import openapi
 from gateway.rest.operations.who_does_what import who_does_what
+
+
+def _methods(method: str) -> list[str]:
+    """Wherever something can be got, its head can."""
+    return ["GET", "HEAD"] if method == "GET" else [method]
+
 
 ROUTES = (
     ("GET", "/fhir/metadata", capabilities),
@@ -31,25 +38,33 @@ ROUTES = (
     ("POST", "/fhir/{compartment}/{id}/{resource_type}/_search", search_compartment_by_post),
     ("GET", "/fhir/{resource_type}/{id}/_history/{version_id}", vread),
     ("GET", "/fhir/{resource_type}/{id}/_history", history_instance),
+    ("GET", "/fhir/{resource_type}/_history", history_type),
+    ("GET", "/fhir/_history", history_system),
     ("GET", "/fhir/{compartment}/{id}/{resource_type}", search_compartment),
     ("GET", "/fhir/{resource_type}/{id}", read),
     ("PUT", "/fhir/{resource_type}/{id}", update),
+    ("PATCH", "/fhir/{resource_type}/{id}", patch),
     ("DELETE", "/fhir/{resource_type}/{id}", delete),
     ("GET", "/fhir/{resource_type}", search_type),
     ("POST", "/fhir/{resource_type}", create),
     ("POST", "/ingest/{source}", push),
     ("GET", "/ingest/{source}/{id}", status),
-    ("GET", "/openapi.json", openapi),
 )
-WATCHING = (("GET", "/health", "health"), ("GET", "/ready", "ready"))
-"""Beside the table, by the app itself."""
+
+
+PATHS = tuple((compile_path(path)[0], _methods(method)) for method, path, _ in ROUTES)
+
+
+def allowed(path: str) -> list[str]:
+    """The methods that an address has: the framework by itself tells those of one route."""
+    return sorted({method for pattern, methods in PATHS if pattern.match(path) for method in methods})
 
 
 def install(app: FastAPI) -> None:
     """The table as routes. Handlers have the names of the specification: what is announced is read from them."""
     routes = APIRouter()
     for method, path, handler in ROUTES:
-        routes.add_api_route(path, handler, methods=[method], include_in_schema=False, response_model=None)
+        routes.add_api_route(path, handler, methods=_methods(method), include_in_schema=False, response_model=None)
     app.include_router(routes)
-    app.state.described = (*((method, path, handler.__name__) for method, path, handler in ROUTES), *WATCHING)
+    app.state.allowed = allowed
     app.state.offered = tuple(handler.__name__.replace("_", "-") for _, _, handler in ROUTES)

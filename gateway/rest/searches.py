@@ -12,7 +12,7 @@ from fastapi.responses import Response
 
 from gateway.access.searching import Scope
 from gateway.errors import BadRequest, UnsupportedMediaType
-from gateway.rest.format import PRESENTATION, negotiate
+from gateway.rest.format import negotiate, parted
 from gateway.rest.prefer import preferences
 from gateway.rest.request import asking, bounded, door_of, in_thread
 from gateway.rest.response import answered, base_of
@@ -27,12 +27,11 @@ async def searched(request: Request, interaction: str, scope: Scope, *, posted: 
     params = [*request.query_params.multi_items(), *(await _form(request) if posted else ())]
     negotiate(request, params)
     handling = preferences(request).get("handling")
-    asked = [(name, value) for name, value in params if name not in PRESENTATION]
-    shown = tuple((name, value) for name, value in params if name in PRESENTATION)
+    asked, shown = parted(params)
     search, base = door_of(request).search, base_of(request)
     body = await in_thread(search, who, scope, asked, lenient=handling == "lenient", base=base, shown=shown)
     applied = {"Preference-Applied": f"handling={handling}"} if handling in ("strict", "lenient") else {}
-    return await answered(request, body, headers=applied)
+    return await answered(request, body, headers=applied, entries=True)
 
 
 async def _form(request: Request) -> list[tuple[str, str]]:

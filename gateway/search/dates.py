@@ -6,7 +6,7 @@ What has no zone is read in the server's: https://hl7.org/fhir/R4/search.html#da
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 
 Range = tuple[int, int]
@@ -16,6 +16,7 @@ LOWEST, HIGHEST = -(2**62), 2**62
 """Where a Period has no start, or no end."""
 
 _SECOND = 1_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(Z|[+-]\d\d:\d\d)?")
 _DAY = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?")
@@ -55,6 +56,11 @@ def micros(moment: datetime) -> int:
     days = moment.toordinal() - _EPOCH_DAY - offset.days
     seconds = days * 86400 + moment.hour * 3600 + moment.minute * 60 + moment.second - offset.seconds
     return seconds * _SECOND + moment.microsecond - offset.microseconds
+
+
+def moment_of(micros: int) -> datetime:
+    """The moment so many microseconds after 1970. OverflowError outside the calendar."""
+    return _EPOCH + timedelta(microseconds=micros)
 
 
 def _moment(text: str, zone: tzinfo) -> Range | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -13,6 +15,23 @@ from gateway.settings import Settings
 
 FHIR = {"content-type": "application/fhir+json"}
 REGION = "SE2321000131-T0000"
+
+
+@pytest.fixture(scope="session")
+def shared_address(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server for tests that leave one another alone: each uses resources of its own."""
+    path = tmp_path_factory.mktemp("shared") / "shared.db"
+    shutil.copy(sqlite_template, path)
+    wired = wire(Settings(database_url=f"sqlite:///{path}", max_body=20_000_000))
+    with background(wired) as base:
+        yield base
+    wired.close()
+
+
+@pytest.fixture(scope="session")
+def shared(shared_address: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=shared_address, headers=FHIR, timeout=60) as client:
+        yield client
 
 
 @pytest.fixture

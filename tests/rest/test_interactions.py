@@ -184,7 +184,7 @@ def test_a_body_that_is_too_large_is_refused(operator: httpx.Client) -> None:
 
 
 def test_an_interaction_that_is_not_offered_says_so(operator: httpx.Client) -> None:
-    assert outcome(operator.patch("/fhir/Patient/1", content=b"[]"), 405)["code"] == "not-supported"
+    assert outcome(operator.post("/fhir/Patient/1", content=b"[]"), 405)["code"] == "not-supported"
     assert outcome(operator.get("/fhir/Patient/1/$nonsense"), 404)
 
 
@@ -219,4 +219,8 @@ def test_metadata_announces_the_interactions_that_there_are_routes_for(operator:
     statement = operator.get("/fhir/metadata").json()
 
     announced = {one["code"] for one in statement["rest"][0]["resource"][0]["interaction"]}
-    assert announced == {"read", "vread", "update", "delete", "history-instance", "create", "search-type"}
+    assert announced == {
+        *("read", "vread", "update", "patch", "delete", "create", "search-type"),
+        *("history-instance", "history-type"),
+    }
+    assert {"code": "history-system"} in statement["rest"][0]["interaction"]

@@ -18,5 +18,13 @@ async def capabilities(request: Request) -> Response:
     negotiate(request)
     asking(request, "capabilities")
     door = door_of(request)
-    made = statement(door.definitions, base_of(request), request.app.state.offered, started=door.started)
+    settings = request.app.state.settings
+    made = statement(
+        door.definitions,
+        base_of(request),
+        request.app.state.offered,
+        started=door.started,
+        cors=bool(settings.cors_origins),
+        versioning="versioned-update" if settings.require_if_match else "versioned",
+    )
     return await answered(request, dump_any(made))

@@ -10,11 +10,11 @@ from fastapi.responses import Response
 
 from gateway.rest.format import negotiate
 from gateway.rest.request import asking, body, door_of, in_thread
-from gateway.rest.response import served
+from gateway.rest.response import written
 
 
 async def create(request: Request, resource_type: str) -> Response:
     negotiate(request)
     who = asking(request, "create")
     made = await in_thread(door_of(request).create, who, resource_type, await body(request))
-    return await served(request, made.version, 201, location=True)
+    return await written(request, made.version, 201)

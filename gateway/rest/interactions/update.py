@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from gateway.rest.format import negotiate
 from gateway.rest.request import asking, body, door_of, in_thread
-from gateway.rest.response import if_match, served
+from gateway.rest.response import if_match, written
 
 
 async def update(request: Request, resource_type: str, id: str) -> Response:
@@ -18,4 +18,4 @@ async def update(request: Request, resource_type: str, id: str) -> Response:
     who = asking(request, "update")
     sent = await body(request)
     made = await in_thread(door_of(request).update, who, resource_type, id, sent, if_match=if_match(request))
-    return await served(request, made.version, 201 if made.what == "created" else 200, location=True)
+    return await written(request, made.version, 201 if made.what == "created" else 200)
