@@ -16,14 +16,16 @@ from gateway.records import Resource
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """`variables` by name without `%`; `resolve` a reference's text to a resource; `member_of` says whether a code,
-    Coding or CodeableConcept (as JSON) is in a value set (None: not known); `conforms_to` whether a resource meets a
-    profile; `now` is the one moment that `now()`, `today()` and `timeOfDay()` tell; `trace` receives what `trace()`
-    names.
+    """What is passed in.
+
+    `variables` by name without `%`; `resolve` a reference's text to a resource (JSON or a node); `member_of` says
+    whether a code, Coding or CodeableConcept (as it stands there) is in a value set (None: not known); `conforms_to`
+    whether a resource meets a profile; `now` is the one moment that `now()`, `today()` and `timeOfDay()` tell; `trace`
+    receives what `trace()` names.
     """
 
     variables: Mapping[str, Any] = field(default_factory=dict)
-    resolve: Callable[[str], Resource | None] | None = None
+    resolve: Callable[[str], Any] | None = None
     member_of: Callable[[Any, str], bool | None] | None = None
     conforms_to: Callable[[Resource, str], bool | None] | None = None
     now: datetime | None = None

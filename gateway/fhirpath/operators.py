@@ -6,7 +6,7 @@ https://hl7.org/fhirpath/N1/#operations
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from decimal import Decimal
+from decimal import Decimal, DecimalException
 from typing import Any
 
 from gateway.fhirpath import quantity, temporal, values
@@ -28,13 +28,45 @@ def _moved(value: Temporal, by: Quantity, sign: int) -> Temporal | None:
     return temporal.add(value, sign * by.value, unit)
 
 
+LARGEST = 2**63
+"""Whole numbers beyond it are an overflow, which gives nothing."""
+LONGEST = 10_000_000
+"""Characters of a text that an expression may make."""
+
+
+def _bounded(value: Any) -> Any:
+    """What was calculated; nothing where it overflows."""
+    if type(value) is int:
+        return value if -LARGEST <= value < LARGEST else None
+    return value if value.is_finite() else None
+
+
+def concatenated(a: str, b: str) -> str:
+    if len(a) + len(b) > LONGEST:
+        raise EvaluationError("The text would become too long.", f"At most {LONGEST} characters.")
+    return a + b
+
+
+def _calculated(calculate: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Arithmetic of which what is too large gives nothing."""
+
+    def call(a: Any, b: Any) -> Any:
+        try:
+            return calculate(a, b)
+        except DecimalException:
+            return None
+
+    return call
+
+
+@_calculated
 def plus(a: Any, b: Any) -> Any:
     if a is None or b is None:
         return None
     if is_number(a) and is_number(b):
-        return a + b
+        return _bounded(a + b)
     if isinstance(a, str) and isinstance(b, str):
-        return a + b
+        return concatenated(a, b)
     if isinstance(a, Temporal) and isinstance(b, Quantity):
         return _moved(a, b, 1)
     if isinstance(a, Quantity) and isinstance(b, Quantity):
@@ -42,11 +74,12 @@ def plus(a: Any, b: Any) -> Any:
     raise _refuse("+", a, b)
 
 
+@_calculated
 def minus(a: Any, b: Any) -> Any:
     if a is None or b is None:
         return None
     if is_number(a) and is_number(b):
-        return a - b
+        return _bounded(a - b)
     if isinstance(a, Temporal) and isinstance(b, Quantity):
         return _moved(a, b, -1)
     if isinstance(a, Quantity) and isinstance(b, Quantity):
@@ -60,17 +93,19 @@ def _as_quantity(value: Any) -> Quantity | None:
     return Quantity(Decimal(value)) if is_number(value) else None
 
 
+@_calculated
 def times(a: Any, b: Any) -> Any:
     if a is None or b is None:
         return None
     if is_number(a) and is_number(b):
-        return a * b
+        return _bounded(a * b)
     left, right = _as_quantity(a), _as_quantity(b)
     if left is None or right is None:
         raise _refuse("*", a, b)
     return quantity.multiply(left, right)
 
 
+@_calculated
 def divided(a: Any, b: Any) -> Any:
     if a is None or b is None:
         return None
@@ -89,9 +124,9 @@ def _whole(op: str, calculate: Callable[[Any, Any], Any]) -> Callable[[Any, Any]
         if not is_number(a) or not is_number(b):
             raise _refuse(op, a, b)
         # Decimal divides towards zero, as FHIRPath does; Python's int does not.
-        return calculate(Decimal(a), Decimal(b)) if b else None
+        return _bounded(calculate(Decimal(a), Decimal(b))) if b else None
 
-    return call
+    return _calculated(call)
 
 
 div = _whole("div", lambda a, b: int(a // b))
@@ -122,7 +157,7 @@ def joined(a: Any, b: Any) -> str:
     for value in (a, b):
         if value is not None and not isinstance(value, str | Temporal):
             raise _refuse("&", a, b)
-    return ("" if a is None else str(a)) + ("" if b is None else str(b))
+    return concatenated("" if a is None else str(a), "" if b is None else str(b))
 
 
 def both(a: bool | None, b: bool | None) -> bool | None:

@@ -55,6 +55,9 @@ BINDING = {
 }
 _UNARY = 11
 _MAX_DEPTH = 200
+_MAX_LENGTH = 250
+"""Steps and operators behind one another: each is a level of the tree, and what reads the tree goes down it."""
+TOO_DEEP = Problem("The expression has too many steps behind or within one another.", 0, "Divide it into several.")
 # Keywords that are no name unless they are quoted; `as`, `contains`, `in` and `is` are names as well.
 _HARD = frozenset({"and", "or", "xor", "implies", "div", "mod", "true", "false"})
 
@@ -105,6 +108,7 @@ class Parser:
         if self.depth > _MAX_DEPTH:
             raise self.fail("The expression is nested too deeply.", self.next, f"At most {_MAX_DEPTH} levels.")
         left = self.prefix()
+        length = 0
         while True:
             token = self.next
             binding = BINDING.get(token.text, 0) if token.kind in ("symbol", "name") else 0
@@ -112,6 +116,9 @@ class Parser:
                 self.depth -= 1
                 return left
             self.take()
+            length += 1
+            if self.depth + length > _MAX_LENGTH:
+                raise self.fail(TOO_DEEP.text, token, TOO_DEEP.hint)
             left = self.infix(left, token, binding)
 
     def infix(self, left: Syntax, token: Token, binding: int) -> Syntax:
@@ -218,4 +225,7 @@ class Parser:
 
 def parse(source: str) -> Syntax:
     """The syntax tree of an expression; raises FHIRPathError with every problem found."""
-    return Parser(source).whole()
+    try:
+        return Parser(source).whole()
+    except RecursionError:
+        raise FHIRPathError(source, [TOO_DEEP]) from None

@@ -20,9 +20,10 @@ from gateway.fhirpath.codegen.writer import Form, Scope, Value
 from gateway.fhirpath.environment import EMPTY, Environment
 from gateway.fhirpath.errors import EvaluationError, FHIRPathError, Problem
 from gateway.fhirpath.functions import Run
+from gateway.fhirpath.functions.registry import MOST_STEPS
 from gateway.fhirpath.model import Model, model_of
-from gateway.fhirpath.parser import parse
-from gateway.fhirpath.syntax import Syntax
+from gateway.fhirpath.parser import TOO_DEEP, parse
+from gateway.fhirpath.syntax import Syntax, may_multiply
 from gateway.fhirpath.values import Element, Items
 
 _FILE = "<fhirpath>"
@@ -96,6 +97,10 @@ class Path:
         variant = self._variant(self.context_type)
         return variant.type if variant.form is Form.RAW else None
 
+    def prepare(self) -> None:
+        """Write the code for nodes now: a function or type that there is not is told before anything is mapped."""
+        self._variant(_NODE)
+
     def part(self, syntax: Syntax) -> Path:
         """An operand of this expression as an expression: to tell which of them made a condition false."""
         return Path(self.source, syntax, self._model, self.context_type, self._strict, self._names)
@@ -110,6 +115,9 @@ class Path:
         except Extended:
             boxed = self._variant(_ANY)
             return boxed, boxed.function(Element(focus, kind), Run(env, self._model, focus))
+        except StopIteration as problem:
+            text = f"The expression takes more than {MOST_STEPS} turns over this input."
+            raise self._placed(problem, text, "Narrow what the inner criteria look at.") from None
         except EvaluationError as problem:
             raise self._placed(problem, problem.text, problem.hint) from None
         except (AttributeError, TypeError) as problem:
@@ -144,7 +152,10 @@ class Path:
             kind = _ANY
         found = self._variants.get(kind)
         if found is None:
-            found = self._compile(kind)
+            try:
+                found = self._compile(kind)
+            except RecursionError:
+                raise FHIRPathError(self.source, [TOO_DEEP]) from None
             self._variants[kind] = found
         return found
 
@@ -163,6 +174,7 @@ class Path:
         checked = this.type is not None and this.type == self.context_type
         strict = self._strict and checked
         compiler = Compiler(self._model, self.source, boxed=boxed, checked=checked, strict=strict, names=self._names)
+        compiler.counted = may_multiply(self.syntax)
         value = compiler.value(self.syntax, Scope(this))
         if compiler.problems:
             raise FHIRPathError(self.source, compiler.problems)

@@ -110,9 +110,32 @@ def children(node: Syntax) -> Iterator[Syntax]:
 
 def walk(node: Syntax) -> Iterator[Syntax]:
     """The node and all below it."""
-    yield node
-    for child in children(node):
-        yield from walk(child)
+    waiting = [node]
+    while waiting:
+        found = waiting.pop()
+        yield found
+        waiting.extend(reversed(list(children(found))))
+
+
+CRITERIA = frozenset({"where", "select", "all", "exists", "repeat", "aggregate", "sort", "trace", "iif"})
+"""Functions whose arguments are evaluated anew for each item."""
+_FAR = frozenset({"resolve", "descendants", "repeat", "children", "combine", "union", "split", "toChars"})
+
+
+def may_multiply(node: Syntax, within: int = 0) -> bool:
+    """Whether evaluating may take more turns than the input has parts: criteria within one another, or one that looks
+    beyond its item.
+    """
+    if isinstance(node, Call):
+        if within and node.name in _FAR:
+            return True
+        if node.target is not None and may_multiply(node.target, within):
+            return True
+        deeper = within + (node.name in CRITERIA and bool(node.args))
+        return deeper > 1 or any(may_multiply(arg, deeper) for arg in node.args)
+    if within and isinstance(node, Variable):
+        return True
+    return any(may_multiply(child, within) for child in children(node))
 
 
 def specifier(node: Syntax) -> str | None:

@@ -7,7 +7,7 @@ A system value is a plain `bool`, `str`, `int`, `Decimal`, a temporal or a Quant
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -102,10 +102,25 @@ def system(item: Any) -> Any:
         return Decimal(str(item))
     if kind is TypeInfo:
         return str(item)
-    value = getattr(item, "value", None)
+    value, of = item.value, item.type
     if value is None:
-        return item
-    return value if type(value) in SYSTEM else str(value) if isinstance(value, str) else value
+        return _quantity_of(item) if of in QUANTITIES and namespace(of) == "FHIR" else item
+    if type(value) not in SYSTEM and isinstance(value, str):
+        return str(value)
+    return from_fhir(value, of) if of is not None and namespace(of) == "FHIR" else value
+
+
+def namespace(of: Any) -> str:
+    """Whose type a node's type is: a node out of a FHIR resource says so."""
+    return getattr(of, "namespace", "Source")
+
+
+def _quantity_of(node: Any) -> Any:
+    """A node of a FHIR Quantity as a quantity, where it holds an amount."""
+    found = {name: kids[0].value for name in ("value", "code", "unit") if (kids := node.kids.get(name))}
+    if found.get("value") is None:
+        return node
+    return Quantity(Decimal(str(found["value"])), found.get("code") or found.get("unit") or "1")
 
 
 def from_fhir(value: Any, type: str | None) -> Any:
@@ -154,7 +169,10 @@ def type_name(item: Any) -> tuple[str, str]:
         return "FHIR", item.type or "Element"
     if kind is TypeInfo:
         return "System", "TypeInfo"
-    return "Source", getattr(item, "type", None) or "Element"
+    if item is None:
+        return "System", "Empty"
+    of = item.type
+    return namespace(of), str(of or "Element")
 
 
 def one(items: Sequence[Any]) -> Any:
@@ -322,15 +340,20 @@ def order(a: Any, b: Any) -> int | None:
     raise EvaluationError(f"{type_name(a)[1]} and {type_name(b)[1]} cannot be compared by order.")
 
 
-_KEYED: Final = (str, bool, int)
+_KEYED: Final = (str, bool, int, Decimal)
+_MOST_COMPARED: Final = 5_000_000
+
+
+def bounded(count: int, other: int) -> None:
+    """Refuse to compare so many items with one another."""
+    if count * other > _MOST_COMPARED:
+        raise EvaluationError("There are too many items to compare with one another.", "Narrow them with where(…).")
 
 
 def identity(item: Any) -> Any:
-    """A key under which only equal items fall, or None where `equal` has to be asked."""
+    """A key that equal items share and no others, or None where `equal` has to be asked."""
     value = system(item)
-    if type(value) in _KEYED:
-        return type(value) is bool, value
-    return None
+    return (type(value) is bool, value) if type(value) in _KEYED else None
 
 
 def distinct(items: Sequence[Any]) -> Items:
@@ -340,22 +363,36 @@ def distinct(items: Sequence[Any]) -> Items:
     result: Items = []
     for item in items:
         key = identity(item)
-        if key is not None:
-            if key in seen:
-                continue
-            seen.add(key)
-            # A decimal may equal an integer that was seen under its key.
-            if type(key[1]) is int and any(equal(item, other) for other in others):
-                continue
-        else:
-            value = system(item)
-            if type(value) is Decimal and (False, value) in seen:
-                continue
-            if any(equal(item, other) for other in others):
+        if key is None:
+            bounded(len(others), len(items))
+            if contains(others, item):
                 continue
             others.append(item)
+        elif key in seen:
+            continue
+        else:
+            seen.add(key)
         result.append(item)
     return result
+
+
+def among(items: Sequence[Any]) -> Callable[[Any], bool]:
+    """Whether an item is one of these, to be asked many times."""
+    keys = {key for item in items if (key := identity(item)) is not None}
+    others = [item for item in items if identity(item) is None]
+    asked = 0
+
+    def within(item: Any) -> bool:
+        nonlocal asked
+        key = identity(item)
+        if key is not None and key in keys:
+            return True
+        asked += 1
+        bounded(asked, len(others))
+        # A text of a source may equal a date, which is compared and not looked up.
+        return contains(others, item) or (key is None and contains(items, item))
+
+    return within
 
 
 def contains(items: Sequence[Any], item: Any) -> bool:

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from gateway.formats import csv, er7, fhir, json, xml
-from gateway.formats.node import EXPLICIT_NULL, LazyNode, Node
+from gateway.formats.node import EXPLICIT_NULL, LEAF, FhirType, LazyNode, Node
 from gateway.formats.record import UNKNOWN_RECORD, EnvelopeRule, Format, Kind, Limits, Record, RecordKind
 from gateway.issues import Issues
 from gateway.records import Position
 
 __all__ = [
     "EXPLICIT_NULL",
+    "LEAF",
     "UNKNOWN_RECORD",
     "EnvelopeRule",
+    "FhirType",
     "Format",
     "Kind",
     "LazyNode",

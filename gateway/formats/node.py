@@ -14,6 +14,14 @@ class ExplicitNull(str):
 
 EXPLICIT_NULL: Final = ExplicitNull()
 
+
+class FhirType(str):
+    """The type of a node that is a part of a FHIR resource: a name of the definitions, and no name of a schema."""
+
+    __slots__ = ()
+    namespace: Final = "FHIR"
+
+
 Value = str | int | bool | Decimal | None
 Kids = dict[str, list["Node"]]
 
@@ -26,7 +34,7 @@ class Node:
 
     `name` is an XML local or attribute name, an ER7 segment or number, a CSV column, a JSON key. `value` is None where
     there are only children. `kids` holds repetitions in order; what is absent has no node. `type` is the qualified
-    XML name or xsi:type. `pos` is for `formats.position` alone.
+    XML name or xsi:type, or a `FhirType`. `pos` is for `formats.position` alone.
     """
 
     __slots__ = ("kids", "name", "pos", "type", "value")

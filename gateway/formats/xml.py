@@ -182,7 +182,7 @@ class _Reader:
             records += 1
             if records > limits.records:
                 raise _Refused("too-costly", "too-many-records", f"The message has more than {limits.records} records.")
-            record = recorded(kinds, node, (node.pos, _end(body, node.pos, parser.CurrentByteIndex)), where)
+            record = recorded(kinds, node, (node.pos, ended(body, node.pos, parser.CurrentByteIndex)), where)
             record.issues.extend(placeholders)
             finished.append(record)
 
@@ -302,7 +302,7 @@ def _tag_end(body: bytes, start: int) -> int:
     return found.end() if found else body.find(b">", start) + 1
 
 
-def _end(body: bytes, start: int, closing: int) -> int:
+def ended(body: bytes, start: int, closing: int) -> int:
     """The end of an element whose end expat reports at `closing`: its end tag, or what follows an empty element."""
     tag_end = _tag_end(body, start)
     return closing if closing == tag_end and body.endswith(b"/>", start, tag_end) else _tag_end(body, closing)

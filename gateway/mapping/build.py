@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from gateway.formats import FhirType, Node
+from gateway.mapping.convert import copied
 from gateway.mapping.runtime import Run
+
+
+class Leaf(dict[str, Any]):
+    """A primitive that rules fill part by part: its `value`, `id` and `extension`, which JSON keeps in two places."""
+
+    __slots__ = ()
 
 
 def make(run: Run, owner: Any, key: str, *, many: bool, resource: str | None = None) -> Any:
@@ -33,6 +41,51 @@ def make_as(run: Run, owner: Any, key: str, mode: str, share: str | None, resour
     item = make(run, owner, key, many=True, resource=resource)
     arrange(run, owner[key], mode)
     return item
+
+
+def leaf(run: Run, owner: Any, key: str, many: bool, mode: str | None = None, share: str | None = None) -> Any:
+    """A primitive to be filled: a new one in a list, the one that is shared, or the one there is."""
+    known = run.shared.get((id(owner), key, share)) if share else owner.get(key) if not many else None
+    if known.__class__ is Leaf:
+        return known
+    item = Leaf() if known is None else Leaf(value=known)
+    if many:
+        owner.setdefault(key, []).append(item)
+        if mode in ("first", "last"):
+            arrange(run, owner[key], mode)
+        if share:
+            run.shared[(id(owner), key, share)] = item
+    else:
+        owner[key] = item
+    run.made.append((owner, key, item, many))
+    run.leaves.append((owner, key, item))
+    return item
+
+
+def beside(run: Run, owner: Any, key: str, node: Node, site: int, many: bool, traced: bool) -> None:
+    """What a FHIR primitive that was copied has besides its value: its id and extensions."""
+    if node.type.__class__ is not FhirType:
+        return
+    about = copied(run, node, "Element", site)
+    if not about:
+        return
+    name = "_" + key
+    if owner.__class__ is Leaf:
+        if extensions := [*about.get("extension", ()), *owner.get("extension", ())]:
+            about = {**about, "extension": extensions}
+        owner.update(about)
+    elif many:
+        held = owner.setdefault(name, [])
+        values = owner.setdefault(key, [])
+        if node.value is None:
+            values.append(None)
+        held.extend([None] * (len(values) - 1 - len(held)))
+        held.append(about)
+        run.uneven.append((owner, key))
+    else:
+        owner[name] = about
+    if traced:
+        run.note((run.program.sites[site].rule, node, owner, name, None, about))
 
 
 def arrange(run: Run, items: list[Any], mode: str) -> None:
@@ -82,3 +135,44 @@ def finish(run: Run) -> None:
                 del owner[key]
         elif owner.get(key) is item:
             del owner[key]
+    if run.leaves:
+        _parted(run)
+    for owner, key in run.uneven:
+        _even(owner, key)
+
+
+def _parted(run: Run) -> None:
+    """Each primitive that was filled part by part, as JSON has it; the trace speaks of where its value lies now."""
+    where = {id(item): (owner, key) for owner, key, item in run.leaves}
+    for index, (rule, node, owner, key, row, item) in enumerate(run.trace):
+        if key == "value" and id(owner) in where:
+            run.trace[index] = (rule, node, *where[id(owner)], row, item)
+    for owner, key in {(id(owner), key): (owner, key) for owner, key, _ in run.leaves}.values():
+        held, name = owner.get(key), "_" + key
+        if isinstance(held, list):
+            about = owner.get(name) or []
+            about += [None] * (len(held) - len(about))
+            for index, item in enumerate(held):
+                if item.__class__ is Leaf:
+                    held[index] = item.pop("value", None)
+                    about[index] = item or None
+            owner[name] = about
+            _even(owner, key)
+        elif held.__class__ is Leaf:
+            value = held.pop("value", None)
+            if value is None:
+                del owner[key]
+            else:
+                owner[key] = value
+            if held:
+                owner[name] = held
+
+
+def _even(owner: Any, key: str) -> None:
+    """Values and what is beside them, in two lists of one length, or in the one that says anything."""
+    values, about = owner.get(key, []), owner.get("_" + key, [])
+    about += [None] * (len(values) - len(about))
+    if not any(part is not None for part in about):
+        owner.pop("_" + key, None)
+    if not any(value is not None for value in values):
+        owner.pop(key, None)

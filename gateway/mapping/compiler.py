@@ -6,7 +6,7 @@ https://build.fhir.org/ig/HL7/mapping-language-ig/fml.html#executing-maps
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from threading import Lock
 from traceback import extract_tb
 from types import TracebackType
@@ -15,12 +15,13 @@ from zoneinfo import ZoneInfo
 
 from gateway.definitions import Definitions
 from gateway.issues import Severity
-from gateway.mapping import build, ir, runtime
+from gateway.mapping import build, ir, runtime, surroundings
 from gateway.mapping.emit import Code, emit
 from gateway.mapping.library import Library
 from gateway.mapping.problems import Problems
 from gateway.mapping.resolve import resolve
 from gateway.mapping.runtime import Held, Run
+from gateway.mapping.syntax import Span
 
 UTC_ZONE = ZoneInfo("UTC")
 
@@ -66,13 +67,19 @@ class CompiledMap:
         traced: bool = False,
         field: Severity = "warning",
         steps: int = runtime.STEPS,
+        now: datetime | None = None,
     ) -> tuple[dict[str, Any], Run]:
-        """The target, and the run with what it found. Nothing a record holds makes this raise."""
+        """The target, and the run with what it found. Nothing a record holds makes this raise.
+
+        `now` is what the clock says to the map's expressions: there is no other.
+        """
+        known = dict(variables or {})
         run = Run(
             self.program,
             self.definitions,
             zone=zone,
-            variables=dict(variables or {}),
+            variables=known,
+            environment=surroundings.of(source, known, self.definitions, None if now is None else now.astimezone(zone)),
             seed=seed,
             field=field,
             steps=steps,
@@ -105,6 +112,12 @@ def map_line(program: ir.Program, traceback: TracebackType | None) -> str:
 def compile_map(library: Library, definitions: Definitions, map_url: str, group: str | None = None) -> CompiledMap:
     """The compiled map, or a CompileError with every problem."""
     problems = Problems()
-    program = resolve(library, definitions, problems, map_url, group)
+    try:
+        program = resolve(library, definitions, problems, map_url, group)
+    except RecursionError:
+        found = library.maps[map_url]
+        problems.add(
+            found.text, Span(0, 1), "an expression or a list of groups is too deep to be compiled", "divide it"
+        )
     problems.stop()
     return CompiledMap(program, definitions)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from gateway.definitions import ElementDef
-from gateway.formats import Node
+from gateway.formats import FhirType, Node
 from gateway.mapping import primitives
 from gateway.mapping.runtime import Run
 from gateway.mapping.times import Unfit
@@ -21,7 +21,7 @@ def _taking(convert: primitives.Convert, *, timed: bool) -> Take:
             at = argument
             argument = argument.value
             if argument is None:
-                if at.kids:
+                if at.kids and at.type.__class__ is not FhirType:
                     run.unfit(site, at, "the source has parts here and no value, so the map has to name a part")
                 return None
         if argument is None or argument == "":

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
+from gateway.formats import Node
 from gateway.mapping import build, convert, ir, runtime
 from gateway.mapping import python as py
 from gateway.mapping.quick import HELPERS
@@ -21,6 +22,7 @@ from gateway.mapping.writer import Writer
 _HELPERS = {
     "_kids": runtime.kids,
     "_any": runtime.any_kids,
+    "_own": runtime.own,
     "_of_type": runtime.of_type,
     "_test": runtime.test,
     "_check": runtime.check,
@@ -38,6 +40,9 @@ _HELPERS = {
     "_complex": convert.complex_value,
     "_make": build.make,
     "_make_as": build.make_as,
+    "_leaf_of": build.leaf,
+    "_beside": build.beside,
+    "_Node": Node,
     "_arrange": build.arrange,
     "_loose": build.loose,
     "_again": build.again,
@@ -200,8 +205,8 @@ class Emitter(Writer):
         return ast.For(ast.Name(name, ast.Store()), items, [py.on_run("tick"), *body], [])
 
     def stepped(self, owner: ast.expr, step: ir.Step) -> ast.expr:
-        if not step.names:
-            return ast.Tuple([owner], ast.Load())
+        if not step.names or step.names == ("value",):
+            return py.call("_own", owner)
         if len(step.names) == 1:
             return py.call("_kids", owner, py.const(step.names[0]))
         return py.call("_any", owner, self.kept(step.names))
@@ -283,6 +288,9 @@ class Emitter(Writer):
 
     def made(self, owner: ast.expr, element: ir.Element, target: ir.Target | None) -> ast.expr:
         value = target.value if target else None
+        if element.primitive:
+            placed = [py.const(part) for part in ((target.mode, target.share) if target else ())]
+            return py.call("_leaf_of", py.name("_R"), owner, py.const(element.key), py.const(element.many), *placed)
         resource = value.type if isinstance(value, ir.Make) and value.resource else None
         extra = {"resource": py.const(resource)} if resource else {}
         if target and target.mode and element.many:
@@ -320,6 +328,17 @@ class Emitter(Writer):
             row = isinstance(target.value, ir.Translate)
             filled.append(self.noted(rule.id, last, owner, key, result, row=row))
         made = py.let(result, value)
+        if element.primitive and isinstance(target.value, ir.Variable):
+            # A FHIR primitive comes with its extensions. Fields of HL7 v2, which are no plain nodes, are not split.
+            given = target.value.name
+            plain = ast.Compare(py.attribute(given, "__class__"), [ast.Is()], [py.name("_Node")])
+            arguments = [py.const(part) for part in (target.site, element.many, self.traced)]
+            taken = py.call("_beside", py.name("_R"), py.name(owner), key, py.name(given), *arguments)
+            return [
+                made,
+                py.when(py.not_none(result), filled),
+                py.when(ast.BoolOp(ast.And(), [plain, py.attribute(given, "kids")]), [py.effect(taken)]),
+            ]
         return (
             [made, *filled] if isinstance(target.value, ir.Constant) else [made, py.when(py.not_none(result), filled)]
         )

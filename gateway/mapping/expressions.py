@@ -11,7 +11,7 @@ from collections.abc import Collection
 from gateway import fhirpath
 from gateway.definitions import Definitions
 from gateway.fhirpath import FHIRPathError, Path
-from gateway.fhirpath.syntax import Member, Variable, walk
+from gateway.fhirpath.syntax import Call, Member, TypeOperation, Variable, walk
 from gateway.mapping.problems import Problems
 from gateway.mapping.syntax import Expression, Span, Text
 
@@ -49,7 +49,10 @@ def compiled(
     source = proper(expression.text)
     try:
         used = names_in(source, variables)
-        return fhirpath.compile(source, definitions=definitions, names=used), used
+        path = fhirpath.compile(source, definitions=definitions, names=used)
+        if any(isinstance(node, Call | TypeOperation) for node in walk(path.syntax)):
+            path.prepare()
+        return path, used
     except FHIRPathError as error:
         for problem in error.problems:
             start = expression.span.start + min(problem.offset, max(len(expression.text) - 1, 0))

@@ -85,6 +85,8 @@ class Model:
         element = known.elements.get(name)
         if element is not None:
             return self._element(element)
+        if known.kind == "primitive" and name == "value":
+            return Element(name, type_name, many=False, primitive=True)
         choices = known.choices.get(name)
         if choices is None:
             return None

@@ -228,6 +228,7 @@ class Package:
             zone=facts.zone,
             seed=f"{source.id}|{key or record.span}",
             traced=traced,
+            now=received,
             field="error" if self.manifest.on_error.field == "hold" else "warning",
         )
         if run.found:

@@ -111,6 +111,10 @@ class _Resolver(Targets):
         base = self.group_named(place.map, group.extends, group.extends_span)
         if base is None:
             return ()
+        if self._in_a_circle(place.map, group):
+            text = f"'{group.name}' extends itself, by way of '{group.extends}'"
+            self.problems.add(place.map.text, group.extends_span, text)
+            return ()
         arguments: list[Variable] = []
         by_mode = {mode: [v for v in scope.values() if v.mode == mode] for mode in ("source", "target")}
         taken: Counter[str] = Counter()
@@ -130,6 +134,16 @@ class _Resolver(Targets):
         routine = self.routine(*base, [v.type for v in arguments])
         call = ir.Invoke(routine.index, tuple(ir.Variable(v.code) for v in arguments), group.extends_span)
         return (ir.Rule(-1, (), (), (call,), (), group.extends_span),)
+
+    def _in_a_circle(self, found: Map, group: Group) -> bool:
+        """Whether the groups that a group extends come back to it."""
+        seen: set[int] = set()
+        at: tuple[Map, Group] | None = (found, group)
+        while at is not None and at[1].extends is not None and id(at[1]) not in seen:
+            seen.add(id(at[1]))
+            groups = self.library.scope(at[0].url).get(at[1].extends)
+            at = groups[0] if groups else None
+        return at is not None and at[1] is group and bool(seen)
 
     def group_named(self, found: Map, name: str, span: Span) -> tuple[Map, Group] | None:
         scope = self.library.scope(found.url)
@@ -181,11 +195,12 @@ class _Resolver(Targets):
         else:
             targets, calls = [], []
             for target in rule.targets:
-                made = self.target(place, target, scope, last)
-                if isinstance(made, ir.Invoke):
-                    calls.append(made)
-                elif made is not None:
-                    targets.append(made)
+                for part in self._parts(target, rule, scope):
+                    made = self.target(place, part, scope, last)
+                    if isinstance(made, ir.Invoke):
+                        calls.append(made)
+                    elif made is not None:
+                        targets.append(made)
         calls += [found for call in rule.calls if (found := self.invoke(place, call, scope, last))]
         nested = []
         place.depth += 1
@@ -283,6 +298,17 @@ class _Resolver(Targets):
             types.append(given)
         return ir.Invoke(self.routine(owner, group, types).index, tuple(values), call.span)
 
+    def _parts(self, target: syntax.Target, rule: syntax.Rule, scope: Scope) -> tuple[syntax.Target, ...]:
+        """`tgt.birthDate = v as d`, where rules write into `d`: first it is made, then it is given its value."""
+        owner = scope.get(target.context or "")
+        if owner is None or target.alias is None or target.transform is None or len(target.path) != 1:
+            return (target,)
+        element = self.model.target(owner.type, target.path[0])
+        if element is None or not element.primitive or not _written_into(rule, target.alias):
+            return (target,)
+        made = replace(target, transform=None)
+        return made, syntax.Target(target.alias, ("value",), target.span, target.transform)
+
     def _simple_copy(
         self, place: Place, rule: syntax.Rule, scope: dict[str, Variable], last: ir.Source
     ) -> tuple[list[ir.Target], list[ir.Invoke]] | None:
@@ -296,7 +322,7 @@ class _Resolver(Targets):
         if elements is None:
             return [], []
         element = elements[-1]
-        if not element.primitive and element.choices is None:
+        if element.choices is None:
             source_type = self._source_type(source, scope)
             default = self._default_group(place.map, source_type, element.type)
             if default is not None:
@@ -347,6 +373,18 @@ class _Resolver(Targets):
             if uses.alias == name:
                 return self.model.of_canonical(uses.url) or uses.alias
         return name or ""
+
+
+def _written_into(rule: syntax.Rule, alias: str) -> bool:
+    """Whether rules or groups are given a variable to write into."""
+    given = [argument for call in rule.calls for argument in call.arguments]
+    called = [target.transform for target in rule.targets if target.context is None]
+    given += [argument for call in called if isinstance(call, syntax.Call) for argument in call.arguments]
+    return (
+        any(target.context == alias for target in rule.targets)
+        or any(isinstance(argument, Name) and argument.text == alias for argument in given)
+        or any(_written_into(inner, alias) for inner in rule.rules)
+    )
 
 
 def _word_for_word(log: Expression | None) -> str | None:

@@ -9,14 +9,23 @@ from gateway.mapping import syntax
 from gateway.mapping.cursor import Cursor, Wrong
 from gateway.mapping.syntax import Argument, Call, Expression, Literal, Name, Rule, Source, Span, Target
 
+DEEPEST = 50
 _ENDS_BARE_CONDITION = frozenset(("where", "check", "log", "then"))
 
 
 class RuleParser(Cursor):
     """Reads what stands between a group's braces."""
 
+    depth = 0
+    """How many braces are open."""
+
     def rules(self) -> tuple[Rule, ...]:
         self.op("{")
+        self.depth += 1
+        if self.depth > DEEPEST:
+            self.wrong(
+                f"more than {DEEPEST} blocks of rules stand inside one another", "put the inner ones into a group"
+            )
         found: list[Rule] = []
         while not self.maybe("}"):
             if self.token.kind == "end":
@@ -26,6 +35,7 @@ class RuleParser(Cursor):
             except Wrong:
                 if not self._next_rule():
                     raise
+        self.depth -= 1
         return tuple(found)
 
     def _next_rule(self) -> bool:

@@ -12,9 +12,9 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from gateway.definitions import Definitions
-from gateway.fhirpath.environment import Environment
+from gateway.fhirpath.environment import EMPTY, Environment
 from gateway.fhirpath.errors import FHIRPathError
-from gateway.formats import Node
+from gateway.formats import LEAF, Node
 from gateway.issues import Severity
 from gateway.mapping import primitives
 from gateway.mapping.conceptmap import ConceptTable, Row
@@ -57,9 +57,11 @@ class Run:
         "copiers",
         "count",
         "definitions",
+        "environment",
         "field",
         "found",
         "last",
+        "leaves",
         "logged",
         "made",
         "missed",
@@ -70,6 +72,7 @@ class Run:
         "shared",
         "tick",
         "trace",
+        "uneven",
         "variables",
         "zone",
     )
@@ -84,15 +87,20 @@ class Run:
         seed: str,
         field: Severity = "warning",
         steps: int = STEPS,
+        environment: Environment = EMPTY,
     ) -> None:
         self.program = program
         self.definitions = definitions
         self.zone = zone
         self.variables = variables
+        self.environment = environment
+        """What expressions may ask for: it has these variables."""
         self.seed = seed
         self.field: Severity = field
         self.found: list[Found] = []
         self.made: list[tuple[Any, str, Any, bool]] = []
+        self.leaves: list[tuple[Any, str, Any]] = []
+        self.uneven: list[tuple[Any, str]] = []
         self.shared: dict[tuple[int, str, str], Any] = {}
         self.last: list[tuple[list[Any], Any]] = []
         self.logged: list[tuple[int, str]] = []
@@ -142,6 +150,14 @@ def kids(item: Any, name: str) -> Sequence[Any]:
         return _EMPTY if found is None else found if found.__class__ is list else (found,)
 
 
+def own(item: Any) -> Sequence[Any]:
+    """The `value` of an element: a child of that name, else what the element itself holds, without its extensions."""
+    found = kids(item, "value")
+    if found or not isinstance(item, Node) or item.value is None:
+        return found
+    return (Node(item.name, item.value, LEAF, item.type, item.pos) if item.kids else item,)
+
+
 def any_kids(item: Any, names: tuple[str, ...]) -> Sequence[Any]:
     """A choice element under whichever of its names it has."""
     for name in names:
@@ -176,7 +192,7 @@ def _evaluated(run: Run, path: Any, focus: Any, bound: Bound, site: int) -> Sequ
     for name, value in bound:
         variables[name] = value
     try:
-        return path(focus, Environment(variables=variables))  # type: ignore[no-any-return]
+        return path(focus, run.environment)  # type: ignore[no-any-return]
     except FHIRPathError as error:
         problem = error.problems[0]
         where = run.program.sites[site].path

@@ -16,6 +16,8 @@ class Variable:
     code: str
     mode: str
     type: str | None
+    shown: str = ""
+    """Of a primitive: the element that it is, `Patient.birthDate`."""
 
 
 Scope = Mapping[str, Variable]

@@ -6,6 +6,7 @@ https://build.fhir.org/ig/HL7/mapping-language-ig/fml.html#target-transform
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from gateway.definitions import Definitions
@@ -48,13 +49,17 @@ class Targets(Values, ABC):
         if context is None:
             self.unknown(place, target.context, target.span, scope)
             return None
+        if not target.path and transform is not None and self.model.is_primitive(context.type):
+            target = replace(target, path=("value",))
         if not target.path:
             return self._whole(place, target, scope, context, last)
         elements = self._elements(place, target, context)
         if elements is None:
             return None
         *_, element = elements
-        shown = ".".join((context.type or target.context, *target.path))
+        shown = ".".join((context.type or context.code, *target.path))
+        if context.shown:
+            shown = context.shown if target.path == ("value",) else ".".join((context.shown, *target.path))
         value, type_name = self.value(place, transform, scope, last, element)
         if value is None:
             return None
@@ -72,7 +77,7 @@ class Targets(Values, ABC):
                 made = value.type
             elif element.type and self.model.is_abstract(element.type) and type_name:
                 made = type_name
-            scope[target.alias] = Variable(code, "target", made)
+            scope[target.alias] = Variable(code, "target", made, shown if self.model.is_primitive(made) else "")
         return ir.Target(
             context.code, (*elements[:-1], element), value, site, target.span, code, target.mode, target.share
         )
@@ -102,9 +107,8 @@ class Targets(Values, ABC):
     ) -> ir.Target | None:
         """`tgt as x`: another name for a variable. `tgt = v` would put a value in the place of a variable."""
         if target.transform is not None:
-            if not self.model.is_primitive(context.type):
-                text = f"'{target.context}' itself cannot be given a value"
-                self.problems.add(place.map.text, target.span, text, f"name an element: {target.context}.element = ...")
+            text = f"'{target.context}' itself cannot be given a value"
+            self.problems.add(place.map.text, target.span, text, f"name an element: {target.context}.element = ...")
             return None
         if target.alias:
             scope[target.alias] = context
@@ -117,18 +121,17 @@ class Targets(Values, ABC):
             text = f"'{target.context}' is a source: rules write into targets"
             self.problems.add(place.map.text, target.span, text)
             return None
-        if self.model.is_primitive(type_name):
-            text = f"'{target.context}' is a {type_name}: it has a value, not elements"
-            hint = "give the value where the element is made: tgt.element = value"
-            self.problems.add(place.map.text, target.span, text, hint)
-            return None
         for position, name in enumerate(target.path):
             element = self.model.target(type_name, name)
             if element is None:
                 hint = did_you_mean(name, self.model.element_names(type_name or ""))
-                self.problems.add(place.map.text, target.span, f"{type_name} has no element '{name}'", hint)
+                text = f"{type_name} has no element '{name}'"
+                if self.model.is_primitive(type_name):
+                    shown = ".".join((context.type or context.code, *target.path[:position]))
+                    text, hint = f"{shown} has no elements of its own", hint or "but value, id and extension"
+                self.problems.add(place.map.text, target.span, text, hint)
                 return None
-            if position < len(target.path) - 1 and (element.primitive or element.choices):
+            if position < len(target.path) - 1 and element.choices:
                 self.problems.add(place.map.text, target.span, f"{type_name}.{name} has no elements of its own")
                 return None
             elements.append(element)
@@ -156,7 +159,7 @@ class Targets(Values, ABC):
             chosen = self.model.chosen(element, fitting) if fitting else None
             element = chosen or element
         elif isinstance(value, ir.Make):
-            if element.primitive:
+            if element.primitive and target.alias is None:
                 self.problems.add(text, span, f"{shown} is a {element.type} and needs a value", "write = value")
             elif value.type is None and self.model.is_abstract(element.type):
                 self.problems.add(text, span, f"{shown} can be any {element.type}", "say which: create('Patient')")

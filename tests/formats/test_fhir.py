@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from gateway import formats
-from gateway.formats import Format, Record
+from gateway.formats import Format, Node, Record
 from gateway.issues import Issues
 
 FHIR = Format.of(
@@ -111,3 +111,56 @@ def test_entries_that_are_no_list_are_told() -> None:
     records, issues = read('{"resourceType":"Bundle",\n"entry":{"resource":{"resourceType":"Task"}}}')
     assert not records
     assert [(i.severity, i.rule, i.where) for i in issues] == [("error", "not-a-list", "line 2, /entry")]
+
+
+XML_BUNDLE = b"""<?xml version="1.0" encoding="UTF-8"?>
+<Bundle xmlns="http://hl7.org/fhir">
+  <type value="collection"/>
+  <entry>
+    <fullUrl value="urn:uuid:1"/>
+    <resource><Patient><id value="p"/>
+      <name><given value="A"/><given value="B"><extension url="u"><valueCode value="x"/></extension></given></name>
+    </Patient></resource>
+  </entry>
+  <entry><resource><Task><status value="draft"/><intent value="order"/>
+    <for><reference value="urn:uuid:1"/></for></Task></resource></entry>
+</Bundle>
+"""
+
+
+def test_xml_is_the_same_tree_as_json() -> None:
+    (patient, task), issues = read(XML_BUNDLE)
+    assert not issues
+    assert (patient.kind, task.kind) == ("patient", "task")
+    assert patient.node.text("resource", "name", "given") == "A"
+    assert task.node.text("resource", "for", "type") == "Patient"
+    assert task.node.kids["resource"][0].kids["status"][0].type == "code"
+
+
+def test_xml_has_its_own_places() -> None:
+    (patient, task), _ = read(XML_BUNDLE)
+    given = patient.node.kids["resource"][0].kids["name"][0].kids["given"][1]
+    place = formats.position("fhir", given, XML_BUNDLE)
+    assert (place.path, place.line) == ("/entry/0/resource/name/0/given/1", 7)
+    assert XML_BUNDLE[place.start : place.end].startswith(b'<given value="B">')
+    code = given.kids["extension"][0].kids["valueCode"][0]
+    assert XML_BUNDLE[slice(*_span(code))] == b'<valueCode value="x"/>'
+    assert str(task.position).startswith("line 10")
+    assert XML_BUNDLE[slice(*task.span)].startswith(b"<entry><resource><Task>")
+
+
+def _span(node: Node) -> tuple[int | None, int | None]:
+    place = formats.position("fhir", node, XML_BUNDLE)
+    return place.start, place.end
+
+
+def test_xml_that_is_no_fhir_is_told_with_its_place() -> None:
+    records, issues = read(b'<Patient xmlns="http://hl7.org/fhir"><nam/></Patient>')
+    assert not records
+    assert [issue.where for issue in issues] == ["line 1, column 38"] or "line 1" in str(next(iter(issues)).where)
+
+
+def test_an_empty_xml_bundle_has_no_records() -> None:
+    records, issues = read(b'<Bundle xmlns="http://hl7.org/fhir"><type value="collection"/></Bundle>')
+    assert not records
+    assert not issues

@@ -243,6 +243,8 @@ class Compiler(Paths):
             index=Value(py.name(index), Form.SYS, "Integer", known=True),
         )
         with self.into(block), self.stopping(None):
+            if self.counted:
+                self.add(py.effect(py.method(self.run(), "tick")))
             result = self.boxes(self.value(node, inner))
             self.add(py.give(result))
         self.loops = loops

@@ -41,7 +41,7 @@ def binary(writer: Forms, op: str, left: Value, right: Value) -> Value:
 def _arithmetic(writer: Forms, op: str, left: Value, right: Value) -> Value:
     if op == "+" and left.plain == right.plain == "String" and not left.many and not right.many:
         a, b = writer.simple(left.code), writer.simple(right.code)
-        return writer.unless_none([left, right], py.plus(a, b), [a, b], "String")
+        return writer.unless_none([left, right], py.call("concatenated", a, b), [a, b], "String")
     a, b = writer.system(left), writer.system(right)
     if op == "&":
         return Value(writer.let(py.call("op_&", a, b)), Form.SYS, "String", known=True)

@@ -36,8 +36,10 @@ def _is_type(item: Any, name: str, model: Model) -> bool:
 
 def _of_type(item: Any, name: str, model: Model) -> bool:
     """As `_is_type`, but a primitive has to be of just that type: a code is a string, `as(string)` does not give it."""
-    if type(item) is Element and not isinstance(item.value, dict):
-        return item.type == name
+    if type(item) is Element:
+        return item.type == name if not isinstance(item.value, dict) else model.is_a(item.type, name)
+    if type(item) not in values.SYSTEM and model.is_primitive(item.type) and values.namespace(item.type) == "FHIR":
+        return bool(item.type == name)
     return _is_type(item, name, model)
 
 
@@ -82,6 +84,7 @@ RUNTIME: dict[str, Any] = {
     **{f"op_{name}": call for table in (operators.LOGIC, operators.EQUALITY) for name, call in table.items()},
     **{f"op_{name}": call for name, call in operators.EQUIVALENCE.items()},
     **{f"fn_{name}": function.call for name, function in FUNCTIONS.items()},
+    "concatenated": operators.concatenated,
     "negative": operators.negative,
     "positive": operators.positive,
     "member": operators.member,

@@ -40,7 +40,7 @@ class Value:
         """The System type of items whose Python value is the system value."""
         if self.form is Form.SYS:
             return self.type if self.type in ("Boolean", "String", "Integer") else None
-        if self.form is Form.RAW and self.type is not None:
+        if self.form is Form.RAW and self.type is not None and self.type[0].islower():  # Primitives are, no others.
             kind = PRIMITIVES.get(self.type, "String")
             return kind if kind in ("Boolean", "String", "Integer") else None
         return None
@@ -86,6 +86,8 @@ class Writer:
         """A primitive was boxed without its `_name` object."""
         self.needs_boxes = False
         self.here: Syntax | None = None
+        self.counted = False
+        """Whether each turn of a loop counts towards the most that an evaluation may take."""
 
     # --- writing Python
 
@@ -176,6 +178,8 @@ class Writer:
         inner: list[ast.stmt] = []
         self.loops += 1
         with self.into(inner):
+            if self.counted:
+                self.add(py.effect(py.method(self.run(), "tick")))
             body(py.name(target))
         self.loops -= 1
         self.add(py.loop(target, source, inner))

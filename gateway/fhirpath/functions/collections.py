@@ -12,6 +12,7 @@ from typing import Any
 from gateway.fhirpath import values
 from gateway.fhirpath.errors import EvaluationError
 from gateway.fhirpath.functions.registry import listed
+from gateway.fhirpath.operators import LONGEST
 from gateway.fhirpath.values import Items, system
 
 _MAX_REPEAT = 100_000
@@ -46,12 +47,14 @@ def any_false(items: Items) -> bool:
 
 @listed("subsetOf", "list", result="Boolean")
 def subset_of(items: Items, other: Items) -> bool:
-    return all(values.contains(other, item) for item in items)
+    within = values.among(other)
+    return all(within(item) for item in items)
 
 
 @listed("supersetOf", "list", result="Boolean")
 def superset_of(items: Items, other: Items) -> bool:
-    return all(values.contains(items, item) for item in other)
+    within = values.among(items)
+    return all(within(item) for item in other)
 
 
 @listed("distinct")
@@ -98,12 +101,14 @@ def take(items: Items, number: Any) -> Items:
 
 @listed("intersect", "list")
 def intersect(items: Items, other: Items) -> Items:
-    return values.distinct([item for item in items if values.contains(other, item)])
+    within = values.among(other)
+    return values.distinct([item for item in items if within(item)])
 
 
 @listed("exclude", "list")
 def exclude(items: Items, other: Items) -> Items:
-    return [item for item in items if not values.contains(other, item)]
+    within = values.among(other)
+    return [item for item in items if not within(item)]
 
 
 @listed("union", "list")
@@ -120,26 +125,38 @@ def combine(items: Items, other: Items) -> Items:
 def repeat(items: Items, project: Callable[[Any, int], Items]) -> Items:
     """What the projection gives, and what it gives of that, until nothing new comes."""
     found: Items = []
-    level = items
+    seen: set[Any] = set()
+    others: Items = []
+    level, letters = items, 0
     while level:
         fresh: Items = []
         for index, item in enumerate(level):
             for candidate in project(item, index):
-                if not _known(candidate, found) and not _known(candidate, fresh):
-                    fresh.append(candidate)
+                key = _same_part(candidate)
+                if key is None:
+                    values.bounded(len(others), len(found) + len(fresh))
+                    if values.contains(others, candidate):
+                        continue
+                    others.append(candidate)
+                elif key in seen:
+                    continue
+                else:
+                    seen.add(key)
+                fresh.append(candidate)
+                letters += len(candidate) if isinstance(candidate, str) else 0
         found.extend(fresh)
-        if len(found) > _MAX_REPEAT:
+        if len(found) > _MAX_REPEAT or letters > LONGEST:
             raise EvaluationError("repeat() does not come to an end.", f"At most {_MAX_REPEAT} items.")
         level = fresh
     return found
 
 
-def _known(candidate: Any, found: Items) -> bool:
-    # Parts of a tree are the same when they are the same part: comparing them deeply would cost the square of it.
+def _same_part(candidate: Any) -> Any:
+    """Parts of a tree are the same when they are the same part: comparing them deeply would cost the square of it."""
     value = candidate.value if isinstance(candidate, values.Element) else candidate
     if isinstance(value, dict) or hasattr(value, "kids"):
-        return any((other.value if isinstance(other, values.Element) else other) is value for other in found)
-    return values.contains(found, candidate)
+        return "part", id(value)
+    return values.identity(candidate)
 
 
 def sort(items: Items, keys: list[tuple[Callable[[Any, int], Items], bool]]) -> Items:

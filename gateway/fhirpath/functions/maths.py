@@ -17,6 +17,7 @@ from gateway.fhirpath.values import is_number
 
 _DIGITS = 28
 _MAX_PLACES = 28
+_MOST_DIGITS = 100
 
 
 def _number(value: Any) -> Decimal:
@@ -51,7 +52,7 @@ def truncate(value: Any) -> int:
 def rounded(value: Any, places: Any = 0) -> Decimal:
     if type(places) is not int or places < 0:
         raise EvaluationError("The number of decimals is a whole number from 0 on.")
-    return _number(value).quantize(Decimal(1).scaleb(-min(places, _MAX_PLACES)), ROUND_HALF_UP)
+    return _placed(_number(value), min(places, _MAX_PLACES), ROUND_HALF_UP)
 
 
 def _calculated(calculate: Callable[..., Decimal]) -> Callable[..., Decimal | None]:
@@ -97,11 +98,22 @@ def power(value: Any, exponent: Any) -> Any:
 
 def _decimal_boundary(value: Decimal, places: int, *, high: bool) -> Decimal | None:
     exponent = value.as_tuple().exponent
+    if type(places) is not int:
+        raise EvaluationError("The precision is a whole number.")
     if not 0 <= places <= _MAX_PLACES or not isinstance(exponent, int):
         return None
     half = Decimal(5).scaleb(min(exponent, 0) - 1)
     edge = value + half if high else value - half
-    return edge.quantize(Decimal(1).scaleb(-places), ROUND_CEILING if high else ROUND_FLOOR)
+    return _placed(edge, places, ROUND_CEILING if high else ROUND_FLOOR)
+
+
+def _placed(value: Decimal, places: int, rounding: str) -> Decimal:
+    """The value with so many decimals."""
+    try:
+        with localcontext(prec=_MOST_DIGITS):
+            return value.quantize(Decimal(1).scaleb(-places), rounding)
+    except DecimalException:
+        raise EvaluationError("The number has too many digits to be rounded.") from None
 
 
 def _boundary(*, high: bool) -> Callable[..., Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice, repeat
 from typing import Any, Literal
 
 from gateway.fhirpath.environment import Environment
@@ -13,15 +15,26 @@ Argument = Literal["value", "list", "each"]
 """`value`: one system value or None; `list`: a collection; `each`: a callable from (item, index) to a collection."""
 
 
+MOST_STEPS = 1_000_000
+
+
 class Run:
     """One evaluation: the caller's environment, the types, and the focus it began with."""
 
-    __slots__ = ("env", "model", "root")
+    __slots__ = ("env", "left", "model", "root", "tick")
 
     def __init__(self, env: Environment, model: Model, root: Any) -> None:
         self.env = env
         self.model = model
         self.root = root
+        self.left = repeat(None, MOST_STEPS)
+        self.tick = self.left.__next__
+        """To be called for each turn where turns may multiply: StopIteration ends the evaluation."""
+
+    def spend(self, turns: int) -> None:
+        """Many turns at once."""
+        deque(islice(self.left, turns), maxlen=0)
+        self.tick()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,9 @@ from typing import Any
 from gateway.fhirpath import regex
 from gateway.fhirpath.errors import EvaluationError
 from gateway.fhirpath.functions.registry import listed, scalar
+from gateway.fhirpath.operators import LONGEST
 from gateway.fhirpath.temporal import Temporal
 from gateway.fhirpath.values import Items, system
-
-_MAX_TEXT = 10_000_000
 
 
 def text(value: Any) -> str:
@@ -93,9 +92,13 @@ def length(value: Any) -> int:
 @scalar("replace", "value", "value", result="String")
 def replace(value: Any, pattern: Any, substitution: Any) -> str:
     whole, part, new = text(value), text(pattern), text(substitution)
-    if whole.count(part) * len(new) > _MAX_TEXT:
-        raise EvaluationError("The text would become too long.")
+    _bounded(len(whole) + whole.count(part) * len(new))
     return whole.replace(part, new)
+
+
+def _bounded(length: int) -> None:
+    if length > LONGEST:
+        raise EvaluationError("The text would become too long.", f"At most {LONGEST} characters.")
 
 
 @scalar("matches", "value", result="Boolean")
@@ -130,7 +133,11 @@ def split(items: Items, separator: Any) -> Items:
 
 @listed("join", "value", required=0)
 def join(items: Items, separator: Any = "") -> Items:
-    return [text(separator or "").join(text(system(item)) for item in items)] if items else []
+    if not items:
+        return []
+    parts, between = [text(system(item)) for item in items], text(separator or "")
+    _bounded(sum(map(len, parts)) + len(between) * len(parts))
+    return [between.join(parts)]
 
 
 _JSON_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)")
@@ -155,14 +162,20 @@ _ESCAPES: dict[str, tuple[Callable[[str], str], Callable[[str], str]]] = {
 }
 
 
+_MOST_GROWTH = 6
+"""A character as it is escaped: `&quot;`."""
+
+
 def _coded(
     table: dict[str, tuple[Callable[[str], str], Callable[[str], str]]], back: bool
 ) -> Callable[[Any, Any], str | None]:
     def call(value: Any, name: Any) -> str | None:
-        if name not in table:
+        known = table.get(text(name))
+        if known is None:
             return None
+        _bounded(len(text(value)) * _MOST_GROWTH)
         try:
-            return table[name][back](text(value))
+            return known[back](text(value))
         except (binascii.Error, ValueError):
             return None
 

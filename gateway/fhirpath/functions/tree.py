@@ -24,7 +24,9 @@ def children(run: Run, items: Items) -> Items:
 
 @listed("descendants", run=True)
 def descendants(run: Run, items: Items) -> Items:
-    return navigate.descendants(items, run.model)
+    found = navigate.descendants(items, run.model)
+    run.spend(len(found))
+    return found
 
 
 @listed("trace", "value", "each", required=1, run=True)
@@ -106,17 +108,16 @@ def resolve(run: Run, items: Items) -> Items:
         text = reference_text(item, run)
         target = None if text is None else _target(run, text)
         if target is not None:
-            found.append(Element(target, target.get("resourceType")))
+            found.append(Element(target, target.get("resourceType")) if isinstance(target, dict) else target)
     return found
 
 
-def _target(run: Run, text: str) -> dict[str, Any] | None:
-    if text.startswith("#"):
-        root = run.root.value if isinstance(run.root, Element) else run.root
-        if not isinstance(root, dict):
-            return None
-        if text == "#":
-            return root
+def _target(run: Run, text: str) -> Any:
+    """A resource as JSON, or as the node that a source holds."""
+    root = run.root.value if isinstance(run.root, Element) else run.root
+    if text == "#":
+        return root
+    if text.startswith("#") and isinstance(root, dict):
         return next((part for part in root.get("contained", ()) if part.get("id") == text[1:]), None)
     return None if run.env.resolve is None else run.env.resolve(text)
 

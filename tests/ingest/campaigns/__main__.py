@@ -1,4 +1,4 @@
-"""`scripts/campaign kill|orders|fuzz`: run one, print what was shown, end with 1 where something was wrong."""
+"""`scripts/campaign kill|orders|fuzz|fuzz-maps`: run one, print what was shown, end with 1 where it was wrong."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from tests.ingest.campaigns import fuzz, kill, orders
+from tests.ingest.campaigns import fuzz, fuzz_maps, kill, orders
 from tests.ingest.campaigns.database import database
 from tests.ingest.campaigns.report import Report
 from tests.ingest.campaigns.state import State
@@ -31,6 +31,7 @@ def main() -> None:
         "orders", parents=[shared], help="random orders of arrival; with PostgreSQL, two processes that share them"
     )
     kinds.add_parser("fuzz", parents=[shared], help="altered messages of every package")
+    kinds.add_parser("fuzz-maps", parents=[shared], help="altered maps, FHIRPath, StructureMaps and sources; no server")
     given = parser.parse_args()
     structlog.configure(processors=[orders.drop])
     began, cpu = time.monotonic(), time.process_time()
@@ -49,6 +50,9 @@ def main() -> None:
 
 
 def _run(given: argparse.Namespace) -> Report:
+    if given.kind == "fuzz-maps":
+        state = State(given.state, kind=given.kind, seed=given.seed)
+        return fuzz_maps.campaign(rounds=given.rounds, seed=given.seed, state=state, say=_say)
     if given.kind == "orders" and given.database == "sqlite":
         state = State(given.state, kind="orders", seed=given.seed)
         return orders.campaign(rounds=given.rounds, seed=given.seed, state=state, say=_say)
