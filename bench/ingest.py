@@ -29,7 +29,7 @@ import structlog
 
 from bench import databases, machine
 from bench.generate import GENERATORS, generate
-from gateway.app import wire
+from gateway.app import settle, wire
 from gateway.ingest.outcome import Outcome
 from gateway.ingest.pipeline import Ingest
 from gateway.settings import Settings
@@ -106,6 +106,7 @@ def measure(package: str, count: int, url: str, *, profiled: bool = False) -> Me
     ingest, source = gateway.ingest, gateway.sources.get(package)
     for message in generate(package, 1, seed=2):  # Compiles the maps: a service does that once.
         ingest.process(ingest.keep(source, message.body, "application/octet-stream"))
+    settle()
 
     def keep() -> None:
         for message in messages:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -33,11 +34,12 @@ from gateway.ingest import sources as source_instances
 from gateway.ingest.housekeeping import Housekeeping
 from gateway.ingest.pipeline import Ingest
 from gateway.ingest.rebuild import Rebuilt, rebuild
+from gateway.ingest.reload import Reload
 from gateway.ingest.sources import Sources
 from gateway.ingest.worker import Worker
 from gateway.mapping import Packages
 from gateway.records import Source
-from gateway.rest import outcome, routes
+from gateway.rest import openapi, outcome, routes
 from gateway.rest.cors import Cors
 from gateway.rest.edge import Edge
 from gateway.search.index import Indexer
@@ -64,6 +66,8 @@ class Gateway:
     issuers: Issuers
     ingest: Ingest
     door: Door
+    reload: Reload | None = None
+    """What watches the mappings folder, where the settings ask for it."""
 
     def test_identities(self) -> list[Identity]:
         """One for each organisation of the directory, or of the sources where there is no directory."""
@@ -100,7 +104,8 @@ def wire(settings: Settings, clock: Clock | None = None) -> Gateway:
     tables = definitions.load()
     bases = (f"{settings.base_url.rstrip('/')}/fhir",) if settings.base_url else ()
     store = Store.open(settings.database_url, index=Indexer(tables, zone=zone, bases=bases))
-    packages = Packages.load(settings.mappings or shipped.folder("mappings"), tables)
+    folder = settings.mappings or shipped.folder("mappings")
+    packages = Packages.load(folder, tables)
     sources = configured_sources(settings, packages)
     identities = TestIdentities(store.secret("test-identities"))
     ingest = Ingest(store, packages, sources, clock, lease=timedelta(seconds=settings.lease))
@@ -118,7 +123,18 @@ def wire(settings: Settings, clock: Clock | None = None) -> Gateway:
         require_if_match=settings.require_if_match,
     )
     issuers = Issuers.read(settings.issuers, clock) if settings.issuers else Issuers({}, clock)
-    return Gateway(settings, clock, store, tables, packages, sources, identities, issuers, ingest, Door(rooms))
+    reload = Reload(packages, folder, tables) if settings.watch_mappings else None
+    door = Door(rooms)
+    return Gateway(settings, clock, store, tables, packages, sources, identities, issuers, ingest, door, reload)
+
+
+def settle() -> None:
+    """For a process that goes on working: what was made by now stays, and garbage is looked for less often.
+
+    A range of records makes ten thousands of objects and hardly a cycle; to look for one took an eighth of ingest.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000)
 
 
 def _make_folder(database_url: str) -> None:
@@ -147,6 +163,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     outcome.install(app)
     refusals.install(app)
     routes.install(app)
+    app.state.openapi = lambda kind: openapi.document(gateway.definitions, app.state.described, resource_type=kind)
     app.include_router(pages.router())
     app.mount("/static", pages.static())
 
@@ -157,9 +174,24 @@ def create_app(gateway: Gateway) -> FastAPI:
     @app.get("/ready", include_in_schema=False)
     async def ready(request: Request) -> Response:
         state = await asyncio.to_thread(gateway.store.ready)
-        return JSONResponse({"ready": state, "version": __version__}, 200 if state else 503)
+        told = {"ready": state, "version": __version__, "maps": _maps(gateway)}
+        return JSONResponse(told, 200 if state else 503)
 
     return app
+
+
+def _maps(gateway: Gateway) -> list[dict[str, Any]]:
+    """The packages in use; `refused`: a changed version lies there that could not be taken, as the log tells."""
+    refused = gateway.reload.refused if gateway.reload else {}
+    return [
+        {
+            "package": one.id,
+            "version": one.version,
+            "hash": one.hash,
+            **({"refused": True} if one.id in refused else {}),
+        }
+        for one in gateway.packages.values()
+    ]
 
 
 def _lifespan(gateway: Gateway) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
@@ -172,6 +204,8 @@ def _lifespan(gateway: Gateway) -> Callable[[FastAPI], contextlib.AbstractAsyncC
         async with contextlib.AsyncExitStack() as transports:
             for source in gateway.sources:
                 await _open_transports(transports, gateway, source)
+            if gateway.reload is not None:
+                await transports.enter_async_context(gateway.reload.watching())
             yield
         await asyncio.to_thread(worker.stop)
 
@@ -213,7 +247,9 @@ def serve_gateway(gateway: Gateway) -> None:
             f"{settings.host} is not a loopback address, and no issuer of tokens is configured. Listen on 127.0.0.1, "
             "configure issuers (SAMVERKA_ISSUERS), or give --demo-network to honour test identities there."
         )
-    _server(gateway, host=settings.host, port=settings.port).run()
+    server = _server(gateway, host=settings.host, port=settings.port)
+    settle()
+    server.run()
 
 
 def _server(gateway: Gateway, **where: Any) -> uvicorn.Server:

@@ -90,7 +90,8 @@ class Draft:
     withdrawn: bool = False
 
 
-StatementKind = Literal["assert", "withdraw"]
+StatementKind = Literal["assert", "withdraw", "retract"]
+"""`withdraw`: the source no longer says it. `retract`: the source never did; an older map read its record so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,8 @@ class Statement:
     inbox_id: str | None = None
     item: int | None = None
     map_hash: str | None = None
+    turn: int = 0
+    """Which reading of the record this comes from: 0 the first, one more whenever a replay gave something else."""
 
 
 @dataclass(frozen=True, slots=True)

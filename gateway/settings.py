@@ -24,6 +24,9 @@ class Settings(BaseSettings):
     base_url: str | None = Field(None, description="The address clients use, where it differs from host and port.")
     sources: Path | None = Field(None, description="The sources' configuration (TOML); without it, one per package.")
     mappings: Path | None = Field(None, description="The folder of mapping packages; without it, the shipped ones.")
+    watch_mappings: bool = Field(
+        False, description="Take changed mapping packages into use while running, once their cases pass."
+    )
     issuers: Path | None = Field(None, description="The issuers of tokens (TOML): whom to believe about who is asking.")
     now: datetime | None = Field(None, description="A fixed clock, for demos and tests; without it, the real one.")
     timezone: str = Field("Europe/Stockholm", description="The zone of times that say none.")

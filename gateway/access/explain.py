@@ -10,17 +10,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from pathlib import Path
 from typing import Literal
 
 from gateway import formats
+from gateway.access.archive import unpacked
 from gateway.access.caller import Asking
 from gateway.access.decision import DIRECTORY, Decision
 from gateway.access.facts import Fact, facts_of
 from gateway.access.reading import Reading, Rooms
 from gateway.access.spans import Line, Span, encoding_of, lines
-from gateway.coordination.statements import Origin, order, statement
-from gateway.definitions import Definitions
+from gateway.coordination.statements import Origin, order, place, statement
 from gateway.errors import NotFound
 from gateway.formats import Record
 from gateway.identity import resolve
@@ -30,16 +29,15 @@ from gateway.issues import Issue, Issues
 from gateway.mapping import Package
 from gateway.mapping.copies import copied
 from gateway.mapping.explain import Explained, of_trace
-from gateway.mapping.files import Files
 from gateway.records import Message, Position, Source, Statement
 from gateway.store import ArchivedMap, Stored, UnitOfWork
 
 SHOWN = 256 * 1024
 """How much of a record is shown; a page must not become as large as what somebody sends."""
 
-Outcome = Literal["same", "differs", "not-replayed", "not-mapped", "absent"]
+Outcome = Literal["same", "differs", "not-replayed", "not-mapped", "absent", "retracted"]
 """Mapped again to the same statement; to another one; its source or maps are gone; written over REST, so no map was
-used; or stated by a complete snapshot that no longer held the record."""
+used; stated by a complete snapshot that no longer held the record; or a replay, which gave nothing of the kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +222,7 @@ def _map_again(evidence: _Evidence, source: Source | None, rooms: Rooms) -> _Map
     current = rooms.packages.get(source.package) if source else None
     package = current if current and current.hash == said.map_hash else None
     if package is None and evidence.archived is not None:
-        package = _unpacked(evidence.archived, rooms.definitions)
+        package = unpacked(evidence.archived, rooms.definitions)
     if package is None:
         package = current
     if source is None or package is None or message is None:
@@ -238,11 +236,14 @@ def _map_again(evidence: _Evidence, source: Source | None, rooms: Rooms) -> _Map
     )[0].resolved
     key = result.key or f"item-{said.item}"
     origin = Origin(source.id, message.id, said.item, said.map_hash)
-    digests = [statement(o, origin=origin, record_key=key, recorded=said.recorded).digest for o in resolved]
+    made_again = [statement(o, origin=origin, record_key=key, recorded=said.recorded, turn=said.turn) for o in resolved]
+    digests = [one.digest for one in made_again]
     drafts = [draft.resource for draft in result.drafts]
     outcome: Outcome = "differs"
     wanted = [draft for draft in drafts if draft["resourceType"] == said.resource_type]
-    if said.digest in digests:
+    if said.kind == "retract" and not any(place(one) == place(said) for one in made_again):
+        outcome = "retracted"
+    elif said.digest in digests:
         number = digests.index(said.digest)
         # Mentions come after the drafts: what is said in passing may stand in any of them.
         outcome, wanted = "same", drafts[number : number + 1] or drafts
@@ -252,16 +253,3 @@ def _map_again(evidence: _Evidence, source: Source | None, rooms: Rooms) -> _Map
         told = [(one.draft, one.path) for one in made]
         made += copied(result.trace, wanted, package, message.body, told)
     return _Mapped(outcome, record, package, made)
-
-
-class _Archived(Files):
-    """A package's files as they were archived."""
-
-    def __init__(self, folder: str, texts: Mapping[str, str]) -> None:
-        super().__init__(Path(folder))
-        self.texts = {name: text for name, text in texts.items() if name.startswith(f"{folder}/")}
-
-
-def _unpacked(archived: ArchivedMap, definitions: Definitions) -> Package:
-    own = next(name.removesuffix("/map.yaml") for name in archived.files if name.endswith("/map.yaml"))
-    return Package(_Archived(own, archived.files), _Archived("common", archived.files), definitions)

@@ -17,6 +17,7 @@ from gateway.access.audit import audit_event
 from gateway.access.caller import Asking, Caller
 from gateway.access.decision import Decision, decide, own_sources, withheld
 from gateway.coordination.recorder import Recorder
+from gateway.coordination.statements import last_readings
 from gateway.definitions import Definitions
 from gateway.errors import Gone, NotFound
 from gateway.mapping import Packages
@@ -98,7 +99,9 @@ class Reading:
         found, own = list(said), self.own(asking.caller)
         if asking.caller.operator:
             return found
-        kept = [one for one in found if withheld(one.body, {one.source}, own)]
+        # The label of an older reading does not count, unless nothing took its place.
+        read = last_readings(one for one in found if one.kind != "retract")
+        kept = [one for one in read if withheld(one.body, {one.source}, own)]
         records = {(one.inbox_id, one.item) for one in kept if one.item is not None}
         digests = {one.digest for one in kept}
         return [one for one in found if one.digest not in digests and (one.inbox_id, one.item) not in records]

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from gateway import logs
 from gateway.access.issuers import IssuersError
 from gateway.app import AddressError
-from gateway.cli import audit, demo, inbox, ingest, maps, maps_ask, maps_text, models, operate
+from gateway.cli import audit, demo, inbox, ingest, maps, maps_ask, maps_status, maps_text, models, operate, replay
 from gateway.errors import GatewayError
 from gateway.ingest.sources import SourcesError
 from gateway.mapping import CompileError
@@ -26,10 +26,12 @@ app = typer.Typer(
 )
 operate.add_to(app)
 ingest.add_to(app)
+replay.add_to(app)
 app.add_typer(inbox.app, name="inbox")
 app.add_typer(audit.app, name="audit")
 maps_ask.add_to(maps.app)
 maps_text.add_to(maps.app)
+maps_status.add_to(maps.app)
 app.add_typer(maps.app, name="map")
 app.add_typer(models.app, name="models")
 app.add_typer(demo.app, name="demo")

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from gateway.adapters.media import media_type
+from gateway.app import settle
 from gateway.cli.common import DatabaseOption, JsonOption, SourcesOption, err, gateway, out, print_json, settings_from
 
 EXAMPLES = """
@@ -44,6 +45,7 @@ def ingest(
     """
     settings = settings_from(database_url=database_url, sources=sources)
     with gateway(settings) as wired:
+        settle()
         instance = wired.sources.get(source)
         outcomes = []
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

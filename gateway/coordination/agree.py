@@ -16,7 +16,7 @@ from gateway.coordination import agreements, tasks
 from gateway.coordination.agreements import Authority
 from gateway.coordination.layout import laid_out
 from gateway.coordination.parties import Party, nearness
-from gateway.coordination.statements import chains, order, overruled
+from gateway.coordination.statements import chains, order, overruled, standing
 from gateway.coordination.tasks import Decided
 from gateway.coordination.values import reference_key, same, unite
 from gateway.identity.resolve import MENTION, Key, logical_references, person_of
@@ -44,7 +44,11 @@ def agree(
 def _agree(
     statements: Iterable[Statement], gave_way: Mapping[Thing, str], table: Authority, known: Mapping[Key, str]
 ) -> Agreed:
-    command, after = overruled(statements)
+    every = list(statements)
+    said = standing(every)
+    if not said:
+        return _retracted(every, gave_way)
+    command, after = overruled(said)
     if command is not None:
         if not after:
             return _verbatim(command)
@@ -87,6 +91,15 @@ def _agree(
         contradictions=tuple(fold.contradictions),
         deleted=deleted,
     )
+
+
+def _retracted(statements: Sequence[Statement], gave_way: Mapping[Thing, str]) -> Agreed:
+    """Nobody says anything of it: what was said came of maps that read its record wrongly."""
+    kind = statements[0].resource_type
+    id = min(gave_way.get((kind, one.resource_id), one.resource_id) for one in statements)
+    persons = {gave_way.get(("Patient", p), p) for one in statements if (p := one.person)}
+    sources = tuple(sorted({one.source for one in statements}))
+    return Agreed(kind, id, min(persons, default=None), {"resourceType": kind, "id": id}, sources, deleted=True)
 
 
 def _verbatim(command: Statement) -> Agreed:

@@ -15,6 +15,7 @@ from datetime import datetime
 from gateway.coordination import agreements
 from gateway.coordination.agree import agree, by_thing
 from gateway.coordination.agreements import Authority
+from gateway.coordination.statements import standing
 from gateway.coordination.tasks import ARRIVING, HISTORY
 from gateway.coordination.values import instant
 from gateway.identity.resolve import Key
@@ -35,7 +36,7 @@ def as_of(
     """The agreed resources as they were at `at`, by what was recorded by `known_at`; each thing once."""
     table = authority or agreements.authority()
     decided = [link for link in links if link.recorded <= known_at]
-    things = by_thing((one for one in statements if one.recorded <= known_at), decided)
+    things = by_thing(standing(one for one in statements if one.recorded <= known_at), decided)
     found = []
     for kind, id in sorted(things):
         past = [one for one in things[kind, id] if one.effective <= at]

@@ -13,6 +13,7 @@ from gateway.coordination.careteam import Member, members
 from gateway.coordination.directory import Directory, Unit
 from gateway.coordination.facts import ContactFact, Fact, Heard, TaskFact
 from gateway.coordination.picture import Picture, picture
+from gateway.coordination.statements import standing
 from gateway.coordination.view import Awaited, Lane, LaneItem, LaneState, Next, Now, SourceLine, SourceState, View
 from gateway.coordination.words import Words, phrase, words
 from gateway.identity.resolve import Key
@@ -41,7 +42,7 @@ def look(
     name; `heard` the sources with the time when each was last heard by then.
     """
     limits, table = agreement or agreements.agreement(), authority or agreements.authority()
-    said = [one for one in statements if one.recorded <= known_at]
+    said = standing(one for one in statements if one.recorded <= known_at)
     seen = picture(
         patient,
         as_of(said, links, table, at=at, known_at=known_at, known=known),

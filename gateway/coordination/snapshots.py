@@ -15,7 +15,7 @@ from datetime import datetime
 from itertools import groupby, pairwise
 
 from gateway.coordination.agreements import Authority
-from gateway.coordination.statements import STILL_THERE, Origin, make, order
+from gateway.coordination.statements import STILL_THERE, Origin, make, order, standing
 from gateway.records import Statement, StatementKind
 
 
@@ -37,7 +37,7 @@ def follows(
     that states anything else, what is said of persons and units by the way stays.
     """
     records: dict[str, list[Statement]] = defaultdict(list)
-    for one in sorted(said, key=order):
+    for one in sorted(standing(said), key=order):
         if one.kind == "assert" and one.version != STILL_THERE:
             records[one.record_key].append(one)
     found: dict[str, Statement] = {}

@@ -38,7 +38,7 @@ class Origin:
     map_hash: str | None = None
 
 
-def statement(resolved: Resolved, *, origin: Origin, record_key: str, recorded: datetime) -> Statement:
+def statement(resolved: Resolved, *, origin: Origin, record_key: str, recorded: datetime, turn: int = 0) -> Statement:
     """What a resolved draft states."""
     draft = resolved.draft
     return make(
@@ -52,6 +52,7 @@ def statement(resolved: Resolved, *, origin: Origin, record_key: str, recorded: 
         provider=draft.provider,
         kind="withdraw" if draft.withdrawn else "assert",
         recorded=recorded,
+        turn=turn,
     )
 
 
@@ -67,8 +68,12 @@ def make(
     party: str = "",
     provider: str = "",
     kind: StatementKind = "assert",
+    turn: int = 0,
 ) -> Statement:
-    """A statement about the resource `body["id"]`."""
+    """A statement about the resource `body["id"]`.
+
+    What a replay says is a statement of its own, even where another record, or an earlier reading, says the same.
+    """
     said = {name: value for name, value in body.items() if name != "id"}
     digest = sha256(
         canonical(
@@ -81,7 +86,8 @@ def make(
                 party,
                 provider,
                 said["resourceType"],
-                logical(said.get("identifier") if kind == "withdraw" else said),
+                logical(said if kind == "assert" else said.get("identifier")),
+                *((turn, origin.inbox_id, origin.item) if turn else ()),
             ]
         )
     ).hexdigest()
@@ -102,6 +108,7 @@ def make(
         inbox_id=origin.inbox_id,
         item=origin.item,
         map_hash=origin.map_hash,
+        turn=turn,
     )
 
 
@@ -152,21 +159,56 @@ def overruled(statements: Iterable[Statement]) -> tuple[Statement | None, list[S
     return (None, said) if last is None else (said[last], said[last + 1 :])
 
 
+Place = tuple[str | None, int | None, str, str, str]
+"""What one item of a message says of one thing: inbox id, item, record key, resource type and id."""
+
+
+def place(one: Statement) -> Place:
+    return one.inbox_id, one.item, one.record_key, one.resource_type, one.resource_id
+
+
+def last_readings(statements: Iterable[Statement]) -> list[Statement]:
+    """What records say as they were read last: an item replayed with another map says what it said then."""
+    said = list(statements)
+    last: dict[Place, tuple[int, datetime]] = {}
+    for one in said:
+        if one.item is not None:
+            key, reading = place(one), (one.turn, one.recorded)
+            last[key] = max(reading, last.get(key, reading))
+    return [one for one in said if one.item is None or (one.turn, one.recorded) == last[place(one)]]
+
+
+def standing(statements: Iterable[Statement]) -> list[Statement]:
+    """The statements that count: of the last readings, and not retracted.
+
+    What a snapshot says of a record by holding it, or no longer, goes with what the record said.
+    """
+    every = list(statements)
+    if len(every) == 1:
+        return every if every[0].kind != "retract" and every[0].version != STILL_THERE else []
+    said = [one for one in last_readings(every) if one.kind != "retract"]
+    if not any(one.version == STILL_THERE for one in said):
+        return said
+    told = {_about(one) for one in said if one.version != STILL_THERE}
+    return [one for one in said if _about(one) in told]
+
+
+def _about(one: Statement) -> tuple[str, str, str, str]:
+    return one.source, one.record_key, one.resource_type, one.resource_id
+
+
 def chains(statements: Iterable[Statement]) -> list[list[Statement]]:
     """What each source said of each of its records about one resource, in source time, corrections in place.
 
     Of statements with the same time only the last is left. A withdrawal of what is withdrawn already is left out, and
-    so is a snapshot's word that a record is still there. An item replayed with another map says what it said last.
+    so is a snapshot's word that a record is still there.
     """
     records: dict[tuple[str, str, str], list[Statement]] = defaultdict(list)
-    replayed: dict[tuple[str | None, int | None, str], datetime] = {}
     said = list(statements)
+    if len(said) == 1:
+        return [said]
     for one in said:
-        place = one.inbox_id, one.item, one.record_key
-        replayed[place] = max(one.recorded, replayed.get(place, one.recorded))
-    for one in said:
-        if one.item is None or one.recorded == replayed[one.inbox_id, one.item, one.record_key]:
-            records[one.source, one.record_key, one.resource_id].append(one)
+        records[one.source, one.record_key, one.resource_id].append(one)
     return [_chain(records[key]) for key in sorted(records)]
 
 

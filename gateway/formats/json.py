@@ -40,7 +40,7 @@ def read(form: Format, body: bytes, issues: Issues, limits: Limits) -> Iterator[
         kind = str(found.value.get(kind_of)) if kind_of else "*"
         kinds = [k for k in form.records if k.at in ("*", kind)]
         record = recorded(kinds, root, (found.start, found.end), found.position())
-        for plain in _plain(root, composed) if composed else ():
+        for plain in _plain(found.value, "record", (None, found), composed) if composed else ():
             text = "An object must stand here, and a plain value was sent. Send the record as the format describes it."
             record.issues.error("structure", "not-an-object", text, str(position(plain, body)))
         return record
@@ -101,14 +101,17 @@ class JsonNode(LazyNode):
         return [Node(name, value, LEAF, None, pos)]
 
 
-def _plain(node: Node, composed: Set[str]) -> Iterator[Node]:
+def _plain(value: Any, name: str, pos: Any, composed: Set[str]) -> Iterator[Node]:
     """The values that stand where an object must."""
-    for name, kids in node.kids.items():
-        for kid in kids:
-            if kid.kids:
-                yield from _plain(kid, composed)
-            elif name in composed and kid.value is not None:
-                yield kid
+    if isinstance(value, dict):
+        for member, child in value.items():
+            if member in composed or isinstance(child, dict | list):
+                yield from _plain(child, member, (pos, member), composed)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _plain(item, name, (pos, index), composed)
+    elif name in composed and value is not None:
+        yield Node(name, value, LEAF, None, pos)
 
 
 def position(node: Node, body: bytes) -> Position:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from gateway.ingest.range import Done
@@ -22,7 +22,7 @@ class Outcome:
     issues: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def add(self, done: Done) -> None:
         self.items += done.items

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from gateway import formats
+from gateway.coordination.readings import read_anew
 from gateway.coordination.recorder import Recorded, Recorder
 from gateway.coordination.statements import Origin, statement
 from gateway.errors import Unprocessable
@@ -58,6 +59,8 @@ class Ended:
     claimed: Claimed
     work: Work | None
     issues: Issues
+    count: int | None = None
+    """How many records it has; None where it was not read to its end."""
 
     @property
     def inbox_id(self) -> str:
@@ -66,7 +69,11 @@ class Ended:
     @property
     def complete(self) -> bool:
         """Whether this was a snapshot, and read to its end."""
-        return self.work is not None and self.work.source.delivery == "snapshot" and not self.issues.bad
+        return self.count is not None and self._is_snapshot and not self.issues.bad
+
+    @property
+    def _is_snapshot(self) -> bool:
+        return self.work is not None and self.work.source.delivery == "snapshot"
 
 
 Entry = Mapped | Ended
@@ -95,15 +102,19 @@ def commit(
     for entry in entries:
         if isinstance(entry, Mapped):
             by_source[entry.work.source.id].append(entry)
+    anew = uow.inbox.worked_before(done)
     items: list[Item] = []
     for mapped in by_source.values():
-        items += _record(uow, mapped, recorder, namespace, done)
+        items += _record(uow, mapped, recorder, namespace, done, anew)
     uow.inbox.save_items(items)
     for item in items:
         one = done[item.inbox_id]
         one.items += 1
         one.held += item.state == "held"
         one.issues += len(item.issues)
+    for entry in entries:
+        if isinstance(entry, Ended) and entry.inbox_id in anew:
+            _give_up(uow, entry, recorder, done)
     ended = [_end(uow, entry, recorder, done[entry.inbox_id]) for entry in entries if isinstance(entry, Ended)]
     _progress(uow, entries, ended, lease)
     return list(done.values())
@@ -122,8 +133,28 @@ def _end(uow: UnitOfWork, entry: Ended, recorder: Recorder, done: Done) -> Ended
     return entry
 
 
+def _give_up(uow: UnitOfWork, entry: Ended, recorder: Recorder, done: dict[str, Done]) -> None:
+    """Records that the message has no longer, as its package now reads it."""
+    if entry.work is None or entry.count is None:
+        return
+    gone = [one for one in uow.inbox.items(entry.inbox_id, after=entry.count - 1) if one.state != "superseded"]
+    if not gone:
+        return
+    before = uow.statements.of_items(entry.inbox_id, entry.count)
+    said = read_anew(before, (), map_hash=entry.work.package.hash, recorded=uow.now)
+    recorded = recorder.record(uow, said)
+    _count(done, recorded)
+    add_ingested(uow, entry.work.source, recorded.fresh)
+    uow.inbox.save_items([replace(one, state="superseded", issues=(), statements=0) for one in gone])
+
+
 def _record(
-    uow: UnitOfWork, mapped: Sequence[Mapped], recorder: Recorder, namespace: UUID, done: dict[str, Done]
+    uow: UnitOfWork,
+    mapped: Sequence[Mapped],
+    recorder: Recorder,
+    namespace: UUID,
+    done: dict[str, Done],
+    anew: Set[str],
 ) -> list[Item]:
     """State and save what one source's records say; what became of each."""
     source = mapped[0].work.source
@@ -135,6 +166,7 @@ def _record(
         said = _statements(one, found, uow.now)
         statements += said
         items.append(_item(one, found, len(said)))
+    statements = _read_anew(uow, mapped, statements, anew)
     recorded = recorder.record(
         uow,
         statements,
@@ -144,6 +176,19 @@ def _record(
     _count(done, recorded)
     add_ingested(uow, source, statements)
     return items
+
+
+def _read_anew(
+    uow: UnitOfWork, mapped: Sequence[Mapped], statements: list[Statement], anew: Set[str]
+) -> list[Statement]:
+    """The statements, and what of those before does not count any more, where records were read before."""
+    found: list[Statement] = [one for one in statements if one.inbox_id not in anew]
+    for id in sorted(anew & {one.inbox_id for one in mapped}):
+        again = [one for one in mapped if one.inbox_id == id]
+        before = uow.statements.of_items(id, again[0].seq, again[-1].seq)
+        said = [one for one in statements if one.inbox_id == id]
+        found += read_anew(before, said, map_hash=again[0].work.package.hash, recorded=uow.now)
+    return found
 
 
 def _statements(one: Mapped, found: ResolvedItem, now: datetime) -> list[Statement]:
@@ -191,12 +236,25 @@ def _progress(uow: UnitOfWork, entries: Sequence[Entry], ended: Sequence[Ended],
     for entry in ended:
         if entry.issues:
             state: MessageState = "held" if entry.issues.bad else "done"
-            uow.inbox.finish(entry.inbox_id, entry.claimed.owner, state=state, issues=tuple(entry.issues))
-    if plain := [entry for entry in ended if not entry.issues]:
-        uow.inbox.finish_all([entry.inbox_id for entry in plain], plain[0].claimed.owner)
+            hash = entry.work.package.hash if entry.work else None
+            uow.inbox.finish(
+                entry.inbox_id, entry.claimed.owner, state=state, issues=tuple(entry.issues), map_hash=hash
+            )
+    plain: dict[str | None, list[Ended]] = defaultdict(list)
+    for entry in ended:
+        if not entry.issues:
+            plain[entry.work.package.hash if entry.work else None].append(entry)
+    for hash, alike in plain.items():
+        uow.inbox.finish_all([entry.inbox_id for entry in alike], alike[0].claimed.owner, hash)
     going_on = {entry.inbox_id: entry for entry in entries if isinstance(entry, Mapped) and entry.inbox_id not in over}
     for last in going_on.values():
-        uow.inbox.progress(last.inbox_id, last.work.claimed.owner, next_item=last.seq + 1, lease=lease)
+        uow.inbox.progress(
+            last.inbox_id,
+            last.work.claimed.owner,
+            next_item=last.seq + 1,
+            lease=lease,
+            map_hash=last.work.package.hash,
+        )
 
 
 def _count(done: dict[str, Done], recorded: Recorded, inbox_id: str | None = None) -> None:

@@ -5,7 +5,7 @@ Drafts are paired by type and first identifier, issues by rule and place. Values
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,11 +48,17 @@ class Comparison:
 
     records: int = 0
     differing: int = 0
+    drafts: dict[str, dict[str, int]] = field(default_factory=dict)
+    """By resource type, how many drafts are `added`, `changed` and `removed`."""
     changes: dict[tuple[str, str], Change] = field(default_factory=dict)
 
     @property
     def sorted(self) -> list[Change]:
         return sorted(self.changes.values(), key=lambda change: (-change.count, change.path, change.kind))
+
+    def count(self, kind: str, how: str) -> None:
+        counts = self.drafts.setdefault(kind, dict.fromkeys(("added", "changed", "removed"), 0))
+        counts[how] += 1
 
     def note(self, kind: str, path: str, example: str, values: tuple[str, str] | None) -> None:
         known = self.changes.get((kind, path))
@@ -67,31 +73,72 @@ def package_in(folder: Path, definitions: Definitions | None = None) -> Package:
     return Package(Files(folder), Files(folder.parent / COMMON), definitions or load())
 
 
-def compare(old: Package, new: Package, messages: Iterable[Message], *, values: bool = False) -> Comparison:
-    """What `new` would make of the messages otherwise than `old`."""
-    found = Comparison()
+Finish = Callable[[Record, MapResult], object]
+
+
+def _as_mapped(_: Record, result: MapResult) -> MapResult:
+    return result
+
+
+def compare(
+    old: Package,
+    new: Package,
+    messages: Iterable[Message],
+    *,
+    values: bool = False,
+    found: Comparison | None = None,
+    finish: Finish = _as_mapped,
+) -> Comparison:
+    """What `new` would make of the messages otherwise than `old`.
+
+    `found` is counted on; `finish` does to a result what is done to it behind the maps.
+    """
+    found = Comparison() if found is None else found
     for message in messages:
-        results = [dict(_results(package, message)) for package in (old, new)]
+        results = [dict(_results(package, message, finish)) for package in (old, new)]
         for span in dict.fromkeys((*results[0], *results[1])):
             before, after = (result.get(span) for result in results)
             record, _ = before or after or (None, None)
             found.records += 1
             place = f"{message.name}: {record.position if record else ''}"
-            changes = list(_changes(before[1] if before else MapResult(), after[1] if after else MapResult()))
+            pair = (before[1] if before else MapResult(), after[1] if after else MapResult())
+            changes = list(_changes(*pair))
             found.differing += bool(changes)
+            for kind, how in _drafts(*pair):
+                found.count(kind, how)
             for kind, path, was, is_now in changes:
                 shown = (flat_json(was), flat_json(is_now)) if values else None
                 found.note(kind, path, place, shown)
     return found
 
 
-def _results(package: Package, message: Message) -> Iterator[tuple[tuple[int, int], tuple[Record, MapResult]]]:
+def _results(
+    package: Package, message: Message, finish: Finish
+) -> Iterator[tuple[tuple[int, int], tuple[Record, MapResult]]]:
     for record in formats.read(package.format, message.body, Issues()):
         result = package.apply(record, message.source, message.received, body=message.body)
+        finish(record, result)
         yield record.span, (record, result)
 
 
 Found = tuple[str, str, Any, Any]
+
+
+def _usable(result: MapResult) -> list[Draft]:
+    """What is stated: of a record that is held, nothing."""
+    return [] if result.issues.bad else result.drafts
+
+
+def _drafts(before: MapResult, after: MapResult) -> Iterator[tuple[str, str]]:
+    """The type of each draft that comes, goes or changes, as far as it is stated at all."""
+    old, new = _by_identifier(_usable(before)), _by_identifier(_usable(after))
+    for key in dict.fromkeys((*old, *new)):
+        if key not in new:
+            yield key[0], "removed"
+        elif key not in old:
+            yield key[0], "added"
+        elif old[key] != new[key]:
+            yield key[0], "changed"
 
 
 def _changes(before: MapResult, after: MapResult) -> Iterator[Found]:

@@ -293,7 +293,7 @@ def _milder(issue: Issue) -> Issue:
 
 
 class Packages(Mapping[str, Package]):
-    """All packages of a mappings folder, by id."""
+    """All packages of a mappings folder, by id. Who holds a package keeps it when another version takes its place."""
 
     def __init__(self, packages: Iterable[Package]) -> None:
         self._by_id = {package.id: package for package in packages}
@@ -312,6 +312,10 @@ class Packages(Mapping[str, Package]):
         if problems:
             raise CompileError(problems)
         return cls(packages)
+
+    def take(self, package: Package) -> None:
+        """Use this version from now on; at once, and as a whole."""
+        self._by_id = {**self._by_id, package.id: package}
 
     def __getitem__(self, package_id: str) -> Package:
         return self._by_id[package_id]

@@ -97,8 +97,11 @@ def missing_codes(found: list[UnmappedCode]) -> tuple[str, list[dict[str, Any]]]
 def compared(found: Comparison) -> tuple[str, dict[str, Any]]:
     """How many records would differ, and a line for each sort of change, the most frequent first."""
     lines = [f"{found.differing} of {found.records} records would differ"]
+    for kind, counts in sorted(found.drafts.items()):
+        lines.append(f"{kind}: " + ", ".join(f"{count} {how}" for how, count in counts.items() if count))
     for one in found.sorted:
         values = f"  {one.values[0]} -> {one.values[1]}" if one.values else ""
         lines.append(f"{one.count:6}  {one.kind}  {one.path}  {one.example}{values}")
     changes = [one.to_json() for one in found.sorted]
-    return "\n".join(lines), {"records": found.records, "differing": found.differing, "changes": changes}
+    data = {"records": found.records, "differing": found.differing, "drafts": found.drafts, "changes": changes}
+    return "\n".join(lines), data

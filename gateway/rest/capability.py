@@ -68,7 +68,7 @@ def statement(
                     for name in sorted(definitions.resource_types)
                 ],
                 "interaction": [{"code": code} for code in offered if code in whole],
-                "searchParam": common(definitions),
+                "searchParam": [_parameter(one) for one in common(definitions)],
                 "compartment": [
                     *(f"{COMPARTMENTS}{name.lower()}" for name in sorted(definitions.compartments)),
                     *(one["url"] for one in definitions.of("CompartmentDefinition")),
@@ -78,11 +78,12 @@ def statement(
     }
 
 
-def common(definitions: Definitions) -> list[dict[str, str]]:
+@lru_cache(maxsize=8)
+def common(definitions: Definitions) -> tuple[SearchParameter, ...]:
     """The parameters that every type has: what all of them can be searched by together."""
     first, *others = (served(definitions, name) for name in definitions.resource_types)
     shared = [one for code, one in first.items() if all(code in known for known in others)]
-    return [_parameter(one) for one in sorted(shared, key=lambda one: one.code)]
+    return tuple(sorted(shared, key=lambda one: one.code))
 
 
 @lru_cache(maxsize=8)

@@ -20,6 +20,7 @@ from gateway.rest.interactions.search_system import search_system, search_system
 from gateway.rest.interactions.search_type import search_type, search_type_by_post
 from gateway.rest.interactions.update import update
 from gateway.rest.interactions.vread import vread
+from gateway.rest.openapi import openapi
 from gateway.rest.operations.who_does_what import who_does_what
 
 
@@ -49,7 +50,10 @@ ROUTES = (
     ("POST", "/fhir/{resource_type}", create),
     ("POST", "/ingest/{source}", push),
     ("GET", "/ingest/{source}/{id}", status),
+    ("GET", "/openapi.json", openapi),
 )
+WATCHING = (("GET", "/health", "health"), ("GET", "/ready", "ready"))
+"""Beside the table, by the app itself."""
 
 
 PATHS = tuple((compile_path(path)[0], _methods(method)) for method, path, _ in ROUTES)
@@ -67,4 +71,5 @@ def install(app: FastAPI) -> None:
         routes.add_api_route(path, handler, methods=_methods(method), include_in_schema=False, response_model=None)
     app.include_router(routes)
     app.state.allowed = allowed
+    app.state.described = (*((method, path, handler.__name__) for method, path, handler in ROUTES), *WATCHING)
     app.state.offered = tuple(handler.__name__.replace("_", "-") for _, _, handler in ROUTES)

@@ -65,6 +65,8 @@ class Entry:
     attempts: int
     owner: str | None
     issues: tuple[Issue, ...]
+    map_hash: str | None = None
+    """The package that mapped it; where several took turns, the first one."""
     items: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -79,7 +81,7 @@ class Claimed:
 
 
 _ENTRY = [inbox.c[name] for name in Entry.__dataclass_fields__ if name != "items"]
-_KEPT = tuple(name for name in Entry.__dataclass_fields__ if name not in ("number", "owner", "items"))
+_KEPT = tuple(name for name in Entry.__dataclass_fields__ if name not in ("number", "owner", "items", "map_hash"))
 _ITEM = ("inbox_id", "seq", "span_start", "span_end", "kind", "key", "state", "issues", "statements")
 # Constants in the text, or SQLite would not see that its partial indexes hold just these.
 _IS_OPEN = text("inbox.state IN ('waiting', 'working')")
@@ -175,30 +177,57 @@ class Inbox:
         """This message, when it waits; for a caller that keeps and works in one go."""
         return self._take(and_(inbox.c.id == id, inbox.c.state == "waiting"), owner, lease).get(id)
 
-    def progress(self, id: str, owner: str, *, next_item: int, lease: timedelta) -> None:
+    def progress(self, id: str, owner: str, *, next_item: int, lease: timedelta, map_hash: str | None = None) -> None:
         """Items below `next_item` are dealt with, in this unit of work; the lease is renewed."""
-        values = {"next_item": next_item, "lease_until": self._clock + lease}
+        values = {"next_item": next_item, "lease_until": self._clock + lease, **_mapped_by(map_hash)}
         self._as_owner(id, owner, inbox.c.next_item <= next_item, values)
 
-    def finish(self, id: str, owner: str, *, state: MessageState = "done", issues: Iterable[Issue] = ()) -> None:
+    def finish(
+        self,
+        id: str,
+        owner: str,
+        *,
+        state: MessageState = "done",
+        issues: Iterable[Issue] = (),
+        map_hash: str | None = None,
+    ) -> None:
         """Nothing more to do, or (`held`) nothing that can be done until something is mended."""
         values = {"state": state, "owner": None, "lease_until": None, "issues": _issues_out(issues)}
-        self._as_owner(id, owner, inbox.c.state == "working", values)
+        self._as_owner(id, owner, inbox.c.state == "working", {**values, **_mapped_by(map_hash)})
 
-    def finish_all(self, ids: Collection[str], owner: str) -> None:
+    def finish_all(self, ids: Collection[str], owner: str, map_hash: str | None = None) -> None:
         """Nothing more to do with any of these."""
         mine = update(inbox).where(among(inbox.c.id, ids), inbox.c.owner == owner, inbox.c.state == "working")
-        done = self._connection.execute(mine.values(state="done", owner=None, lease_until=None, issues="[]"))
+        values = {"state": "done", "owner": None, "lease_until": None, "issues": "[]", **_mapped_by(map_hash)}
+        done = self._connection.execute(mine.values(values))
         if done.rowcount != len(ids):
             raise LeaseLost
 
     def replay(self, id: str) -> bool:
         """Let the message be worked through anew, from its first item; False when it is being worked on or unknown."""
-        values = {"state": "waiting", "next_item": 0, "attempts": 0, "issues": "[]"}
+        values = {"state": "waiting", "next_item": 0, "attempts": 0, "issues": "[]", "map_hash": None}
         found = self._connection.execute(
             update(inbox).where(inbox.c.id == id, inbox.c.state.in_(("done", "held"))).values(values)
         )
         return found.rowcount == 1
+
+    def mapped_by(self, hashes: Collection[str], *, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
+        """The messages that these packages mapped and that nobody works on, in order of arrival."""
+        query = select(*_ENTRY).where(
+            among(inbox.c.map_hash, hashes), inbox.c.state.in_(("done", "held")), inbox.c.number > after
+        )
+        return self._entries(query.order_by(inbox.c.number).limit(limit))
+
+    def count_mapped(self) -> dict[str, int]:
+        """How many messages each package has mapped, by its hash."""
+        query = select(inbox.c.map_hash, func.count()).where(inbox.c.map_hash.is_not(None))
+        rows = self._connection.execute(query.group_by(inbox.c.map_hash))
+        return {row[0]: int(row[1]) for row in rows}
+
+    def worked_before(self, ids: Collection[str]) -> set[str]:
+        """Those of which items are kept: a part of it is done, or it is worked through anew."""
+        query = select(inbox_item.c.inbox_id).distinct().where(among(inbox_item.c.inbox_id, sorted(ids)))
+        return set(self._connection.scalars(query))
 
     def save_items(self, items: Sequence[Item]) -> None:
         """Write what became of items; one that was written before (a replay) is written over."""
@@ -207,8 +236,7 @@ class Inbox:
         seqs: dict[str, list[int]] = {}
         for item in items:
             seqs.setdefault(item.inbox_id, []).append(item.seq)
-        there = select(inbox_item.c.inbox_id).distinct().where(among(inbox_item.c.inbox_id, sorted(seqs)))
-        for id in self._connection.scalars(there).all():
+        for id in self.worked_before(seqs):
             old = inbox_item.delete().where(inbox_item.c.inbox_id == id)
             self._connection.execute(
                 old.where(inbox_item.c.seq.between(min(seqs[id]), max(seqs[id])), among(inbox_item.c.seq, seqs[id]))
@@ -258,9 +286,14 @@ class Inbox:
         return [_entry(row, counts[row.id]) for row in rows]
 
 
+def _mapped_by(map_hash: str | None) -> dict[str, Any]:
+    """Where a message was left half done and goes on with other maps, it counts as mapped by the first."""
+    return {} if map_hash is None else {"map_hash": func.coalesce(inbox.c.map_hash, map_hash)}
+
+
 def _entry(row: Any, items: Mapping[str, int]) -> Entry:
-    fields = [*row[:-1], _issues_in(row.issues), items]
-    return Entry(*fields)
+    fields = {**row._mapping, "issues": _issues_in(row.issues), "items": items}
+    return Entry(**fields)
 
 
 def _item_out(item: Item) -> tuple[Any, ...]:

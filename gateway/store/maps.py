@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import orjson
 from sqlalchemy import Connection, select
@@ -38,8 +39,15 @@ class Maps:
         columns = ("hash", "package", "version", "archived", "files")
         return sets.insert_missing(self._connection, map_archive, columns, [row]) == 1
 
+    def all(self) -> list[ArchivedMap]:
+        """Every version, the oldest first."""
+        query = select(map_archive).order_by(map_archive.c.archived, map_archive.c.hash)
+        return [_unpacked(row) for row in self._connection.execute(query)]
+
     def get(self, hash: str) -> ArchivedMap | None:
         row = self._connection.execute(select(map_archive).where(map_archive.c.hash == hash)).first()
-        if row is None:
-            return None
-        return ArchivedMap(row.hash, row.package, row.version, row.archived, orjson.loads(zlib.decompress(row.files)))
+        return None if row is None else _unpacked(row)
+
+
+def _unpacked(row: Any) -> ArchivedMap:
+    return ArchivedMap(row.hash, row.package, row.version, row.archived, orjson.loads(zlib.decompress(row.files)))

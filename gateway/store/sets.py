@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, Self
 
 import orjson
-from sqlalchemy import BigInteger, Boolean, ColumnElement, Connection, Integer, Table, Text, bindparam, select
+from sqlalchemy import BigInteger, Boolean, ColumnElement, Connection, Integer, Table, Text, bindparam
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Dialect
@@ -52,20 +52,17 @@ def insert_missing(connection: Connection, table: Table, columns: Sequence[str],
     return connection.exec_driver_sql(_insert(table, tuple(columns), ignore=True), list(rows)).rowcount
 
 
-def insert_new(connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[Row]) -> set[Any]:
-    """Insert the rows that are not there yet; return the first column (the key) of each that was inserted."""
-    given = sorted({row[0]: row for row in rows}.values(), key=lambda row: row[0])
-    if not given:
-        return set()
-    if connection.dialect.name == "postgresql":
-        arrays = tuple(list(column) for column in zip(*given, strict=True))
+def insert_new(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> set[Any]:
+    """Insert rows that were looked for and are not there; return the first column (the key) of each that was inserted.
+
+    Another transaction may have inserted some meanwhile, SQLite aside, which has one writer. Give them sorted, too.
+    """
+    if connection.dialect.name == "postgresql" and rows:
+        arrays = tuple(list(column) for column in zip(*rows, strict=True))
         sql = f"{_insert_unnest(table, tuple(columns))} RETURNING {_name(columns[0])}"
         return set(connection.exec_driver_sql(sql, arrays).scalars())
-    key = table.c[columns[0]]
-    there = set(connection.scalars(select(key).where(among(key, [row[0] for row in given]))))
-    missing = [row for row in given if row[0] not in there]
-    insert(connection, table, columns, missing)
-    return {row[0] for row in missing}
+    insert(connection, table, columns, rows)
+    return {row[0] for row in rows}
 
 
 class KeySet(TypeDecorator[Collection[Any]]):

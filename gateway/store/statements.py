@@ -18,6 +18,7 @@ _FIELDS = tuple(Statement.__dataclass_fields__)
 _BODY = _FIELDS.index("body")
 _EFFECTIVE, _RECORDED = _FIELDS.index("effective"), _FIELDS.index("recorded")
 _ALL = select(*(statement.c[name] for name in _FIELDS))
+_DIGESTS = select(statement.c.digest).where(among(statement.c.digest, "digests"))
 
 
 class Statements:
@@ -26,7 +27,11 @@ class Statements:
 
     def add(self, statements: Sequence[Statement]) -> set[str]:
         """Keep what is new; return the digests of that. What was said before, in the same words, is one statement."""
-        return sets.insert_new(self._connection, statement, _FIELDS, map(_out, statements))
+        given = {one.digest: one for one in statements}
+        # Most of what a message mentions was said long ago: only what is new is written out.
+        there = self._connection.scalars(_DIGESTS, {"digests": sorted(given)})
+        new = given.keys() - there.all()
+        return sets.insert_new(self._connection, statement, _FIELDS, [_out(given[digest]) for digest in sorted(new)])
 
     def get(self, digests: Collection[str]) -> list[Statement]:
         return self._in(_ALL.where(among(statement.c.digest, digests)))
@@ -67,8 +72,13 @@ class Statements:
         return self._in(_ALL.where(statement.c.source == source, among(statement.c.record_key, record_keys)))
 
     def of_item(self, inbox_id: str, item: int) -> list[Statement]:
-        """What came of one item of a message: its record's statements, found by walking the message's."""
-        return self._in(_ALL.where(statement.c.inbox_id == inbox_id, statement.c.item == item))
+        """What came of one item of a message, by every map that read it."""
+        return self.of_items(inbox_id, item, item)
+
+    def of_items(self, inbox_id: str, first: int, last: int | None = None) -> list[Statement]:
+        """What came of a message's items from one to another, or to the end."""
+        query = _ALL.where(statement.c.inbox_id == inbox_id, statement.c.item >= first)
+        return self._in(query if last is None else query.where(statement.c.item <= last))
 
     def resources(self, *, after: tuple[str, str] = ("", ""), limit: int = 1000) -> list[tuple[str, str]]:
         """The (resource type, id) of which anything is said, in order of id and type: a page to rebuild."""

@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from gateway.access.bearer import IDENTITY_COOKIE
 from gateway.fhir.datetime import parameter
-from gateway.web import lanes, record, visitor
+from gateway.web import lanes, record, reference, visitor
 from gateway.web.answer import Person, by_part, by_unit, tracks
 from gateway.web.refusals import PageRoute
 from gateway.web.render import HEADERS, STATIC, page
@@ -111,6 +111,22 @@ async def message(request: Request, id: str) -> Response:
     return page(request, "message.html", caller=who.caller, message=found, moment=datetime.fromisoformat)
 
 
+async def api(request: Request) -> Response:
+    """The OpenAPI document to look through, of everything or of one resource type."""
+    who = visitor.asking(request, "capabilities")
+    chosen = request.query_params.get("type") or None
+    document = request.app.state.openapi(chosen)
+    return page(
+        request,
+        "api.html",
+        caller=who.caller,
+        chosen=chosen,
+        types=visitor.door_of(request).definitions.resource_types,
+        operations=reference.operations(document),
+        schemas=reference.schemas(document, chosen),
+    )
+
+
 async def choose_identity(request: Request) -> Response:
     """Become another test identity, or the operator again."""
     fields = await visitor.form(request)
@@ -142,6 +158,7 @@ ROUTES: tuple[tuple[str, str, Any], ...] = (
     ("GET", "/patient/{id}/source/{digest}", source),
     ("GET", "/inbox", inbox),
     ("GET", "/inbox/{id}", message),
+    ("GET", "/api", api),
     ("POST", "/identity", choose_identity),
     ("POST", "/language", choose_language),
 )

@@ -18,7 +18,7 @@ from gateway.web import visitor
 from gateway.web.render import page
 
 log = structlog.get_logger(__name__)
-APIS = ("/fhir", "/ingest", "/static", "/health", "/ready")
+APIS = ("/fhir", "/ingest", "/static", "/health", "/ready", "/openapi.json")
 KNOWN = {400: "bad-request", 401: "who-are-you", 403: "forbidden", 404: "not-found", 410: "not-found", 413: "too-large"}
 """By status, the text that says what happened; its help has the same name with `-help`."""
 

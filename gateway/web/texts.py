@@ -146,6 +146,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "maps": ("Kartor", "Maps"),
     "about": ("Om", "About"),
     "withdrawn": ("Uttalandet tas tillbaka", "The statement is withdrawn"),
+    "retracted": ("Gäller inte: läst på nytt", "Does not count: read anew"),
     "outcome-same": (
         "Läst på nytt med kartorna från då: samma uppgifter kom ut.",
         "Read anew with the maps of that time: the same came out.",
@@ -153,6 +154,10 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "outcome-differs": (
         "Läst på nytt blev uppgifterna andra än då. Det som visas här är hur posten läses i dag.",
         "Read anew, something else came out than then. What is shown is how the record is read today.",
+    ),
+    "outcome-retracted": (
+        "Läst på nytt med en annan karta säger posten inte detta: det gäller inte längre.",
+        "Read anew with another map, the record does not say this: it counts no longer.",
     ),
     "outcome-not-replayed": (
         "Källan eller kartorna finns inte kvar: posten kan visas, men inte läsas på nytt.",
@@ -208,6 +213,26 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "issue-error": ("fel", "error"),
     "issue-warning": ("varning", "warning"),
     "issue-information": ("upplysning", "information"),
+    # The API
+    "api-help": (
+        "Det som program kan fråga om, skrivet ur det som tjänsten själv arbetar efter.",
+        "What programs can ask for, written from what the service itself works by.",
+    ),
+    "resource-type": ("Resurstyp", "Resource type"),
+    "all-types": ("Alla, i allmänhet", "All, in general"),
+    "api-operations": ("Anrop", "Operations"),
+    "api-open": ("Öppna", "Open"),
+    "api-parameters": ("Parametrar", "Parameters"),
+    "api-place": ("Var", "Where"),
+    "api-kind": ("Typ", "Type"),
+    "api-about": ("Vad", "What"),
+    "api-required": ("krävs", "required"),
+    "api-body": ("Det som skickas", "What is sent"),
+    "api-answers": ("Svar", "Answers"),
+    "api-status": ("Status", "Status"),
+    "api-media": ("Format", "Format"),
+    "api-headers": ("Huvuden", "Headers"),
+    "api-schemas": ("Scheman", "Schemas"),
     # Refusals
     "not-found": ("Det finns inget här", "There is nothing here"),
     "not-found-help": (

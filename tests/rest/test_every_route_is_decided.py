@@ -16,13 +16,17 @@ from gateway.app import Gateway, create_app
 
 OPEN = {
     ("GET", "/health"): "Says that the process lives.",
-    ("GET", "/ready"): "Says that the database answers.",
+    ("GET", "/ready"): "Says that the database answers, and which versions of the mapping packages are in use.",
     ("GET", "/find"): "Leads back to the start page.",
     ("POST", "/identity"): "Gives a test identity, where there are any and to our own page only.",
     ("POST", "/language"): "Sets a cookie.",
 }
 """Routes that say nothing of anybody, and need no decision."""
-CALLED = {("GET", "/fhir/metadata"): "Says what this server does, and nothing of anybody."}
+CALLED = {
+    ("GET", "/fhir/metadata"): "Says what this server does, and nothing of anybody.",
+    ("GET", "/openapi.json"): "The same.",
+    ("GET", "/api"): "The same.",
+}
 """Routes for callers that are known, without a decision."""
 MOUNTED = {"/static": "Style sheets and pictures."}
 PARTS = {"compartment": "Patient", "resource_type": "Patient", "source": "rivta-logistics"}

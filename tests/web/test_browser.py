@@ -93,9 +93,23 @@ def test_a_source_record_is_one_click_away_and_shows_the_place_of_a_value(look: 
     expect(page.get_by_role("heading", level=1)).to_have_text("Astrid Testberg")
 
 
+def test_the_api_is_looked_through_by_keyboard(look: Look) -> None:
+    page = look("/api", language="en-GB")
+    page.get_by_label("Resource type").select_option("Task")
+    page.get_by_role("button", name="Show").press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("API: Task")
+    page.locator("summary", has_text="/fhir/Task/_search").press("Enter")
+    expect(page.locator("details[open] code", has_text="application/x-www-form-urlencoded").first).to_be_visible()
+    status = page.locator("#schema-Task tr", has=page.get_by_text("status", exact=True)).first
+    expect(status).to_contain_text("in-progress")
+
+
 @pytest.mark.parametrize("width", [320, 360])
 def test_nothing_scrolls_sideways(look: Look, site: Site, width: int) -> None:
     page = look("/", width=width)
+    assert page.evaluate(OVERFLOW) == 0
+    page.goto("/api?type=Task")
+    page.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
     assert page.evaluate(OVERFLOW) == 0
     page.goto(f"/patient/{site.astrid}")
     assert page.evaluate(OVERFLOW) == 0
@@ -111,9 +125,11 @@ def test_on_a_phone_the_lanes_are_lists_that_say_their_times(look: Look, site: S
     assert item.locator("a").bounding_box()["height"] > 15  # type: ignore[index]
 
 
-@pytest.mark.parametrize("shown", ["start", "patient", "source"])
+@pytest.mark.parametrize("shown", ["start", "patient", "source", "api"])
 def test_axe_finds_nothing_to_complain_of(look: Look, site: Site, shown: str) -> None:
-    page = look("/" if shown == "start" else f"/patient/{site.astrid}")
+    page = look({"start": "/", "api": "/api?type=Task"}.get(shown, f"/patient/{site.astrid}"))
+    if shown == "api":
+        page.locator("summary", has_text="/fhir/Task/{id}").first.click()
     if shown == "source":
         page.get_by_role("region", name="Härnäst").get_by_role("link").first.click()
     found = Axe().run(page, options={"runOnly": WCAG, "resultTypes": ["violations"]})

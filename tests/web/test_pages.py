@@ -252,3 +252,18 @@ def test_a_fault_of_ours_is_a_page_without_its_inside(
     assert response.status_code == 500
     assert "Något gick fel hos oss" in response.text
     assert "inside" not in response.text
+
+
+def test_the_api_is_told_in_both_languages(site: Site) -> None:
+    for language, heading in (("sv", "Anrop"), ("en", "Operations")):
+        with site.client(language=language) as client:
+            html = client.get("/api", params={"type": "Task"}).text
+            assert heading in text_of(section(html, "operations"))
+            assert "/fhir/Task/{id}/_history" in html
+            assert "entered-in-error" in section(html, "schemas")
+
+
+def test_a_resource_type_that_is_none_is_refused_with_a_page(operator: httpx.Client) -> None:
+    response = operator.get("/api", params={"type": "Errand"})
+    assert response.status_code == 400
+    assert "<main" in response.text

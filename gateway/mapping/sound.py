@@ -12,12 +12,24 @@ from typing import Any
 
 from gateway.definitions import Definitions
 from gateway.fhir.check import check
+from gateway.formats import Record
 from gateway.issues import Issue
+from gateway.mapping.package import MapResult
 from gateway.records import Resource
 
 MOST = 20
 """Elements of one draft that are left out; one that is wrong in more places is held."""
 _STEP = re.compile(r"\.(\w+)(?:\[(\d+)\])?")
+
+
+def checked(record: Record, result: MapResult, definitions: Definitions) -> MapResult:
+    """The result with what R4 refuses of its drafts: whatever a source sends, what is served is sound."""
+    if not result.issues.bad:
+        for draft in result.drafts:
+            # What is withdrawn need only say which it is.
+            for issue in () if draft.withdrawn else make_sound(draft.resource, definitions):
+                result.issues.add(issue.at(str(record.position)))
+    return result
 
 
 def make_sound(resource: Resource, definitions: Definitions) -> Iterator[Issue]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.definitions import load
-from gateway.ingest.sound import make_sound
+from gateway.mapping.sound import make_sound
 
 TASK: dict[str, Any] = {"resourceType": "Task", "status": "requested", "intent": "order"}
 

@@ -1,0 +1,263 @@
+"""What each route takes and answers, one row a handler: what the OpenAPI document is written from.
+
+Whoever adds a route adds its row, by the handler's name; a test holds the two together.
+https://spec.openapis.org/oas/v3.1.1.html#operation-object
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
+
+from gateway.fhir import primitives
+
+Taken = Literal["nothing", "resource", "form", "message"]
+Given = Literal["nothing", "resource", "searchset", "history", "document", "capabilities", "json", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a query, of the headers or of the path."""
+
+    name: str
+    place: Literal["query", "header", "path"]
+    about: str
+    schema: Mapping[str, Any]
+    example: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One way to be answered: what comes, under which headers."""
+
+    about: str
+    given: Given = "nothing"
+    headers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One route. `takes` are keys of PARAMETERS, `refuses` are statuses with an OperationOutcome."""
+
+    title: str
+    about: str
+    answers: Mapping[int, Answer]
+    takes: tuple[str, ...] = ()
+    body: Taken = "nothing"
+    refuses: tuple[int, ...] = ()
+    searches: bool = False
+    """Whether it takes the search parameters of its type too."""
+    known: bool = True
+    """Whether it asks who is asking."""
+    operation: str | None = None
+    """The code of the OperationDefinition whose parameters it takes."""
+    tag: str = "FHIR"
+
+
+_TEXT: Final = {"type": "string"}
+_TIME: Final = {"type": "string", "pattern": f"^(?:{primitives.DATE_TIME.pattern})$"}
+_ETAG: Final = {"type": "string", "pattern": '^(W/)?"[A-Za-z0-9.-]{1,64}"$'}
+
+PARAMETERS: Final[Mapping[str, Parameter]] = {
+    "resource_type": Parameter("resource_type", "path", "A resource type of R4.", _TEXT),
+    "compartment": Parameter("compartment", "path", "A type that compartments are about.", _TEXT),
+    "id": Parameter("id", "path", "The resource's id.", {"type": "string", "pattern": "^[A-Za-z0-9.-]{1,64}$"}),
+    "version_id": Parameter(
+        "version_id", "path", "A version, as ETag and history name it.", {"type": "string", "minLength": 1}
+    ),
+    "source": Parameter("source", "path", "A configured source instance.", {"type": "string", "minLength": 1}),
+    "message": Parameter("id", "path", "What the message was kept under.", {"type": "string", "minLength": 1}),
+    "_format": Parameter(
+        "_format", "query", "JSON or XML, whatever Accept says.", {"type": "string", "enum": ["json", "xml"]}
+    ),
+    "_pretty": Parameter("_pretty", "query", "Indented.", {"type": "boolean"}),
+    "_count": Parameter("_count", "query", "How many are on a page.", {"type": "integer", "minimum": 1}),
+    "_since": Parameter("_since", "query", "Only versions made at or after this time.", _TIME),
+    "if-match": Parameter(
+        "If-Match", "header", "The version that is changed, as its ETag; 412 if it is another by now.", _ETAG
+    ),
+    "prefer": Parameter(
+        "Prefer",
+        "header",
+        "`return=minimal` leaves the resource out of the answer to a write; `handling=lenient` lets a search pass over "
+        "parameters that are not known.",
+        _TEXT,
+        "return=minimal",
+    ),
+    "x-request-id": Parameter(
+        "X-Request-Id",
+        "header",
+        "The caller's name for the request; it comes back and stands in the AuditEvent.",
+        {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
+    ),
+    "as-of": Parameter("as-of", "query", "When what the message says was so, where it does not say.", _TIME),
+    "type": Parameter("type", "query", "One resource type, with its schemas and search parameters.", _TEXT, "Task"),
+}
+"""By key; the key is the name but for two that share one."""
+
+HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "ETag": {"description": "The version of the resource.", "required": True, "schema": _ETAG},
+    "Last-Modified": {"description": "When this version was made.", "required": True, "schema": _TEXT},
+    "Location": {"description": "Where this version is read.", "required": True, "schema": _TEXT},
+    "Deleted": {"description": "The version that says that it is gone.", "schema": _ETAG},
+    "X-Request-Id": {"description": "What to quote when asking about this answer.", "schema": _TEXT},
+}
+HEADER_NAMES: Final = {"Deleted": "ETag"}
+"""Headers that are named otherwise on the wire than in the table above."""
+
+REFUSALS: Final[Mapping[int, str]] = {
+    400: "The request cannot be understood.",
+    401: "Nothing says who is asking, or the token does not hold.",
+    403: "Known, and not allowed to do this.",
+    404: "Nothing is there, or nothing that the caller may know of.",
+    406: "A format that is not served.",
+    409: "What is stored says otherwise.",
+    410: "It was deleted.",
+    412: "A condition does not hold: the version is another, or several resources match.",
+    413: "The body is larger than is accepted.",
+    415: "A format that is not read.",
+    422: "Understood, and wrong: the resource breaks the rules of its type.",
+    428: "A condition must be named.",
+    503: "Not possible right now: try again.",
+}
+
+SHOWN: Final = ("_format", "_pretty", "x-request-id")
+READING: Final = (400, 401, 404, 406, 503)
+WRITING: Final = (400, 401, 403, 404, 406, 409, 412, 413, 415, 422, 503)
+VERSION: Final = ("ETag", "Last-Modified", "X-Request-Id")
+
+_SEARCH: Final = Offer(
+    "Search",
+    "Parameters are those of the type; one that is given twice must hold twice, values between commas are "
+    "alternatives. Unknown ones are refused. Search for people by POST: addresses are remembered.",
+    {200: Answer("A Bundle of what was found.", "searchset", ("X-Request-Id",))},
+    takes=("prefer", *SHOWN),
+    refuses=(400, 401, 404, 406, 503),
+    searches=True,
+)
+
+_SYSTEM: Final = replace(_SEARCH, title="Search all types", about="By what all types have; `_type` names some of them.")
+_COMPARTMENT: Final = replace(
+    _SEARCH,
+    title="Search within a compartment",
+    about="Those resources of a type (`*`: of all) that belong to one patient, encounter, device or other. "
+    + _SEARCH.about,
+)
+
+
+def _by_form(search: Offer) -> Offer:
+    return replace(search, title=f"{search.title} by form", body="form", refuses=(*search.refuses, 413, 415))
+
+
+OFFERS: Final[Mapping[str, Offer]] = {
+    "capabilities": Offer(
+        "What is served",
+        "The CapabilityStatement, written from what the server works by.",
+        {200: Answer("The CapabilityStatement.", "capabilities", ("X-Request-Id",))},
+        takes=SHOWN,
+        refuses=(401, 406),
+    ),
+    "read": Offer(
+        "Read",
+        "The current version of a resource.",
+        {200: Answer("The resource.", "resource", VERSION)},
+        takes=SHOWN,
+        refuses=(*READING, 410),
+    ),
+    "vread": Offer(
+        "Read a version",
+        "One version of a resource, as it was.",
+        {200: Answer("The resource.", "resource", VERSION)},
+        takes=SHOWN,
+        refuses=(*READING, 410),
+    ),
+    "history_instance": Offer(
+        "History of a resource",
+        "Its versions, the newest first.",
+        {200: Answer("A Bundle of versions.", "history", ("X-Request-Id",))},
+        takes=("_count", "_since", *SHOWN),
+        refuses=READING,
+    ),
+    "update": Offer(
+        "Update",
+        "Store a resource under an id that the client names; it is created where there was none. The id in the body is "
+        "the one in the address. The same content again makes no version.",
+        {
+            200: Answer("The resource as it is stored.", "resource", (*VERSION, "Location")),
+            201: Answer("It is new.", "resource", (*VERSION, "Location")),
+        },
+        takes=("if-match", "prefer", *SHOWN),
+        body="resource",
+        refuses=WRITING,
+    ),
+    "create": Offer(
+        "Create",
+        "Store a new resource under an id that the server chooses.",
+        {201: Answer("The resource as it is stored.", "resource", (*VERSION, "Location"))},
+        takes=("prefer", *SHOWN),
+        body="resource",
+        refuses=WRITING,
+    ),
+    "delete": Offer(
+        "Delete",
+        "The resource is gone for readers; its history stays. To delete what is gone is no error.",
+        {204: Answer("It is gone.", "nothing", ("Deleted", "X-Request-Id"))},
+        takes=("if-match", "_format", "x-request-id"),
+        refuses=(400, 401, 403, 404, 409, 412, 503),
+    ),
+    "search_type": _SEARCH,
+    "search_type_by_post": _by_form(_SEARCH),
+    "search_system": _SYSTEM,
+    "search_system_by_post": _by_form(_SYSTEM),
+    "search_compartment": _COMPARTMENT,
+    "search_compartment_by_post": _by_form(_COMPARTMENT),
+    "who_does_what": Offer(
+        "Who does what for this person",
+        "Who is responsible, what comes next, what is awaited from whom and what is missing.",
+        {200: Answer("A document Bundle.", "document", ("X-Request-Id",))},
+        takes=SHOWN,
+        refuses=(*READING, 410),
+        operation="who-does-what",
+    ),
+    "push": Offer(
+        "A message of a source",
+        "Kept before it is acknowledged, and tried afterwards.",
+        {202: Answer("It is kept.", "json", ("Location", "X-Request-Id"))},
+        takes=("as-of", "x-request-id"),
+        body="message",
+        refuses=(400, 401, 403, 404, 413, 503),
+        tag="Ingest",
+    ),
+    "status": Offer(
+        "What became of a message",
+        "Its items, their states and their issues.",
+        {200: Answer("The message's state.", "json", ("X-Request-Id",))},
+        takes=("x-request-id",),
+        refuses=(401, 403, 404, 503),
+        tag="Ingest",
+    ),
+    "openapi": Offer(
+        "This document",
+        "The whole with generic paths, or one resource type with its schemas and search parameters.",
+        {200: Answer("An OpenAPI 3.1 document.", "json", ("X-Request-Id",))},
+        takes=("type", "x-request-id"),
+        refuses=(400, 401),
+        tag="Watching",
+    ),
+    "health": Offer(
+        "The process answers",
+        "For machines that watch.",
+        {200: Answer("`alive`", "text")},
+        known=False,
+        tag="Watching",
+    ),
+    "ready": Offer(
+        "The database answers",
+        "For machines that watch.",
+        {200: Answer("Ready.", "json"), 503: Answer("Not ready.", "json")},
+        known=False,
+        tag="Watching",
+    ),
+}
+"""By the handler's name."""
