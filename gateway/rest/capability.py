@@ -15,7 +15,7 @@ from gateway import __version__, patch
 from gateway.definitions import CANONICAL, Definitions, SearchParameter
 from gateway.records import Resource
 from gateway.rest.format import JSON, XML
-from gateway.search.query import served
+from gateway.search.query import CONTROLS, served
 
 INTERACTIONS = "http://hl7.org/fhir/ValueSet/type-restful-interaction"
 SYSTEM_INTERACTIONS = "http://hl7.org/fhir/ValueSet/system-restful-interaction"
@@ -68,7 +68,10 @@ def statement(
                     for name in sorted(definitions.resource_types)
                 ],
                 "interaction": [{"code": code} for code in offered if code in whole],
-                "searchParam": [_parameter(one) for one in common(definitions)],
+                "searchParam": [
+                    *(_parameter(one) for one in common(definitions)),
+                    *({"name": name, "type": kind} for name, kind in CONTROLS.items()),
+                ],
                 "compartment": [
                     *(f"{COMPARTMENTS}{name.lower()}" for name in sorted(definitions.compartments)),
                     *(one["url"] for one in definitions.of("CompartmentDefinition")),

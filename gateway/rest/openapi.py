@@ -38,6 +38,8 @@ RESULT_PARAMETERS: Mapping[str, tuple[str, Schema]] = {
     "_sort": ("Search parameters between commas, `-` in front for the latest first.", {"type": "string"}),
     "_include": ("With what the matches refer to: Type:parameter.", {"type": "string"}),
     "_revinclude": ("With what refers to the matches: Type:parameter.", {"type": "string"}),
+    "_filter": ("Conditions joined by and, or, not.", {"type": "string"}),
+    "_list": ("What a List names, by the List's id.", {"type": "string"}),
     "_total": ("How exact the total is.", {"type": "string", "enum": ["none", "estimate", "accurate"]}),
     "_summary": ("How much of each.", {"type": "string", "enum": ["true", "text", "data", "count", "false"]}),
     "_elements": ("Only these elements.", {"type": "string"}),

@@ -72,7 +72,34 @@ class IdIs:
     id: str
 
 
-Condition = TokenIs | RefersTo | DateIs | StringIs | UriIs | NumberIs | QuantityIs | IdIs
+TextOperator = Literal["eq", "ne", "co", "sw", "ew", "gt", "lt", "ge", "le"]
+
+
+@dataclass(frozen=True, slots=True)
+class TextIs:
+    """The whole text, compared as a `_filter` does: https://hl7.org/fhir/R4/search_filter.html#ops"""
+
+    operator: TextOperator
+    value: str
+    """Normalised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Covers:
+    """A time that has all of this in it."""
+
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unlike:
+    """A value that does not meet the condition; others of the same resource may."""
+
+    condition: TokenIs | UriIs
+
+
+Condition = TextIs | Covers | Unlike | TokenIs | RefersTo | DateIs | StringIs | UriIs | NumberIs | QuantityIs | IdIs
 
 
 Numbers = tuple[int, ...]

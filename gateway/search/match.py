@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, Table, and_, false, or_, true
+from sqlalchemy import ColumnElement, Table, and_, false, not_, or_, true
 
 from gateway.search.conditions import (
     Condition,
+    Covers,
     DateIs,
     IdIs,
     NumberIs,
     QuantityIs,
     RefersTo,
     StringIs,
+    TextIs,
     TokenIs,
+    Unlike,
     UriIs,
 )
 from gateway.search.rows import BASE_UNITS
@@ -106,6 +109,23 @@ def _string(is_: StringIs) -> Test:
     return _begins(value, is_.value)
 
 
+def _text(is_: TextIs) -> Test:
+    """Of the whole texts only, which all have an exact form."""
+    value, asked = search_string.c.value, is_.value
+    tests: Mapping[str, Test] = {
+        "eq": value == asked,
+        "ne": value != asked,
+        "co": value.contains(asked, autoescape=True),
+        "sw": _begins(value, asked),
+        "ew": value.endswith(asked, autoescape=True),
+        "gt": value > asked,
+        "lt": value < asked,
+        "ge": value >= asked,
+        "le": value <= asked,
+    }
+    return and_(tests[is_.operator], search_string.c.exact != "")
+
+
 def _uri(is_: UriIs) -> Test:
     value = search_uri.c.value
     if is_.how == "below":
@@ -161,6 +181,12 @@ def row(condition: Condition) -> Test:
             return _number(condition, search_number.c.low, search_number.c.high)
         case QuantityIs():
             return _quantity(condition)
+        case TextIs():
+            return _text(condition)
+        case Covers(low=low, high=high):
+            return and_(search_date.c.low <= low, search_date.c.high >= high)
+        case Unlike(condition=unlike):
+            return not_(row(unlike))
         case IdIs():
             raise AssertionError("An id is no search row.")
 

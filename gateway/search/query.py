@@ -14,21 +14,34 @@ from typing import Literal, cast, get_args
 from gateway.definitions import Definitions
 from gateway.errors import BadRequest
 from gateway.issues import Issue
+from gateway.search import filtering
 from gateway.search.conditions import Criterion, Numbers
 from gateway.search.index import DEFAULT_ZONE
 from gateway.search.reading import OWN, Criteria, Parameter, Refused, Types, served, unknown_modifier
 from gateway.search.values import Reading
 
-__all__ = ["Compartment", "Include", "Limits", "Query", "Sort", "parse", "served"]
+__all__ = ["CONTROLS", "Compartment", "Include", "Limits", "Query", "Sort", "parse", "served"]
 
 Total = Literal["none", "estimate", "accurate"]
 Summary = Literal["true", "text", "data", "count", "false"]
 
 MAX_PARAMETERS = 50
 MAX_SORT = 10
-TYPES = "_type"
+TYPES, FILTER = "_type", "_filter"
 SORTED = frozenset({"token", "reference", "date", "string", "uri", "number", "quantity"})
 """The types of parameters whose values have an order."""
+CONTROLS: Mapping[str, str] = {
+    "_count": "number",
+    "_filter": "special",
+    "_has": "string",
+    "_include": "string",
+    "_list": "string",
+    "_revinclude": "string",
+    "_sort": "string",
+    "_total": "token",
+    "_type": "token",
+}
+"""What every search takes beside the parameters that are defined as such, with what it is written as."""
 _SILENT = frozenset({"_format", "_pretty"})
 
 
@@ -162,6 +175,7 @@ class _Parser:
             "_total": self._total,
             "_summary": self._summary,
             "_elements": self._elements,
+            FILTER: self._filter,
         }
 
     def _all(self) -> Types:
@@ -201,6 +215,11 @@ class _Parser:
         else:
             found = self.criteria.criterion(self.types, name, value)
             self.query = replace(self.query, criteria=(*self.query.criteria, found))
+
+    def _filter(self, query: Query, modifier: str, value: str) -> Query:
+        if modifier:
+            raise unknown_modifier(modifier, [])
+        return replace(query, criteria=(*query.criteria, filtering.criterion(value, self.types, self.criteria)))
 
     def _count(self, query: Query, modifier: str, value: str) -> Query:
         if modifier or not value.isdecimal() or len(value) > 9:

@@ -81,6 +81,12 @@ class Parameter:
     """The types that a reference parameter names; none: any."""
     definition: SearchParameter
 
+    @property
+    def places(self) -> tuple[tuple[str, Numbers], ...]:
+        """Where a row says that the resource has it."""
+        found = ((self.kind, self.numbers),)
+        return (*found, ("token", self.identifiers)) if self.kind == "reference" else found
+
 
 def served(definitions: Definitions, resource_type: str) -> dict[str, SearchParameter]:
     """The parameters of a type that a search may name: what /metadata announces."""
@@ -99,7 +105,7 @@ class Criteria:
     def criterion(self, types: Types, name: str, value: str, depth: int = 0) -> Criterion:
         if depth > MAX_CHAIN:
             raise Refused("chain-too-long", f"A chain has at most {MAX_CHAIN} links.")
-        self._spend(LINK)
+        self.spend(LINK)
         if name.startswith("_has:"):
             return self._has(types, name, value, depth)
         head, dot, rest = name.partition(".")
@@ -113,7 +119,7 @@ class Criteria:
         parameter = self.parameter(types, code)
         if modifier == "missing":
             return self._missing(parameter, value)
-        return self._where(parameter, modifier, value)
+        return self.where(parameter, modifier, value)
 
     def parameter(self, types: Types, code: str) -> Parameter:
         """The parameter of this code, which all the types must have, and alike."""
@@ -150,12 +156,12 @@ class Criteria:
             found = tuple(read(part, self.reading) for part in values.alternatives(text))
         except Malformed as problem:
             raise Refused("malformed-search-value", str(problem)) from None
-        self._spend(len(found))
+        self.spend(len(found))
         if len(found) > MAX_RANGES and not isinstance(found[0], TokenIs | RefersTo | IdIs):
             raise Refused("too-costly", f"At most {MAX_RANGES} values of this kind can be given at once.")
         return found
 
-    def _spend(self, work: int) -> None:
+    def spend(self, work: int) -> None:
         self._work += work
         if self._work > MAX_WORK:
             text = (
@@ -163,7 +169,7 @@ class Criteria:
             )
             raise Refused("too-costly", text)
 
-    def _where(self, parameter: Parameter, modifier: str, value: str) -> Criterion:
+    def where(self, parameter: Parameter, modifier: str, value: str) -> Criterion:
         kind = parameter.kind
         if modifier == "identifier" and kind == "reference":
             return Where("token", parameter.identifiers, self._values(value, values.token))
@@ -227,28 +233,29 @@ class Criteria:
     def _missing(self, parameter: Parameter, value: str) -> Criterion:
         if value not in ("true", "false"):
             raise Refused("malformed-search-value", "With :missing it is true or false.")
-        places = [(parameter.kind, parameter.numbers)]
-        if parameter.kind == "reference":
-            places.append(("token", parameter.identifiers))
-        return Missing(tuple(places), value == "true")
+        return Missing(parameter.places, value == "true")
 
     def _chain(self, types: Types, code: str, modifier: str, rest: str, value: str, depth: int) -> Criterion:
         parameter = self.parameter(types, code)
+        able = self.chained(parameter, modifier, rest.partition(".")[0].partition(":")[0])
+        places = parameter.numbers
+        chains = tuple(Chain(places, target, (self.criterion((target,), rest, value, depth + 1),)) for target in able)
+        return chains[0] if len(chains) == 1 else AnyOf(chains)
+
+    def chained(self, parameter: Parameter, modifier: str, first: str) -> tuple[str, ...]:
+        """The types that a chain goes on in: those that the parameter leads to and that can be searched by `first`."""
         if parameter.kind != "reference":
-            raise Refused("malformed-chain", f"{code} is no reference, nothing can be chained to it.")
+            raise Refused("malformed-chain", f"{parameter.code} is no reference, nothing can be chained to it.")
         targets = self.targets(parameter)
         if modifier:
             if modifier not in targets:
                 raise unknown_modifier(modifier, targets)
             targets = (modifier,)
-        first = rest.partition(".")[0].partition(":")[0]
-        able = [one for one in targets if first in EVERYWHERE or self._knows(one, first)]
+        able = tuple(one for one in targets if first in EVERYWHERE or self._knows(one, first))
         if not able:
             known = ", ".join(targets[:20])
             raise Refused("unknown-search-parameter", f"{first} is no search parameter of {known}.", unknown=True)
-        places = parameter.numbers
-        chains = tuple(Chain(places, target, (self.criterion((target,), rest, value, depth + 1),)) for target in able)
-        return chains[0] if len(chains) == 1 else AnyOf(chains)
+        return able
 
     def _knows(self, resource_type: str, code: str) -> bool:
         found = self.definitions.search_parameters(resource_type).get(code)

@@ -244,6 +244,12 @@ SEARCHES = (
         for within in ("Patient/p", "Patient/q", "Encounter/cq", "Encounter/cw")
         for kind in ("*", "Encounter")
     ),
+    "Patient?_filter=identifier eq 195009072553",
+    "Patient?_filter=_has:Task:patient:status eq accepted and not (_id eq p)",
+    "Task?_filter=not (patient.name co tolvan)",
+    "Task?_filter=patient:Patient[identifier eq 195009072553].name pr true or status eq draft",
+    "Organization?_filter=_has:Encounter:service-provider:_security eq own-provider-only",
+    "Encounter?_filter=_security eq own-provider-only or _id eq cw",
     "Patient/q/Task?_summary=count",
     "Patient/p/*?_sort=-_lastUpdated&_count=1",
 )

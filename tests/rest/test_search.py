@@ -219,3 +219,19 @@ def test_more_includes_than_are_given_are_said_to_be_more(
     answer = operator.get("/fhir/Patient?_revinclude=Task:patient").json()
     assert ids(answer, "include") == ["t0", "t1", "t2"]
     assert answer["entry"][-1]["resource"]["issue"][0]["details"]["coding"][0]["code"] == "too-many-included"
+
+
+def test_what_is_announced_of_searches_is_served(operator: httpx.Client) -> None:
+    rest = operator.get("/fhir/metadata").json()["rest"][0]
+    assert {"code": "search-system"} in rest["interaction"]
+    assert "http://hl7.org/fhir/CompartmentDefinition/device" in rest["compartment"]
+    values = {"_id": "x", "_lastUpdated": "2026", "_count": "1", "_sort": "_id", "_total": "none", "_type": "Task"}
+    values |= {"_filter": "_id eq x", "_has": "", "_include": "*", "_revinclude": "*", "_list": "x"}
+    for one in rest["searchParam"]:
+        name = "_has:Provenance:target:_id" if one["name"] == "_has" else one["name"]
+        answer = operator.get("/fhir", params={name: values.get(one["name"]) or "x"})
+        assert answer.status_code == 200, one
+    task = next(one for one in rest["resource"] if one["type"] == "Task")
+    for name, included in (("_include", "searchInclude"), ("_revinclude", "searchRevInclude")):
+        for value in task[included]:
+            assert operator.get("/fhir/Task", params={name: value, "_count": "0"}).status_code == 200, value
