@@ -12,8 +12,8 @@ from typing import Any, Final, Literal
 
 from gateway.fhir import primitives
 
-Taken = Literal["nothing", "resource", "form", "message"]
-Given = Literal["nothing", "resource", "searchset", "history", "document", "capabilities", "json", "text"]
+Taken = Literal["nothing", "resource", "patch", "form", "message"]
+Given = Literal["nothing", "resource", "outcome", "searchset", "history", "document", "capabilities", "json", "text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +74,25 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
     "_pretty": Parameter("_pretty", "query", "Indented.", {"type": "boolean"}),
     "_count": Parameter("_count", "query", "How many are on a page.", {"type": "integer", "minimum": 1}),
     "_since": Parameter("_since", "query", "Only versions made at or after this time.", _TIME),
+    "_at": Parameter("_at", "query", "Only versions that were current at some time of this day, month or year.", _TIME),
+    "history-sort": Parameter(
+        "_sort",
+        "query",
+        "Oldest first, or newest first.",
+        {"type": "string", "enum": ["_lastUpdated", "-_lastUpdated"]},
+    ),
+    "_summary": Parameter(
+        "_summary", "query", "How much of each resource.", {"type": "string", "enum": ["true", "text", "data", "false"]}
+    ),
+    "_elements": Parameter("_elements", "query", "Only these elements, and those that are required.", _TEXT, "meta"),
     "if-match": Parameter(
         "If-Match", "header", "The version that is changed, as its ETag; 412 if it is another by now.", _ETAG
     ),
     "prefer": Parameter(
         "Prefer",
         "header",
-        "`return=minimal` leaves the resource out of the answer to a write; `handling=lenient` lets a search pass over "
-        "parameters that are not known.",
+        "`return=minimal` leaves the resource out of the answer to a write, `return=OperationOutcome` says that "
+        "it was done; `handling=lenient` lets a search pass over parameters that are not known.",
         _TEXT,
         "return=minimal",
     ),
@@ -123,8 +134,9 @@ REFUSALS: Final[Mapping[int, str]] = {
 }
 
 SHOWN: Final = ("_format", "_pretty", "x-request-id")
+VIEWED: Final = ("_summary", "_elements", *SHOWN)
 READING: Final = (400, 401, 404, 406, 503)
-WRITING: Final = (400, 401, 403, 404, 406, 409, 412, 413, 415, 422, 503)
+WRITING: Final = (400, 401, 403, 404, 406, 409, 412, 413, 415, 422, 428, 503)
 VERSION: Final = ("ETag", "Last-Modified", "X-Request-Id")
 
 _SEARCH: Final = Offer(
@@ -150,6 +162,14 @@ def _by_form(search: Offer) -> Offer:
     return replace(search, title=f"{search.title} by form", body="form", refuses=(*search.refuses, 413, 415))
 
 
+_HISTORY: Final = Offer(
+    "History of a resource",
+    "Its versions, the newest first.",
+    {200: Answer("A Bundle of versions.", "history", ("X-Request-Id",))},
+    takes=("_count", "_since", "_at", "history-sort", *VIEWED),
+    refuses=READING,
+)
+
 OFFERS: Final[Mapping[str, Offer]] = {
     "capabilities": Offer(
         "What is served",
@@ -162,23 +182,19 @@ OFFERS: Final[Mapping[str, Offer]] = {
         "Read",
         "The current version of a resource.",
         {200: Answer("The resource.", "resource", VERSION)},
-        takes=SHOWN,
+        takes=VIEWED,
         refuses=(*READING, 410),
     ),
     "vread": Offer(
         "Read a version",
         "One version of a resource, as it was.",
         {200: Answer("The resource.", "resource", VERSION)},
-        takes=SHOWN,
+        takes=VIEWED,
         refuses=(*READING, 410),
     ),
-    "history_instance": Offer(
-        "History of a resource",
-        "Its versions, the newest first.",
-        {200: Answer("A Bundle of versions.", "history", ("X-Request-Id",))},
-        takes=("_count", "_since", *SHOWN),
-        refuses=READING,
-    ),
+    "history_instance": _HISTORY,
+    "history_type": replace(_HISTORY, title="History of a type", about="The versions of all its resources."),
+    "history_system": replace(_HISTORY, title="History of everything", about="The versions of all resources."),
     "update": Offer(
         "Update",
         "Store a resource under an id that the client names; it is created where there was none. The id in the body is "
@@ -191,6 +207,15 @@ OFFERS: Final[Mapping[str, Offer]] = {
         body="resource",
         refuses=WRITING,
     ),
+    "patch": Offer(
+        "Patch",
+        "Change a resource as it is: by JSON Patch, XML Patch or FHIRPath Patch. What comes out is checked as an "
+        "update is. All operations are done, or none.",
+        {200: Answer("The resource as it is stored.", "resource", (*VERSION, "Location"))},
+        takes=("if-match", "prefer", *SHOWN),
+        body="patch",
+        refuses=(*WRITING, 410),
+    ),
     "create": Offer(
         "Create",
         "Store a new resource under an id that the server chooses.",
@@ -202,9 +227,12 @@ OFFERS: Final[Mapping[str, Offer]] = {
     "delete": Offer(
         "Delete",
         "The resource is gone for readers; its history stays. To delete what is gone is no error.",
-        {204: Answer("It is gone.", "nothing", ("Deleted", "X-Request-Id"))},
-        takes=("if-match", "_format", "x-request-id"),
-        refuses=(400, 401, 403, 404, 409, 412, 503),
+        {
+            200: Answer("It is gone, as an OperationOutcome.", "outcome", ("Deleted", "X-Request-Id")),
+            204: Answer("It is gone.", "nothing", ("Deleted", "X-Request-Id")),
+        },
+        takes=("if-match", "prefer", *SHOWN),
+        refuses=(400, 401, 403, 404, 406, 409, 412, 428, 503),
     ),
     "search_type": _SEARCH,
     "search_type_by_post": _by_form(_SEARCH),

@@ -17,6 +17,7 @@ from fastapi.responses import Response
 from gateway import __version__
 from gateway.definitions import Definitions, Operation, SearchParameter
 from gateway.errors import BadRequest
+from gateway.patch import json_patch, xml_patch
 from gateway.rest.capability import common
 from gateway.rest.format import JSON, XML
 from gateway.rest.offers import HEADER_NAMES, HEADERS, OFFERS, PARAMETERS, REFUSALS, Answer, Offer, Parameter
@@ -31,6 +32,19 @@ Object = dict[str, Any]
 
 FORM = "application/x-www-form-urlencoded"
 XML_SCHEMA: Schema = {"type": "string", "contentMediaType": XML, "description": "The same, in FHIR's XML."}
+JSON_PATCH: Schema = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["op", "path"],
+        "properties": {
+            "op": {"type": "string", "enum": sorted(json_patch.NEEDS)},
+            "path": {"type": "string", "format": "json-pointer"},
+            "from": {"type": "string", "format": "json-pointer"},
+            "value": {},
+        },
+    },
+}
 BUNDLES = {"searchset": "searchset", "history": "history", "document": "document"}
 PREFIXED = "Prefixes eq, ne, gt, lt, ge, le, sa, eb, ap."
 RESULT_PARAMETERS: Mapping[str, tuple[str, Schema]] = {
@@ -181,13 +195,21 @@ class _Writer:
     def _body(self, offer: Offer) -> Object:
         if offer.body == "resource":
             content: Object = {JSON: {"schema": ref(self._resource)}, XML: {"schema": XML_SCHEMA}}
+        elif offer.body == "patch":
+            self.named.add("Parameters")
+            content = {
+                json_patch.MEDIA_TYPE: {"schema": JSON_PATCH},
+                xml_patch.MEDIA_TYPE: {"schema": {"type": "string", "contentMediaType": xml_patch.MEDIA_TYPE}},
+                JSON: {"schema": ref("Parameters")},
+                XML: {"schema": XML_SCHEMA},
+            }
         elif offer.body == "form":
             fields = {name: schema for name, (_, schema) in RESULT_PARAMETERS.items()}
             fields |= {one.code: {"type": "string"} for one in self._search_parameters()}
             content = {FORM: {"schema": {"type": "object", "properties": fields, "additionalProperties": False}}}
         else:
             content = {"*/*": {"schema": {}}}
-        return {"required": offer.body == "resource", "content": content}
+        return {"required": offer.body in ("resource", "patch"), "content": content}
 
     def _answer(self, answer: Answer) -> Object:
         made: Object = {"description": answer.about}
@@ -207,7 +229,7 @@ class _Writer:
         if given in BUNDLES:
             self.named.add("Bundle")
             return {"allOf": [ref("Bundle"), {"properties": {"type": {"const": BUNDLES[given]}}}]}
-        name = "CapabilityStatement" if given == "capabilities" else self._resource
+        name = {"capabilities": "CapabilityStatement", "outcome": "OperationOutcome"}.get(given, self._resource)
         self.named.add(name)
         return ref(name)
 
