@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
@@ -15,6 +16,10 @@ from gateway.store import Store
 from gateway.store.migrations import migrate
 from gateway.tables import metadata
 from tests import postgres
+
+# How long an example takes says something of the machine, not of the code.
+hypothesis.settings.register_profile("samverka", deadline=None)
+hypothesis.settings.load_profile("samverka")
 
 
 @pytest.fixture(scope="session")

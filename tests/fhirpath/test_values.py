@@ -191,9 +191,9 @@ def test_the_automaton_finds_what_python_finds(pattern: str, text: str) -> None:
     ],
 )
 def test_no_expression_takes_for_ever(pattern: str, text: str) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert regex.search(pattern, text) is False
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 20  # Backtracking would take years.
 
 
 @pytest.mark.parametrize("pattern", [r"(?=(a+)+)b", r"(a+)+\1", r"((?i:a+))+b", r"(a+)++b", "x" * 1001, "("])

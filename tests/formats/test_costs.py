@@ -12,7 +12,7 @@ from gateway.issues import Issues
 from gateway.mapping.primitives import CONVERT
 from gateway.mapping.times import Unfit
 
-SECONDS = 4.0
+SECONDS = 10.0
 """Many times what each takes; the work that is meant took from half a minute to hours."""
 
 JSON = Format.of({"source": {"format": "json"}, "records": [{"name": "any", "at": "*"}]})
