@@ -121,6 +121,7 @@ def wire(settings: Settings, clock: Clock | None = None) -> Gateway:
         page_size=settings.page_size,
         links=PageLinks(store.secret("page-links")),
         require_if_match=settings.require_if_match,
+        own_mappings=settings.mappings,
     )
     issuers = Issuers.read(settings.issuers, clock) if settings.issuers else Issuers({}, clock)
     reload = Reload(packages, folder, tables) if settings.watch_mappings else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from gateway.access.answers import Answers
+from gateway.access.bench import Benching
 from gateway.access.explain import Explaining
 from gateway.access.histories import Histories
 from gateway.access.organisations import Organisation, organisations
@@ -20,7 +21,7 @@ from gateway.access.writing import Writing
 from gateway.definitions import Definitions
 
 
-class Door(Writing, Searching, Histories, Answers, Persons, Trail, Explaining, Remaps):
+class Door(Writing, Searching, Histories, Answers, Persons, Trail, Explaining, Remaps, Benching):
     """read, vread, history, search, create, update, delete; who does what; inbox, audit trail, explanations."""
 
     def __init__(self, rooms: Rooms) -> None:

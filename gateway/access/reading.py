@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from gateway.access.audit import audit_event
@@ -54,6 +55,8 @@ class Rooms:
     links: PageLinks
     require_if_match: bool = False
     """Whether who changes what is there must say which version he has seen."""
+    own_mappings: Path | None = None
+    """The installation's own folder of mapping packages; None where those that were shipped are used."""
 
 
 class Reading:

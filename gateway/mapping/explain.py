@@ -31,6 +31,8 @@ class Explained:
     row: Row | None = None
     value: Any = None
     """What was written; None unless it was asked for."""
+    step: int = 0
+    """The number of the trace's entry that wrote it."""
 
     @property
     def map_line(self) -> str:
@@ -95,6 +97,7 @@ def of_trace(
             node.name if known else "",
             row,
             item if values else None,
+            index,
         )
 
 

@@ -22,6 +22,12 @@ class Files:
         self.folder = folder
         self.manifest = f"{folder.name}/map.yaml"
 
+    def edited(self, texts: Mapping[str, str]) -> Files:
+        """The folder as it would be with other texts for some of its files; nothing is written."""
+        other = Files(self.folder)
+        other.__dict__["texts"] = {**self.texts, **texts}
+        return other
+
     @cached_property
     def texts(self) -> dict[str, str]:
         """Everything that decides what is made of a record, by name and in order."""

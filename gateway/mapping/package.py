@@ -113,6 +113,15 @@ class Package:
         return Format.of(self.manifest.model_dump(by_alias=True))
 
     @property
+    def own_files(self) -> Mapping[str, str]:
+        """The package's own manifest, maps, ConceptMaps and models, by name."""
+        return self._own.texts
+
+    def edited(self, texts: Mapping[str, str]) -> Package:
+        """The package as it would be with other texts for some of its own files. CompileError for a broken manifest."""
+        return Package(self._own.edited(texts), self._common, self.definitions)
+
+    @property
     def maps(self) -> list[Map]:
         """The package's own maps."""
         return self._own.parsed[0]

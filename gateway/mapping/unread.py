@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway import formats
-from gateway.formats import Format, Node
+from gateway.formats import Format, Node, Record
 from gateway.issues import Issues
 from gateway.mapping.cases import cases
 from gateway.mapping.package import Package
@@ -108,6 +108,18 @@ def unread(package: Package, messages: Iterable[Message]) -> Unread:
                 if not element.example:
                     element.example = f"{message.name}: {formats.position(form.kind, node, message.body)}"
     return found
+
+
+def unread_nodes(package: Package, record: Record, message: Message) -> Iterator[Node]:
+    """The outermost elements of one record, with values, that nothing reads while it is mapped."""
+    form = package.format
+    seen: set[Path] = set(_by_reader(form))
+    tree = _Tree(seen, er7=form.kind == "er7")
+    watched = replace(record, node=tree.watched(record.node, ()))
+    package.apply(watched, message.source, message.received, body=message.body)
+    for path, node, _ in tree.counted:
+        if path not in seen and (len(path) == 1 or path[:-1] in seen):
+            yield node
 
 
 def _by_reader(form: Format) -> Iterator[Path]:

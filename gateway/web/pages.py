@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from gateway.access.bearer import IDENTITY_COOKIE
 from gateway.fhir.datetime import parameter
-from gateway.web import lanes, record, reference, visitor
+from gateway.web import lanes, record, reference, visitor, workbench
 from gateway.web.answer import Person, by_part, by_unit, tracks
 from gateway.web.refusals import PageRoute
 from gateway.web.render import HEADERS, STATIC, page
@@ -108,7 +108,10 @@ async def message(request: Request, id: str) -> Response:
     """One message with its items and their issues."""
     who, door = visitor.asking(request, "inbox"), visitor.door_of(request)
     found = await to_thread.run_sync(door.inbox_show, who, id)
-    return page(request, "message.html", caller=who.caller, message=found, moment=datetime.fromisoformat)
+    package = door.package_of(found["source"])
+    return page(
+        request, "message.html", caller=who.caller, message=found, package=package, moment=datetime.fromisoformat
+    )
 
 
 async def api(request: Request) -> Response:
@@ -159,6 +162,9 @@ ROUTES: tuple[tuple[str, str, Any], ...] = (
     ("GET", "/inbox", inbox),
     ("GET", "/inbox/{id}", message),
     ("GET", "/api", api),
+    ("GET", "/workbench", workbench.packages),
+    ("GET", "/workbench/{package}", workbench.workbench),
+    ("POST", "/workbench/{package}", workbench.work),
     ("POST", "/identity", choose_identity),
     ("POST", "/language", choose_language),
 )

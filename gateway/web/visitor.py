@@ -59,14 +59,14 @@ def test_identities(request: Request) -> list[Identity]:
     return list(state.test_identities()) if may_try else []
 
 
-async def form(request: Request) -> Mapping[str, str]:
+async def form(request: Request, *, most: int = MOST_FORM) -> Mapping[str, str]:
     """The fields of a form. Forbidden unless a page of ours sent it: a cookie alone must not be enough."""
     if request.headers.get("origin") != f"{request.url.scheme}://{request.headers.get('host')}":
         raise Forbidden("Send the form from the page itself.", rule="foreign-origin")
     body = b""
     async for part in request.stream():
         body += part
-        if len(body) > MOST_FORM:
+        if len(body) > most:
             raise TooLarge("A form is not that long.", rule="body-too-large")
     return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
 
