@@ -15,13 +15,13 @@ from gateway.access.organisations import Organisation, organisations
 from gateway.access.persons import Persons
 from gateway.access.reading import Rooms
 from gateway.access.remapping import Remaps
-from gateway.access.searching import Searching
 from gateway.access.trail import Trail
+from gateway.access.translating import Translating
 from gateway.access.writing import Writing
 from gateway.definitions import Definitions
 
 
-class Door(Writing, Searching, Histories, Answers, Persons, Trail, Explaining, Remaps, Benching):
+class Door(Writing, Translating, Histories, Answers, Persons, Trail, Explaining, Remaps, Benching):
     """read, vread, history, search, create, update, delete; who does what; inbox, audit trail, explanations."""
 
     def __init__(self, rooms: Rooms) -> None:

@@ -12,8 +12,19 @@ from typing import Any, Final, Literal
 
 from gateway.fhir import primitives
 
-Taken = Literal["nothing", "resource", "patch", "form", "message"]
-Given = Literal["nothing", "resource", "outcome", "searchset", "history", "document", "capabilities", "json", "text"]
+Taken = Literal["nothing", "resource", "patch", "form", "message", "parameters"]
+Given = Literal[
+    "nothing",
+    "resource",
+    "outcome",
+    "searchset",
+    "history",
+    "document",
+    "parameters",
+    "capabilities",
+    "json",
+    "text",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +169,26 @@ _COMPARTMENT: Final = replace(
 )
 
 
+_TRANSLATE: Final = Offer(
+    "What ConceptMaps say of a code",
+    "Those that are stored and those of the mapping packages in use, or one that is sent.",
+    {200: Answer("Parameters: result, message, and each match.", "parameters", ("X-Request-Id",))},
+    takes=SHOWN,
+    refuses=READING,
+    operation="translate",
+)
+
+
+def _by_parameters(operation: Offer) -> Offer:
+    return replace(
+        operation,
+        title=f"{operation.title}, by Parameters",
+        body="parameters",
+        refuses=(*operation.refuses, 413, 415),
+        operation=None,
+    )
+
+
 def _by_form(search: Offer) -> Offer:
     return replace(search, title=f"{search.title} by form", body="form", refuses=(*search.refuses, 413, 415))
 
@@ -248,6 +279,10 @@ OFFERS: Final[Mapping[str, Offer]] = {
         refuses=(*READING, 410),
         operation="who-does-what",
     ),
+    "translate": _TRANSLATE,
+    "translate_by_post": _by_parameters(_TRANSLATE),
+    "translate_instance": replace(_TRANSLATE, title="What a ConceptMap says of a code", refuses=(*READING, 410)),
+    "translate_instance_by_post": replace(_by_parameters(_TRANSLATE), refuses=(*READING, 410, 413, 415)),
     "push": Offer(
         "A message of a source",
         "Kept before it is acknowledged, and tried afterwards.",

@@ -203,13 +203,16 @@ class _Writer:
                 JSON: {"schema": ref("Parameters")},
                 XML: {"schema": XML_SCHEMA},
             }
+        elif offer.body == "parameters":
+            self.named.add("Parameters")
+            content = {JSON: {"schema": ref("Parameters")}, XML: {"schema": XML_SCHEMA}}
         elif offer.body == "form":
             fields = {name: schema for name, (_, schema) in RESULT_PARAMETERS.items()}
             fields |= {one.code: {"type": "string"} for one in self._search_parameters()}
             content = {FORM: {"schema": {"type": "object", "properties": fields, "additionalProperties": False}}}
         else:
             content = {"*/*": {"schema": {}}}
-        return {"required": offer.body in ("resource", "patch"), "content": content}
+        return {"required": offer.body in ("resource", "patch", "parameters"), "content": content}
 
     def _answer(self, answer: Answer) -> Object:
         made: Object = {"description": answer.about}
@@ -229,7 +232,8 @@ class _Writer:
         if given in BUNDLES:
             self.named.add("Bundle")
             return {"allOf": [ref("Bundle"), {"properties": {"type": {"const": BUNDLES[given]}}}]}
-        name = {"capabilities": "CapabilityStatement", "outcome": "OperationOutcome"}.get(given, self._resource)
+        names = {"capabilities": "CapabilityStatement", "outcome": "OperationOutcome", "parameters": "Parameters"}
+        name = names.get(given, self._resource)
         self.named.add(name)
         return ref(name)
 
@@ -279,12 +283,12 @@ def _of_search(parameter: SearchParameter) -> Object:
 
 def _of_operation(operation: Operation) -> Iterable[Object]:
     for parameter in operation.parameters:
-        if parameter.use == "in":
+        if parameter.use == "in" and parameter.type[:1].islower():  # Others are given in a Parameters resource.
             about = f"{parameter.type}, as the OperationDefinition `{operation.id}` has it."
             yield {
                 "name": parameter.name,
                 "in": "query",
                 "description": about,
-                "schema": {"type": "string", "minLength": 1},
+                "schema": {"type": "boolean"} if parameter.type == "boolean" else {"type": "string", "minLength": 1},
                 "required": parameter.min > 0,
             }

@@ -21,6 +21,12 @@ from gateway.rest.interactions.search_type import search_type, search_type_by_po
 from gateway.rest.interactions.update import update
 from gateway.rest.interactions.vread import vread
 from gateway.rest.openapi import openapi
+from gateway.rest.operations.translate import (
+    translate,
+    translate_by_post,
+    translate_instance,
+    translate_instance_by_post,
+)
 from gateway.rest.operations.who_does_what import who_does_what
 
 
@@ -32,6 +38,10 @@ def _methods(method: str) -> list[str]:
 ROUTES = (
     ("GET", "/fhir/metadata", capabilities),
     ("GET", "/fhir/Patient/{id}/$who-does-what", who_does_what),
+    ("GET", "/fhir/ConceptMap/$translate", translate),
+    ("POST", "/fhir/ConceptMap/$translate", translate_by_post),
+    ("GET", "/fhir/ConceptMap/{id}/$translate", translate_instance),
+    ("POST", "/fhir/ConceptMap/{id}/$translate", translate_instance_by_post),
     ("GET", "/fhir", search_system),
     ("GET", "/fhir/", search_system),
     ("POST", "/fhir/_search", search_system_by_post),
