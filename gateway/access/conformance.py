@@ -7,20 +7,34 @@ from functools import lru_cache
 from typing import Any
 
 from gateway.access.caller import Asking
+from gateway.access.decision import Decision
 from gateway.access.searching import Searching
+from gateway.errors import Gone
 from gateway.fhir.json import parse
 from gateway.mapping import Package
 from gateway.records import Resource
 from gateway.search.query import Limits
 from gateway.search.query import parse as parse_query
-from gateway.store import Stored
+from gateway.store import Stored, UnitOfWork
 
 MOST = 1000
 """Stored resources of one type that are looked through."""
 
 
 class Canonicals(Searching):
-    """stored and packaged."""
+    """by_id, stored and packaged."""
+
+    def by_id(self, asking: Asking, resource_type: str, id: str) -> Resource:
+        """The current version, decided on and recorded. NotFound, Gone."""
+
+        def ask(uow: UnitOfWork) -> tuple[Stored | None, Decision]:
+            found = uow.resources.read(resource_type, id)
+            return found, self.judge(uow, asking, found)
+
+        found = self.known(asking, *self._rooms.store.read(ask))
+        if found.deleted:
+            raise Gone()
+        return found.resource()
 
     def stored(self, asking: Asking, resource_type: str, url: str | None = None) -> list[Stored]:
         """The current resources of a conformance type, of one url or all, the latest first."""

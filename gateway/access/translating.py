@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from gateway.access.caller import Asking
 from gateway.access.conformance import Canonicals, of_version
-from gateway.access.decision import Decision, decide
-from gateway.errors import Gone, NotFound
+from gateway.access.decision import decide
+from gateway.errors import NotFound
 from gateway.mapping.translation import Asked, parameters, translate
 from gateway.records import Resource
-from gateway.store import Stored, UnitOfWork
+from gateway.store import Stored
 
 CONCEPT_MAP = "ConceptMap"
 
@@ -37,32 +37,22 @@ class Translating(Canonicals):
     def translate(self, asking: Asking, which: Which, asked: Asked) -> Resource:
         """The answer as Parameters. NotFound where the ConceptMap that is named is not known."""
         if which.id is not None:
-            maps = [self._by_id(asking, which.id)]
+            maps = [self.by_id(asking, CONCEPT_MAP, which.id)]
         elif which.sent is not None:
             maps = [which.sent]
             self.audit(asking, decide(asking.caller, CONCEPT_MAP, takes_part=None))
         else:
-            maps = self._of_url(asking, which)
+            maps = self._concept_maps(asking, which)
 
         def find(canonical: str) -> Resource | None:
             url, _, version = canonical.partition("|")
-            return next(iter(self._all(asking, url, version or None)[0]), None)
+            return next(iter(self._known_concept_maps(asking, url, version or None)[0]), None)
 
         return parameters(translate(maps, asked, find))
 
-    def _by_id(self, asking: Asking, id: str) -> Resource:
-        def ask(uow: UnitOfWork) -> tuple[Stored | None, Decision]:
-            found = uow.resources.read(CONCEPT_MAP, id)
-            return found, self.judge(uow, asking, found)
-
-        found = self.known(asking, *self._rooms.store.read(ask))
-        if found.deleted:
-            raise Gone()
-        return found.resource()
-
-    def _of_url(self, asking: Asking, which: Which) -> list[Resource]:
+    def _concept_maps(self, asking: Asking, which: Which) -> list[Resource]:
         url, _, version = (which.url or "").partition("|")
-        found, stored = self._all(asking, url or None, which.version or version or None)
+        found, stored = self._known_concept_maps(asking, url or None, which.version or version or None)
         self.audit(asking, decide(asking.caller, CONCEPT_MAP, takes_part=None), *stored)
         if url and not found:
             text = (
@@ -71,7 +61,9 @@ class Translating(Canonicals):
             raise NotFound(text, rule="concept-map-unknown", where=url[:200])
         return found
 
-    def _all(self, asking: Asking, url: str | None, version: str | None) -> tuple[list[Resource], list[Stored]]:
+    def _known_concept_maps(
+        self, asking: Asking, url: str | None, version: str | None
+    ) -> tuple[list[Resource], list[Stored]]:
         stored = self.stored(asking, CONCEPT_MAP, url)
         found = [one.resource() for one in stored]
         found += [one for one in self.packaged("conceptmaps") if url is None or one.get("url") == url]

@@ -179,6 +179,17 @@ _TRANSLATE: Final = Offer(
 )
 
 
+_TRANSFORM: Final = Offer(
+    "Content, mapped by a StructureMap",
+    "The map is sent, stored, or of a mapping package in use; the content is a parameter or the body. Nothing is kept.",
+    {200: Answer("The result; with debug, Parameters with the trace.", "resource", ("X-Request-Id",))},
+    takes=SHOWN,
+    body="parameters",
+    refuses=(*READING, 410, 413, 415, 422),
+    operation="transform",
+)
+
+
 def _by_parameters(operation: Offer) -> Offer:
     return replace(
         operation,
@@ -279,6 +290,8 @@ OFFERS: Final[Mapping[str, Offer]] = {
         refuses=(*READING, 410),
         operation="who-does-what",
     ),
+    "transform": _TRANSFORM,
+    "transform_instance": replace(_TRANSFORM, title="Content, mapped by this StructureMap"),
     "translate": _TRANSLATE,
     "translate_by_post": _by_parameters(_TRANSLATE),
     "translate_instance": replace(_TRANSLATE, title="What a ConceptMap says of a code", refuses=(*READING, 410)),

@@ -21,6 +21,7 @@ from gateway.rest.interactions.search_type import search_type, search_type_by_po
 from gateway.rest.interactions.update import update
 from gateway.rest.interactions.vread import vread
 from gateway.rest.openapi import openapi
+from gateway.rest.operations.transform import transform, transform_instance
 from gateway.rest.operations.translate import (
     translate,
     translate_by_post,
@@ -42,6 +43,8 @@ ROUTES = (
     ("POST", "/fhir/ConceptMap/$translate", translate_by_post),
     ("GET", "/fhir/ConceptMap/{id}/$translate", translate_instance),
     ("POST", "/fhir/ConceptMap/{id}/$translate", translate_instance_by_post),
+    ("POST", "/fhir/StructureMap/$transform", transform),
+    ("POST", "/fhir/StructureMap/{id}/$transform", transform_instance),
     ("GET", "/fhir", search_system),
     ("GET", "/fhir/", search_system),
     ("POST", "/fhir/_search", search_system_by_post),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -30,6 +31,10 @@ CALLED = {
 """Routes for callers that are known, without a decision."""
 MOUNTED = {"/static": "Style sheets and pictures."}
 PARTS = {"compartment": "Patient", "resource_type": "Patient", "source": "rivta-logistics"}
+ASKED = {"$translate": "?system=http://example.org&code=none", "$transform": "?source=http://example.org/none"}
+"""What operations must be asked to come to a decision."""
+CODING = {"name": "coding", "valueCoding": {"system": "http://example.org", "code": "none"}}
+PARAMETERS = json.dumps({"resourceType": "Parameters", "parameter": [CODING]})
 STRANGER = Caller("organisation", "SE2321000081-T0100", "Stranger", "SE2321000081-T0000")
 FHIR = {"content-type": "application/fhir+json"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -59,6 +64,11 @@ def call(address: str, method: str, path: str, headers: dict[str, str]) -> httpx
     kind = FORM if is_form else FHIR
     if method == "PATCH":
         body, kind = "[]", {"content-type": "application/json-patch+json"}
+    operation = path.rpartition("/")[2]
+    if operation == "$translate" and method == "POST":
+        body = PARAMETERS
+    else:
+        filled += ASKED.get(operation, "")
     return httpx.request(method, address + filled, content=body, headers=kind | {"origin": address} | headers)
 
 
