@@ -12,7 +12,7 @@ from gateway.fhir import json as fhir_json
 from gateway.fhir import xml as fhir_xml
 from gateway.formats import Format, Kind, Limits, Record, RecordKind
 from gateway.formats import json as json_format
-from gateway.formats.fhir import FhirNode
+from gateway.formats.fhir_nodes import FhirNode
 from gateway.formats.json import Found
 from gateway.issues import Issues
 

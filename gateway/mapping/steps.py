@@ -132,7 +132,7 @@ def _kind(place: Place) -> Literal["group", "rule", "target"]:
 
 def _type(node: Node | None, value: Any) -> str | None:
     if node is not None:
-        return node.type
+        return None if node.type is None else str(node.type)
     if isinstance(value, dict):
         kind = value.get("resourceType")
         return kind if isinstance(kind, str) else None
