@@ -12,6 +12,7 @@ from hashlib import blake2b
 from typing import Any
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Boolean,
     Column,
@@ -27,6 +28,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    event,
     text,
 )
 from sqlalchemy.engine import Dialect
@@ -318,8 +320,9 @@ contributor = Table(
 # --- Search rows: what the search parameters find in the current versions, one table per parameter type
 #
 # `param` is gateway.search.index.number(resource type, code). `edge` marks what sorting looks at: 1 the smallest value
-# of that resource and parameter, 2 the largest, 3 both (there is only one), 0 neither. Times are microseconds as
-# integers, not Instants: their ends may lie beyond what a datetime can hold.
+# of that resource and parameter, 2 the largest, 3 both (there is only one), 0 neither. Nobody sorts by a component of a
+# composite parameter: there `edge` says in which of the composite's elements the value stands. Times are microseconds
+# as integers, not Instants: their ends may lie beyond what a datetime can hold.
 
 Ordered = Text().with_variant(Text(collation="C"), "postgresql")
 """Text that is compared by ranges of code points, so that an index finds what begins with something."""
@@ -346,7 +349,8 @@ search_token = _search_table(
     "token",
     (
         Column("system", Ordered, nullable=False, comment="empty where there is none"),
-        Column("code", Ordered, nullable=False, comment="folded: codes are found in any case"),
+        Column("code", Ordered, nullable=False, comment="folded"),
+        Column("cased", Text, nullable=False, comment="the code as it is written where its case matters, else empty"),
     ),
     ("code", "system"),
 )
@@ -398,6 +402,37 @@ search_quantity = _search_table(
     ),
     ("low", "high", "code"),
 )
+
+search_position = _search_table(
+    "position",
+    (
+        Column("z", Double, nullable=False, comment="on the unit sphere: north"),
+        Column("x", Double, nullable=False, comment="towards longitude 0"),
+        Column("y", Double, nullable=False, comment="towards longitude 90"),
+    ),
+    ("z", "x", "y"),
+)
+
+search_text = _search_table(
+    "text", (Column("words", Text, nullable=False, comment="normalised, in order; edge: 0 of the narrative, 1 of all"),)
+)
+# Each database finds words by an index of its own kind. SQLite's stands beside the table, without a copy of the words;
+# the last bit of its row ids is `edge`.
+_WORDS = {
+    "postgresql": ("CREATE INDEX search_text_words ON search_text USING gin (to_tsvector('simple', words))",),
+    "sqlite": (
+        "CREATE VIRTUAL TABLE search_text_words USING fts5(words, content='', tokenize='ascii')",
+        "CREATE TRIGGER search_text_put AFTER INSERT ON search_text BEGIN"
+        " INSERT INTO search_text_words(rowid, words) VALUES (new.rid * 2 + new.edge, new.words); END",
+        "CREATE TRIGGER search_text_gone AFTER DELETE ON search_text BEGIN"
+        " INSERT INTO search_text_words(search_text_words, rowid, words)"
+        " VALUES ('delete', old.rid * 2 + old.edge, old.words); END",
+    ),
+}
+for _dialect, _statements in _WORDS.items():
+    for _statement in _statements:
+        _ddl = DDL(_statement)  # type: ignore[no-untyped-call]
+        event.listen(search_text, "after_create", _ddl.execute_if(dialect=_dialect))
 
 
 # --- Change log, audit, meta

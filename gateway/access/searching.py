@@ -24,6 +24,7 @@ from gateway.search.query import Compartment, Limits, Query, parse
 from gateway.search.sql import END, START, Cursor
 from gateway.store import Stored, UnitOfWork
 from gateway.store.searching import Narrowing, SearchPage
+from gateway.terminology import Terminology
 
 PAGE = "_page"
 MOST_INCLUDED = 1000
@@ -89,6 +90,7 @@ class Searching(Reading):
             bases=(base,),
             now=self._rooms.clock(),
             limits=Limits(count=self._rooms.page_size),
+            terminology=self._terminology(base),
         )
         decision = decide(asking.caller, scope.resource_type, takes_part=None)
         found = self._found(query, cursor, self._narrowing(asking.caller))
@@ -132,6 +134,14 @@ class Searching(Reading):
             return _Result(page, total, included, whole)
 
         return self._rooms.store.read(ask)
+
+    def _terminology(self, base: str) -> Terminology:
+        """With what is kept here. Value sets and code systems say nothing of persons: all may search by them."""
+        store, bases = self._rooms.store, (base.rstrip("/") + "/",)
+        return Terminology(
+            self._rooms.definitions,
+            lambda kind, url: store.read(lambda uow: uow.searches.canonical(kind, url, bases)),
+        )
 
     def _narrowing(self, caller: Caller) -> Narrowing | None:
         """To what the caller may see. It holds for the directory too: includes and chains lead from it to persons."""

@@ -3,6 +3,7 @@
 https://hl7.org/fhir/R4/structuredefinition.html
 """
 
+from gateway.definitions.codes import CodeSystem
 from gateway.definitions.model import (
     ElementDef,
     Invariant,
@@ -15,6 +16,7 @@ from gateway.definitions.snapshot import CANONICAL, Definitions, load
 
 __all__ = [
     "CANONICAL",
+    "CodeSystem",
     "Definitions",
     "ElementDef",
     "Invariant",

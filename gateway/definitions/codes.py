@@ -1,4 +1,4 @@
-"""Codes and their words: value sets that can be expanded here, and what a code is called in a language.
+"""Codes and their words: value sets that can be expanded here, hierarchies, and what a code is called in a language.
 
 https://hl7.org/fhir/R4/terminologies.html
 """
@@ -6,10 +6,56 @@ https://hl7.org/fhir/R4/terminologies.html
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from gateway.records import Resource
 
 Code = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class CodeSystem:
+    """A code system that is held whole: its codes, with those right above each where it is a hierarchy."""
+
+    url: str
+    cased: bool
+    """Whether the case of a code matters; where nothing says so, it does not."""
+    above: Mapping[str, tuple[str, ...]]
+
+
+def system_from_table(url: str, row: Mapping[str, Any]) -> CodeSystem:
+    codes = row["codes"]
+    above = (
+        {code: tuple(found) for code, found in codes.items()} if isinstance(codes, dict) else dict.fromkeys(codes, ())
+    )
+    return CodeSystem(url, row.get("cased", False), above)
+
+
+def system_from_resource(resource: Resource) -> CodeSystem:
+    """By nesting, or by the properties that code systems use instead: https://hl7.org/fhir/R4/codesystem.html#hierarchy"""
+    above: dict[str, dict[str, None]] = {}
+
+    def walk(level: Resource, parent: str | None) -> None:
+        for concept in level.get("concept", ()):
+            code = concept["code"]
+            found = above.setdefault(code, {})
+            if parent is not None:
+                found[parent] = None
+            for entry in concept.get("property", ()):
+                other = entry.get("valueCode")
+                if entry["code"] in ("parent", "subsumedBy") and other:
+                    found[other] = None
+                elif entry["code"] == "child" and other:
+                    above.setdefault(other, {})[code] = None
+            walk(concept, code)
+
+    walk(resource, None)
+    return CodeSystem(
+        str(resource.get("url", "")),
+        resource.get("caseSensitive", False),
+        {code: tuple(found) for code, found in above.items()},
+    )
 
 
 def from_table(_: str, row: Mapping[str, list[str]] | str) -> frozenset[Code] | str:
@@ -22,8 +68,15 @@ def from_table(_: str, row: Mapping[str, list[str]] | str) -> frozenset[Code] | 
 class Vocabulary:
     """The CodeSystem and ValueSet resources of a snapshot."""
 
-    def __init__(self, resources: Iterable[Resource], shipped: Mapping[str, frozenset[Code] | str]) -> None:
+    def __init__(
+        self,
+        resources: Iterable[Resource],
+        shipped: Mapping[str, frozenset[Code] | str],
+        systems: Mapping[str, CodeSystem],
+    ) -> None:
         self._shipped = shipped
+        self._shipped_systems = systems
+        self._read: dict[str, CodeSystem] = {}
         self._value_sets: dict[str, Resource] = {}
         self._systems: dict[str, Resource] = {}
         self._words: dict[Code, list[Resource]] | None = None
@@ -41,10 +94,24 @@ class Vocabulary:
         url = url.partition("|")[0]
         if url in self._value_sets:
             return self._expanded(self._value_sets[url])
-        if url in self._systems:
-            return frozenset((url, concept["code"]) for concept in _concepts(self._systems[url]))
+        if (system := self.system(url)) is not None:
+            return frozenset((url, code) for code in system.above)
         shipped = self._shipped.get(url)
         return self.codes(shipped) if isinstance(shipped, str) else shipped
+
+    def system(self, url: str) -> CodeSystem | None:
+        """A code system that is held whole."""
+        if url in self._read:
+            return self._read[url]
+        if url not in self._systems:
+            return self._shipped_systems.get(url)
+        found = self._read[url] = system_from_resource(self._systems[url])
+        return found
+
+    def systems(self) -> Iterator[str]:
+        """The urls of the code systems that are held whole."""
+        yield from self._systems
+        yield from self._shipped_systems
 
     def _expanded(self, value_set: Resource) -> frozenset[Code] | None:
         compose = value_set.get("compose", {})

@@ -11,6 +11,7 @@ from functools import cache
 import orjson
 
 from gateway.definitions import codes, operations, searchparameters, structures, tables
+from gateway.definitions.codes import CodeSystem
 from gateway.definitions.model import Invariant, Operation, SearchParameter, TypeDef
 from gateway.definitions.shipped import folder
 from gateway.records import Resource
@@ -42,7 +43,7 @@ class Definitions:
             resource["id"]: operations.from_resource(resource) for resource in self.of("OperationDefinition")
         }
         self.compartments = _with_own(shipped.compartments, self.of("CompartmentDefinition"))
-        self._vocabulary = codes.Vocabulary(self.resources.values(), shipped.value_sets)
+        self._vocabulary = codes.Vocabulary(self.resources.values(), shipped.value_sets, shipped.code_systems)
         own = [searchparameters.from_resource(resource) for resource in self.of("SearchParameter")]
         self._own_parameters = {parameter.url: parameter for parameter in own}
         self._parameters: dict[str, Mapping[str, SearchParameter]] = {}
@@ -97,6 +98,14 @@ class Definitions:
         """The (system, code) pairs of a value set, or None where it cannot be expanded here."""
         return self._vocabulary.codes(value_set)
 
+    def code_system(self, url: str) -> CodeSystem | None:
+        """A code system, where it is held whole."""
+        return self._vocabulary.system(url.partition("|")[0])
+
+    def code_systems(self) -> Iterable[str]:
+        """The urls of the code systems that are held whole."""
+        return self._vocabulary.systems()
+
     def display(self, system: str, code: str, language: str | None = None) -> str | None:
         """What a code is called in a language, as far as the conformance resources know."""
         return self._vocabulary.display(system, code, language)
@@ -122,6 +131,7 @@ class Shipped:
         self.types = structures.types(rows)
         self.invariants = structures.invariants(self.types, rows)
         self.value_sets = tables.Table(tables.lines("valuesets"), codes.from_table)
+        self.code_systems = tables.Table(tables.lines("codesystems"), codes.system_from_table)
         self.compartments = tables.Table(
             tables.lines("compartments"), lambda _, row: {name: tuple(codes) for name, codes in row.items()}
         )

@@ -17,6 +17,11 @@ class TokenIs:
 
     system: str | None
     code: str | None
+    """Folded."""
+    exact: str = ""
+    """As it is written, for systems that mind case."""
+    begins: bool = False
+    """Whether a longer code that begins with this one will do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,50 @@ class Unlike:
     condition: TokenIs | UriIs
 
 
-Condition = TextIs | Covers | Unlike | TokenIs | RefersTo | DateIs | StringIs | UriIs | NumberIs | QuantityIs | IdIs
+@dataclass(frozen=True, slots=True)
+class VersionIs:
+    """A canonical of this version, or of one within it: 1 has 1.0 and 1.1."""
+
+    url: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Not further than `chord` from a point, both on the unit sphere."""
+
+    z: float
+    x: float
+    y: float
+    chord: float
+
+
+@dataclass(frozen=True, slots=True)
+class WordsAre:
+    """Text that a query of words finds, in the language of each database's index."""
+
+    sqlite: str
+    postgresql: str
+    edge: int
+    """0: in the narrative, 1: anywhere."""
+
+
+Condition = (
+    TextIs
+    | Covers
+    | Unlike
+    | TokenIs
+    | RefersTo
+    | DateIs
+    | StringIs
+    | UriIs
+    | NumberIs
+    | QuantityIs
+    | IdIs
+    | VersionIs
+    | Near
+    | WordsAre
+)
 
 
 Numbers = tuple[int, ...]
@@ -161,6 +209,24 @@ class ReverseChain:
 
 
 @dataclass(frozen=True, slots=True)
+class Together:
+    """Rows of one element of the resource meet all of these: (kind, number, conditions) of a composite's components."""
+
+    parts: tuple[tuple[str, Numbers, tuple[Condition, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hierarchy:
+    """A reference of the resource leads to one of `type` or to what lies below it (`up`: above) by its `part_of`."""
+
+    numbers: Numbers
+    type: str
+    id: str
+    part_of: int
+    up: bool
+
+
+@dataclass(frozen=True, slots=True)
 class AnyOf:
     """One of these: a chain over a parameter that has several types of target."""
 
@@ -181,4 +247,4 @@ class Not:
     criterion: Criterion
 
 
-Criterion = Where | Missing | Own | Itself | Chain | ReverseChain | AnyOf | AllOf | Not
+Criterion = Where | Missing | Own | Itself | Together | Hierarchy | Chain | ReverseChain | AnyOf | AllOf | Not

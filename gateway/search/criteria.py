@@ -9,7 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, not_, or_, select, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    Text,
+    and_,
+    false,
+    literal,
+    not_,
+    or_,
+    select,
+    true,
+    type_coerce,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -20,6 +33,7 @@ from gateway.search.conditions import (
     Chain,
     Criterion,
     DateIs,
+    Hierarchy,
     IdIs,
     Itself,
     Missing,
@@ -27,6 +41,7 @@ from gateway.search.conditions import (
     Numbers,
     Own,
     ReverseChain,
+    Together,
     Where,
 )
 from gateway.search.match import TABLES, Test, any_of, date
@@ -81,10 +96,14 @@ def _criterion(what: Criterion, visible: Test | None) -> Test:
             return _own(what)
         case Itself(type=kind, id=id):
             return rid.in_(_located((kind,), (id,)))
+        case Together():
+            return rid.in_(_together(what))
+        case Hierarchy():
+            return rid.in_(_along(what, visible))
         case AnyOf(criteria=criteria):
-            return or_(*(_criterion(one, visible) for one in criteria))
+            return or_(false(), *(_criterion(one, visible) for one in criteria))
         case AllOf(criteria=criteria):
-            return and_(*(_criterion(one, visible) for one in criteria))
+            return and_(true(), *(_criterion(one, visible) for one in criteria))
         case Not(criterion=criterion):
             return not_(_criterion(criterion, visible))
         case Chain():
@@ -98,6 +117,41 @@ def _own(what: Own) -> Test:
     if ids := [one.id for one in what.conditions if isinstance(one, IdIs)]:
         tests.append(resource.c.rid.in_(_located((), ids)))
     return not_(or_(*tests)) if what.negated else or_(*tests)
+
+
+def _together(what: Together) -> Select[Any]:
+    """The resources in one element of which every component is met; `edge` says in which."""
+    first, *others = [
+        _rows_of(kind, numbers, any_of(conditions)).add_columns(TABLES[kind].c.edge).subquery()
+        for kind, numbers, conditions in what.parts
+    ]
+    found = select(first.c.rid)
+    for other in others:
+        found = found.join(other, and_(other.c.rid == first.c.rid, other.c.edge == first.c.edge))
+    return found.correlate(None)
+
+
+def _along(what: Hierarchy, visible: Test | None) -> Select[Any]:
+    """The resources that refer to one, or to what a walk over its hierarchy reaches, through what may be seen."""
+    steps = search_reference.alias("steps")
+    seen = select(resource.c.rid).where(resource.c.resource_type == what.type, resource.c.deleted.is_(False))
+    if visible is not None:
+        seen = seen.where(visible)
+    lower, upper = locator.alias("lower"), locator.alias("upper")
+    reached = select(literal(what.id, Text).label("id")).cte(recursive=True)
+    # Of each step one end is reached already; what was reached before is reached once.
+    begin, end = (lower, upper) if what.up else (upper, lower)
+    step = (
+        select(end.c.id)
+        .join_from(steps, lower, lower.c.rid == steps.c.rid)
+        .join(upper, and_(upper.c.id == steps.c.target_id, upper.c.resource_type == what.type))
+        .join(reached, reached.c.id == begin.c.id)
+        .where(steps.c.param == what.part_of, steps.c.target_type == what.type, end.c.rid.in_(seen.correlate(None)))
+    )
+    reached = reached.union(step)
+    links = search_reference.c
+    tests = (one_of(links.param, what.numbers), links.target_type == what.type)
+    return select(links.rid).where(*tests, links.target_id.in_(select(reached.c.id))).correlate(None)
 
 
 def _located(types: Sequence[str], ids: Sequence[str]) -> Select[Any]:

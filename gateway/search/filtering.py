@@ -31,7 +31,9 @@ from gateway.search.conditions import (
     Where,
 )
 from gateway.search.filters import Both, Comparison, Filter, Negation, Step
-from gateway.search.reading import EVERYWHERE, LINK, MAX_CHAIN, OWN, Criteria, Parameter, Refused, Types
+from gateway.search.modifiers import UNMODIFIED
+from gateway.search.parameters import Parameter, Refused, Types
+from gateway.search.reading import EVERYWHERE, LINK, MAX_CHAIN, OWN, Criteria
 from gateway.search.text import normalised
 from gateway.search.values import Reading
 
@@ -121,7 +123,7 @@ class _Filtering:
                 raise _not_here(test, ["eq"])
             return self.criteria.criterion(types, name, _escaped(test.value))
         parameter = self.criteria.parameter(types, code)
-        if test.operator == "pr":
+        if test.operator == "pr" and parameter.kind not in UNMODIFIED:
             return self._present(test, parameter)
         known = OPERATIONS.get(parameter.kind, _WHATEVER)
         if test.operator not in known:

@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/search.html
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from functools import lru_cache
@@ -14,20 +14,36 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gateway.definitions import Definitions, SearchParameter
-from gateway.fhirpath import Element, FHIRPathError, Path, compile
+from gateway.fhirpath import Element, Environment, FHIRPathError, Path, compile
 from gateway.fhirpath.values import type_name
 from gateway.records import Resource
-from gateway.search.expressions import code_systems, entrances
-from gateway.search.rows import READERS, SYSTEM_TYPES, Place, Reader, Row, extension_value
+from gateway.search import words
+from gateway.search.expressions import code_systems, entrances, last_element
+from gateway.search.rows import (
+    PART,
+    READERS,
+    SYSTEM_TYPES,
+    TEXTS,
+    Place,
+    Reader,
+    Row,
+    extension_value,
+    position_of_element,
+    string_of_family,
+    typed_of_identifier,
+)
+from gateway.search.units import UCUM
 
 IndexRows = dict[str, list[Row]]
 """Search table to its rows: the table's columns after `partition` and `rid`."""
 
 DEFAULT_ZONE = ZoneInfo("Europe/Stockholm")
 
-# What the store knows by itself, or what has no expression.
+# What the store knows by itself.
 _OWN = frozenset({"_id", "_lastUpdated"})
-_FROM_IDENTIFIER = ":identifier"
+TEXT = ("_text", "_content")
+"""The parameters that look for words: in the narrative, and in everything."""
+_NEAR = ("special", "near")
 
 
 @lru_cache(maxsize=16384)
@@ -39,7 +55,43 @@ def number(resource_type: str, code: str) -> int:
 
 def identifier_number(resource_type: str, code: str) -> int:
     """The number for the identifiers of a reference parameter's references, which are tokens."""
-    return number(resource_type, code + _FROM_IDENTIFIER)
+    return number(resource_type, code + ":identifier")
+
+
+def text_number(resource_type: str, code: str) -> int:
+    """The number for the texts of a token parameter's values, which are strings."""
+    return number(resource_type, code + ":text")
+
+
+def typed_number(resource_type: str, code: str) -> int:
+    """The number for the types of a token parameter's identifiers with their values, which are tokens."""
+    return number(resource_type, code + ":of-type")
+
+
+def component_number(resource_type: str, code: str, position: int) -> int:
+    """The number for one component of a composite parameter."""
+    return number(resource_type, f"{code}${position}")
+
+
+def kind_of(parameter: SearchParameter) -> str | None:
+    """The kind of rows that a parameter is found by, or what it is answered by instead; None where it is not."""
+    if parameter.code in TEXT:
+        return "text"
+    if not _is_path(parameter.expression):
+        return "composite" if parameter.type == "composite" and parameter.components else None
+    if (parameter.type, parameter.code) == _NEAR:
+        return "position"
+    return parameter.type if parameter.type in READERS or parameter.type == "composite" else None
+
+
+def whole(parameter: SearchParameter, resource_type: str) -> bool:
+    """Whether a composite's only element is the resource itself: then its components are met by what they are of."""
+    return parameter.expression == resource_type
+
+
+def component_kind(definitions: Definitions, url: str) -> str | None:
+    found = definitions.search_parameter(url)
+    return found.type if found is not None and found.type in READERS else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +101,40 @@ class _Plan:
     code: str
     kind: str
     number: int
-    identifier: int
+    more: tuple[int, int]
+    """The numbers of what modifiers look at: `:identifier` of references, `:text` and `:of-type` of tokens."""
     path: Path
     place: Place
     readers: Mapping[str, Reader]
-    edges: bool
+    versioned: bool = False
+    """Whether it is the url of what has a version, with which a search may name it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Component:
+    kind: str
+    number: int
+    expression: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Composite:
+    """How a composite parameter is read: its elements, and of each what its components find."""
+
+    path: Path
+    components: tuple[_Component, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A component for elements of one type, and the members without one of which it finds nothing."""
+
+    path: Path
+    place: Place
+    entrances: frozenset[str] | None
+
+
+_Plans = tuple[Mapping[str, tuple[int, ...]], tuple[_Plan | _Composite, ...], tuple[int, ...], tuple[int, int]]
 
 
 class Indexer:
@@ -64,8 +145,9 @@ class Indexer:
 
     def __init__(self, definitions: Definitions, *, zone: tzinfo = DEFAULT_ZONE, bases: Iterable[str] = ()) -> None:
         self.definitions = definitions
-        self.place = Place(zone, tuple(base.rstrip("/") + "/" for base in bases))
-        self._plans: dict[str, tuple[Mapping[str, tuple[int, ...]], tuple[_Plan, ...], tuple[int, ...]]] = {}
+        self.place = Place(zone, tuple(base.rstrip("/") + "/" for base in bases), cased=_cased(definitions))
+        self._plans: dict[str, _Plans] = {}
+        self._parts: dict[tuple[str, str], _Part] = {}
 
     def rows(self, resource: Resource) -> IndexRows:
         """The rows of a resource, by table."""
@@ -73,97 +155,185 @@ class Indexer:
         known = self._plans.get(resource_type)
         if known is None:
             known = self._plans[resource_type] = self._prepare(resource_type)
-        by_key, plans, always = known
+        by_key, plans, always, texts = known
         wanted = set(always)
         for key in resource:
             wanted.update(by_key.get(key, ()))
         rows: IndexRows = {}
         for position in sorted(wanted):
-            _read(plans[position], resource, rows)
+            plan = plans[position]
+            try:
+                if isinstance(plan, _Plan):
+                    _read(plan, resource, rows)
+                else:
+                    self._read_composite(plan, resource, rows)
+            except FHIRPathError:
+                # The resource was checked; what a parameter makes of a rare shape must not keep it from being saved.
+                continue
+        _add_words(resource, texts, rows)
         return rows
 
     def __call__(self, resource: Resource) -> IndexRows:
         return self.rows(resource)
 
-    def _prepare(self, resource_type: str) -> tuple[Mapping[str, tuple[int, ...]], tuple[_Plan, ...], tuple[int, ...]]:
-        plans: list[_Plan] = []
+    def _prepare(self, resource_type: str) -> _Plans:
+        plans: list[_Plan | _Composite] = []
         by_key: dict[str, list[int]] = {}
         always: list[int] = []
         for parameter in self.definitions.search_parameters(resource_type).values():
             plan = self._plan(resource_type, parameter)
             if plan is None:
                 continue
-            keys = entrances(self.definitions.types[resource_type], plan.path.syntax)
+            keys = entrances(self.definitions, resource_type, plan.path.syntax)
             for key in keys or ():
                 by_key.setdefault(key, []).append(len(plans))
                 by_key.setdefault("_" + key, []).append(len(plans))
             if keys is None:
                 always.append(len(plans))
             plans.append(plan)
-        return {key: tuple(found) for key, found in by_key.items()}, tuple(plans), tuple(always)
+        texts = (number(resource_type, TEXT[0]), number(resource_type, TEXT[1]))
+        return {key: tuple(found) for key, found in by_key.items()}, tuple(plans), tuple(always), texts
 
-    def _plan(self, resource_type: str, parameter: SearchParameter) -> _Plan | None:
-        readers = READERS.get(parameter.type)
-        if readers is None or parameter.code in _OWN or not _is_path(parameter.expression):
+    def _plan(self, resource_type: str, parameter: SearchParameter) -> _Plan | _Composite | None:
+        kind, code = kind_of(parameter), parameter.code
+        if kind is None or kind == "text" or code in _OWN:
             return None
         path = compile(parameter.expression, resource_type, self.definitions)
-        place = self.place
+        if kind == "composite":
+            return None if whole(parameter, resource_type) else self._composite(resource_type, parameter, path)
+        place, readers = self.place, READERS.get(kind, {})
         if path.result_type == "code":
             place = replace(place, systems=code_systems(self.definitions, resource_type, path.syntax))
+        last = last_element(self.definitions, resource_type, path.syntax)
+        if kind == "position" and path.result_type:
+            readers = {path.result_type: position_of_element}
+        elif kind == "string" and last is not None and last.path == "HumanName.family":
+            readers = {**readers, "string": string_of_family}
+        more = (identifier_number, identifier_number) if kind == "reference" else (text_number, typed_number)
+        elements = self.definitions.types[resource_type].elements
         return _Plan(
-            code=parameter.code,
-            kind=parameter.type,
-            number=number(resource_type, parameter.code),
-            identifier=identifier_number(resource_type, parameter.code),
+            code=code,
+            kind=kind,
+            number=number(resource_type, code),
+            more=(more[0](resource_type, code), more[1](resource_type, code)),
             path=path,
             place=place,
             readers=readers,
-            edges=parameter.type == "date",
+            versioned=kind == "uri" and parameter.expression == f"{resource_type}.url" and "version" in elements,
         )
+
+    def _composite(self, resource_type: str, parameter: SearchParameter, path: Path) -> _Composite | None:
+        components = []
+        for position, (url, expression) in enumerate(parameter.components):
+            kind = component_kind(self.definitions, url)
+            if kind is None:
+                return None
+            components.append(_Component(kind, component_number(resource_type, parameter.code, position), expression))
+        return _Composite(path, tuple(components))
+
+    def _read_composite(self, plan: _Composite, resource: Resource, rows: IndexRows) -> None:
+        """The rows of every element in which each component finds something: `edge` says of which."""
+        environment = Environment(variables={"resource": resource})
+        for position, element in enumerate(plan.path.elements(resource)):
+            if not isinstance(element, Element) or element.type is None:
+                continue
+            found: list[tuple[_Component, list[Row]]] = []
+            # The value before the code, which is hardly ever missing.
+            for component in reversed(plan.components):
+                part = self._part(component.expression, element.type)
+                if part.entrances is not None and part.entrances.isdisjoint(element.value):
+                    break
+                values, kind = part.path.typed(element.value, environment)
+                keys = list(_keys(values, kind, READERS[component.kind], part.place))
+                if not keys:
+                    break
+                found.append((component, keys))
+            else:
+                for component, keys in found:
+                    table = rows.setdefault(_table(component.kind), [])
+                    table += [
+                        (number, component.number, *key, position)
+                        for number, key in enumerate(dict.fromkeys(keys), start=len(table))
+                    ]
+
+    def _part(self, expression: str, type: str) -> _Part:
+        """A component's expression for elements of a type."""
+        known = self._parts.get((expression, type))
+        if known is None:
+            path = compile(expression, type, self.definitions)
+            systems = code_systems(self.definitions, type, path.syntax) if path.result_type == "code" else None
+            found = entrances(self.definitions, type, path.syntax)
+            known = self._parts[expression, type] = _Part(path, replace(self.place, systems=systems), found)
+        return known
+
+
+def _cased(definitions: Definitions) -> Callable[[str], bool]:
+    """Whether a code system minds case, as it says itself."""
+
+    @lru_cache(maxsize=1024)
+    def cased(system: str) -> bool:
+        found = definitions.code_system(system)
+        return system == UCUM if found is None else found.cased
+
+    return cased
 
 
 def _is_path(expression: str) -> bool:
     # One parameter of R4 has the name of an element where its expression should stand.
-    return bool(expression) and "." in expression
+    return bool(expression) and ("." in expression or expression[:1].isupper())
 
 
 def _read(plan: _Plan, resource: Resource, rows: IndexRows) -> None:
-    try:
-        found, kind = plan.path.typed(resource)
-    except FHIRPathError:
-        # The resource was checked; what a search parameter makes of a rare shape must not keep it from being saved.
-        return
+    found, kind = plan.path.typed(resource)
     if not found:
         return
-    reader = None if kind is None else plan.readers.get(kind)
-    if reader is not None:
-        keys = [row for value in found for row in reader(value, plan.place)]
-    elif kind is not None:
-        keys = [row for value in found for row in _of_item(plan, Element(value, kind))]
-    else:
-        keys = [row for item in found for row in _of_item(plan, item)]
+    keys = list(_keys(found, kind, plan.readers, plan.place))
+    if plan.versioned and keys and "version" in resource:
+        keys.append((f"{keys[0][0]}|{resource['version']}",))
     if keys:
-        _add(rows.setdefault(_TABLES[plan.kind], []), plan.number, keys, plan.edges)
+        _add(rows.setdefault(_table(plan.kind), []), plan, keys)
     if plan.kind == "reference":
-        identifiers = [row for value in found for row in _identifier_of(value)]
-        if identifiers:
-            _add(rows.setdefault("search_token", []), plan.identifier, identifiers, False)
+        _append(rows, "search_token", plan.more[0], [row for value in found for row in _identifier_of(value)])
+    elif plan.kind == "token" and (kind is None or kind in TEXTS):
+        _add_token_details(plan, found, kind, rows)
 
 
-def _of_item(plan: _Plan, item: Any) -> Iterable[Row]:
+def _keys(found: Iterable[Any], kind: str | None, readers: Mapping[str, Reader], place: Place) -> Iterable[Row]:
+    reader = None if kind is None else readers.get(kind)
+    if reader is not None:
+        return (row for value in found for row in reader(value, place))
+    items = found if kind is None else (Element(value, kind) for value in found)
+    return (row for item in items for row in _of_item(item, readers, place))
+
+
+def _of_item(item: Any, readers: Mapping[str, Reader], place: Place) -> Iterable[Row]:
     """The rows of an item that knows its type."""
     if isinstance(item, Element):
         if item.value is None:
             return ()
         if item.type == "Extension":
             inner = extension_value(item.value)
-            return () if inner is None else _of_item(plan, inner)
-        reader = plan.readers.get(item.type or "")
+            return () if inner is None else _of_item(inner, readers, place)
+        reader = readers.get(item.type or "")
         if reader is None and isinstance(item.value, dict) and "resourceType" in item.value:
-            reader = plan.readers.get("Resource")
-        return () if reader is None else reader(item.value, plan.place)
-    reader = plan.readers.get(SYSTEM_TYPES.get(type_name(item)[1], ""))
-    return () if reader is None else reader(item if isinstance(item, bool | int | str) else str(item), plan.place)
+            reader = readers.get("Resource")
+        return () if reader is None else reader(item.value, place)
+    reader = readers.get(SYSTEM_TYPES.get(type_name(item)[1], ""))
+    return () if reader is None else reader(item if isinstance(item, bool | int | str) else str(item), place)
+
+
+def _add_token_details(plan: _Plan, found: Iterable[Any], kind: str | None, rows: IndexRows) -> None:
+    """What `:text` and `:of-type` look at."""
+    texts: list[Row] = []
+    typed: list[Row] = []
+    for item in found:
+        value, of = (item.value, item.type) if isinstance(item, Element) else (item, kind)
+        if of is not None and of in TEXTS and isinstance(value, dict):
+            texts += TEXTS[of](value)
+            if of == "Identifier" and "type" in value:
+                typed += typed_of_identifier(value)
+    _append(rows, "search_string", plan.more[0], texts)
+    _append(rows, "search_token", plan.more[1], typed)
 
 
 def _identifier_of(item: Any) -> Iterable[Row]:
@@ -172,21 +342,43 @@ def _identifier_of(item: Any) -> Iterable[Row]:
     return READERS["token"]["Identifier"](identifier, _NOWHERE) if isinstance(identifier, dict) else ()
 
 
+def _add_words(resource: Resource, numbers: tuple[int, int], rows: IndexRows) -> None:
+    texts = [
+        (number, text, edge)
+        for edge, (text, number) in enumerate(zip(words.of(resource), numbers, strict=True))
+        if text
+    ]
+    rows["search_text"] = [(position, *row) for position, row in enumerate(texts)]
+
+
 _NOWHERE = Place(DEFAULT_ZONE)
-_TABLES = {kind: f"search_{kind}" for kind in READERS}
 _MIN, _MAX, _ONLY = 1, 2, 3
 
 
-def _add(rows: list[Row], number: int, keys: list[Row], ranges: bool) -> None:
+def _table(kind: str) -> str:
+    return f"search_{kind}"
+
+
+def _append(rows: IndexRows, table: str, number: int, keys: list[Row]) -> None:
+    """Append keys that nobody sorts by, equal ones once."""
+    if not keys:
+        return
+    for key in dict.fromkeys(keys):
+        found = rows.setdefault(table, [])
+        found.append((len(found), number, *key, 0))
+
+
+def _add(rows: list[Row], plan: _Plan, keys: list[Row]) -> None:
     """Append the keys of a parameter, equal ones once, the smallest and the largest marked."""
     if len(keys) == 1:
-        rows.append((len(rows), number, *keys[0], _ONLY))
+        rows.append((len(rows), plan.number, *keys[0], _ONLY))
         return
     keys = sorted(set(keys))
-    last = keys.index(max(keys, key=_high)) if ranges else len(keys) - 1
-    for position, key in enumerate(keys):
-        edge = (_MIN if position == 0 else 0) | (_MAX if position == last else 0)
-        rows.append((len(rows), number, *key, edge))
+    sorted_by = [key for key in keys if key[1] != PART] if plan.kind == "string" else keys
+    last = max(sorted_by, key=_high) if plan.kind == "date" else sorted_by[-1]
+    for key in keys:
+        edge = (_MIN if key == sorted_by[0] else 0) | (_MAX if key == last else 0)
+        rows.append((len(rows), plan.number, *key, edge))
 
 
 def _high(key: Row) -> Any:
@@ -213,7 +405,7 @@ def problems(definitions: Definitions) -> list[str]:
     for resource_type in definitions.resource_types:
         for code, parameter in definitions.search_parameters(resource_type).items():
             name = f"{resource_type}.{code}"
-            for place in (number(resource_type, code), identifier_number(resource_type, code)):
+            for place in _numbers(resource_type, parameter):
                 if taken.setdefault(place, name) != name:
                     found.append(f"{name} has the same number as {taken[place]}: rename it.")
             try:
@@ -221,3 +413,15 @@ def problems(definitions: Definitions) -> list[str]:
             except FHIRPathError as error:
                 found.append(f"{name}: {error.text}")
     return found
+
+
+def _numbers(resource_type: str, parameter: SearchParameter) -> Iterable[int]:
+    """Every number that a parameter takes."""
+    yield number(resource_type, parameter.code)
+    if parameter.type == "reference":
+        yield identifier_number(resource_type, parameter.code)
+    if parameter.type == "token":
+        yield text_number(resource_type, parameter.code)
+        yield typed_number(resource_type, parameter.code)
+    for position in range(len(parameter.components)):
+        yield component_number(resource_type, parameter.code, position)

@@ -6,14 +6,35 @@ https://hl7.org/fhir/R4/search.html#prefix
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, false, not_, or_, true
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Table,
+    Text,
+    and_,
+    false,
+    literal,
+    literal_column,
+    not_,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy import column as sql_column
+from sqlalchemy import table as sql_table
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from gateway.search.conditions import (
     Condition,
     Covers,
     DateIs,
     IdIs,
+    Near,
     NumberIs,
     QuantityIs,
     RefersTo,
@@ -22,14 +43,18 @@ from gateway.search.conditions import (
     TokenIs,
     Unlike,
     UriIs,
+    VersionIs,
+    WordsAre,
 )
-from gateway.search.rows import BASE_UNITS
+from gateway.search.units import BASE_UNITS
 from gateway.tables import (
     search_date,
     search_number,
+    search_position,
     search_quantity,
     search_reference,
     search_string,
+    search_text,
     search_token,
     search_uri,
 )
@@ -44,6 +69,8 @@ TABLES: Mapping[str, Table] = {
     "uri": search_uri,
     "number": search_number,
     "quantity": search_quantity,
+    "position": search_position,
+    "text": search_text,
 }
 _LAST = "\U0010ffff"
 """Behind every text that begins with what stands before it."""
@@ -137,16 +164,56 @@ def _uri(is_: UriIs) -> Test:
 
 
 def _token(is_: TokenIs) -> Test:
-    tests = []
-    if is_.code is not None:
-        tests.append(search_token.c.code == is_.code)
-    if is_.system is not None:
-        tests.append(search_token.c.system == is_.system)
+    table = search_token.c
+    tests = [] if is_.system is None else [table.system == is_.system]
+    if is_.code is not None and is_.begins:
+        tests += [_begins(table.code, is_.code), or_(table.cased == "", _begins(table.cased, is_.exact))]
+    elif is_.code is not None:
+        tests += [table.code == is_.code, or_(table.cased == "", table.cased == is_.exact)]
     return and_(*tests)
 
 
 def _reference(is_: RefersTo) -> Test:
     return and_(search_reference.c.target_id == is_.id, _of_type(is_.type))
+
+
+def _version(is_: VersionIs) -> Test:
+    target, whole = search_reference.c.target_id, f"{is_.url}|{is_.version}"
+    return and_(search_reference.c.target_type == "", or_(target == whole, _begins(target, whole + ".")))
+
+
+def _near(is_: Near) -> Test:
+    table = search_position.c
+    places = ((table.z, is_.z), (table.x, is_.x), (table.y, is_.y))
+    box = [column.between(place - is_.chord, place + is_.chord) for column, place in places]
+    apart = [(column - place) * (column - place) for column, place in places]
+    return and_(*box, apart[0] + apart[1] + apart[2] <= is_.chord * is_.chord)
+
+
+class _Words(FunctionElement[bool]):
+    """Whether a row of text is found by a query of words."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(_Words, "postgresql")
+def _words_postgresql(element: _Words, compiler: SQLCompiler, **kw: Any) -> str:
+    _, query, _ = element.clauses
+    return f"to_tsvector('simple', search_text.words) @@ CAST({compiler.process(query, **kw)} AS tsquery)"
+
+
+@compiles(_Words, "sqlite")
+def _words_sqlite(element: _Words, compiler: SQLCompiler, **kw: Any) -> str:
+    query, _, edge = element.clauses
+    # An entry of the index says in its last bit of which text it is, and before that of which resource.
+    found = select(_INDEX.c.rowid.op(">>")(1)).where(
+        literal_column(_INDEX.name).op("MATCH")(query), _INDEX.c.rowid.op("&")(1) == edge
+    )
+    return compiler.process(search_text.c.rid.in_(found), **kw)
+
+
+_INDEX = sql_table("search_text_words", sql_column("rowid", BigInteger))
 
 
 def _of_type(name: str | None) -> Test:
@@ -187,6 +254,12 @@ def row(condition: Condition) -> Test:
             return and_(search_date.c.low <= low, search_date.c.high >= high)
         case Unlike(condition=unlike):
             return not_(row(unlike))
+        case VersionIs():
+            return _version(condition)
+        case Near():
+            return _near(condition)
+        case WordsAre():
+            return _Words(literal(condition.sqlite, Text), literal(condition.postgresql, Text), literal(condition.edge))
         case IdIs():
             raise AssertionError("An id is no search row.")
 
@@ -194,19 +267,21 @@ def row(condition: Condition) -> Test:
 def any_of(conditions: Iterable[Condition]) -> Test:
     """A row that meets one of the conditions. Those that name a value are one look-up, however many they are."""
     tests: list[Test] = []
-    codes: dict[str | None, list[str]] = {}
+    codes: dict[str | None, list[TokenIs]] = {}
     targets: dict[str | None, list[str]] = {}
     for one in conditions:
         match one:
-            case TokenIs(system=system, code=str(code)):
-                codes.setdefault(system, []).append(code)
+            case TokenIs(system=system, code=str(), begins=False):
+                codes.setdefault(system, []).append(one)
             case RefersTo(type=target, id=id):
                 targets.setdefault(target, []).append(id)
             case _:
                 tests.append(row(one))
-    for system, named in codes.items():
-        of_system = true() if system is None else search_token.c.system == system
-        tests.append(and_(_one_of(search_token.c.code, named), of_system))
+    for system, tokens in codes.items():
+        table = search_token.c
+        as_written = or_(table.cased == "", _one_of(table.cased, [token.exact for token in tokens]))
+        of_system = true() if system is None else table.system == system
+        tests.append(and_(_one_of(table.code, [token.code or "" for token in tokens]), of_system, as_written))
     for target, named in targets.items():
         tests.append(and_(_one_of(search_reference.c.target_id, named), _of_type(target)))
     return or_(false(), *tests)

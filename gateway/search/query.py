@@ -17,8 +17,10 @@ from gateway.issues import Issue
 from gateway.search import filtering
 from gateway.search.conditions import Criterion, Numbers
 from gateway.search.index import DEFAULT_ZONE
-from gateway.search.reading import OWN, Criteria, Parameter, Refused, Types, served, unknown_modifier
+from gateway.search.parameters import Parameter, Refused, Types, served, unknown_modifier
+from gateway.search.reading import OWN, Criteria
 from gateway.search.values import Reading
+from gateway.terminology import Terminology
 
 __all__ = ["CONTROLS", "Compartment", "Include", "Limits", "Query", "Sort", "parse", "served"]
 
@@ -115,22 +117,26 @@ def parse(
     zone: tzinfo = DEFAULT_ZONE,
     bases: Sequence[str] = (),
     limits: Limits | None = None,
+    terminology: Terminology | None = None,
 ) -> Query:
     """The search that the parameters ask for; `now` is what `ap` of a date looks back from.
 
-    An empty `resource_type` searches all types, or those of `_type`. Raises BadRequest with an issue for each parameter
-    that cannot be used.
+    An empty `resource_type` searches all types, or those of `_type`; `terminology` knows kept value sets
+    too. Raises BadRequest with an issue for each parameter that cannot be used.
     """
     if len(params) > MAX_PARAMETERS:
         raise BadRequest(f"A search takes at most {MAX_PARAMETERS} parameters.", rule="too-many-parameters")
     reading = Reading(zone, tuple(base.rstrip("/") + "/" for base in bases), now)
-    parser = _Parser(Criteria(definitions, reading), limits or Limits(), resource_type, within)
+    parser = _Parser(Criteria(definitions, reading, terminology), limits or Limits(), resource_type, within)
     refused: list[Issue] = []
     ignored: list[Issue] = []
     used: list[tuple[str, str]] = []
 
     def each(params: Sequence[tuple[str, str]], add: Callable[[str, str], None]) -> None:
         for name, value in params:
+            if not value:
+                # https://hl7.org/fhir/R4/search.html#errors: empty parameters are no error, they are ignored.
+                continue
             try:
                 add(name, value)
             except Refused as problem:

@@ -5,41 +5,34 @@ https://hl7.org/fhir/R4/search.html#modifiers
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import cast
 
 from gateway.definitions import Definitions, SearchParameter
 from gateway.search import values
 from gateway.search.conditions import (
+    AllOf,
     AnyOf,
     Chain,
-    Condition,
     Criterion,
     IdIs,
     Itself,
     Missing,
-    Numbers,
     Own,
     RefersTo,
     ReverseChain,
-    StringIs,
-    TokenIs,
-    UriIs,
     Where,
 )
-from gateway.search.index import identifier_number, number
-from gateway.search.rows import READERS
-from gateway.search.values import Malformed, Reading
+from gateway.search.index import kind_of, number
+from gateway.search.modifiers import UNMODIFIED, Modified
+from gateway.search.parameters import Parameter, Refused, Types, served, unknown_modifier
+from gateway.search.values import Reading
+from gateway.terminology import Terminology
 
 MAX_CHAIN = 4
 MAX_WORK = 2000
 """Values and links of a search together. A chain over a parameter that leads to any type is one link for each."""
 LINK = 10
 """How many values a link, or a parameter, is worth."""
-MAX_RANGES = 200
-"""Alternatives that are no plain values, each of which is compared by itself."""
 OWN = frozenset({"_id", "_lastUpdated"})
 LIST = "_list"
 EVERYWHERE = OWN | {LIST, "_has"}
@@ -49,58 +42,15 @@ _LISTED = ("List", "item")
 ITSELF = "{def}"
 """How a CompartmentDefinition says that the resource that it is named after is in the compartment."""
 
-Types = tuple[str, ...]
-"""The resource types that are searched together."""
-
-
-class Refused(Exception):
-    """One parameter cannot be used; `unknown` when a lenient search may leave it out."""
-
-    def __init__(self, rule: str, text: str, *, unknown: bool = False) -> None:
-        super().__init__(text)
-        self.rule = rule
-        self.text = text
-        self.unknown = unknown
-
-
-def unknown_modifier(modifier: str, known: Sequence[str]) -> Refused:
-    hint = f"There are: {', '.join(known[:20])}." if known else "It takes none."
-    return Refused("unknown-modifier", f"The modifier :{modifier[:50]} is not served here. {hint}")
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A parameter as it applies to the types that are searched, in each of which it has a number of its own."""
-
-    code: str
-    kind: str
-    numbers: Numbers
-    identifiers: Numbers
-    """Of the identifiers of a reference parameter's references."""
-    targets: tuple[str, ...]
-    """The types that a reference parameter names; none: any."""
-    definition: SearchParameter
-
-    @property
-    def places(self) -> tuple[tuple[str, Numbers], ...]:
-        """Where a row says that the resource has it."""
-        found = ((self.kind, self.numbers),)
-        return (*found, ("token", self.identifiers)) if self.kind == "reference" else found
-
-
-def served(definitions: Definitions, resource_type: str) -> dict[str, SearchParameter]:
-    """The parameters of a type that a search may name: what /metadata announces."""
-    known = definitions.search_parameters(resource_type)
-    return {code: one for code, one in known.items() if one.type in READERS and one.expression}
-
 
 class Criteria:
     """Reads criteria by a snapshot of definitions."""
 
-    def __init__(self, definitions: Definitions, reading: Reading) -> None:
+    def __init__(self, definitions: Definitions, reading: Reading, terminology: Terminology | None = None) -> None:
         self.definitions = definitions
         self.reading = reading
         self._work = 0
+        self.modified = Modified(definitions, reading, terminology or Terminology(definitions), self.spend)
 
     def criterion(self, types: Types, name: str, value: str, depth: int = 0) -> Criterion:
         if depth > MAX_CHAIN:
@@ -117,28 +67,21 @@ class Criteria:
         if code == LIST:
             return self._listed(types, modifier, value)
         parameter = self.parameter(types, code)
-        if modifier == "missing":
+        if modifier == "missing" and parameter.kind not in UNMODIFIED:
             return self._missing(parameter, value)
         return self.where(parameter, modifier, value)
 
     def parameter(self, types: Types, code: str) -> Parameter:
         """The parameter of this code, which all the types must have, and alike."""
         found = [self._of_type(one, code) for one in types]
-        kinds = {one.type for one in found}
+        kinds = {kind_of(one) or one.type for one in found}
         if len(kinds) > 1:
             text = f"This is not the same in all of these types: {', '.join(sorted(kinds))}. Search in one of them."
             raise Refused("parameter-not-common", text)
         targets = (
             {} if any(_leads_anywhere(one) for one in found) else {name: None for one in found for name in one.target}
         )
-        return Parameter(
-            code,
-            found[0].type,
-            tuple(number(one, code) for one in types),
-            tuple(identifier_number(one, code) for one in types),
-            tuple(targets),
-            found[0],
-        )
+        return Parameter(code, kinds.pop(), types, tuple(targets), found[0])
 
     def _of_type(self, resource_type: str, code: str) -> SearchParameter:
         usable = served(self.definitions, resource_type)
@@ -151,16 +94,6 @@ class Criteria:
         text = f"This {what}.{hint} There are: {', '.join(sorted(usable))}."
         raise Refused("unknown-search-parameter", text, unknown=True)
 
-    def _values(self, text: str, read: Callable[[str, Reading], Condition]) -> tuple[Condition, ...]:
-        try:
-            found = tuple(read(part, self.reading) for part in values.alternatives(text))
-        except Malformed as problem:
-            raise Refused("malformed-search-value", str(problem)) from None
-        self.spend(len(found))
-        if len(found) > MAX_RANGES and not isinstance(found[0], TokenIs | RefersTo | IdIs):
-            raise Refused("too-costly", f"At most {MAX_RANGES} values of this kind can be given at once.")
-        return found
-
     def spend(self, work: int) -> None:
         self._work += work
         if self._work > MAX_WORK:
@@ -170,42 +103,22 @@ class Criteria:
             raise Refused("too-costly", text)
 
     def where(self, parameter: Parameter, modifier: str, value: str) -> Criterion:
-        kind = parameter.kind
-        if modifier == "identifier" and kind == "reference":
-            return Where("token", parameter.identifiers, self._values(value, values.token))
-        conditions = self._values(value, values.PARSERS[kind])
-        if kind == "reference":
-            conditions = tuple(self._typed(cast(RefersTo, one), parameter, modifier) for one in conditions)
-        elif modifier:
-            change = _MODIFIERS.get((kind, modifier))
-            if change is None:
-                known = [name for type, name in _MODIFIERS if type == kind]
-                raise unknown_modifier(modifier, [*known, "missing"])
-            conditions = tuple(map(change, conditions))
-        return Where(kind, parameter.numbers, conditions, negated=modifier == "not")
-
-    def _typed(self, condition: RefersTo, parameter: Parameter, modifier: str) -> RefersTo:
-        """A bare id is of the type that the modifier names, or of the only one that the parameter allows."""
-        if modifier:
-            if modifier not in self.targets(parameter):
-                raise unknown_modifier(modifier, [*self.targets(parameter), "identifier", "missing"])
-            if condition.type not in (None, modifier):
-                raise Refused("malformed-search-value", f"The value does not name a {modifier}.")
-            return replace(condition, type=modifier)
-        if condition.type is None and len(parameter.targets) == 1:
-            return replace(condition, type=parameter.targets[0])
-        return condition
+        return self.modified.criterion(parameter, modifier, value)
 
     def targets(self, parameter: Parameter) -> tuple[str, ...]:
         """The types that a reference parameter may lead to."""
-        return parameter.targets or tuple(self.definitions.resource_types)
+        return self.modified.targets(parameter)
 
     def _own(self, code: str, modifier: str, value: str) -> Criterion:
+        if modifier == "missing":
+            return AnyOf(()) if self._is_true(value) else AllOf(())
         if modifier and not (code == "_id" and modifier == "not"):
-            raise unknown_modifier(modifier, ["not"] if code == "_id" else [])
+            raise unknown_modifier(modifier, ["not", "missing"] if code == "_id" else ["missing"])
         if code == "_id":
-            return Own("_id", self._values(value, lambda text, _: IdIs(values.unescaped(text))), modifier == "not")
-        return Own("_lastUpdated", self._values(value, values.date))
+            return Own(
+                "_id", self.modified.values(value, lambda text, _: IdIs(values.unescaped(text))), modifier == "not"
+            )
+        return Own("_lastUpdated", self.modified.values(value, values.date))
 
     def _listed(self, types: Types, modifier: str, value: str) -> Criterion:
         """What a List names: https://hl7.org/fhir/R4/search.html#list"""
@@ -214,7 +127,7 @@ class Criteria:
         if value.startswith("$"):
             raise Refused("functional-list", "Functional lists are not kept here. Name a List by its id.", unknown=True)
         source, code = _LISTED
-        ids = self._values(value.replace(f"{source}/", ""), lambda text, _: IdIs(values.unescaped(text)))
+        ids = self.modified.values(value.replace(f"{source}/", ""), lambda text, _: IdIs(values.unescaped(text)))
         return ReverseChain(source, number(source, code), types, (Own("_id", ids),))
 
     def within(self, types: Types, compartment: str, id: str) -> Criterion:
@@ -231,9 +144,13 @@ class Criteria:
         return found[0] if len(found) == 1 else AnyOf(tuple(found))
 
     def _missing(self, parameter: Parameter, value: str) -> Criterion:
+        return Missing(parameter.places, self._is_true(value))
+
+    @staticmethod
+    def _is_true(value: str) -> bool:
         if value not in ("true", "false"):
             raise Refused("malformed-search-value", "With :missing it is true or false.")
-        return Missing(parameter.places, value == "true")
+        return value == "true"
 
     def _chain(self, types: Types, code: str, modifier: str, rest: str, value: str, depth: int) -> Criterion:
         parameter = self.parameter(types, code)
@@ -259,7 +176,7 @@ class Criteria:
 
     def _knows(self, resource_type: str, code: str) -> bool:
         found = self.definitions.search_parameters(resource_type).get(code)
-        return found is not None and found.type in READERS and bool(found.expression)
+        return found is not None and kind_of(found) is not None
 
     def _has(self, types: Types, name: str, value: str, depth: int) -> Criterion:
         parts = name.split(":", 3)
@@ -279,21 +196,3 @@ class Criteria:
 
 def _leads_anywhere(parameter: SearchParameter) -> bool:
     return not parameter.target or "Resource" in parameter.target
-
-
-def _how(name: str) -> Callable[[Condition], Condition]:
-    return lambda condition: replace(cast("StringIs | UriIs", condition), how=name)  # type: ignore[arg-type]
-
-
-def _unchanged(condition: Condition) -> Condition:
-    return condition
-
-
-# By parameter type: what a modifier makes of each condition.
-_MODIFIERS: Mapping[tuple[str, str], Callable[[Condition], Condition]] = {
-    ("string", "exact"): _how("exact"),
-    ("string", "contains"): _how("contains"),
-    ("token", "not"): _unchanged,
-    ("uri", "below"): _how("below"),
-    ("uri", "above"): _how("above"),
-}

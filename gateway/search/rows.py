@@ -5,73 +5,116 @@ The tables of which type means what: https://hl7.org/fhir/R4/search.html#ptypes
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
-from decimal import Decimal
-from functools import lru_cache
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from gateway.fhirpath import Element, quantity, ucum
-from gateway.fhirpath.quantity import Quantity
-from gateway.search import dates
-from gateway.search.text import folded, normalised
+from gateway.fhirpath import Element
+from gateway.search import dates, sphere
+from gateway.search.text import folded, spellings
+from gateway.search.units import BASE_UNITS, INFINITE, UCUM, scale
 
 Row = tuple[Any, ...]
 Json = Mapping[str, Any]
 
-UCUM = "http://unitsofmeasure.org"
-BASE_UNITS = "http://unitsofmeasure.org#base"
-"""Stands as system in the second row of a UCUM quantity, which is in base units: so 5 g is found by 5000 mg."""
 CURRENCY = "urn:iso:std:iso:4217"
 BOOLEAN = "http://terminology.hl7.org/CodeSystem/special-values"
-INFINITE = 1e300
+
+
+def _never(_: str) -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What the reading of a value depends on beside the value: the zone, our own base urls, the codes' systems."""
+    """What the reading of a value depends on beside the value."""
 
     zone: tzinfo
     bases: tuple[str, ...] = ()
+    """Our own base urls."""
     systems: Mapping[str, str] | None = None
     """For an element of type code: each code's system, from its required binding."""
+    cased: Callable[[str], bool] = _never
+    """Whether a system's codes mind case."""
+
+
+def _token(system: str, code: str, place: Place) -> Row:
+    """Case matters where the system says so. When in doubt it does not: https://hl7.org/fhir/R4/search.html#token"""
+    return system, folded(code), code if system and place.cased(system) else ""
 
 
 def token_of_code(value: Any, place: Place) -> Iterable[Row]:
     systems = place.systems
-    return (("" if systems is None else systems.get(value, ""), folded(value)),)
+    return (_token("" if systems is None else systems.get(value, ""), value, place),)
 
 
 def token_of_text(value: Any, _: Place) -> Iterable[Row]:
-    return (("", folded(str(value))),)
+    return (("", folded(str(value)), ""),)
+
+
+def token_of_uri(value: str, _: Place) -> Iterable[Row]:
+    return (("", folded(value), value),)
 
 
 def token_of_boolean(value: Any, _: Place) -> Iterable[Row]:
-    return ((BOOLEAN, "true" if value else "false"),)
+    return ((BOOLEAN, "true" if value else "false", ""),)
 
 
-def token_of_coding(value: Json, _: Place) -> Iterable[Row]:
+def token_of_coding(value: Json, place: Place) -> Iterable[Row]:
     system, code = value.get("system", ""), value.get("code")
-    return () if code is None and not system else ((system, folded(code or "")),)
+    return () if code is None and not system else (_token(system, code or "", place),)
 
 
-def token_of_concept(value: Json, _: Place) -> Iterable[Row]:
-    return [
-        (coding.get("system", ""), folded(coding.get("code", "")))
-        for coding in value.get("coding", ())
-        if "code" in coding or "system" in coding
-    ]
+def token_of_concept(value: Json, place: Place) -> Iterable[Row]:
+    return [row for coding in value.get("coding", ()) for row in token_of_coding(coding, place)]
 
 
 def token_of_identifier(value: Json, _: Place) -> Iterable[Row]:
     text = value.get("value")
-    return () if text is None else ((value.get("system", ""), folded(text)),)
+    return () if text is None else ((value.get("system", ""), folded(text), ""),)
 
 
 def token_of_contact(value: Json, _: Place) -> Iterable[Row]:
     text = value.get("value")
-    return () if text is None else (("", folded(text)),)
+    return () if text is None else (("", folded(text), ""),)
+
+
+def texts_of_coding(value: Json) -> list[Row]:
+    return _strings((value.get("display"),))
+
+
+def texts_of_concept(value: Json) -> list[Row]:
+    return _strings((value.get("text"), *(coding.get("display") for coding in value.get("coding", ()))))
+
+
+def texts_of_identifier(value: Json) -> list[Row]:
+    return _strings((value.get("type", {}).get("text"),))
+
+
+TEXTS: Mapping[str, Callable[[Json], list[Row]]] = {
+    "Coding": texts_of_coding,
+    "CodeableConcept": texts_of_concept,
+    "Identifier": texts_of_identifier,
+}
+"""What `:text` looks at, as strings: https://hl7.org/fhir/R4/search.html#token"""
+
+
+def typed_of_identifier(value: Json) -> list[Row]:
+    """What `:of-type` looks at: the system of the identifier's type, and its code with the value."""
+    text = value.get("value")
+    codings = value.get("type", {}).get("coding", ()) if text is not None else ()
+    return [
+        (coding["system"], of_type(coding["code"], str(text)), "")
+        for coding in codings
+        if "system" in coding and "code" in coding
+    ]
+
+
+def of_type(code: str, value: str) -> str:
+    return f"{folded(code)}|{folded(value)}"
 
 
 def local(reference: str, bases: tuple[str, ...]) -> tuple[str, str] | None:
@@ -98,9 +141,11 @@ def reference_of_reference(value: Json, place: Place) -> Iterable[Row]:
     return (target(text, place.bases),)
 
 
-def reference_of_canonical(value: str, _: Place) -> Iterable[Row]:
+def reference_of_canonical(value: str, place: Place) -> Iterable[Row]:
+    """A canonical with and without its version; one under our base urls also as the reference that it amounts to."""
     url, _bar, version = value.partition("|")
-    return (("", url), ("", value)) if version else (("", url),)
+    own = local(url, place.bases)
+    return [("", url), *([("", value)] if version else []), *([own] if own else [])]
 
 
 def reference_of_resource(value: Json, _: Place) -> Iterable[Row]:
@@ -109,20 +154,39 @@ def reference_of_resource(value: Json, _: Place) -> Iterable[Row]:
 
 
 def string_of_text(value: Any, _: Place) -> Iterable[Row]:
-    return ((normalised(value), value),) if isinstance(value, str) else ()
+    return _strings((value,)) if isinstance(value, str) else ()
 
 
-def _strings(parts: Iterable[str | None]) -> Iterable[Row]:
-    return [(normalised(part), part) for part in parts if part]
+def _strings(texts: Iterable[str | None]) -> list[Row]:
+    """Each text, and where punctuation stands within a word also with space in its place: a row of a part only."""
+    rows: list[Row] = []
+    for text in texts:
+        if text:
+            plain, apart = spellings(text)
+            rows.append((plain, text))
+            if apart != plain:
+                rows.append((apart, PART))
+    return rows
 
 
-def string_of_name(value: Json, _: Place) -> Iterable[Row]:
+PART = ""
+"""Stands for the exact text in a row of a part or another spelling, which neither `:exact` nor sorting looks at."""
+_PARTS = 10
+
+
+def string_of_family(value: str, _: Place) -> Iterable[Row]:
+    """A family name, and its later parts by themselves: https://hl7.org/fhir/R4/search.html#string"""
+    words = spellings(value)[1].split()
+    return [*_strings((value,)), *((" ".join(words[i:]), PART) for i in range(1, min(len(words), _PARTS)))]
+
+
+def string_of_name(value: Json, place: Place) -> Iterable[Row]:
     """Every part, and the name as it is said and as it is listed."""
     given, family = [part for part in value.get("given", ()) if part], value.get("family", "")
-    parts = [family, *given, *value.get("prefix", ()), *value.get("suffix", ()), value.get("text", "")]
+    parts = [*given, *value.get("prefix", ()), *value.get("suffix", ()), value.get("text", "")]
     if family and given:
         parts += [f"{' '.join(given)} {family}", f"{family} {' '.join(given)}"]
-    return _strings(parts)
+    return [*(string_of_family(family, place) if family else ()), *_strings(parts)]
 
 
 _ADDRESS = ("text", "city", "district", "state", "postalCode", "country")
@@ -179,8 +243,8 @@ def _or(value: Any, otherwise: float) -> float:
     return otherwise if value is None else float(value)
 
 
-# What a quantity's comparator says of the real value.
-_BELOW, _ABOVE = ("<", "<="), (">", ">=")
+# What a quantity's comparator says of the real value: open downwards, open upwards, without the value itself.
+_BELOW, _ABOVE, _BESIDE = ("<", "<="), (">", ">="), ("<", ">")
 
 
 def quantity_of_quantity(value: Json, _: Place) -> Iterable[Row]:
@@ -190,7 +254,13 @@ def quantity_of_quantity(value: Json, _: Place) -> Iterable[Row]:
     comparator = value.get("comparator")
     low = -INFINITE if comparator in _BELOW else amount
     high = INFINITE if comparator in _ABOVE else amount
-    return _measured(low, high, value)
+    rows = _measured(low, high, value)
+    return rows if comparator not in _BESIDE else [(*_inside(row[0], row[1]), *row[2:]) for row in rows]
+
+
+def _inside(low: float, high: float) -> tuple[float, float]:
+    """The range without the end that is no infinite one."""
+    return (low, math.nextafter(high, low)) if low == -INFINITE else (math.nextafter(low, high), high)
 
 
 def quantity_of_range(value: Json, _: Place) -> Iterable[Row]:
@@ -206,26 +276,41 @@ def quantity_of_money(value: Json, _: Place) -> Iterable[Row]:
     return ((float(amount), float(amount), CURRENCY, currency, currency),)
 
 
+def quantity_of_sampled(value: Json, _: Place) -> Iterable[Row]:
+    """Sampled data by its bounds: https://hl7.org/fhir/R4/observation.html#search"""
+    origin, factor = value.get("origin", {}), Decimal(str(value.get("factor", 1)))
+    zero = Decimal(str(origin.get("value", 0)))
+    limits = {"L": value.get("lowerLimit"), "U": value.get("upperLimit")}
+    found = [
+        sample for text in value.get("data", "").split() if (sample := _sample(limits.get(text, text))) is not None
+    ]
+    if not found:
+        return ()
+    ends = sorted((zero + min(found) * factor, zero + max(found) * factor))
+    return _measured(ends[0], ends[1], origin)
+
+
+def _sample(text: Any) -> Decimal | None:
+    try:
+        return Decimal(str(text))
+    except InvalidOperation:
+        return None
+
+
 def _measured(low: Any, high: Any, unit: Json) -> Iterable[Row]:
     system, code = unit.get("system", ""), unit.get("code", "")
     row = (float(low), float(high), system, code, unit.get("unit", ""))
-    if system != UCUM:
+    found = scale(code) if system == UCUM else None
+    if found is None:
         return (row,)
-    factor = base_unit(code)
-    if factor is None:
-        return (row,)
-    return row, (to_base(low, factor[0]), to_base(high, factor[0]), BASE_UNITS, factor[1], "")
+    least = found.of(low)
+    return row, (least, least if high is low else found.of(high), BASE_UNITS, found.base, "")
 
 
-@lru_cache(maxsize=1024)
-def base_unit(code: str) -> tuple[Decimal, str] | None:
-    """How much of which base unit one of this UCUM unit is."""
-    measure = Quantity(Decimal(1), code).measure()
-    return None if measure is None else (quantity.as_decimal(measure[0]), ucum.canonical(measure[1]))
-
-
-def to_base(value: Any, factor: Decimal) -> float:
-    return value if isinstance(value, float) and abs(value) >= INFINITE else float(Decimal(str(value)) * factor)
+def position_of_element(value: Json, _: Place) -> Iterable[Row]:
+    """A place on earth as a point on the unit sphere, where distance is plain arithmetic."""
+    latitude, longitude = value.get("latitude"), value.get("longitude")
+    return () if latitude is None or longitude is None else (sphere.point(float(latitude), float(longitude)),)
 
 
 Reader = Callable[[Any, Place], Iterable[Row]]
@@ -235,7 +320,8 @@ _TEXTS = ("string", "id", "uri", "url", "canonical", "oid", "uuid", "markdown")
 
 READERS: Mapping[str, Mapping[str, Reader]] = {
     "token": {
-        **dict.fromkeys(_TEXTS, token_of_text),
+        **dict.fromkeys(("string", "id", "markdown"), token_of_text),
+        **dict.fromkeys(("uri", "url", "canonical", "oid", "uuid"), token_of_uri),
         **dict.fromkeys(("integer", "positiveInt", "unsignedInt", "date", "dateTime"), token_of_text),
         "code": token_of_code,
         "boolean": token_of_boolean,
@@ -268,7 +354,12 @@ READERS: Mapping[str, Mapping[str, Reader]] = {
         **dict.fromkeys(("integer", "positiveInt", "unsignedInt", "decimal"), number_of_number),
         "Range": number_of_range,
     },
-    "quantity": {**_QUANTITIES, "Money": quantity_of_money, "Range": quantity_of_range},
+    "quantity": {
+        **_QUANTITIES,
+        "Money": quantity_of_money,
+        "Range": quantity_of_range,
+        "SampledData": quantity_of_sampled,
+    },
 }
 
 SYSTEM_TYPES = {

@@ -9,13 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, true
 from sqlalchemy import select as sql_select
 
 from gateway.search.criteria import UPDATED, matching, one_of
+from gateway.search.index import number
 from gateway.search.match import TABLES, Test
 from gateway.search.query import Include, Query, Sort
-from gateway.tables import locator, resource, search_reference
+from gateway.search.rows import local
+from gateway.tables import locator, resource, search_reference, search_uri
 
 Columns = Sequence[ColumnElement[Any]]
 
@@ -135,6 +137,18 @@ def count(query: Query, *, visible: Test | None = None) -> Select[tuple[int]]:
     """How many resources match."""
     whole = sql_select(func.count()).select_from(resource)
     return matching(query.types, query.criteria, whole, visible)
+
+
+def canonical(resource_type: str, url: str, bases: tuple[str, ...] = ()) -> Select[Any]:
+    """The body of a kept resource by its canonical url (with a version after a bar), or by its id: the newest one."""
+    own = local(url, bases)
+    found = sql_select(resource.c.body).where(resource.c.deleted.is_(False), resource.c.resource_type == resource_type)
+    if own is not None:
+        return found.where(resource.c.id == own[1], true() if own[0] == resource_type else false())
+    urls = sql_select(search_uri.c.rid).where(
+        search_uri.c.param == number(resource_type, "url"), search_uri.c.value == url
+    )
+    return found.where(resource.c.rid.in_(urls)).order_by(resource.c.last_updated.desc()).limit(1)
 
 
 # --- includes

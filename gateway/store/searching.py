@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, exists, or_, select
 
+from gateway.fhir.json import parse
+from gateway.records import Resource
 from gateway.search import sql
 from gateway.search.query import Query
 from gateway.search.sql import END, START, Cursor
@@ -58,6 +60,11 @@ class SearchPage:
 class Searches:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+
+    def canonical(self, resource_type: str, url: str, bases: tuple[str, ...]) -> Resource | None:
+        """A kept resource by its canonical url, which may name a version, or by its id."""
+        body = self._connection.scalar(sql.canonical(resource_type, url, bases))
+        return None if body is None else parse(body)
 
     def page(self, query: Query, *, after: Cursor = START, narrowing: Narrowing | None = None) -> SearchPage:
         """The page behind the cursor, or in front of a backward one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -14,6 +15,7 @@ from gateway.search import sql
 from gateway.search.index import Indexer
 from gateway.search.query import Compartment, Query, parse
 from gateway.tables import locator, metadata, partition_key, resource
+from gateway.terminology import Terminology
 
 BASE = "https://gateway.example/fhir"
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -47,7 +49,7 @@ class Shelf:
             "digest": b"",
             "contributors": "[]",
             "contradictions": "[]",
-            "body": b"",
+            "body": json.dumps(content).encode(),
         }
         with self.engine.begin() as connection:
             connection.execute(insert(resource), row)
@@ -71,7 +73,14 @@ class Shelf:
             bases=[BASE],
             now=NOW,
             lenient=lenient,
+            terminology=Terminology(load(), self.find),
         )
+
+    def find(self, kind: str, url: str) -> dict[str, Any] | None:
+        """A ValueSet or CodeSystem of the shelf."""
+        with self.engine.connect() as connection:
+            body = connection.execute(sql.canonical(kind, url, INDEX.place.bases)).scalar()
+        return None if body is None else json.loads(body)
 
     def page(self, query: Query, after: sql.Cursor = sql.START) -> tuple[list[str], sql.Cursor | None]:
         """The ids of one page, and where the next one begins; of a backward one, where the one before it ends."""

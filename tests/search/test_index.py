@@ -11,7 +11,7 @@ import pytest
 
 from gateway.definitions import load
 from gateway.search.index import Indexer, identifier_number, number, problems, rows
-from gateway.search.rows import BASE_UNITS
+from gateway.search.units import BASE_UNITS
 from gateway.tables import metadata
 
 DATA = (Path(__file__).parents[2] / "../shared/data").resolve()
@@ -46,7 +46,7 @@ def test_every_row_has_the_columns_of_its_table() -> None:
 
 def test_a_code_element_is_indexed_with_the_system_of_its_value_set() -> None:
     assert of(rows(ENCOUNTER, load()), "search_token", "status") == [
-        ("http://hl7.org/fhir/encounter-status", "in-progress", 3)
+        ("http://hl7.org/fhir/encounter-status", "in-progress", "in-progress", 3)
     ]
 
 

@@ -20,12 +20,18 @@ def test_migrations_make_the_tables_of_the_metadata(database_url: str) -> None:
     engine = create_engine(database_url)
     with engine.connect() as connection:
         assert revision(connection) == HEAD
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": _ours})
         assert compare_metadata(context, metadata) == []
-        assert set(inspect(connection).get_table_names()) == {*metadata.tables, "alembic_version"}
+        names = {name for name in inspect(connection).get_table_names() if _ours(name)}
+        assert names == {*metadata.tables, "alembic_version"}
         if engine.dialect.name == "postgresql":
             assert set(inspect(connection).get_sequence_names()) >= {"rid"}
     engine.dispose()
+
+
+def _ours(name: str | None, *_: object) -> bool:
+    """The index of words is nothing that Alembic compares, and on SQLite it is tables of its own."""
+    return name is None or not name.startswith("search_text_words")
 
 
 def test_what_sqlite_makes_of_the_migrations_is_what_it_makes_of_the_metadata(sqlite_url: str) -> None:

@@ -17,7 +17,7 @@ INDEXED: list[str] = []
 def index(resource) -> dict:
     """One row for each word of the status."""
     INDEXED.append(resource["status"])
-    return {"search_token": [(n, 1, "", word, 0) for n, word in enumerate(resource["status"].split())]}
+    return {"search_token": [(n, 1, "", word, "", 0) for n, word in enumerate(resource["status"].split())]}
 
 
 @pytest.fixture

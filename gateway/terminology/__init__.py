@@ -1,0 +1,8 @@
+"""Terminology: which codes a value set has, and what lies below or above a code.
+
+https://hl7.org/fhir/R4/terminology-module.html
+"""
+
+from gateway.terminology.terminology import Find, Terminology, TooLarge
+
+__all__ = ["Find", "Terminology", "TooLarge"]
