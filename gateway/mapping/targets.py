@@ -40,6 +40,15 @@ class Targets(Values, ABC):
     def target(
         self, place: Place, target: syntax.Target, scope: dict[str, Variable], last: ir.Source
     ) -> ir.Target | ir.Invoke | None:
+        found = self._target(place, target, scope, last)
+        if found is None and target.alias and target.alias not in scope:
+            # What is wrong has been said once: the rules that use the name are looked at for what else is.
+            scope[target.alias] = Variable(place.name(target.alias), "target", None)
+        return found
+
+    def _target(
+        self, place: Place, target: syntax.Target, scope: dict[str, Variable], last: ir.Source
+    ) -> ir.Target | ir.Invoke | None:
         transform = target.transform
         if target.context is None:
             if isinstance(transform, syntax.Call) and transform.name not in NAMES:

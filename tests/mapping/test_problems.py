@@ -140,3 +140,8 @@ def test_rules_nested_too_deep_are_refused() -> None:
         inner = f"x.a as x then {{ {inner} }};"
     found = problem(f"src as x then {{ {inner} }};")
     assert found.text == "more than 10 rules stand inside one another"
+
+
+def test_a_misspelt_target_is_said_once_however_often_its_name_is_used() -> None:
+    found = problem("src.a as x -> tgt.naem as n then { x.b as f -> n.family = f; x.c as g -> n.given = g; };")
+    assert found.text == "Patient has no element 'naem'"
