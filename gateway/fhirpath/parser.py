@@ -168,7 +168,7 @@ class Parser:
 
     def number(self) -> Syntax:
         token = self.take()
-        value = Decimal(token.text) if "." in token.text else int(token.text)
+        value = Decimal(token.text) if "." in token.text else int(token.text.removesuffix("L"))
         unit = self.next
         if unit.kind == "string":
             self.take()
@@ -199,6 +199,9 @@ class Parser:
         args: list[Syntax] = []
         while not self.at(")"):
             args.append(self.expression(0))
+            if token.text == "sort" and self.next.kind == "name" and self.next.text in ("asc", "desc"):
+                order = self.take()
+                args[-1] = Unary("-", args[-1], order.at) if order.text == "desc" else args[-1]
             if not self.at(","):
                 break
             self.take()

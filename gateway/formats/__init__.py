@@ -6,7 +6,7 @@ node stands in the message's bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from gateway.formats import csv, er7, fhir, json, xml
 from gateway.formats.node import EXPLICIT_NULL, LEAF, FhirType, LazyNode, Node
@@ -29,6 +29,7 @@ __all__ = [
     "RecordKind",
     "position",
     "read",
+    "stream",
 ]
 
 LIMITS = Limits()
@@ -56,6 +57,18 @@ def read(form: Format, body: bytes, issues: Issues, limits: Limits = LIMITS) -> 
         issues.fatal("too-long", "too-large-message", text)
         return iter(())
     return _READERS[form.kind](form, body, issues, limits)
+
+
+def stream(
+    form: Format, chunks: Iterable[bytes], issues: Issues, limits: Limits = LIMITS
+) -> Iterator[tuple[Record, bytes]]:
+    """The records of XML that comes piece by piece, of any length and in constant memory, each with its own bytes.
+
+    A record's span is in the message; `position` takes the record's bytes and counts within them.
+    """
+    if form.kind != "xml":
+        raise ValueError(f"{form.kind} is not read as a stream")
+    return xml.stream(form, chunks, issues, limits)
 
 
 def position(kind: Kind, node: Node, body: bytes) -> Position:

@@ -7,7 +7,7 @@ nothing) and `namespaces` (of messages that are known, and hold no record). http
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from xml.parsers import expat
 
@@ -41,7 +41,7 @@ def _name(raw: str) -> tuple[str, str]:
 
 def read(form: Format, body: bytes, issues: Issues, limits: Limits) -> Iterator[Record]:
     """The records of a message in order. What comes before a fault in the message is still given."""
-    reader = _Reader(form, body, issues, limits)
+    reader = _Reader(form, _Window(body), issues, limits)
     # A single token that never ends is scanned again with each chunk: at most 64 chunks keep that linear.
     step = max(_CHUNK, len(body) // 64)
     view = memoryview(body)
@@ -67,13 +67,75 @@ def read(form: Format, body: bytes, issues: Issues, limits: Limits) -> Iterator[
     if not body.strip():
         issues.fatal("structure", "empty-message", "The message is empty. Send it again.")
     elif not reader.known:
-        issues.error(
-            "structure",
-            "no-known-record",
-            f"The message has none of the records of this source ({_expected(form)}); its root is {reader.root}. "
-            "Check that it was sent to the right source and in a version that the source's mappings name.",
-            "line 1",
-        )
+        issues.error("structure", "no-known-record", _unknown(form, reader), "line 1")
+
+
+def stream(form: Format, chunks: Iterable[bytes], issues: Issues, limits: Limits) -> Iterator[tuple[Record, bytes]]:
+    """The records of a message that is as long as it likes, each with its own bytes, which its nodes' places count.
+
+    What is held at a time is the record that is open and the chunk that it ends in.
+    """
+    window = _Window()
+    reader = _Reader(form, window, issues, limits)
+    try:
+        for chunk in _with_end(chunks):
+            window.grow(chunk, reader.needed())
+            if len(window.content) > limits.bytes:
+                raise _Refused("too-long", "too-large-record", f"A record is larger than {limits.bytes} bytes.")
+            try:
+                reader.parser.Parse(chunk, not chunk)
+            finally:
+                for record in reader.finished:
+                    yield record, window.cut(*record.span)
+                reader.finished.clear()
+    except expat.ExpatError as error:
+        issues.fatal("structure", *_malformed(window.content, error, form.options.get("encoding")))
+    except (LookupError, ValueError):
+        issues.fatal("structure", *_UNKNOWN_ENCODING)
+    except _Refused as refusal:
+        code, rule, text = refusal.args
+        issues.fatal(code, rule, text, str(reader.here()))
+    else:
+        if not reader.known:
+            issues.error("structure", "no-known-record", _unknown(form, reader), "line 1")
+    finally:
+        reader.close()
+
+
+def _with_end(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The chunks that hold anything, and an empty one that ends the document."""
+    yield from (chunk for chunk in chunks if chunk)
+    yield b""
+
+
+def _unknown(form: Format, reader: _Reader) -> str:
+    return (
+        f"The message has none of the records of this source ({_expected(form)}); its root is {reader.root}. "
+        "Check that it was sent to the right source and in a version that the source's mappings name."
+    )
+
+
+class _Window:
+    """The bytes of a message that are at hand: all of them, or those from the open record on."""
+
+    __slots__ = ("content", "start", "whole")
+
+    def __init__(self, body: bytes | None = None) -> None:
+        self.whole = body is not None
+        self.content = body or b""
+        self.start = 0
+
+    def grow(self, chunk: bytes, keep: int) -> None:
+        """Add what comes, and let go what lies before `keep`."""
+        self.content = self.content[keep - self.start :] + chunk
+        self.start = keep
+
+    def cut(self, start: int, end: int) -> bytes:
+        return self.content[start - self.start : end - self.start]
+
+    def ended(self, start: int, closing: int) -> int:
+        """The end of an element in the message's count."""
+        return ended(self.content, start - self.start, closing - self.start) + self.start
 
 
 def position(node: Node, body: bytes) -> Position:
@@ -94,7 +156,7 @@ def position(node: Node, body: bytes) -> Position:
 class _Reader:
     """expat's handlers: nodes of the record that is open, and nothing of what lies around it."""
 
-    def __init__(self, form: Format, body: bytes, issues: Issues, limits: Limits) -> None:
+    def __init__(self, form: Format, window: _Window, issues: Issues, limits: Limits) -> None:
         self.finished: list[Record] = []
         self.known = False
         self.root = "not readable"
@@ -107,9 +169,18 @@ class _Reader:
         parser.StartDoctypeDeclHandler = _refuse_doctype
         parser.StartNamespaceDeclHandler = self._prefix
         parser.EndNamespaceDeclHandler = lambda prefix: self._prefixes[prefix].pop() and None
-        self._handle(form, body, issues, limits)
+        self._stack: list[Node] = []
+        self._shift = 0
+        self._handle(form, window, issues, limits)
 
-    def _handle(self, form: Format, body: bytes, issues: Issues, limits: Limits) -> None:
+    def needed(self) -> int:
+        """From which byte on the message may still be looked at: of the record that is open, or what was read last.
+
+        expat may wait with a token until more has come.
+        """
+        return self._stack[0].pos + self._shift if self._stack else max(self.parser.CurrentByteIndex, 0)
+
+    def _handle(self, form: Format, window: _Window, issues: Issues, limits: Limits) -> None:
         # Closures over local names, none of which refers to another: as methods, or in a cycle that waits for the
         # garbage collector, they cost a fifth more.
         parser, finished, make, drop, nulls = self.parser, self.finished, self._node, self._drop, self._nulls
@@ -117,13 +188,13 @@ class _Reader:
         # An answer without records has something to say: that there are none. So has a receipt.
         spaces = {kind.at.partition("}")[0] for kind in form.records} - {"{*"}
         spaces |= {"{" + name for name in form.options.get("namespaces", ())}
-        stack: list[Node] = []
+        stack = self._stack
         text: list[str] = []
-        depth = nodes = records = 0
+        depth = nodes = records = shift = 0
         opened: tuple[list[RecordKind], list[EnvelopeRule], Position]
 
         def start(raw: str, attributes: list[str]) -> None:
-            nonlocal depth, nodes, opened
+            nonlocal depth, nodes, opened, shift
             depth += 1
             nodes += 1
             if depth > deepest:
@@ -140,12 +211,14 @@ class _Reader:
                 found = qualified(qname, wanted)
                 if found:
                     opened = (*found, self.here(local))
+                    if not window.whole:  # The nodes of a stream count from their record.
+                        shift = self._shift = parser.CurrentByteIndex
                     stack.append(make(local, qname, attributes))
                 return
             if attributes:
                 node = make(local, qname, attributes)
             else:
-                node = Node(local, None, LEAF, qname, parser.CurrentByteIndex)
+                node = Node(local, None, LEAF, qname, parser.CurrentByteIndex - shift)
             parent = stack[-1]
             if text:
                 _add_text(parent, text)
@@ -182,12 +255,14 @@ class _Reader:
             records += 1
             if records > limits.records:
                 raise _Refused("too-costly", "too-many-records", f"The message has more than {limits.records} records.")
-            record = recorded(kinds, node, (node.pos, ended(body, node.pos, parser.CurrentByteIndex)), where)
+            start = node.pos + shift
+            record = recorded(kinds, node, (start, window.ended(start, parser.CurrentByteIndex)), where)
             record.issues.extend(placeholders)
             finished.append(record)
 
         def characters(data: str) -> None:
-            if stack and not data.isspace():
+            # A text may come in pieces, one of which may be the blank between two words.
+            if stack and (text or not data.isspace()):
                 text.append(data)
 
         parser.StartElementHandler = start
@@ -197,7 +272,7 @@ class _Reader:
     def _node(self, local: str, qname: str, attributes: list[str]) -> Node:
         """An element with its attributes as children."""
         kids: Kids = {}
-        start = self.parser.CurrentByteIndex
+        start = self.parser.CurrentByteIndex - self._shift
         node = Node(local, None, kids if attributes else LEAF, qname, start)
         for raw, value in zip(attributes[::2], attributes[1::2], strict=True):
             name, qname = _name(raw)

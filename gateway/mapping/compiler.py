@@ -74,12 +74,15 @@ class CompiledMap:
         `now` is what the clock says to the map's expressions: there is no other.
         """
         known = dict(variables or {})
+        untold: list[str] = []
+        moment = None if now is None else now.astimezone(zone)
         run = Run(
             self.program,
             self.definitions,
             zone=zone,
             variables=known,
-            environment=surroundings.of(source, known, self.definitions, None if now is None else now.astimezone(zone)),
+            environment=surroundings.of(source, known, self.definitions, moment, untold),
+            untold=untold,
             seed=seed,
             field=field,
             steps=steps,

@@ -73,6 +73,7 @@ class Run:
         "tick",
         "trace",
         "uneven",
+        "untold",
         "variables",
         "zone",
     )
@@ -88,6 +89,7 @@ class Run:
         field: Severity = "warning",
         steps: int = STEPS,
         environment: Environment = EMPTY,
+        untold: list[str] | None = None,
     ) -> None:
         self.program = program
         self.definitions = definitions
@@ -95,6 +97,8 @@ class Run:
         self.variables = variables
         self.environment = environment
         """What expressions may ask for: it has these variables."""
+        self.untold: list[str] = [] if untold is None else untold
+        """What `trace()` said in the expression that is evaluated."""
         self.seed = seed
         self.field: Severity = field
         self.found: list[Found] = []
@@ -192,7 +196,11 @@ def _evaluated(run: Run, path: Any, focus: Any, bound: Bound, site: int) -> Sequ
     for name, value in bound:
         variables[name] = value
     try:
-        return path(focus, run.environment)  # type: ignore[no-any-return]
+        found: Sequence[Any] = path(focus, run.environment)
+        if run.untold:
+            run.logged += [(site, text) for text in run.untold]
+            run.untold.clear()
+        return found
     except FHIRPathError as error:
         problem = error.problems[0]
         where = run.program.sites[site].path

@@ -14,11 +14,21 @@ from typing import Any
 from gateway.definitions import Definitions
 from gateway.fhirpath.environment import Environment
 from gateway.formats import Node
+from gateway.mapping import primitives
 
 
-def of(source: Any, variables: Mapping[str, Any], definitions: Definitions, now: datetime | None) -> Environment:
-    """The environment of one run; nothing is looked for before it is asked for."""
-    return Environment(variables=variables, resolve=_resolver(source), member_of=_member_of(definitions), now=now)
+def of(
+    source: Any, variables: Mapping[str, Any], definitions: Definitions, now: datetime | None, untold: list[str]
+) -> Environment:
+    """The environment of one run: nothing is looked for before it is asked for. `untold` gets what `trace()` says."""
+
+    def trace(name: str, values: list[Any]) -> None:
+        shown = [primitives.as_text(one.value if isinstance(one, Node) else one) for one in values]
+        untold.append(f"{name}: {', '.join(shown)}")
+
+    return Environment(
+        variables=variables, resolve=_resolver(source), member_of=_member_of(definitions), now=now, trace=trace
+    )
 
 
 def _resolver(source: Any) -> Callable[[str], Any]:

@@ -1,9 +1,12 @@
 """XML records: their nodes, their places, and what is refused."""
 
+import tracemalloc
+from collections.abc import Iterator
+
 import pytest
 
 from gateway import formats
-from gateway.formats import Format, Limits, Node, Record
+from gateway.formats import Format, Limits, Node, Record, RecordKind
 from gateway.issues import Issues
 
 NS = "urn:test:visits"
@@ -215,3 +218,71 @@ def test_an_encoding_that_is_not_read_here_is_told(encoding: str) -> None:
     list(formats.read(VISITS, f'<?xml version="1.0" encoding="{encoding}"?><a/>'.encode(), issues))
     assert issues.bad
     assert {issue.rule for issue in issues} <= {"unknown-encoding", "malformed-xml", "no-known-record"}
+
+
+def _chunked(body: bytes, size: int) -> Iterator[bytes]:
+    yield from (body[at : at + size] for at in range(0, len(body), size))
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 1 << 16])
+def test_a_stream_gives_what_the_whole_message_gives(size: int) -> None:
+    """However it is cut: the same records, spans and values, and each record's own bytes for its nodes' places."""
+    body = b"""<?xml version="1.0"?>
+<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><x:all xmlns:x="urn:x">
+<x:r n="1"><x:a>one &amp; <x:b/>two</x:a></x:r> <x:r n="2"/><x:r n="3">
+  <x:a at="here">\xc3\xa5</x:a></x:r></x:all></s:Body></s:Envelope>"""
+    form = Format("xml", {}, (RecordKind("r", "{urn:x}r"),))
+    whole, cut = Issues(), Issues()
+    expected = list(formats.read(form, body, whole))
+    found = list(formats.stream(form, _chunked(body, size), cut))
+    assert not whole
+    assert not cut
+    assert [record.span for record, _ in found] == [record.span for record in expected]
+    assert [str(record.position) for record, _ in found] == [str(record.position) for record in expected]
+    for (record, own), other in zip(found, expected, strict=True):
+        assert own == body[slice(*record.span)]
+        assert record.node.text("n") == other.node.text("n")
+        assert record.node.text("a") == other.node.text("a")
+    record, own = found[2]
+    place = formats.position("xml", record.node.kids["a"][0], own)
+    assert own[place.start : place.end] == b'<x:a at="here">\xc3\xa5</x:a>'
+    attribute = formats.position("xml", record.node.kids["a"][0].kids["at"][0], own)
+    assert own[attribute.start : attribute.end] == b"here"
+
+
+def test_a_stream_that_breaks_off_gives_what_came_before() -> None:
+    form = Format("xml", {}, (RecordKind("r", "{urn:x}r"),))
+    issues = Issues()
+    found = list(formats.stream(form, [b'<a xmlns="urn:x"><r>1</r>', b"<r>2</", b"q>"], issues))
+    assert [own for _, own in found] == [b"<r>1</r>"]
+    assert [issue.rule for issue in issues] == ["malformed-xml"]
+
+
+def test_a_record_of_a_stream_that_does_not_end_is_refused() -> None:
+    form = Format("xml", {}, (RecordKind("r", "{urn:x}r"),))
+    issues = Issues()
+    chunks = [b'<a xmlns="urn:x"><r>', *[b"x" * 1000] * 20]
+    assert not list(formats.stream(form, chunks, issues, Limits(bytes=10_000)))
+    assert [issue.rule for issue in issues] == ["too-large-record"]
+
+
+def test_a_long_stream_takes_no_more_memory_than_a_short_one() -> None:
+    """The long form, a gigabyte, is `python -m bench.mapping --stream 1000`."""
+    form = Format("xml", {}, (RecordKind("r", "{urn:x}r"),))
+    record = b"<r><a>" + b"x" * 2000 + b"</a></r>"
+
+    def most(count: int) -> int:
+        chunks = [b'<a xmlns="urn:x">', *[record * 30] * count, b"</a>"]
+        tracemalloc.start()
+        total = sum(1 for _ in formats.stream(form, iter(chunks), Issues()))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert total == 30 * count
+        return peak
+
+    assert most(60) < most(6) * 1.5
+
+
+def test_what_is_no_xml_is_not_streamed() -> None:
+    with pytest.raises(ValueError, match="not read as a stream"):
+        formats.stream(Format("csv", {}, ()), [], Issues())

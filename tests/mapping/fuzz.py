@@ -236,7 +236,7 @@ def altered(text: str, kind: str, random: Random) -> str:
                 names = [n for n, word in enumerate(words) if _kind(word)]
                 if names:
                     at = random.choice(names)
-                    words[at] = random.choice(_alike(kind, _kind(words[at])))
+                    words[at] = random.choice(_alike(kind, _kind(words[at])) or _AWKWARD)
             case _:
                 other = _WORD.findall(random.choice(expressions() if kind == "expression" else maps()))
                 low = random.randint(0, len(other))

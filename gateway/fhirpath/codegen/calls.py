@@ -40,7 +40,7 @@ def _scalar(compiler: Compiler, node: Call, function: Function, value: Value, sc
     inputs = [value]
     codes = [compiler.simple(compiler.system(value))]
     for arg in node.args:
-        given = compiler.value(arg, scope)
+        given = compiler.operand(arg, scope)
         inputs.append(given)
         codes.append(compiler.simple(compiler.system(given)))
     inputs = [replace(given, known=given.known and not given.many) for given in inputs]
@@ -58,9 +58,9 @@ def _listed(compiler: Compiler, node: Call, function: Function, value: Value, sc
         if kind == "each":
             args.append(compiler.closure(arg, scope))
         elif kind == "list":
-            args.append(compiler.boxes(compiler.value(arg, scope)))
+            args.append(compiler.boxes(compiler.operand(arg, scope)))
         else:
-            args.append(compiler.system(compiler.value(arg, scope)))
+            args.append(compiler.system(compiler.operand(arg, scope)))
     code = compiler.let(py.call(f"fn_{node.name}", *args))
     if function.single:
         return Value(code, Form.SYS, function.result, known=True)
@@ -111,8 +111,20 @@ def _where(compiler: Compiler, node: Call, scope: Scope, body: Callable[[Value],
 
 
 def _select(compiler: Compiler, node: Call, scope: Scope, body: Callable[[Value], None]) -> None:
+    def projected(item: Value, inner: Scope) -> None:
+        # What goes on behind select() is written where its items are, and does not know what select() defines.
+        outside = compiler.defined
+
+        def go_on(found: Value) -> None:
+            inside, compiler.defined = compiler.defined, outside
+            body(found)
+            compiler.defined = inside
+
+        with compiler.inside():
+            compiler.each(node.args[0], inner, go_on)
+
     if compiler.arity(node, 1, 1):
-        _per_item(compiler, node, scope, lambda item, inner: compiler.each(node.args[0], inner, body))
+        _per_item(compiler, node, scope, projected)
 
 
 def _type_argument(compiler: Compiler, node: Call) -> str | None:
@@ -321,6 +333,42 @@ def _aggregate(compiler: Compiler, node: Call, scope: Scope) -> Value:
     return running
 
 
+_KNOWN_VARIABLES = frozenset({"context", "resource", "rootResource", "sct", "loinc", "ucum"})
+
+
+def _define_variable(compiler: Compiler, node: Call, scope: Scope) -> Value:
+    """The input as it is; for what comes behind, its items or those of the argument have a name."""
+    if not compiler.arity(node, 1, 2):
+        return NOTHING
+    value = compiler.items(compiler.input(node, scope))
+    value = replace(value, code=compiler.let(value.code))
+    name = node.args[0]
+    if not isinstance(name, Literal) or not isinstance(name.value, str):
+        compiler.problem("defineVariable() takes the variable's name as a string.")
+        return NOTHING
+    if name.value in compiler.defined or name.value in _KNOWN_VARIABLES:
+        compiler.problem(f"%{name.value} is there already.", "Give the variable another name.")
+        return NOTHING
+    given = value
+    if len(node.args) > 1:
+        this = Value(compiler.let(compiler.boxes(value)), Form.ANY, many=True)
+        given = compiler.operand(node.args[1], replace(scope, this=this) if node.target is not None else scope)
+    compiler.defined[name.value] = Value(compiler.let(compiler.boxes(given)), Form.ANY, many=True)
+    return value
+
+
+def _coalesce(compiler: Compiler, node: Call, scope: Scope) -> Value:
+    """The first of the arguments that is not empty; the others are not evaluated."""
+    target = compiler.variable("r")
+    compiler.add(py.assign(target, py.items()))
+    for arg in node.args:
+        block: list[ast.stmt] = []
+        with compiler.into(block):
+            compiler.add(py.assign(target, compiler.boxes(compiler.operand(arg, scope))))
+        compiler.add(py.when(py.negated(py.name(target)), block))
+    return Value(py.name(target), Form.ANY, many=True)
+
+
 def _sort(compiler: Compiler, node: Call, scope: Scope) -> Value:
     value = compiler.input(node, scope)
     keys: list[ast.expr] = []
@@ -344,4 +392,6 @@ WHOLES: dict[str, Callable[[Compiler, Call, Scope], Value]] = {
     "as": _as_call,
     "aggregate": _aggregate,
     "sort": _sort,
+    "defineVariable": _define_variable,
+    "coalesce": _coalesce,
 }

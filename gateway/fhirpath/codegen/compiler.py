@@ -86,9 +86,9 @@ class Compiler(Paths):
                 case Indexer():
                     return self._indexed(node, scope)
                 case Unary(op=op, operand=operand):
-                    return operations.unary(self, op, self.value(operand, scope))
+                    return operations.unary(self, op, self.operand(operand, scope))
                 case Binary(op=op, left=left, right=right):
-                    return operations.binary(self, op, self.value(left, scope), self.value(right, scope))
+                    return operations.binary(self, op, self.operand(left, scope), self.operand(right, scope))
                 case TypeOperation(op="is"):
                     return self.is_type(node.operand, node.type, scope)
                 case Call(name=name) if name in calls.WHOLES:
@@ -98,9 +98,14 @@ class Compiler(Paths):
                 case _:
                     return self.collect(lambda body: self.each(node, scope, body))
 
+    def operand(self, node: Syntax, scope: Scope) -> Value:
+        """Of an operator, or an argument of a function: what it defines is its own."""
+        with self.inside():
+            return self.value(node, scope)
+
     def test(self, node: Syntax, scope: Scope) -> ast.expr:
         """A condition that holds when the node is true; empty counts as false."""
-        with self.at(node), self.stopping(None):
+        with self.at(node), self.stopping(None), self.inside():
             if isinstance(node, Binary) and node.op in ("and", "or"):
                 return self._short_cut(node, scope)
             value = self.value(node, scope)
@@ -209,6 +214,8 @@ class Compiler(Paths):
         return found
 
     def _environment(self, name: str) -> Value:
+        if name in self.defined:
+            return self.defined[name]
         return Value(self.let(py.call("variable", self.run(), py.const(name))), Form.ANY, many=True)
 
     def _indexed(self, node: Indexer, scope: Scope) -> Value:
@@ -242,7 +249,7 @@ class Compiler(Paths):
             this=Value(py.name(item), Form.ANY, known=True),
             index=Value(py.name(index), Form.SYS, "Integer", known=True),
         )
-        with self.into(block), self.stopping(None):
+        with self.into(block), self.stopping(None), self.inside():
             if self.counted:
                 self.add(py.effect(py.method(self.run(), "tick")))
             result = self.boxes(self.value(node, inner))

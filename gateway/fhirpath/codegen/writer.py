@@ -86,6 +86,8 @@ class Writer:
         """A primitive was boxed without its `_name` object."""
         self.needs_boxes = False
         self.here: Syntax | None = None
+        self.defined: dict[str, Value] = {}
+        """What `defineVariable()` has named, where the code stands."""
         self.counted = False
         """Whether each turn of a loop counts towards the most that an evaluation may take."""
 
@@ -149,6 +151,15 @@ class Writer:
             yield
         finally:
             self.here = before
+
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """Variables that are defined inside are not known outside."""
+        before, self.defined = self.defined, dict(self.defined)
+        try:
+            yield
+        finally:
+            self.defined = before
 
     @contextmanager
     def stopping(self, variable: str | None) -> Iterator[None]:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from gateway.fhirpath.functions.registry import scalar
+from gateway.fhirpath.operators import LARGEST
 from gateway.fhirpath.quantity import CALENDAR, Quantity
 from gateway.fhirpath.temporal import Date, DateTime, Time
 from gateway.fhirpath.values import SYSTEM
@@ -21,6 +22,8 @@ _INTEGER = re.compile(r"[+-]?\d+")
 _DECIMAL = re.compile(r"[+-]?\d+(\.\d+)?")
 _QUANTITY = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*(?:'([^']+)'|([a-zA-Z]+))?")
 _LARGEST = 2**31
+_LONGEST = 30
+"""Digits of a text that is a number: what is longer than that is not read."""
 
 
 def to_boolean(value: Any) -> bool | None:
@@ -37,15 +40,26 @@ def to_boolean(value: Any) -> bool | None:
 def to_integer(value: Any) -> int | None:
     if isinstance(value, bool):
         return int(value)
-    if isinstance(value, str) and _INTEGER.fullmatch(value):
+    if isinstance(value, str) and _INTEGER.fullmatch(value) and len(value) <= _LONGEST:
         value = int(value)
     return value if type(value) is int and -_LARGEST <= value < _LARGEST else None
+
+
+def to_long(value: Any) -> int | None:
+    """As an Integer, of 64 bits."""
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, str) and _INTEGER.fullmatch(value) and len(value) <= _LONGEST:
+        value = int(value)
+    return value if type(value) is int and -LARGEST <= value < LARGEST else None
 
 
 def to_decimal(value: Any) -> Decimal | None:
     if isinstance(value, bool | int | Decimal):
         return Decimal(value)
-    return Decimal(value) if isinstance(value, str) and _DECIMAL.fullmatch(value) else None
+    if isinstance(value, str) and _DECIMAL.fullmatch(value) and len(value) <= 2 * _LONGEST:
+        return Decimal(value)
+    return None
 
 
 def to_quantity(value: Any) -> Quantity | None:
@@ -97,6 +111,7 @@ def to_time(value: Any) -> Time | None:
 _CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "Boolean": to_boolean,
     "Integer": to_integer,
+    "Long": to_long,
     "Decimal": to_decimal,
     "Date": to_date,
     "DateTime": to_datetime,
@@ -110,7 +125,7 @@ def _converts(convert: Callable[[Any], Any]) -> Callable[[Any], bool]:
 
 
 for _name, _convert in _CONVERSIONS.items():
-    scalar(f"to{_name}", result=_name)(_convert)
+    scalar(f"to{_name}", result="Integer" if _name == "Long" else _name)(_convert)
     scalar(f"convertsTo{_name}", result="Boolean")(_converts(_convert))
 
 
