@@ -87,14 +87,15 @@ def copied(run: Run, node: Node, type_name: str | None, site: int) -> Any:
         made: dict[str, Any] = {}
         copier(run, 1, node, made)
         return made
-    own = node.first("resourceType")
+    kids = node.kids
+    own = kids["resourceType"][0] if "resourceType" in kids else None
     if own is not None:
         type_name = str(own.value)
     known = run.definitions.types.get(type_name or "")
     if known is None:
         return plain(node)
     found: dict[str, Any] = {"resourceType": type_name} if own is not None else {}
-    for name, nodes in node.kids.items():
+    for name, nodes in kids.items():
         if name == "resourceType" and own is not None:
             continue
         run.tick()
@@ -120,6 +121,11 @@ def _copy_primitives(
     run: Run, nodes: Sequence[Node], take: Take, element: ElementDef, found: dict[str, Any], site: int
 ) -> None:
     """Primitives with what FHIR keeps beside them: ids and extensions go under the name with `_`."""
+    if len(nodes) == 1 and not nodes[0].kids:  # As most are.
+        value = take(run, nodes[0], site, nodes[0])
+        if value is not None:
+            found[element.name] = [value] if element.is_list else value
+        return
     values = [take(run, node, site, node) if node.value is not None else None for node in nodes]
     about = [copied(run, node, "Element", site) or None if node.kids else None for node in nodes]
     both = [(value, meta) for value, meta in zip(values, about, strict=True) if value is not None or meta is not None]

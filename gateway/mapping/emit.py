@@ -43,6 +43,7 @@ _HELPERS = {
     "_leaf_of": build.leaf,
     "_beside": build.beside,
     "_Node": Node,
+    "_E": (),
     "_arrange": build.arrange,
     "_loose": build.loose,
     "_again": build.again,
@@ -208,7 +209,11 @@ class Emitter(Writer):
         if not step.names or step.names == ("value",):
             return py.call("_own", owner)
         if len(step.names) == 1:
-            return py.call("_kids", owner, py.const(step.names[0]))
+            # What is most often asked, of what is most often there, is not worth a call.
+            look_up = ast.Attribute(ast.Attribute(owner, "kids", ast.Load()), "get", ast.Load())
+            plain = ast.Compare(ast.Attribute(owner, "__class__", ast.Load()), [ast.Is()], [py.name("_Node")])
+            name = py.const(step.names[0])
+            return ast.IfExp(plain, ast.Call(look_up, [name, py.name("_E")], []), py.call("_kids", owner, name))
         return py.call("_any", owner, self.kept(step.names))
 
     def listed(self, source: ir.Source, where: ast.expr | None) -> list[ast.stmt]:

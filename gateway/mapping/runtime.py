@@ -25,6 +25,7 @@ from gateway.mapping.transforms import Definition
 DEPTH = 64
 STEPS = 200_000
 _EMPTY: tuple[Any, ...] = ()
+_TIMES = frozenset(("dateTime", "date", "time"))
 Bound = Sequence[tuple[str, Any]]
 Entry = tuple[int, Any, Any, str | None, Row | None, Any]
 """What a traced rule notes: its number, the source's node, the element written into, the key there, the row of the
@@ -258,14 +259,17 @@ values = _evaluated
 
 
 def transform(run: Run, definition: Definition, site: int, at: Any, *arguments: Any) -> Any:
-    given = [argument.value if isinstance(argument, Node) else argument for argument in arguments]
-    if given[0] is None and definition.least == len(given):
+    given: list[Any] = []
+    node: Any = None
+    for argument in arguments:
+        value = argument
+        if isinstance(argument, Node):
+            value = argument.value
+            node = node or argument
+        given.append(None if value == "" else value)
+    if given[0] is None and (len(given) == 1 or definition.least == len(given) or definition.type in _TIMES):
         return None
-    given = [None if v == "" else v for v in given]
-    if (given[0] is None and definition.type in ("dateTime", "date", "time")) or given == [None]:
-        return None
-    node = next((argument for argument in arguments if isinstance(argument, Node)), at)
-    run.at(site, node)
+    run._site = (site, node or at)
     try:
         return definition.make(run, *given)
     except Unfit as error:
