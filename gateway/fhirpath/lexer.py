@@ -53,7 +53,11 @@ def _plain(text: str, at: int, problems: list[Problem]) -> str:
             problems.append(Problem(f"Unknown escape \\{code}.", at + found.start() + 1, hint))
         return _ESCAPES.get(code, code)
 
-    return _ESCAPE.sub(replace, text) if "\\" in text else text
+    if "\\" not in text:
+        return text
+    plain = _ESCAPE.sub(replace, text)
+    # Two escapes may be the halves of one character; half a one is none, and is replaced.
+    return plain if plain.isascii() else plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def tokens(source: str) -> tuple[list[Token], list[Problem]]:

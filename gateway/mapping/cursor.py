@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from decimal import Decimal
 from typing import NoReturn, cast
@@ -89,6 +90,30 @@ class Cursor:
 
     def since(self, start: int) -> Span:
         return Span(start, self.tokens[self.at - 1].end if self.at else start)
+
+    def documentation(self, first: int, end: int, following: int) -> str | None:
+        """The comments on lines of their own before the token number `first`, and what stands behind `end` on its line.
+
+        `following` is where the next token begins.
+        """
+        content = self.text.content
+        # What stands behind the token before it, on that one's line, belongs to that one.
+        own = content.find("\n", self.tokens[first - 1].end) if first else 0
+        lines = self._comments(own, self.tokens[first].start) if own >= 0 else []
+        stop = content.find("\n", end)
+        lines += self._comments(end, min(following, len(content) if stop < 0 else stop))
+        return "\n".join(lines) or None
+
+    def _comments(self, low: int, high: int) -> list[str]:
+        """The lines of the comments that begin there, without their marks."""
+        at = bisect_left(self.comments, low, key=lambda span: span.start)
+        found: list[str] = []
+        while at < len(self.comments) and self.comments[at].start < high:
+            text = self.text.content[self.comments[at].start : self.comments[at].end]
+            text = text.lstrip("/") if text.startswith("//") else text[2:-2]
+            found += [line for part in text.splitlines() if (line := part.strip())]
+            at += 1
+        return found
 
     def path(self, what: str) -> tuple[str, ...]:
         parts = [self._part(what)]

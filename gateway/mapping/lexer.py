@@ -58,7 +58,12 @@ def unescape(text: str) -> str:
         code = match.group(1)
         return chr(int(code[1:], 16)) if code[0] == "u" and len(code) == 5 else _ESCAPED.get(code, code)
 
-    return _ESCAPE.sub(one, text)
+    return whole_characters(_ESCAPE.sub(one, text))
+
+
+def whole_characters(text: str) -> str:
+    """Text whose escapes may have been two halves of a character; half a one is none, and is replaced."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def tokens(text: Text, problems: Problems) -> tuple[list[Token], list[Span]]:

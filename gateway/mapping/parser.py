@@ -113,6 +113,7 @@ class _Parser(RuleParser):
         return found
 
     def uses(self) -> syntax.Uses:
+        first = self.at
         start = self.take().start
         url = self.string("the url of the structure")
         alias = self.identifier("the alias").text if self.maybe("alias") else url.rsplit("/", 1)[-1]
@@ -121,7 +122,9 @@ class _Parser(RuleParser):
         if mode not in ("source", "target", "queried", "produced"):
             self.wrong(f"'{mode}' is no mode", "source, target, queried or produced")
         self.maybe(";")
-        return syntax.Uses(url, alias.strip("`"), mode, self.since(start))
+        span = self.since(start)
+        words = self.documentation(first, span.end, self.token.start)
+        return syntax.Uses(url, alias.strip("`"), mode, span, words)
 
     def constant(self) -> syntax.Constant:
         start = self.take().start
@@ -185,6 +188,7 @@ class _Parser(RuleParser):
         return self.text.content[first.start : end]
 
     def group(self) -> syntax.Group:
+        first = self.at
         start = self.take().start
         name = self.identifier("the group's name")
         self.op("(")
@@ -204,6 +208,7 @@ class _Parser(RuleParser):
             else:
                 break
         span = self.since(start)
+        words = self.documentation(first, self.token.end, self.ahead(1).start)
         return syntax.Group(
             name=name.text.strip("`"),
             parameters=tuple(parameters),
@@ -212,6 +217,7 @@ class _Parser(RuleParser):
             extends=extends.text if extends else None,
             extends_span=extends.span if extends else None,
             types=cast("TypeMode | None", types),
+            documentation=words,
         )
 
     def op_or_word(self, *words: str) -> None:

@@ -79,7 +79,12 @@ def _metadata(found: Map) -> Iterator[str]:
 
 def _uses(uses: syntax.Uses) -> str:
     alias = "" if uses.alias == uses.url.rsplit("/", 1)[-1] else f" alias {word(uses.alias)}"
-    return f"uses {quoted(uses.url)}{alias} as {uses.mode}"
+    return f"{_words(uses.documentation, '')}uses {quoted(uses.url)}{alias} as {uses.mode}"
+
+
+def _words(documentation: str | None, pad: str) -> str:
+    """What is said for people, as comments on lines of their own."""
+    return "".join(f"{pad}// {line}\n" for line in (documentation or "").splitlines())
 
 
 def _concept_map(found: syntax.EmbeddedConceptMap) -> str:
@@ -112,11 +117,13 @@ def _group(group: Group) -> str:
     extends = f" extends {word(group.extends)}" if group.extends else ""
     types = f" <<{group.types}>>" if group.types else ""
     rules = "".join(f"{line}\n" for rule in group.rules for line in _rule(rule, "  "))
-    return f"group {word(group.name)}({parameters}){extends}{types} {{\n{rules}}}"
+    words = _words(group.documentation, "")
+    return f"{words}group {word(group.name)}({parameters}){extends}{types} {{\n{rules}}}"
 
 
 def _rule(rule: Rule, pad: str) -> Iterator[str]:
-    head = ", ".join(source_text(source) for source in rule.sources)
+    head = _words(rule.documentation, pad) + pad
+    head += ", ".join(source_text(source) for source in rule.sources)
     targets = [target for target in rule.targets if not group_call(target)]
     calls = [call for target in rule.targets if (call := group_call(target))] + list(rule.calls)
     if targets:
@@ -127,9 +134,9 @@ def _rule(rule: Rule, pad: str) -> Iterator[str]:
         head += " " + ", ".join(call_text(call) for call in calls)
     name = f" {quoted(rule.name)}" if rule.name is not None else ""
     if not rule.rules:
-        yield f"{pad}{head}{name};"
+        yield f"{head}{name};"
         return
-    yield f"{pad}{head} {{"
+    yield f"{head} {{"
     for inner in rule.rules:
         yield from _rule(inner, pad + "  ")
     yield f"{pad}}}{name};"

@@ -56,7 +56,7 @@ class RuleParser(Cursor):
         return False
 
     def rule(self) -> list[Rule]:
-        start = self.token.start
+        first, start = self.at, self.token.start
         sources = [self.source()]
         while self.maybe(","):
             sources.append(self.source())
@@ -79,7 +79,8 @@ class RuleParser(Cursor):
         span = self.since(start)
         name = self._rule_name()
         self.op(";", "a rule ends with ';', behind its name if it has one")
-        return [Rule(tuple(sources), tuple(targets), span, tuple(calls), nested, name)]
+        words = self.documentation(first, self.since(start).end, self.token.start)
+        return [Rule(tuple(sources), tuple(targets), span, tuple(calls), nested, name, words)]
 
     def _rule_name(self) -> str | None:
         return self.take().value if self.token.kind in ("quoted", "string") else None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import tzinfo
+from decimal import Decimal
 from itertools import repeat
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -14,7 +15,7 @@ from uuid import NAMESPACE_URL, uuid5
 from gateway.definitions import Definitions
 from gateway.fhirpath.environment import EMPTY, Environment
 from gateway.fhirpath.errors import FHIRPathError
-from gateway.formats import LEAF, Node
+from gateway.formats import LEAF, FhirType, Node
 from gateway.issues import Severity
 from gateway.mapping import primitives
 from gateway.mapping.conceptmap import ConceptTable, Row
@@ -180,9 +181,17 @@ def of_type(items: Iterable[Any], name: str) -> list[Any]:
         if kind is None:
             own = kids(item, "resourceType")
             kind = leaf(own[0]) if own else None
-        if kind is not None and str(kind).rpartition("}")[2] == name:
+        if (kind is not None and str(kind).rpartition("}")[2] == name) or _is_a(item, kind, name):
             found.append(item)
     return found
+
+
+def _is_a(item: Any, kind: Any, name: str) -> bool:
+    """What comes from a source without types is what its value is."""
+    return name in _OF_VALUES and kind.__class__ is not FhirType and leaf(item).__class__ is _OF_VALUES[name]
+
+
+_OF_VALUES = {"string": str, "boolean": bool, "integer": int, "decimal": Decimal}
 
 
 def leaf(value: Any) -> Any:

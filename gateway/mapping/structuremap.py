@@ -79,7 +79,13 @@ def _said(url: str, value: object) -> JSON:
 
 def _structure(uses: syntax.Uses) -> JSON:
     made = {"url": uses.url, "mode": uses.mode}
-    return made if uses.alias == uses.url.rsplit("/", 1)[-1] else {**made, "alias": uses.alias}
+    if uses.alias != uses.url.rsplit("/", 1)[-1]:
+        made["alias"] = uses.alias
+    return _documented(made, uses.documentation)
+
+
+def _documented(made: JSON, words: str | None) -> JSON:
+    return {**made, "documentation": words} if words else made
 
 
 def _group(group: Group) -> JSON:
@@ -90,6 +96,7 @@ def _group(group: Group) -> JSON:
     made["input"] = [
         {"name": one.name, **({"type": one.type} if one.type else {}), "mode": one.mode} for one in group.parameters
     ]
+    made = _documented(made, group.documentation)
     made["rule"] = [_rule(rule, str(number)) for number, rule in enumerate(group.rules, 1)]
     return made
 
@@ -101,6 +108,7 @@ def _rule(rule: Rule, number: str) -> JSON:
     made["target"] = [_target(target) for target in rule.targets if not printer.group_call(target)]
     made["rule"] = [_rule(inner, f"{number}.{n}") for n, inner in enumerate(rule.rules, 1)]
     made["dependent"] = [_dependent(call) for call in (*called, *rule.calls)]
+    made = _documented(made, rule.documentation)
     return {key: value for key, value in made.items() if value != []}
 
 

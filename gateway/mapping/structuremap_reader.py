@@ -77,7 +77,9 @@ def _map(resource: Mapping[str, Any]) -> Map:
         text=syntax.Text("", ""),
         metadata=metadata,
         uses=tuple(
-            syntax.Uses(one["url"], one.get("alias") or one["url"].rsplit("/", 1)[-1], one["mode"], _NOWHERE)
+            syntax.Uses(
+                one["url"], one.get("alias") or one["url"].rsplit("/", 1)[-1], one["mode"], _NOWHERE, _words(one)
+            )
             for one in _all(resource, "structure")
         ),
         imports=tuple(syntax.Imports(url, _NOWHERE) for url in _all(resource, "import")),
@@ -112,7 +114,14 @@ def _read_group(group: Mapping[str, Any]) -> Group:
     )
     rules = tuple(_read_rules(group, ""))
     types = _MODE_TYPES.get(group.get("typeMode", ""))
-    return Group(group["name"], parameters, rules, _NOWHERE, group.get("extends"), None, types)  # type: ignore[arg-type]
+    extends = group.get("extends")
+    return Group(group["name"], parameters, rules, _NOWHERE, extends, None, types, _words(group))  # type: ignore[arg-type]
+
+
+def _words(one: Mapping[str, Any]) -> str | None:
+    """What it says for people, as lines without blanks at their ends."""
+    lines = (line.strip() for line in str(one.get("documentation") or "").splitlines())
+    return "\n".join(line for line in lines if line) or None
 
 
 def _read_rules(owner: Mapping[str, Any], number: str) -> Iterator[Rule]:
@@ -126,6 +135,7 @@ def _read_rules(owner: Mapping[str, Any], number: str) -> Iterator[Rule]:
             tuple(_read_dependent(call) for call in _all(rule, "dependent")),
             tuple(_read_rules(rule, here)),
             None if name == numbered(here) else name,
+            _words(rule),
         )
 
 
@@ -176,7 +186,7 @@ def _read_transform(target: Mapping[str, Any]) -> Argument | Call | None:
     name = _extension(target.get("_transform"), TRANSFORM) or target.get("transform")
     parameters = _all(target, "parameter")
     arguments = tuple(_read_parameter(one) for one in parameters)
-    if name is None or (name == "create" and not arguments):
+    if not name or (name == "create" and not arguments):
         return None
     if name == "copy" and len(arguments) == 1:
         return arguments[0]

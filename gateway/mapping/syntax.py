@@ -128,6 +128,8 @@ class Rule:
     calls: tuple[Call, ...] = ()
     rules: tuple[Rule, ...] = ()
     name: str | None = None
+    documentation: str | None = None
+    """The comments before it and behind it on its line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,7 @@ class Group:
     extends: str | None = None
     extends_span: Span | None = None
     types: TypeMode | None = None
+    documentation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +158,7 @@ class Uses:
     alias: str
     mode: str
     span: Span
+    documentation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

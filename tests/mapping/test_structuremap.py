@@ -196,3 +196,26 @@ def test_a_parameter_without_a_value_is_refused() -> None:
 def test_what_is_no_structure_map_is_refused() -> None:
     with pytest.raises(CompileError, match="no StructureMap that can be read"):
         read({"resourceType": "StructureMap", "group": [{"rule": [{"source": [{}]}]}]}, "m.json")
+
+
+def test_comments_are_documentation_both_ways() -> None:
+    text = """/// url = 'u'
+/// name = 'n'
+uses "http://hl7.org/fhir/StructureDefinition/Patient" alias P as target // what is made
+
+// Of a group,
+/* over
+   lines */
+group A(source s, target t : P) { // behind its brace
+  // Why
+  s.a -> t.active; // and behind it
+  s.b -> t.gender;
+  // of nothing
+}
+"""
+    resource, again = there_and_back(parse(text, "m"))
+    assert resource["structure"][0]["documentation"] == "what is made"
+    assert resource["group"][0]["documentation"] == "Of a group,\nover\nlines\nbehind its brace"
+    assert [one.get("documentation") for one in rules(resource)] == ["Why\nand behind it", None]
+    assert structure_map(parse(again, "m")) == resource
+    assert "of nothing" not in again

@@ -128,7 +128,9 @@ def split(items: Items, separator: Any) -> Items:
     if separator is None:
         return []
     # An empty separator would be an error in Python; it means the single characters.
-    return [part for item in items for part in (text(system(item)).split(separator) if separator else text(item))]
+    between = text(separator)
+    texts = [text(system(item)) for item in items]
+    return [part for whole in texts for part in (whole.split(between) if between else whole)]
 
 
 @listed("join", "value", required=0)
