@@ -48,6 +48,10 @@ class GatewayError(Exception):
         self.issues: tuple[Issue, ...] = tuple(issues) or (first,)
         super().__init__(self.text)
 
+    def told(self, issues: Iterable[Issue]) -> GatewayError:
+        """The same refusal, with these issues."""
+        return type(self)(self.text, issues=issues)
+
     @classmethod
     def rule(cls) -> str:
         """The class name in kebab-case: the stable code where no finer one is given."""

@@ -22,30 +22,48 @@ ANY_VERSION = "*"
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What was sent, to be kept as it came."""
+    """What was sent, to be kept as it came; `kept` where that is done: the inbox's id, and the item there."""
 
     raw: bytes
     media_type: str = json.MEDIA_TYPE
+    kept: tuple[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """A condition: the search that finds what is meant. `base` is this server's address, as references may name it.
+
+    https://hl7.org/fhir/R4/http.html#ccreate, #cond-update, #3.1.0.7.1
+    """
+
+    params: tuple[tuple[str, str], ...]
+    base: str = ""
+
+
+Target = str | Matching
+"""What a command is about: an id, or what a search finds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Create:
-    """Store the resource under a new id."""
+    """Store the resource under a new id, unless something meets the condition."""
 
     interaction: ClassVar[str] = "create"
     resource_type: str
     resource: Resource
+    if_none_exist: Matching | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update:
-    """Store the resource under this id, which may be new."""
+    """Store the resource under this id, which may be new, or in the place of what meets the condition."""
 
     interaction: ClassVar[str] = "update"
     resource_type: str
-    id: str
+    target: Target
     resource: Resource
     if_match: Versions | None = None
+    if_none_match: Versions | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,18 +76,18 @@ class Patch:
 
     interaction: ClassVar[str] = "patch"
     resource_type: str
-    id: str
+    target: Target
     change: Callable[[Resource], Resource]
     if_match: Versions | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delete:
-    """Withdraw the caller's word; the operator's deletion deletes."""
+    """Withdraw the caller's word; the operator's deletion deletes. A condition means everything that meets it."""
 
     interaction: ClassVar[str] = "delete"
     resource_type: str
-    id: str
+    target: Target
     if_match: Versions | None = None
 
 
@@ -81,9 +99,10 @@ class Done:
     """What became of a command.
 
     `versions` are those that it made, or found to say the same already; none where there was nothing to delete.
+    `found`: something met the condition of a create, and nothing was done.
     """
 
-    what: Literal["created", "updated", "deleted"]
+    what: Literal["created", "found", "updated", "deleted"]
     versions: tuple[Served, ...] = ()
 
     @property

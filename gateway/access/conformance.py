@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from gateway.access.caller import Asking
+from gateway.access.conditions import narrowing
 from gateway.access.decision import Decision
 from gateway.access.searching import Searching
 from gateway.errors import Gone
@@ -53,8 +54,8 @@ class Canonicals(Searching):
             now=self._rooms.clock(),
             limits=Limits(count=MOST),
         )
-        narrowing = self._narrowing(asking.caller)
-        found = self._rooms.store.read(lambda uow: uow.searches.page(query, narrowing=narrowing))
+        visible = narrowing(self, asking.caller)
+        found = self._rooms.store.read(lambda uow: uow.searches.page(query, narrowing=visible))
         return [one for one in found.matches if not one.deleted]
 
     def packaged(self, kind: str) -> Iterator[Resource]:

@@ -16,13 +16,13 @@ from gateway.access.persons import Persons
 from gateway.access.reading import Rooms
 from gateway.access.remapping import Remaps
 from gateway.access.trail import Trail
+from gateway.access.transaction import Transacting
 from gateway.access.transforming import Transforming
 from gateway.access.translating import Translating
-from gateway.access.writing import Writing
 from gateway.definitions import Definitions
 
 
-class Door(Writing, Translating, Transforming, Histories, Answers, Persons, Trail, Explaining, Remaps, Benching):
+class Door(Transacting, Translating, Transforming, Histories, Answers, Persons, Trail, Explaining, Remaps, Benching):
     """read, vread, history, search, create, update, delete; who does what; inbox, audit trail, explanations."""
 
     def __init__(self, rooms: Rooms) -> None:

@@ -21,7 +21,9 @@ from gateway.access.reading import Reading, Rooms
 from gateway.access.spans import Line, Span, encoding_of, lines
 from gateway.coordination.statements import Origin, order, place, statement
 from gateway.errors import NotFound
+from gateway.fhir import json
 from gateway.formats import Record
+from gateway.formats.json_places import locate
 from gateway.identity import resolve
 from gateway.identity.resolve import MENTION
 from gateway.identity.systems import HSA_ID
@@ -111,20 +113,34 @@ class Explaining(Reading):
     def _gather(
         self, uow: UnitOfWork, found: Statement, about: Iterable[Statement], stored: Sequence[Stored]
     ) -> _Evidence:
-        item = None
+        item, message = None, uow.inbox.get(found.inbox_id) if found.inbox_id else None
         if found.inbox_id is not None and found.item is not None:
             item = uow.inbox.item(found.inbox_id, found.item)
         return _Evidence(
             statement=found,
-            message=uow.inbox.get(found.inbox_id) if found.inbox_id else None,
+            message=message,
             archived=uow.maps.get(found.map_hash) if found.map_hash else None,
             issues=item.issues if item else (),
-            span=item.span if item else None,
+            span=item.span if item else _of_entry(message, found.item),
             kind=item.kind if item else "",
             names=_names(uow, (found.party, found.provider)),
             others=[one for one in about if not one.record_key.startswith(MENTION) and one.digest != found.digest],
             stored=stored,
         )
+
+
+def _of_entry(message: Message | None, item: int | None) -> Span | None:
+    """Where in a batch or transaction an entry stands: the others may be about other persons, and are not shown."""
+    if message is None or item is None or message.transport != "rest":
+        return None
+    media_type, text = message.media_type, message.body.decode("utf-8-sig", "replace")
+    if media_type != json.MEDIA_TYPE:
+        return (0, 0) if b"<Bundle" in message.body else None
+    if json.parse(message.body).get("type") not in ("batch", "transaction"):
+        return None
+    start, end = locate(text, ["entry", item])
+    lead = len(message.body) - len(text.encode())
+    return lead + len(text[:start].encode()), lead + len(text[:end].encode())
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from gateway.errors import Gone, NotFound
 from gateway.mapping import Packages
 from gateway.records import Source, Statement
 from gateway.search.links import PageLinks
-from gateway.store import Store, Stored, UnitOfWork
+from gateway.store import Stored, UnitOfWork, Units
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Served:
 class Rooms:
     """What lies behind the door, wired once by the app."""
 
-    store: Store
+    store: Units
     definitions: Definitions
     recorder: Recorder
     packages: Packages

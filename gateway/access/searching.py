@@ -11,8 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
-from gateway.access.caller import Asking, Caller
-from gateway.access.decision import DIRECTORY, WITHHELD, decide, source_of
+from gateway.access.caller import Asking
+from gateway.access.conditions import narrowing, terminology
+from gateway.access.decision import decide, source_of
 from gateway.access.reading import Reading
 from gateway.errors import BadRequest, NotFound
 from gateway.fhir import bundle
@@ -24,7 +25,6 @@ from gateway.search.query import Compartment, Limits, Query, parse
 from gateway.search.sql import END, START, Cursor
 from gateway.store import Stored, UnitOfWork
 from gateway.store.searching import Narrowing, SearchPage
-from gateway.terminology import Terminology
 
 PAGE = "_page"
 MOST_INCLUDED = 1000
@@ -90,10 +90,10 @@ class Searching(Reading):
             bases=(base,),
             now=self._rooms.clock(),
             limits=Limits(count=self._rooms.page_size),
-            terminology=self._terminology(base),
+            terminology=terminology(self._rooms, base),
         )
         decision = decide(asking.caller, scope.resource_type, takes_part=None)
-        found = self._found(query, cursor, self._narrowing(asking.caller))
+        found = self._found(query, cursor, narrowing(self, asking.caller))
         self.audit(asking, decision, *found.page.matches, *found.included)
 
         def to(cursor: Cursor) -> str:
@@ -134,20 +134,6 @@ class Searching(Reading):
             return _Result(page, total, included, whole)
 
         return self._rooms.store.read(ask)
-
-    def _terminology(self, base: str) -> Terminology:
-        """With what is kept here. Value sets and code systems say nothing of persons: all may search by them."""
-        store, bases = self._rooms.store, (base.rstrip("/") + "/",)
-        return Terminology(
-            self._rooms.definitions,
-            lambda kind, url: store.read(lambda uow: uow.searches.canonical(kind, url, bases)),
-        )
-
-    def _narrowing(self, caller: Caller) -> Narrowing | None:
-        """To what the caller may see. It holds for the directory too: includes and chains lead from it to persons."""
-        if caller.operator:
-            return None
-        return Narrowing(caller.organisations, tuple(sorted(self.own(caller))), WITHHELD, DIRECTORY)
 
 
 def _others(query: Query, found: _Result) -> dict[str, Cursor]:

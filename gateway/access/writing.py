@@ -8,14 +8,15 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from operator import attrgetter
 from typing import TypeVar
 
 from gateway.access.caller import Asking
-from gateway.access.commands import Body, Command, Create, Delete, Done, Patch, Update, Versions
+from gateway.access.commands import Body, Command, Create, Delete, Done, Matching, Patch, Target, Update, Versions
 from gateway.access.decision import source_of
 from gateway.access.performing import Performance, Refusal, checked
 from gateway.access.reading import Reading
-from gateway.errors import BadRequest
+from gateway.errors import BadRequest, GatewayError
 from gateway.fhir import json, xml
 from gateway.fhir.primitives import ID
 from gateway.records import Message, Resource
@@ -27,34 +28,43 @@ T = TypeVar("T")
 class Writing(Reading):
     """Parses what was sent, and performs what it asks for."""
 
-    def create(self, asking: Asking, resource_type: str, body: Body) -> Done:
-        """Store the body under a new id."""
+    def create(self, asking: Asking, resource_type: str, body: Body, *, if_none_exist: Matching | None = None) -> Done:
+        """Store the body under a new id, unless something meets the condition."""
         self.known_type(resource_type)
         resource = self.resource(resource_type, body)
-        return self.write(asking, Create(resource_type=resource_type, resource=resource), body)
+        return self.write(
+            asking, Create(resource_type=resource_type, resource=resource, if_none_exist=if_none_exist), body
+        )
 
     def update(
-        self, asking: Asking, resource_type: str, id: str, body: Body, *, if_match: Versions | None = None
+        self,
+        asking: Asking,
+        resource_type: str,
+        target: Target,
+        body: Body,
+        *,
+        if_match: Versions | None = None,
+        if_none_match: Versions | None = None,
     ) -> Done:
-        """Store the body under this id, which may be new. PreconditionFailed when the version is not one named."""
+        """Store the body under this id, which may be new, or as what meets the condition. PreconditionFailed."""
         self.known_type(resource_type)
-        if not ID.fullmatch(id):
-            raise BadRequest("An id has 1 to 64 letters, digits, hyphens and dots.", rule="id-malformed")
         resource = self.resource(resource_type, body)
-        if resource.get("id") != id:
-            raise BadRequest(
-                "The id in the body must be the one in the address.",
-                rule="id-differs",
-                expression=f"{resource_type}.id",
-            )
-        command = Update(resource_type=resource_type, id=id, resource=resource, if_match=if_match)
+        if isinstance(target, str):
+            with_id(resource, target)
+        command = Update(
+            resource_type=resource_type,
+            target=target,
+            resource=resource,
+            if_match=if_match,
+            if_none_match=if_none_match,
+        )
         return self.write(asking, command, body)
 
     def patch(
         self,
         asking: Asking,
         resource_type: str,
-        id: str,
+        target: Target,
         body: Body,
         change: Callable[[Resource], Resource],
         *,
@@ -62,48 +72,85 @@ class Writing(Reading):
     ) -> Done:
         """Store what the change makes of the resource. NotFound, Gone; and what the change itself refuses."""
         self.known_type(resource_type)
-        return self.write(asking, Patch(resource_type=resource_type, id=id, change=change, if_match=if_match), body)
+        command = Patch(resource_type=resource_type, target=target, change=change, if_match=if_match)
+        return self.write(asking, command, body)
 
-    def delete(self, asking: Asking, resource_type: str, id: str, *, if_match: Versions | None = None) -> Done:
-        """Withdraw the caller's word; the operator's deletion deletes."""
+    def delete(self, asking: Asking, resource_type: str, target: Target, *, if_match: Versions | None = None) -> Done:
+        """Withdraw the caller's word; the operator's deletion deletes. A condition means all that meet it."""
         self.known_type(resource_type)
-        return self.write(asking, Delete(resource_type=resource_type, id=id, if_match=if_match))
+        return self.write(asking, Delete(resource_type=resource_type, target=target, if_match=if_match))
 
     def write(self, asking: Asking, command: Command, body: Body | None = None) -> Done:
         """Perform one command, whose body is kept with what it leads to."""
 
         def work(uow: UnitOfWork) -> Done:
             kept = self.keep_body(uow, asking, body)
-            return Performance(self, self._rooms, uow, asking, kept).perform([command])[0]
+            at = (kept[0], kept[1:]) if kept else None
+            return Performance(self, self._rooms, uow, asking, at).perform([command])[0]
 
         return self.attempt(asking, work)
 
-    def attempt(self, asking: Asking, work: Callable[[UnitOfWork], T]) -> T:
-        """One unit of work; a refusal undoes it and is audited beside it."""
+    def attempt(
+        self,
+        asking: Asking,
+        work: Callable[[UnitOfWork], T],
+        tell: Callable[[Refusal], GatewayError] = attrgetter("answer"),
+    ) -> T:
+        """One unit of work; a refusal undoes it, is audited beside it, and told."""
         try:
             return self._rooms.store.write(work, now=self._rooms.clock())
         except Refusal as refusal:
             asked = replace(asking, interaction=refusal.command.interaction)
             failure = refusal.answer.issues[0].rule if refusal.decision.allowed else None
             self.audit(asked, refusal.decision, person=refusal.person, failure=failure)
-            raise refusal.answer from None
+            raise tell(refusal) from None
 
-    def keep_body(self, uow: UnitOfWork, asking: Asking, body: Body | None) -> str | None:
-        """Keep what was sent in the inbox; the id it has there."""
-        if body is None:
-            return None
+    def keep_body(self, uow: UnitOfWork, asking: Asking, body: Body | None) -> tuple[str, int] | None:
+        """Keep what was sent in the inbox, unless it is kept; the id it has there, and the item."""
+        if body is None or body.kept is not None:
+            return None if body is None else body.kept
         source = source_of(asking.caller)
         message = Message(str(uuid.uuid4()), source, body.raw, body.media_type, uow.now, transport="rest")
         uow.inbox.keep(message, state="done")
-        return message.id
+        return message.id, 0
+
+    def keep_whole(self, asking: Asking, body: Body) -> str:
+        """Keep what holds several requests, before any of them is tried; the id that it has in the inbox."""
+        kept = self._rooms.store.write(lambda uow: self.keep_body(uow, asking, body), now=self._rooms.clock())
+        assert kept is not None
+        return kept[0]
 
     def resource(self, resource_type: str, body: Body) -> Resource:
-        """The resource of this type that a body says. BadRequest, Invalid."""
-        is_xml = body.media_type == xml.MEDIA_TYPE
-        resource = xml.parse(body.raw, self._rooms.definitions) if is_xml else json.parse(body.raw)
+        """The resource of this type that a body says, structurally right. BadRequest, Invalid."""
+        return self.whole(resource_type, self.parsed(resource_type, body))
+
+    def whole(self, resource_type: str, resource: Resource | None) -> Resource:
+        """The resource, if it is of this type and structurally right. BadRequest, Invalid."""
         if not isinstance(resource, dict) or resource.get("resourceType") != resource_type:
             raise BadRequest(
                 f"The body must be a {resource_type}.", rule="resource-type-differs", expression="resourceType"
             )
         checked(resource, self._rooms)
         return resource
+
+    def parsed(self, resource_type: str, body: Body) -> Resource:
+        """The resource of this type that a body says, whether it is right or not. BadRequest."""
+        is_xml = body.media_type == xml.MEDIA_TYPE
+        resource = xml.parse(body.raw, self._rooms.definitions) if is_xml else json.parse(body.raw)
+        if not isinstance(resource, dict) or resource.get("resourceType") != resource_type:
+            raise BadRequest(
+                f"The body must be a {resource_type}.", rule="resource-type-differs", expression="resourceType"
+            )
+        return resource
+
+
+def with_id(resource: Resource, id: str) -> None:
+    """BadRequest unless the resource has this id, which is one."""
+    if not ID.fullmatch(id):
+        raise BadRequest("An id has 1 to 64 letters, digits, hyphens and dots.", rule="id-malformed")
+    if resource.get("id") != id:
+        raise BadRequest(
+            "The id in the body must be the one in the address.",
+            rule="id-differs",
+            expression=f"{resource['resourceType']}.id",
+        )

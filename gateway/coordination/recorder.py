@@ -43,10 +43,12 @@ class Recorder:
         identifiers: Mapping[Key, str] | None = None,
         links: Iterable[Link] = (),
         organisation: str | None = None,
+        versions: Mapping[Thing, str] | None = None,
     ) -> Recorded:
         """Keep what is new of the statements, and save what is agreed now of all they concern.
 
         `identifiers` are to be known from now on; `organisation` is the caller's, where a command stated this.
+        `versions` are the names of those to be made that something refers to already.
         """
         uow.lock({one.person or one.resource_id for one in statements})
         said = list(links) + _claim(uow, identifiers or {})
@@ -59,7 +61,7 @@ class Recorder:
         if not concerned:
             return Recorded()
         agreed = self.fold(uow, concerned, fresh)
-        saved = uow.resources.save([_to_save(one, organisation) for one in agreed])
+        saved = uow.resources.save([_to_save(one, organisation, versions or {}) for one in agreed])
         uow.persons.point(
             {one.id: one.person for one in agreed if one.resource_type == "Patient" and one.person is not None}
         )
@@ -140,7 +142,7 @@ def _parties(statements: Iterable[Statement], persons: Mapping[Thing, str | None
             yield from ((party, person) for party in parties_to(one))
 
 
-def _to_save(agreed: Agreed, organisation: str | None) -> SavedResource:
+def _to_save(agreed: Agreed, organisation: str | None, versions: Mapping[Thing, str]) -> SavedResource:
     return SavedResource(
         resource_type=agreed.resource_type,
         id=agreed.id,
@@ -149,4 +151,5 @@ def _to_save(agreed: Agreed, organisation: str | None) -> SavedResource:
         contributors=agreed.contributors,
         contradictions=agreed.contradictions,
         organisation=organisation,
+        version=versions.get((agreed.resource_type, agreed.id)),
     )

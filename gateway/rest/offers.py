@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from gateway.fhir import primitives
 
-Taken = Literal["nothing", "resource", "patch", "form", "message", "parameters"]
+Taken = Literal["nothing", "resource", "patch", "bundle", "form", "message", "parameters"]
 Given = Literal[
     "nothing",
     "resource",
@@ -20,6 +20,7 @@ Given = Literal[
     "searchset",
     "history",
     "document",
+    "bundle",
     "parameters",
     "capabilities",
     "json",
@@ -59,6 +60,8 @@ class Offer:
     refuses: tuple[int, ...] = ()
     searches: bool = False
     """Whether it takes the search parameters of its type too."""
+    criteria: bool = False
+    """Whether it takes those of them that are criteria."""
     known: bool = True
     """Whether it asks who is asking."""
     operation: str | None = None
@@ -69,6 +72,8 @@ class Offer:
 _TEXT: Final = {"type": "string"}
 _TIME: Final = {"type": "string", "pattern": f"^(?:{primitives.DATE_TIME.pattern})$"}
 _ETAG: Final = {"type": "string", "pattern": '^(W/)?"[A-Za-z0-9.-]{1,64}"$'}
+_ONE: Final = '(?:(?:W/)?"[A-Za-z0-9.-]{1,64}"|[*])'
+_ETAGS: Final = {"type": "string", "pattern": f"^{_ONE}(?:, *{_ONE})*$"}
 
 PARAMETERS: Final[Mapping[str, Parameter]] = {
     "resource_type": Parameter("resource_type", "path", "A resource type of R4.", _TEXT),
@@ -97,7 +102,18 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
     ),
     "_elements": Parameter("_elements", "query", "Only these elements, and those that are required.", _TEXT, "meta"),
     "if-match": Parameter(
-        "If-Match", "header", "The version that is changed, as its ETag; 412 if it is another by now.", _ETAG
+        "If-Match", "header", "The version that is changed, as its ETag; 412 if it is another by now.", _ETAGS
+    ),
+    "if-none-match": Parameter(
+        "If-None-Match", "header", "Versions not to be there; `*` is any. A reader who has it gets 304.", _ETAGS
+    ),
+    "if-modified-since": Parameter("If-Modified-Since", "header", "304 where nothing is newer than this.", _TEXT),
+    "if-none-exist": Parameter(
+        "If-None-Exist",
+        "header",
+        "A search that nothing may meet; what meets it is the answer.",
+        _TEXT,
+        "identifier=a|b",
     ),
     "prefer": Parameter(
         "Prefer",
@@ -133,6 +149,7 @@ REFUSALS: Final[Mapping[int, str]] = {
     401: "Nothing says who is asking, or the token does not hold.",
     403: "Known, and not allowed to do this.",
     404: "Nothing is there, or nothing that the caller may know of.",
+    405: "Something is asked for that is not offered there.",
     406: "A format that is not served.",
     409: "What is stored says otherwise.",
     410: "It was deleted.",
@@ -212,6 +229,38 @@ _HISTORY: Final = Offer(
     refuses=READING,
 )
 
+_UPDATE: Final = Offer(
+    "Update",
+    "Store a resource under an id that the client names; it is created where there was none. The id in the body is "
+    "the one in the address. The same content again makes no version.",
+    {
+        200: Answer("The resource as it is stored.", "resource", (*VERSION, "Location")),
+        201: Answer("It is new.", "resource", (*VERSION, "Location")),
+    },
+    takes=("if-match", "if-none-match", "prefer", *SHOWN),
+    body="resource",
+    refuses=WRITING,
+)
+_PATCH: Final = Offer(
+    "Patch",
+    "Change a resource as it is: by JSON Patch, XML Patch or FHIRPath Patch. What comes out is checked as an "
+    "update is. All operations are done, or none.",
+    {200: Answer("The resource as it is stored.", "resource", (*VERSION, "Location"))},
+    takes=("if-match", "prefer", *SHOWN),
+    body="patch",
+    refuses=(*WRITING, 410),
+)
+_DELETE: Final = Offer(
+    "Delete",
+    "The resource is gone for readers; its history stays. To delete what is gone is no error.",
+    {
+        200: Answer("It is gone, as an OperationOutcome.", "outcome", ("Deleted", "X-Request-Id")),
+        204: Answer("It is gone.", "nothing", ("Deleted", "X-Request-Id")),
+    },
+    takes=("if-match", "prefer", *SHOWN),
+    refuses=(400, 401, 403, 404, 406, 409, 412, 428, 503),
+)
+
 OFFERS: Final[Mapping[str, Offer]] = {
     "capabilities": Offer(
         "What is served",
@@ -223,8 +272,8 @@ OFFERS: Final[Mapping[str, Offer]] = {
     "read": Offer(
         "Read",
         "The current version of a resource.",
-        {200: Answer("The resource.", "resource", VERSION)},
-        takes=VIEWED,
+        {200: Answer("The resource.", "resource", VERSION), 304: Answer("You have it already.", "nothing", VERSION)},
+        takes=("if-none-match", "if-modified-since", *VIEWED),
         refuses=(*READING, 410),
     ),
     "vread": Offer(
@@ -237,44 +286,42 @@ OFFERS: Final[Mapping[str, Offer]] = {
     "history_instance": _HISTORY,
     "history_type": replace(_HISTORY, title="History of a type", about="The versions of all its resources."),
     "history_system": replace(_HISTORY, title="History of everything", about="The versions of all resources."),
-    "update": Offer(
-        "Update",
-        "Store a resource under an id that the client names; it is created where there was none. The id in the body is "
-        "the one in the address. The same content again makes no version.",
-        {
-            200: Answer("The resource as it is stored.", "resource", (*VERSION, "Location")),
-            201: Answer("It is new.", "resource", (*VERSION, "Location")),
-        },
-        takes=("if-match", "prefer", *SHOWN),
-        body="resource",
-        refuses=WRITING,
+    "update": _UPDATE,
+    "update_conditional": replace(
+        _UPDATE,
+        title="Update what meets a search",
+        about="Store a resource in the place of the one that meets the search; where none does it is created.",
+        criteria=True,
     ),
-    "patch": Offer(
-        "Patch",
-        "Change a resource as it is: by JSON Patch, XML Patch or FHIRPath Patch. What comes out is checked as an "
-        "update is. All operations are done, or none.",
-        {200: Answer("The resource as it is stored.", "resource", (*VERSION, "Location"))},
-        takes=("if-match", "prefer", *SHOWN),
-        body="patch",
-        refuses=(*WRITING, 410),
+    "patch": _PATCH,
+    "patch_conditional": replace(
+        _PATCH, title="Patch what meets a search", about="Change the one resource that meets the search.", criteria=True
     ),
     "create": Offer(
         "Create",
         "Store a new resource under an id that the server chooses.",
-        {201: Answer("The resource as it is stored.", "resource", (*VERSION, "Location"))},
-        takes=("prefer", *SHOWN),
+        {
+            200: Answer("What meets the condition; nothing is done.", "resource", (*VERSION, "Location")),
+            201: Answer("The resource as it is stored.", "resource", (*VERSION, "Location")),
+        },
+        takes=("if-none-exist", "prefer", *SHOWN),
         body="resource",
         refuses=WRITING,
     ),
-    "delete": Offer(
-        "Delete",
-        "The resource is gone for readers; its history stays. To delete what is gone is no error.",
-        {
-            200: Answer("It is gone, as an OperationOutcome.", "outcome", ("Deleted", "X-Request-Id")),
-            204: Answer("It is gone.", "nothing", ("Deleted", "X-Request-Id")),
-        },
-        takes=("if-match", "prefer", *SHOWN),
-        refuses=(400, 401, 403, 404, 406, 409, 412, 428, 503),
+    "delete": _DELETE,
+    "delete_conditional": replace(
+        _DELETE,
+        title="Delete what meets a search",
+        about="All that meet the search are gone for readers; their history stays.",
+        criteria=True,
+    ),
+    "transaction": Offer(
+        "Transaction or batch",
+        "A Bundle of requests: as a transaction all of them are done or none, as a batch each by itself.",
+        {200: Answer("A Bundle with the answer to each, in their order.", "bundle", ("X-Request-Id",))},
+        takes=("prefer", *SHOWN),
+        body="bundle",
+        refuses=(*WRITING, 405, 410),
     ),
     "search_type": _SEARCH,
     "search_type_by_post": _by_form(_SEARCH),

@@ -46,6 +46,7 @@ JSON_PATCH: Schema = {
     },
 }
 BUNDLES = {"searchset": "searchset", "history": "history", "document": "document"}
+RESOURCES = {"capabilities": "CapabilityStatement", "outcome": "OperationOutcome", "bundle": "Bundle"}
 PREFIXED = "Prefixes eq, ne, gt, lt, ge, le, sa, eb, ap."
 RESULT_PARAMETERS: Mapping[str, tuple[str, Schema]] = {
     "_count": ("How many are on a page; 0 only counts.", {"type": "integer", "minimum": 0}),
@@ -171,6 +172,7 @@ class _Writer:
         if offer.searches and method == "GET":
             for name, (about, schema) in RESULT_PARAMETERS.items():
                 yield {"name": name, "in": "query", "description": about, "schema": schema}
+        if (offer.searches and method == "GET") or offer.criteria:
             for parameter in self._search_parameters():
                 yield _of_search(parameter)
 
@@ -193,8 +195,11 @@ class _Writer:
         return common(self._definitions)
 
     def _body(self, offer: Offer) -> Object:
-        if offer.body == "resource":
-            content: Object = {JSON: {"schema": ref(self._resource)}, XML: {"schema": XML_SCHEMA}}
+        if offer.body == "bundle":
+            self.named.add("Bundle")
+            content: Object = {JSON: {"schema": ref("Bundle")}, XML: {"schema": XML_SCHEMA}}
+        elif offer.body == "resource":
+            content = {JSON: {"schema": ref(self._resource)}, XML: {"schema": XML_SCHEMA}}
         elif offer.body == "patch":
             self.named.add("Parameters")
             content = {
@@ -212,7 +217,7 @@ class _Writer:
             content = {FORM: {"schema": {"type": "object", "properties": fields, "additionalProperties": False}}}
         else:
             content = {"*/*": {"schema": {}}}
-        return {"required": offer.body in ("resource", "patch", "parameters"), "content": content}
+        return {"required": offer.body in ("resource", "patch", "parameters", "bundle"), "content": content}
 
     def _answer(self, answer: Answer) -> Object:
         made: Object = {"description": answer.about}
@@ -232,8 +237,7 @@ class _Writer:
         if given in BUNDLES:
             self.named.add("Bundle")
             return {"allOf": [ref("Bundle"), {"properties": {"type": {"const": BUNDLES[given]}}}]}
-        names = {"capabilities": "CapabilityStatement", "outcome": "OperationOutcome", "parameters": "Parameters"}
-        name = names.get(given, self._resource)
+        name = RESOURCES.get(given, self._resource)
         self.named.add(name)
         return ref(name)
 

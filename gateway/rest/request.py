@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -16,7 +17,7 @@ from anyio import to_thread
 from fastapi import Request
 
 from gateway.access.bearer import IDENTITY_COOKIE, Trust
-from gateway.access.caller import Asking
+from gateway.access.caller import Asking, Caller
 from gateway.access.commands import Body
 from gateway.access.door import Door
 from gateway.errors import TooLarge
@@ -25,30 +26,36 @@ from gateway.rest.format import NAMES, sent
 
 T = TypeVar("T")
 
+INLINE: ContextVar[bool] = ContextVar("INLINE", default=False)
+"""Whether this is a thread that may block: a handler there answers without waiting for another one."""
+
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
 def door_of(request: Request) -> Door:
-    """The one door, put there by the app."""
-    door: Door = request.app.state.door
+    """The one door, put there by the app; within a transaction, the door to what the transaction sees."""
+    door: Door = getattr(request.state, "door", None) or request.app.state.door
     return door
 
 
 def asking(request: Request, interaction: str) -> Asking:
     """Who asks for what; the caller's X-Request-Id is kept where it is one, else a new one is made."""
+    known: Caller | None = getattr(request.state, "caller", None)
+    if known is not None:  # An entry of a Bundle: whose it is was told from the whole.
+        return Asking(known, interaction, request.state.request_id)
     trust: Trust = request.app.state.trust
     peer = request.client.host if request.client else ""
     caller = trust.caller(request.headers, peer, request.cookies.get(IDENTITY_COOKIE))
     given = request.headers.get("x-request-id", "")
     request_id = given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
-    request.state.request_id = request_id
+    request.state.request_id, request.state.caller = request_id, caller
     return Asking(caller, interaction, request_id)
 
 
 async def body(request: Request, names: Mapping[str, str] = NAMES) -> Body:
     """The body, bounded by the setting `max_body`; UnsupportedMediaType where it is of none of the names."""
     media_type = sent(request, names)
-    return Body(await bounded(request), media_type)
+    return Body(await bounded(request), media_type, kept=getattr(request.state, "kept", None))
 
 
 async def bounded(request: Request, most: int | None = None) -> bytes:
@@ -70,6 +77,8 @@ def moment(request: Request, name: str) -> datetime | None:
     return None if value is None else parameter(name, value, request.app.state.zone)
 
 
-def in_thread(work: Callable[..., T], /, *args: Any, **kwargs: Any) -> Awaitable[T]:
-    """Blocking work (the store) off the event loop."""
-    return to_thread.run_sync(partial(work, *args, **kwargs))
+async def in_thread(work: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+    """Blocking work (the store) off the event loop; where that is where we are, at once."""
+    if INLINE.get():
+        return work(*args, **kwargs)
+    return await to_thread.run_sync(partial(work, *args, **kwargs))

@@ -5,16 +5,14 @@ https://hl7.org/fhir/R4/http.html#versions
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from email.utils import format_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import orjson
 from fastapi import Request
 from fastapi.responses import Response
 
-from gateway.access.commands import ANY_VERSION, Versions
 from gateway.definitions import load
 from gateway.errors import BadRequest
 from gateway.fhir.json import DEEPEST, parse
@@ -24,9 +22,10 @@ from gateway.rest.prefer import returning
 from gateway.rest.request import in_thread
 
 if TYPE_CHECKING:
+    from gateway.access.commands import Done
     from gateway.access.reading import Served
 
-ETAG = re.compile(r'^(?:(?:W/)?"([A-Za-z0-9.\-]{1,64})"|\*)$')
+STATUS: Final = {"created": 201, "found": 200, "updated": 200}
 
 
 async def served(request: Request, found: Served) -> Response:
@@ -34,8 +33,9 @@ async def served(request: Request, found: Served) -> Response:
     return await answered(request, found.body, headers=_of_version(found))
 
 
-async def written(request: Request, made: Served, status: int = 200) -> Response:
-    """What a write made, as the answer that the client prefers."""
+async def written(request: Request, done: Done) -> Response:
+    """What a write made, or found, as the answer that the client prefers."""
+    made, status = done.version, STATUS[done.what]
     headers = _of_version(made)
     headers["Location"] = f"{base_of(request)}/{made.type}/{made.id}/_history/{made.version_id}"
     match returning(request):
@@ -45,6 +45,11 @@ async def written(request: Request, made: Served, status: int = 200) -> Response
             headers["Preference-Applied"] = "return=OperationOutcome"
             return await told(request, "The resource is stored as it was sent.", status, headers)
     return await answered(request, made.body, status, headers)
+
+
+def not_modified(request: Request, found: Served) -> Response:
+    """The reader has this version already."""
+    return _with_id(request, Response(status_code=304, headers=_of_version(found) | {"Vary": "Accept"}))
 
 
 async def told(request: Request, text: str, status: int, headers: Mapping[str, str]) -> Response:
@@ -100,20 +105,6 @@ def base_of(request: Request) -> str:
     """The FHIR base as the client reached it: the setting, else the request's own scheme and host."""
     configured: str | None = request.app.state.settings.base_url
     return (configured or str(request.base_url)).rstrip("/") + "/fhir"
-
-
-def if_match(request: Request) -> Versions | None:
-    """The versions that If-Match names; BadRequest when one is not an ETag."""
-    value = request.headers.get("if-match")
-    if value is None:
-        return None
-    found = []
-    for one in value.split(","):
-        match = ETAG.match(one.strip())
-        if not match:
-            raise BadRequest('If-Match must be an ETag as served: W/"…".', rule="etag-malformed")
-        found.append(match[1] or ANY_VERSION)
-    return tuple(found)
 
 
 def dump_any(value: object) -> bytes:

@@ -9,16 +9,18 @@ from fastapi import APIRouter, FastAPI
 from starlette.routing import compile_path
 
 from gateway.rest.ingest import push, status
+from gateway.rest.interactions.batch import batch
 from gateway.rest.interactions.capabilities import capabilities
 from gateway.rest.interactions.create import create
-from gateway.rest.interactions.delete import delete
+from gateway.rest.interactions.delete import delete, delete_conditional
 from gateway.rest.interactions.history import history_instance, history_system, history_type
-from gateway.rest.interactions.patch import patch
+from gateway.rest.interactions.patch import patch, patch_conditional
 from gateway.rest.interactions.read import read
 from gateway.rest.interactions.search_compartment import search_compartment, search_compartment_by_post
 from gateway.rest.interactions.search_system import search_system, search_system_by_post
 from gateway.rest.interactions.search_type import search_type, search_type_by_post
-from gateway.rest.interactions.update import update
+from gateway.rest.interactions.transaction import transaction
+from gateway.rest.interactions.update import update, update_conditional
 from gateway.rest.interactions.vread import vread
 from gateway.rest.openapi import openapi
 from gateway.rest.operations.transform import transform, transform_instance
@@ -47,6 +49,8 @@ ROUTES = (
     ("POST", "/fhir/StructureMap/{id}/$transform", transform_instance),
     ("GET", "/fhir", search_system),
     ("GET", "/fhir/", search_system),
+    ("POST", "/fhir", transaction),
+    ("POST", "/fhir/", transaction),
     ("POST", "/fhir/_search", search_system_by_post),
     ("POST", "/fhir/{resource_type}/_search", search_type_by_post),
     ("POST", "/fhir/{compartment}/{id}/{resource_type}/_search", search_compartment_by_post),
@@ -60,6 +64,9 @@ ROUTES = (
     ("PATCH", "/fhir/{resource_type}/{id}", patch),
     ("DELETE", "/fhir/{resource_type}/{id}", delete),
     ("GET", "/fhir/{resource_type}", search_type),
+    ("PUT", "/fhir/{resource_type}", update_conditional),
+    ("PATCH", "/fhir/{resource_type}", patch_conditional),
+    ("DELETE", "/fhir/{resource_type}", delete_conditional),
     ("POST", "/fhir/{resource_type}", create),
     ("POST", "/ingest/{source}", push),
     ("GET", "/ingest/{source}/{id}", status),
@@ -85,4 +92,6 @@ def install(app: FastAPI) -> None:
     app.include_router(routes)
     app.state.allowed = allowed
     app.state.described = (*((method, path, handler.__name__) for method, path, handler in ROUTES), *WATCHING)
-    app.state.offered = tuple(handler.__name__.replace("_", "-") for _, _, handler in ROUTES)
+    app.state.table = tuple((method, compile_path(path)[0], handler) for method, path, handler in ROUTES)
+    # A batch comes where a transaction does.
+    app.state.offered = (*(handler.__name__.replace("_", "-") for _, _, handler in ROUTES), batch.__name__)

@@ -7,7 +7,7 @@ from gateway.store.maps import ArchivedMap
 from gateway.store.saving import Index, IndexRows, Saved, SavedResource
 from gateway.store.snapshots import Snapshot
 from gateway.store.store import Store
-from gateway.store.unit import UnitOfWork
+from gateway.store.unit import UnitOfWork, Units
 from gateway.store.versions import Stored
 
 __all__ = [
@@ -27,4 +27,5 @@ __all__ = [
     "Store",
     "Stored",
     "UnitOfWork",
+    "Units",
 ]

@@ -59,6 +59,8 @@ class SavedResource:
     contradictions: Sequence[Mapping[str, Any]] = ()
     organisation: str | None = None
     method: Method | None = None
+    version: str | None = None
+    """The name of the version, if one is made; without it, a name that nobody can guess."""
 
     @property
     def key(self) -> Key:
@@ -92,7 +94,7 @@ def save(connection: Connection, now: datetime, index: Index, given: Iterable[Sa
     changed = [step for step in steps if step.changed]
     time = _time(now, changed)
     for step in changed:
-        step.version, step.last_updated = secrets.token_hex(8), time
+        step.version, step.last_updated = step.wanted.version or secrets.token_hex(8), time
     _move(connection, [step for step in steps if step.moved])
     _write(connection, steps, time)
     _write_contributors(connection, [step for step in steps if step.contributors_changed])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from hashlib import blake2b
+from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection, text
 
@@ -22,10 +23,12 @@ from gateway.store.searching import Searches
 from gateway.store.snapshots import Snapshots
 from gateway.store.statements import Statements
 
+T = TypeVar("T")
+
 # Sorted by the database: transactions that lock several keys at once take them in one order.
-_LOCK = text(
-    "SELECT count(pg_advisory_xact_lock(key)) FROM (SELECT unnest(CAST(:keys AS bigint[])) AS key ORDER BY 1) AS sorted"
-)
+_KEYS = "FROM (SELECT unnest(CAST(:keys AS bigint[])) AS key ORDER BY 1) AS sorted"
+_LOCK = text(f"SELECT count(pg_advisory_xact_lock(key)) {_KEYS}")
+_SHARE = text(f"SELECT count(pg_advisory_xact_lock_shared(key)) {_KEYS}")
 
 
 class UnitOfWork:
@@ -50,16 +53,35 @@ class UnitOfWork:
         self.meta = Meta(connection)
         self._connection = connection
 
-    def lock(self, keys: Iterable[str]) -> None:
+    @property
+    def alone(self) -> bool:
+        """Whether nobody else writes before this unit of work ends, whatever is locked: SQLite has one writer."""
+        return self._connection.dialect.name == "sqlite"
+
+    def lock(self, keys: Iterable[str], *, shared: bool = False) -> None:
         """Hold these persons' keys (or ids of what has no person) until the end of the unit of work.
 
         Take all of them in one call, before reading what is to be changed. SQLite has one writer: it holds them all.
+        `shared`: with all who share them, against those who hold them alone.
         """
-        if self._connection.dialect.name == "postgresql":
-            numbers = sorted({_lock_number(key) for key in keys})
-            if numbers:
-                self._connection.execute(_LOCK, {"keys": numbers})
+        if not self.alone and (numbers := sorted({_lock_number(key) for key in keys})):
+            self._connection.execute(_SHARE if shared else _LOCK, {"keys": numbers})
+
+    def undone(self, work: Callable[[], T]) -> T:
+        """What the work returns; what it wrote is undone."""
+        with self._connection.begin_nested() as savepoint:
+            found = work()
+            savepoint.rollback()
+        return found
 
 
 def _lock_number(key: str) -> int:
     return int.from_bytes(blake2b(key.encode(), digest_size=8, person=b"lock").digest(), "big", signed=True)
+
+
+class Units(Protocol):
+    """Where units of work come from: the store, or the unit of work that one is in."""
+
+    def read(self, work: Callable[[UnitOfWork], T]) -> T: ...
+
+    def write(self, work: Callable[[UnitOfWork], T], *, now: datetime | None = None) -> T: ...

@@ -1,6 +1,6 @@
-"""FHIR create: a new resource under an id of ours.
+"""FHIR create: a new resource under an id of ours; with `If-None-Exist`, only where nothing meets that search.
 
-https://hl7.org/fhir/R4/http.html#create
+https://hl7.org/fhir/R4/http.html#create, https://hl7.org/fhir/R4/http.html#ccreate
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from fastapi import Request
 from fastapi.responses import Response
 
+from gateway.rest.conditions import if_none_exist
 from gateway.rest.format import negotiate
 from gateway.rest.request import asking, body, door_of, in_thread
 from gateway.rest.response import written
@@ -16,5 +17,6 @@ from gateway.rest.response import written
 async def create(request: Request, resource_type: str) -> Response:
     negotiate(request)
     who = asking(request, "create")
-    made = await in_thread(door_of(request).create, who, resource_type, await body(request))
-    return await written(request, made.version, 201)
+    sent, condition = await body(request), if_none_exist(request)
+    done = await in_thread(door_of(request).create, who, resource_type, sent, if_none_exist=condition)
+    return await written(request, done)

@@ -1,6 +1,6 @@
-"""FHIR update: a resource under an id the client names; it is created where there was none.
+"""FHIR update: a resource under an id the client names, or in the place of what meets a search; created where none was.
 
-https://hl7.org/fhir/R4/http.html#update
+https://hl7.org/fhir/R4/http.html#update, https://hl7.org/fhir/R4/http.html#cond-update
 """
 
 from __future__ import annotations
@@ -8,14 +8,25 @@ from __future__ import annotations
 from fastapi import Request
 from fastapi.responses import Response
 
+from gateway.access.commands import Target
+from gateway.rest.conditions import if_match, if_none_match, meant
 from gateway.rest.format import negotiate
 from gateway.rest.request import asking, body, door_of, in_thread
-from gateway.rest.response import if_match, written
+from gateway.rest.response import written
 
 
 async def update(request: Request, resource_type: str, id: str) -> Response:
+    return await _update(request, resource_type, id)
+
+
+async def update_conditional(request: Request, resource_type: str) -> Response:
+    return await _update(request, resource_type, meant(request))
+
+
+async def _update(request: Request, resource_type: str, target: Target) -> Response:
     negotiate(request)
     who = asking(request, "update")
     sent = await body(request)
-    made = await in_thread(door_of(request).update, who, resource_type, id, sent, if_match=if_match(request))
-    return await written(request, made.version, 201 if made.what == "created" else 200)
+    versions = {"if_match": if_match(request), "if_none_match": if_none_match(request)}
+    done = await in_thread(door_of(request).update, who, resource_type, target, sent, **versions)
+    return await written(request, done)

@@ -1,0 +1,96 @@
+"""The conditions of writes: what meets them that the caller may see, and what keeps others from meeting them meanwhile.
+
+Two writes that each look for a thing and make it where there is none must not pass each other: both would make it. On
+PostgreSQL they lock what a condition and a body name by identifier, or else everything of the type that is conditional.
+
+https://hl7.org/fhir/R4/http.html#cond-update
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from gateway.access.caller import Caller
+from gateway.access.commands import Matching
+from gateway.access.decision import DIRECTORY, WITHHELD
+from gateway.access.reading import Reading, Rooms
+from gateway.errors import BadRequest
+from gateway.records import Resource
+from gateway.search.query import Limits, Query, parse
+from gateway.store import Stored, UnitOfWork
+from gateway.store.searching import Narrowing
+from gateway.terminology import Terminology
+
+NO_CRITERIA = "A condition says by search parameters which resource is meant."
+
+
+def narrowing(reading: Reading, caller: Caller) -> Narrowing | None:
+    """To what the caller may see. It holds for the directory too: includes and chains lead from it to persons."""
+    if caller.operator:
+        return None
+    return Narrowing(caller.organisations, tuple(sorted(reading.own(caller))), WITHHELD, DIRECTORY)
+
+
+def terminology(rooms: Rooms, base: str) -> Terminology:
+    """With what is kept here. Value sets and code systems say nothing of persons: all may search by them."""
+    store, bases = rooms.store, (base.rstrip("/") + "/",)
+    return Terminology(
+        rooms.definitions, lambda kind, url: store.read(lambda uow: uow.searches.canonical(kind, url, bases))
+    )
+
+
+def criteria(resource_type: str, condition: Matching, rooms: Rooms) -> Query:
+    """The search of a condition. BadRequest for what is unknown, whatever the client prefers, or no criterion."""
+    query = parse(
+        resource_type,
+        condition.params,
+        rooms.definitions,
+        zone=rooms.zone,
+        bases=(condition.base,) if condition.base else (),
+        now=rooms.clock(),
+        limits=Limits(),
+        terminology=terminology(rooms, condition.base),
+    )
+    if not query.criteria:
+        raise BadRequest(NO_CRITERIA, rule="condition-missing")
+    plain = Query(query.types, criteria=query.criteria, used=query.used)
+    if query != plain:
+        text = f"{NO_CRITERIA} How a result is shown, sorted, counted or included has no place in it."
+        raise BadRequest(text, rule="condition-not-criteria")
+    return query
+
+
+def meeting(uow: UnitOfWork, query: Query, visible: Narrowing | None, *, most: int) -> tuple[list[Stored], bool]:
+    """What meets the condition, and whether that is all of it."""
+    page = uow.searches.page(replace(query, count=most), narrowing=visible)
+    return list(page.matches), page.behind is None
+
+
+def locks(resource_type: str, condition: Matching, resource: Resource) -> tuple[set[str], set[str]]:
+    """The keys to hold alone, and those to share, where a condition that nothing meets makes a resource."""
+    every = f"condition|{resource_type}"
+    sought = set(_sought(condition))
+    if not sought:
+        return {every}, set()
+    return {f"{every}|{value.casefold()}" for value in sought | set(_identified(resource))}, {every}
+
+
+def _sought(condition: Matching) -> Iterator[str]:
+    """The identifiers, each by itself, that a resource must have to meet the condition."""
+    for name, value in condition.params:
+        if name == "identifier" and "," not in value and "\\" not in value and (number := value.rpartition("|")[2]):
+            yield number
+
+
+def _identified(resource: Resource) -> Iterator[str]:
+    for name, given in resource.items():
+        if name.lower().endswith("identifier"):
+            yield from _values(given if isinstance(given, list) else [given])
+
+
+def _values(identifiers: Iterable[Any]) -> Iterator[str]:
+    for one in identifiers:
+        if isinstance(one, dict) and isinstance(value := one.get("value"), str):
+            yield value

@@ -1,0 +1,199 @@
+"""A transaction: several commands in one unit of work, and questions that see what they did; all of it or nothing.
+
+https://hl7.org/fhir/R4/http.html#trules
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Self, TypeVar
+from urllib.parse import parse_qsl
+
+from gateway.access.caller import Asking
+from gateway.access.commands import Body, Command, Create, Delete, Done, Matching, Update
+from gateway.access.performing import Find, Performance, Step, Thing, refusing
+from gateway.access.writing import Writing
+from gateway.definitions import Definitions
+from gateway.errors import GatewayError, PreconditionFailed
+from gateway.fhir import reference
+from gateway.fhir.entries import Entry, within
+from gateway.fhir.links import Kind, renamed
+from gateway.records import Resource
+from gateway.store import UnitOfWork
+
+T = TypeVar("T")
+
+
+class Transacting(Writing):
+    """Performs the entries of a transaction."""
+
+    def transact(
+        self,
+        asking: Asking,
+        body: Body,
+        commands: Mapping[int, Command],
+        *,
+        entries: Sequence[Entry],
+        base: str,
+        then: Callable[[Self], T],
+    ) -> tuple[dict[int, Done], T]:
+        """What became of each command, by its entry's index; and what `then` finds, which sees what they did.
+
+        A refusal names the entry by the index that it has in what the client sent.
+        """
+        places = sorted(commands)
+        inside: list[_Inside] = []
+
+        def work(uow: UnitOfWork) -> tuple[dict[int, Done], T]:
+            kept = self.keep_body(uow, asking, body)
+            links = _Links([entries[index] for index in places], self._rooms.definitions, base)
+            performance = Performance(self, self._rooms, uow, asking, (kept[0], places) if kept else None, links)
+            done = performance.perform([commands[index] for index in places])
+            store = _Inside(uow)
+            inside.append(store)
+            asked = type(self)(replace(self._rooms, store=store))
+            return dict(zip(places, done, strict=True)), then(asked)
+
+        try:
+            return self.attempt(
+                asking, work, tell=lambda refusal: within(refusal.answer, entries[places[refusal.place]])
+            )
+        except GatewayError:
+            # What was asked within the transaction was decided on, whatever became of the transaction.
+            for audit in inside[-1].written if inside else ():
+                self._rooms.store.write(audit, now=self._rooms.clock())
+            raise
+
+
+class _Inside:
+    """The store as it is within a unit of work."""
+
+    def __init__(self, uow: UnitOfWork) -> None:
+        self._uow = uow
+        self.written: list[Callable[[UnitOfWork], Any]] = []
+
+    def read(self, work: Callable[[UnitOfWork], T]) -> T:
+        return work(self._uow)
+
+    def write(self, work: Callable[[UnitOfWork], T], *, now: datetime | None = None) -> T:
+        self.written.append(work)
+        return work(self._uow)
+
+
+@dataclass(slots=True)
+class _Sought:
+    """A conditional reference: where it stands first, and what meets it."""
+
+    resource_type: str
+    condition: Matching
+    step: Step
+    path: str
+    found: str | None = None
+
+    def look(self, find: Find, *, must: bool) -> None:
+        """Look for the one that meets it. Refusal where several do, or where one must and none does."""
+        with refusing(self.step, f"{self.step.thing[0]}{self.path}"):
+            matches, all_of_them = find(self.resource_type, self.condition)
+            if not all_of_them:
+                text = "Several resources meet the condition of this reference: say more closely which is meant."
+                raise PreconditionFailed(text, rule="condition-meets-several")
+            if must and not matches:
+                text = "Nothing that you may see meets the condition of this reference."
+                raise PreconditionFailed(text, rule="condition-unmet")
+        self.found = matches[0].id if matches else None
+
+
+class _Links:
+    """What entries call each other, and what they are called when they have their ids."""
+
+    def __init__(self, entries: Sequence[Entry], definitions: Definitions, base: str) -> None:
+        self.versions: dict[Thing, str] = {}
+        self.changed: set[int] = set()
+        self._entries, self._definitions, self._base = entries, definitions, base
+        self._names: dict[str, str] = {}
+        """What a link says, and what it is to say."""
+        self._sought: dict[str, _Sought] = {}
+
+    def learn(self, steps: Sequence[Step], find: Find) -> None:
+        written = [step for step in steps if not isinstance(step.command, Delete)]
+        urls = ((self._entries[step.place].full_url, step) for step in written)
+        self._names = {url: "/".join(step.thing) for url, step in urls if url}
+        self._sought = {}
+        for step in written:
+            if step.resource is not None and step.states:
+                self._seek(step)
+        for one in self._sought.values():
+            one.look(find, must=False)
+        for step in written:
+            if step.resource is not None and step.states:
+                self._rename(step)
+
+    def settle(self, steps: Sequence[Step], performance: Performance) -> None:
+        kinds = {step.thing[0] for step in steps if step.states}
+        open_ = {text for text, one in self._sought.items() if one.found is None or one.resource_type in kinds}
+        if not open_:
+            return
+        waiting = [step for step in steps if step.states and open_ & {text for text, _ in self._conditional(step)}]
+        ready = [step for step in steps if step.states and step not in waiting]
+
+        def look() -> None:
+            for text in sorted(open_):
+                self._sought[text].look(performance.find, must=True)
+
+        performance.try_out(ready, look)
+        for step in waiting:
+            self._rename(step)
+
+    def named(self, resource: Resource) -> Resource:
+        return renamed(resource, self._definitions, lambda text, kind, path: self._name(text, kind, self._base))
+
+    def _rename(self, step: Step) -> None:
+        target = reference.parse(self._entries[step.place].full_url or "")
+        base = target.base or self._base
+        before = step.resource or {}
+        step.resource = renamed(before, self._definitions, lambda text, kind, path: self._name(text, kind, base))
+        if step.resource is not before:
+            self.changed.add(step.place)
+
+    def _name(self, text: str, kind: Kind, base: str) -> str | None:
+        """The new name of a link within the transaction; None for one that leads out of it."""
+        if kind == "reference" and (sought := self._sought.get(text)) is not None:
+            return f"{sought.resource_type}/{sought.found}" if sought.found else None
+        whole, mark, fragment = text.partition("#")
+        main, history, _ = whole.partition("/_history/")
+        new = self._names.get(main)
+        if new is None and main and ":" not in main:  # Relative: to the entry's own base, then to this server's.
+            new = self._names.get(f"{base}/{main}") or self._names.get(f"{self._base}/{main}")
+        if new is None:
+            return None
+        if history:
+            resource_type, _, id = new.partition("/")
+            new += f"/_history/{self.versions.setdefault((resource_type, id), secrets.token_hex(8))}"
+        return f"{new}{mark}{fragment}"
+
+    def _seek(self, step: Step) -> None:
+        """Take up the conditional references of a resource."""
+        for text, path in self._conditional(step):
+            found = reference.CONDITIONAL.fullmatch(text)
+            if found is not None and text not in self._sought:
+                params = tuple(parse_qsl(found["query"], keep_blank_values=True))
+                self._sought[text] = _Sought(found["type"], Matching(params, self._base), step, path)
+
+    def _conditional(self, step: Step) -> list[tuple[str, str]]:
+        """The conditional references in what was sent, and where they stand."""
+        places: list[tuple[str, str]] = []
+
+        def look(text: str, kind: Kind, path: str) -> None:
+            if (
+                kind == "reference"
+                and "?" in text
+                and not text.startswith(("#", "urn:"))
+                and ":" not in text.partition("?")[0]
+            ):
+                places.append((text, path))
+
+        renamed(step.command.resource if isinstance(step.command, Create | Update) else {}, self._definitions, look)
+        return places
