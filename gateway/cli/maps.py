@@ -131,6 +131,9 @@ def mutate(
 def run(
     source: Annotated[str, typer.Argument(help="The source instance that the file comes from.")],
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The message.")],
+    values: Annotated[
+        bool, typer.Option("--values", help="Show the values that were found wrong: they are the file's.")
+    ] = False,
     mappings: MappingsOption = None,
     sources: SourcesOption = None,
     as_json: JsonOption = False,
@@ -140,7 +143,7 @@ def run(
     Example: `samverka map run municipal-csv lista.csv --json`
     """
     package, instance = instance_of(source, mappings, sources)
-    found = commands.run(package, file.read_bytes(), instance, datetime.now(UTC))
+    found = commands.run(package, file.read_bytes(), instance, datetime.now(UTC), values=values)
     text, data = report.ran(found)
     bad = any(issue.severity in ("fatal", "error") for issue in found.issues)
     bad = bad or any(result.issues.bad for _, result in found.records)

@@ -26,6 +26,7 @@ from gateway.ingest.range import Done, Ended, Entry, Mapped, Work, broken, commi
 from gateway.ingest.sources import Sources
 from gateway.issues import Issues
 from gateway.mapping import MapResult, Package, Packages
+from gateway.mapping.levels import stopped
 from gateway.mapping.sound import checked
 from gateway.records import Message, Source
 from gateway.store import Claimed, LeaseLost, Store, UnitOfWork
@@ -171,7 +172,12 @@ class Ingest:
                 if claimed.message.id in lost:
                     return
                 count = seq + 1
-                yield self._mapped(work, seq, record)
+                mapped = self._mapped(work, seq, record)
+                yield mapped
+                if isinstance(mapped, Mapped) and work.package.stops(mapped.result):
+                    issues.add(stopped(str(record.position)))
+                    yield Ended(claimed, work, issues)
+                    return
         except Exception as error:
             yield _held(Ended(claimed, work, issues), error)
         else:

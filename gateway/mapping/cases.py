@@ -16,7 +16,6 @@ from typing import Any
 
 import yaml
 
-from gateway import formats
 from gateway.formats import Record
 from gateway.issues import Issue, Issues
 from gateway.mapping.package import MapResult, Package
@@ -74,12 +73,7 @@ class Case:
     def results(self, *, traced: bool = False) -> tuple[list[tuple[Record, MapResult]], Issues]:
         """Each record with what became of it, and the message's own issues."""
         issues = Issues()
-        body = self.body
-        records = list(formats.read(self.package.format, body, issues))
-        source, received = self.source, self.received
-        mapped = [
-            (record, self.package.apply(record, source, received, body=body, traced=traced)) for record in records
-        ]
+        mapped = list(self.package.each(self.body, self.source, self.received, issues, traced=traced))
         return mapped, issues
 
     def actual(self) -> dict[str, Any]:

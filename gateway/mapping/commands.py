@@ -14,6 +14,7 @@ from gateway.issues import Issue, Issues
 from gateway.mapping.cases import CaseReport, cases
 from gateway.mapping.coverage import Coverage, coverage
 from gateway.mapping.explain import Explained, explain
+from gateway.mapping.faults import Fault, faults
 from gateway.mapping.mutate import MutationReport, mutate
 from gateway.mapping.package import MapResult, Package, Packages
 from gateway.mapping.problems import CompileError, Problem, did_you_mean
@@ -84,6 +85,8 @@ class RunReport:
     package: str
     records: list[tuple[Record, MapResult]] = field(default_factory=list)
     issues: list[Issue] = field(default_factory=list)
+    found: list[list[Fault]] = field(default_factory=list)
+    """For each record, what its map found wrong in it."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -95,19 +98,21 @@ class RunReport:
                     "where": str(record.position),
                     "drafts": [draft.resource for draft in result.drafts],
                     "issues": [issue.to_json() for issue in result.issues],
+                    "found": [fault.to_json() for fault in found],
                 }
-                for record, result in self.records
+                for (record, result), found in zip(self.records, self.found, strict=True)
             ],
             "issues": [issue.to_json() for issue in self.issues],
         }
 
 
-def run(package: Package, body: bytes, source: Source, received: datetime) -> RunReport:
+def run(package: Package, body: bytes, source: Source, received: datetime, *, values: bool = False) -> RunReport:
     """Map a message without keeping anything."""
     issues = Issues()
     report = RunReport(package.id)
-    for record in formats.read(package.format, body, issues):
-        report.records.append((record, package.apply(record, source, received, body=body)))
+    for record, result in package.each(body, source, received, issues, traced=True):
+        report.records.append((record, result))
+        report.found.append([*faults(package, result, body, values=values)])
     report.issues = list(issues)
     return report
 

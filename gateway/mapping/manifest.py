@@ -52,11 +52,19 @@ class EnvelopeSpec(_Model):
     severity: Literal["error", "warning", "information"] = "error"
 
 
+Level = Literal["skip", "hold", "stop"]
+
+
 class ErrorPolicy(_Model):
-    """What becomes of a value that does not fit (`field`) and of a record that cannot be mapped (`record`)."""
+    """What becomes of a value that does not fit (`field`) and of a record that cannot be mapped (`record`).
+
+    `stop` ends the batch: the record is held, and what comes behind it in the message is not tried.
+    """
 
     field: Literal["skip", "hold"] = "skip"
-    record: Literal["hold", "skip"] = "hold"
+    record: Literal["hold", "skip", "stop"] = "hold"
+    rules: Mapping[str, Level] = Field(default_factory=dict)
+    """By the rule of an issue, what becomes of it, whatever else holds."""
 
 
 class SnapshotSpec(_Model):

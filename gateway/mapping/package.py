@@ -14,14 +14,14 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from gateway import fhirpath
+from gateway import fhirpath, formats
 from gateway.definitions import Definitions, load
 from gateway.fhirpath import FHIRPathError
 from gateway.formats import UNKNOWN_RECORD, Format, Node, Record
 from gateway.issues import Issue, Issues
 from gateway.mapping import facts as record_facts
+from gateway.mapping import levels, quick
 from gateway.mapping import manifest as manifests
-from gateway.mapping import quick
 from gateway.mapping.compiler import CompiledMap, compile_map
 from gateway.mapping.conceptmap import ConceptTable, Unmapped
 from gateway.mapping.drafts import Drafting, drop_hollow_extensions, first_identifier
@@ -207,6 +207,9 @@ class Package:
                 self._ready(record)
             except CompileError as error:
                 problems.update(dict.fromkeys(error.problems))
+        if not problems and self.manifest.on_error.rules:
+            programs = [self._ready(record).compiled.program for record in self.manifest.records]
+            problems.update(dict.fromkeys(levels.unknown(self.manifest.on_error, programs, self._own.manifest)))
         if problems:
             raise CompileError(problems)
 
@@ -252,10 +255,28 @@ class Package:
         result.key = key or first_identifier(result.drafts)
         if traced:
             result.trace = Trace(run.trace, ready.compiled, target, tuple(run.found))
-        if self.manifest.on_error.record == "skip" and result.issues.bad:
-            result.drafts = []
-            result.issues = Issues(_milder(issue) for issue in result.issues)
+        policy = self.manifest.on_error
+        if result.issues and (policy.rules or (policy.record == "skip" and result.issues.bad)):
+            issues, passed_over = levels.weighed(result.issues, policy)
+            result.issues = Issues(issues)
+            if passed_over:
+                result.drafts = []
         return result
+
+    def stops(self, result: MapResult) -> bool:
+        """Whether what came of a record ends the batch."""
+        return result.issues.bad and levels.stops(result.issues, self.manifest.on_error)
+
+    def each(
+        self, body: bytes, source: Source, received: datetime, issues: Issues, *, traced: bool = False
+    ) -> Iterator[tuple[Record, MapResult]]:
+        """A message's records with what comes of them, to its end or to where the batch stops."""
+        for record in formats.read(self.format, body, issues):
+            result = self.apply(record, source, received, body=body, traced=traced)
+            yield record, result
+            if self.stops(result):
+                issues.add(levels.stopped(str(record.position)))
+                return
 
     def _key_of_any_kind(self, record: Record, source: Source) -> str:
         """The key of a record of no known kind, where all kinds have their key in one place: it is there, all the same.
@@ -292,13 +313,6 @@ def _told(run: Run, facts: Facts) -> Iterator[Issue]:
     for found in run.found:
         text = f"{found.text} [{run.rule_of(found.site)}]" if found.site >= 0 else found.text
         yield Issue(found.severity, found.code, found.rule, text, facts.where(found.at))
-
-
-def _milder(issue: Issue) -> Issue:
-    """A record that the manifest lets be skipped is not held for its errors."""
-    if issue.severity not in ("error", "fatal"):
-        return issue
-    return Issue("warning", issue.code, issue.rule, issue.text, issue.where)
 
 
 class Packages(Mapping[str, Package]):

@@ -163,3 +163,19 @@ def test_what_was_known_before_the_replay_stays_known_of_then(inlet: Inlet, fold
     after = [one for one in as_of(statements, at=inlet.now, known_at=inlet.now) if not one.deleted]
     assert [one.resource["status"] for one in before] == ["finished"]
     assert after == []
+
+
+def test_a_batch_that_stops_holds_the_message_and_leaves_the_rest_untried(inlet: Inlet, folder: Path) -> None:
+    write(folder, HELD, CLASS)
+    manifest = folder / "visits/map.yaml"
+    manifest.write_text(manifest.read_text() + "onError: {record: stop}\n")
+    use(inlet, Packages.load(folder))
+    sent = inlet.send("visits", visits(("1", "planned"), ("2", "finished"), ("3", "planned")))
+
+    assert (sent.state, sent.states) == ("held", ["done", "held"])
+    assert sent.entry.issues[0].rule == "batch-stopped"
+    assert said(inlet) == {"1": "planned"}
+
+    use(inlet, write(folder))
+    assert inlet.replay(sent.id).states == ["done", "done", "done"]
+    assert said(inlet) == {"1": "planned", "2": "finished", "3": "planned"}
