@@ -10,7 +10,6 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     ColumnElement,
     Table,
     Text,
@@ -28,6 +27,7 @@ from sqlalchemy import table as sql_table
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import NullType
 
 from gateway.search.conditions import (
     Condition,
@@ -193,7 +193,8 @@ def _near(is_: Near) -> Test:
 class _Words(FunctionElement[bool]):
     """Whether a row of text is found by a query of words."""
 
-    type = Boolean()
+    # A Boolean SQLite would compare with 1 instead of looking it up.
+    type = NullType()  # type: ignore[assignment]
     inherit_cache = True
 
 

@@ -49,7 +49,7 @@ class Shelf:
             "digest": b"",
             "contributors": "[]",
             "contradictions": "[]",
-            "body": json.dumps(content).encode(),
+            "body": json.dumps(content, default=str).encode(),
         }
         with self.engine.begin() as connection:
             connection.execute(insert(resource), row)

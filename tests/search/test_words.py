@@ -1,0 +1,60 @@
+"""Words and queries of words: both databases get the same, and nothing of their own languages."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.search import wordquery, words
+
+
+def test_words_are_split_and_folded_here() -> None:
+    assert words.split("Åsa-Karin's  47.5 mg_x") == ["asa", "karin", "s", "47", "5", "mg", "x"]
+
+
+def test_a_word_of_another_alphabet_keeps_its_beginning() -> None:
+    [whole], [begin] = words.split("γόνατο"), words.split("γον")
+    assert whole.isascii()
+    assert whole.startswith(begin)
+
+
+def test_data_are_no_words() -> None:
+    resource = {"resourceType": "Binary", "id": "b", "data": "QUJD" * 1000}
+    assert words.of(resource) == ("", "b")
+
+
+def test_a_resource_has_only_so_many_words() -> None:
+    _, everything = words.of({"resourceType": "Basic", "id": "b", "text": "word " * 20_000})
+    assert len(everything.split()) == words.MAX_WORDS
+
+
+@pytest.mark.parametrize(
+    ("text", "sqlite", "postgresql"),
+    [
+        ("liver", '"liver"', "liver"),
+        ("bone liver", '("bone" AND "liver")', "(bone & liver)"),
+        ("(bone or liver) and not x*", '(("bone" OR "liver") NOT "x" *)', "((bone | liver) & ! x:*)"),
+        ('"the liver"', '"the liver"', "(the <-> liver)"),
+    ],
+)
+def test_a_query_is_written_in_the_language_of_each_index(text: str, sqlite: str, postgresql: str) -> None:
+    assert wordquery.read(text) == wordquery.Query(sqlite, postgresql)
+
+
+def test_a_query_is_bounded() -> None:
+    for text in ("a " * 51, "(" * 30 + "a" + ")" * 30):
+        with pytest.raises(wordquery.Unreadable):
+            wordquery.read(text)
+
+
+@given(st.text(alphabet="ab (\")*&|!:'\\- åor not", max_size=40))
+def test_whatever_is_asked_the_index_is_asked_for_words_only(text: str) -> None:
+    try:
+        query = wordquery.read(text)
+    except wordquery.Unreadable:
+        return
+    assert re.fullmatch(r'(\(|\)|"[a-z0-9 ]+"| \*| (AND|OR|NOT) )+', query.sqlite)
+    assert re.fullmatch(r"(\(|\)|[a-z0-9]+|:\*| <-> | [&|] | & ! )+", query.postgresql)

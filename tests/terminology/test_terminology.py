@@ -1,0 +1,116 @@
+"""Value sets and hierarchies: what is kept before what is shipped, and no answer rather than half of one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gateway.definitions import load
+from gateway.terminology import Terminology, TooLarge
+
+ORGANS: dict[str, Any] = {
+    "resourceType": "CodeSystem",
+    "url": "http://acme.org/organs",
+    "content": "complete",
+    "concept": [
+        {"code": "body", "concept": [{"code": "heart", "display": "Heart", "concept": [{"code": "valve"}]}]},
+        {"code": "lung", "display": "Lung", "property": [{"code": "parent", "valueCode": "body"}]},
+        {"code": "tube", "property": [{"code": "child", "valueCode": "valve"}, {"code": "long", "valueBoolean": True}]},
+    ],
+}
+
+
+def terminology(*resources: dict[str, Any]) -> Terminology:
+    kept = {(one["resourceType"], one["url"]): one for one in (ORGANS, *resources)}
+    return Terminology(load(), lambda kind, url: kept.get((kind, url)))
+
+
+def codes(*filters: tuple[str, str, str]) -> set[str] | None:
+    rules = [{"property": property, "op": op, "value": value} for property, op, value in filters]
+    include = {"system": "http://acme.org/organs", "filter": rules}
+    value_set = {"resourceType": "ValueSet", "url": "http://acme.org/vs", "compose": {"include": [include]}}
+    found = terminology(value_set).codes("http://acme.org/vs")
+    return None if found is None else {code for _, code in found}
+
+
+@pytest.mark.parametrize(
+    ("filter", "kept"),
+    [
+        (("concept", "is-a", "body"), {"body", "heart", "valve", "lung"}),
+        (("concept", "descendent-of", "body"), {"heart", "valve", "lung"}),
+        (("concept", "is-not-a", "body"), {"tube"}),
+        (("concept", "generalizes", "valve"), {"valve", "heart", "body", "tube"}),
+        (("code", "in", "lung, tube"), {"lung", "tube"}),
+        (("code", "not-in", "lung,tube,valve"), {"body", "heart"}),
+        (("display", "=", "Heart"), {"heart"}),
+        (("display", "exists", "true"), {"heart", "lung"}),
+        (("display", "exists", "false"), {"body", "valve", "tube"}),
+        (("long", "=", "true"), {"tube"}),
+    ],
+)
+def test_a_filter_keeps_what_the_specification_says(filter: tuple[str, str, str], kept: set[str]) -> None:
+    assert codes(filter) == kept
+
+
+def test_every_filter_must_keep_a_code() -> None:
+    assert codes(("concept", "is-a", "body"), ("display", "exists", "true")) == {"heart", "lung"}
+
+
+def test_a_filter_that_cannot_be_applied_is_no_answer() -> None:
+    assert codes(("code", "regex", "l.*")) is None
+
+
+def test_a_hierarchy_is_read_from_nesting_and_from_properties() -> None:
+    assert terminology().below("http://acme.org/organs", "body") == {"body", "heart", "valve", "lung"}
+    assert terminology().above("http://acme.org/organs", "valve") == {"valve", "heart", "body", "tube"}
+
+
+def test_a_system_that_is_not_here_is_no_answer() -> None:
+    assert terminology().below("http://nowhere.org", "x") is None
+    assert terminology().codes("http://nowhere.org/vs") is None
+
+
+def test_a_part_of_a_system_is_no_answer() -> None:
+    fragment = {"resourceType": "CodeSystem", "url": "http://acme.org/cut", "content": "fragment", "concept": []}
+    assert terminology(fragment).below("http://acme.org/cut", "x") is None
+
+
+def test_what_is_kept_goes_before_what_is_shipped() -> None:
+    url = "http://hl7.org/fhir/ValueSet/task-status"
+    assert ("http://hl7.org/fhir/task-status", "draft") in (terminology().codes(url) or ())
+    include = {"system": "http://acme.org/organs", "concept": [{"code": "lung"}]}
+    mine = {"resourceType": "ValueSet", "url": url, "compose": {"include": [include]}}
+    assert terminology(mine).codes(url) == {("http://acme.org/organs", "lung")}
+
+
+def test_a_value_set_of_a_shipped_hierarchy() -> None:
+    found = terminology().codes("http://terminology.hl7.org/ValueSet/v3-ActEncounterCode")
+    assert {"IMP", "ACUTE", "AMB"} <= {code for _, code in found or ()}
+
+
+def test_an_implicit_value_set_of_snomed_ct_where_its_hierarchy_is_kept() -> None:
+    snomed = {
+        "resourceType": "CodeSystem",
+        "url": "http://snomed.info/sct",
+        "content": "complete",
+        "concept": [{"code": "126851005", "concept": [{"code": "93870000"}]}, {"code": "25064002"}],
+    }
+    found = terminology(snomed).codes("http://snomed.info/sct?fhir_vs=isa/126851005")
+    assert {code for _, code in found or ()} == {"126851005", "93870000"}
+    assert len(terminology(snomed).codes("http://snomed.info/sct?fhir_vs") or ()) == 3
+
+
+def test_a_value_set_without_end_is_too_large() -> None:
+    url = "http://acme.org/circle"
+    circle = {"resourceType": "ValueSet", "url": url, "compose": {"include": [{"valueSet": [url]}]}}
+    with pytest.raises(TooLarge):
+        terminology(circle).codes(url)
+
+
+def test_a_value_set_of_very_many_codes_is_too_large() -> None:
+    concepts = [{"code": str(number)} for number in range(10_001)]
+    include = {"system": "http://acme.org/organs", "concept": concepts}
+    many = {"resourceType": "ValueSet", "url": "http://acme.org/many", "compose": {"include": [include]}}
+    with pytest.raises(TooLarge):
+        terminology(many).codes("http://acme.org/many")
