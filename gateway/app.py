@@ -10,6 +10,7 @@ import contextlib
 import gc
 import socket
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,7 @@ from gateway.access.bearer import Trust
 from gateway.access.door import Door
 from gateway.access.identities import Identity, TestIdentities
 from gateway.access.issuers import Issuers
+from gateway.access.known import REINDEX, Known
 from gateway.access.reading import Rooms
 from gateway.adapters import file_drop, mllp
 from gateway.definitions import Definitions, shipped
@@ -37,6 +39,8 @@ from gateway.ingest.rebuild import Rebuilt, rebuild
 from gateway.ingest.reload import Reload
 from gateway.ingest.sources import Sources
 from gateway.ingest.worker import Worker
+from gateway.jobs.reindex import SETTLE, Reindex
+from gateway.jobs.runner import Runner
 from gateway.mapping import Packages
 from gateway.records import Source
 from gateway.rest import openapi, outcome, routes
@@ -45,7 +49,7 @@ from gateway.rest.edge import Edge
 from gateway.search.index import Indexer
 from gateway.search.links import PageLinks
 from gateway.settings import Settings
-from gateway.store import Store
+from gateway.store import Job, Store
 from gateway.web import pages, refusals
 
 Clock = Callable[[], datetime]
@@ -59,7 +63,7 @@ class Gateway:
     settings: Settings
     clock: Clock
     store: Store
-    definitions: Definitions
+    known: Known
     packages: Packages
     sources: Sources
     identities: TestIdentities
@@ -68,6 +72,26 @@ class Gateway:
     door: Door
     reload: Reload | None = None
     """What watches the mappings folder, where the settings ask for it."""
+
+    @property
+    def definitions(self) -> Definitions:
+        """The snapshot that is in use now."""
+        return self.known.current
+
+    def jobs(self, settle: timedelta = SETTLE) -> Runner:
+        """What works in the background, for a server to start or a command to run."""
+        return Runner(self.store, {REINDEX: Reindex(settle)})
+
+    def reindex(self, progress: Callable[[int, int], None]) -> Job:
+        """Index everything anew, here or in whatever process takes it first; returns when it is done."""
+        number, runner = self.known.reindex(), self.jobs()
+        while (job := self.store.read(lambda uow: uow.jobs.get(number))) is not None:
+            progress(job.done, job.total)
+            if job.state in ("done", "failed"):
+                return job
+            if not runner.run_due(lambda step: progress(step.done, step.total)):
+                time.sleep(0.2)
+        raise AssertionError("A job is never removed.")
 
     def test_identities(self) -> list[Identity]:
         """One for each organisation of the directory, or of the sources where there is no directory."""
@@ -103,7 +127,9 @@ def wire(settings: Settings, clock: Clock | None = None) -> Gateway:
     _make_folder(settings.database_url)
     tables = definitions.load()
     bases = (f"{settings.base_url.rstrip('/')}/fhir",) if settings.base_url else ()
-    store = Store.open(settings.database_url, index=Indexer(tables, zone=zone, bases=bases))
+    known = Known(tables, lambda snapshot: Indexer(snapshot, zone=zone, bases=bases))
+    store = Store.open(settings.database_url, index=known.index)
+    known.watch(store)
     folder = settings.mappings or shipped.folder("mappings")
     packages = Packages.load(folder, tables)
     sources = configured_sources(settings, packages)
@@ -111,7 +137,7 @@ def wire(settings: Settings, clock: Clock | None = None) -> Gateway:
     ingest = Ingest(store, packages, sources, clock, lease=timedelta(seconds=settings.lease))
     rooms = Rooms(
         store=store,
-        definitions=tables,
+        known=known,
         recorder=ingest.recorder,
         packages=packages,
         sources={source.id: source for source in sources},
@@ -126,7 +152,7 @@ def wire(settings: Settings, clock: Clock | None = None) -> Gateway:
     issuers = Issuers.read(settings.issuers, clock) if settings.issuers else Issuers({}, clock)
     reload = Reload(packages, folder, tables) if settings.watch_mappings else None
     door = Door(rooms)
-    return Gateway(settings, clock, store, tables, packages, sources, identities, issuers, ingest, door, reload)
+    return Gateway(settings, clock, store, known, packages, sources, identities, issuers, ingest, door, reload)
 
 
 def settle() -> None:
@@ -199,8 +225,11 @@ def _lifespan(gateway: Gateway) -> Callable[[FastAPI], contextlib.AbstractAsyncC
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         worker = Worker(gateway.ingest, Housekeeping(gateway.store))
+        jobs = gateway.jobs()
         if gateway.settings.worker:
             worker.start()
+            jobs.start()
+        gateway.known.on_put = jobs.wake
         gateway.ingest.on_kept = worker.wake
         async with contextlib.AsyncExitStack() as transports:
             for source in gateway.sources:
@@ -209,6 +238,7 @@ def _lifespan(gateway: Gateway) -> Callable[[FastAPI], contextlib.AbstractAsyncC
                 await transports.enter_async_context(gateway.reload.watching())
             yield
         await asyncio.to_thread(worker.stop)
+        await asyncio.to_thread(jobs.stop)
 
     return lifespan
 

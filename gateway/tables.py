@@ -482,3 +482,37 @@ meta = Table(
     Column("name", Text, primary_key=True),
     Column("value", LargeBinary, nullable=False),
 )
+
+
+# --- Definitions that were written here, and work that is done in the background
+
+definition = Table(
+    "definition",
+    metadata,
+    Column("number", Number, primary_key=True, comment="order of taking in: each row makes the next snapshot"),
+    Column("resource_type", Text, nullable=False),
+    Column("resource_id", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False, comment="compact JSON; empty when it is withdrawn"),
+    Column("recorded", Instant, nullable=False),
+    Column("job", BigInteger, comment="what has to be done before it is in use"),
+    Index("definition_resource", "resource_id", "resource_type"),
+)
+
+job = Table(
+    "job",
+    metadata,
+    Column("number", Number, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("input", Text, nullable=False, comment="JSON: what is to be done"),
+    Column("place", Text, nullable=False, comment="JSON: what is done already"),
+    Column("done", BigInteger, nullable=False),
+    Column("total", BigInteger, nullable=False, comment="as far as is known"),
+    Column("state", Text, nullable=False, comment="waiting | working | done | failed"),
+    Column("created", Instant, nullable=False),
+    Column("not_before", Instant, nullable=False),
+    Column("attempts", Integer, nullable=False, comment="in a row without progress"),
+    Column("owner", Text, comment="the process that has the lease"),
+    Column("lease_until", Instant),
+    Index("job_open", "number", sqlite_where=text(_OPEN), postgresql_where=text(_OPEN)),
+)

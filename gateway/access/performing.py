@@ -265,7 +265,10 @@ class Performance:
         for step in sorted(steps, key=lambda step: not self._asks(step)):
             with refusing(step):
                 self._prepare(step)
-        return self._state([step for step in steps if step.states])
+        stated = [step for step in steps if step.states]
+        saved = self._state(stated)
+        self._rooms.known.take_in(self._uow, ((*step.thing, step.resource) for step in stated))
+        return saved
 
     def _prepare(self, step: Step) -> None:
         """Decide on one command, and settle what it states."""
@@ -444,6 +447,7 @@ class Performance:
 def checked(resource: Resource, rooms: Rooms) -> None:
     """Invalid where the resource breaks the structural rules of its type."""
     found = [issue for issue in check(resource, rooms.definitions) if issue.severity in ("fatal", "error")]
+    found = found or rooms.known.problems(resource)
     if found:
         raise Invalid(issues=found)
 

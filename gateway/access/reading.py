@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from gateway.access.audit import audit_event
 from gateway.access.caller import Asking, Caller
 from gateway.access.decision import Decision, decide, own_sources, withheld
+from gateway.access.known import Known
 from gateway.coordination.recorder import Recorder
 from gateway.coordination.statements import last_readings
 from gateway.definitions import Definitions
@@ -44,7 +45,7 @@ class Rooms:
     """What lies behind the door, wired once by the app."""
 
     store: Units
-    definitions: Definitions
+    known: Known
     recorder: Recorder
     packages: Packages
     sources: Mapping[str, Source]
@@ -57,6 +58,11 @@ class Rooms:
     """Whether who changes what is there must say which version he has seen."""
     own_mappings: Path | None = None
     """The installation's own folder of mapping packages; None where those that were shipped are used."""
+
+    @property
+    def definitions(self) -> Definitions:
+        """The snapshot that is in use now."""
+        return self.known.current
 
 
 class Reading:

@@ -85,6 +85,7 @@ class Searching(Reading):
             params,
             self._rooms.definitions,
             within=scope.within,
+            progress=self._rooms.known.percent,
             lenient=lenient,
             zone=self._rooms.zone,
             bases=(base,),

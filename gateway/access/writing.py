@@ -98,12 +98,14 @@ class Writing(Reading):
     ) -> T:
         """One unit of work; a refusal undoes it, is audited beside it, and told."""
         try:
-            return self._rooms.store.write(work, now=self._rooms.clock())
+            done = self._rooms.store.write(work, now=self._rooms.clock())
         except Refusal as refusal:
             asked = replace(asking, interaction=refusal.command.interaction)
             failure = refusal.answer.issues[0].rule if refusal.decision.allowed else None
             self.audit(asked, refusal.decision, person=refusal.person, failure=failure)
             raise tell(refusal) from None
+        self._rooms.known.committed()
+        return done
 
     def keep_body(self, uow: UnitOfWork, asking: Asking, body: Body | None) -> tuple[str, int] | None:
         """Keep what was sent in the inbox, unless it is kept; the id it has there, and the item."""

@@ -22,6 +22,8 @@ def add_to(commands: typer.Typer) -> None:
     commands.command("serve")(serve)
     commands.command("sources")(list_sources)
     commands.command("rebuild")(rebuild)
+    commands.command("search-parameters")(search_parameters)
+    commands.command("reindex")(reindex)
     commands.command("health")(health)
     commands.command("version")(version)
 
@@ -82,6 +84,41 @@ def rebuild(database_url: DatabaseOption = None, sources: SourcesOption = None, 
         for reference in result.different[:50]:
             out.print(f"  differs: {reference}")
     if result.different:
+        raise typer.Exit(1)
+
+
+def search_parameters(database_url: DatabaseOption = None, as_json: JsonOption = False) -> None:
+    """The search parameters that were added here, and how much is indexed of what they are to find.
+
+    Example: `samverka search-parameters --json`
+    """
+    with gateway(settings_from(database_url=database_url)) as wired:
+        found = wired.known.uploaded()
+    if as_json:
+        print_json([dataclasses.asdict(one) for one in found])
+        return
+    table = Table("code", "type", "of", "indexed", Column("url", overflow="fold"), box=None)
+    for one in found:
+        table.add_row(one.code, one.type, ", ".join(one.base), f"{one.percent} %", one.url)
+    out.print(table)
+
+
+def reindex(database_url: DatabaseOption = None, as_json: JsonOption = False) -> None:
+    """Index everything anew, beside a running server or without one.
+
+    What is interrupted is gone on with by the next server. Exit code 1 when it failed.
+
+    Example: `samverka reindex`
+    """
+    settings = settings_from(database_url=database_url)
+    with gateway(settings) as wired, Progress(console=err, disable=as_json) as progress:
+        task = progress.add_task("indexing", total=None)
+        job = wired.reindex(lambda done, total: progress.update(task, completed=done, total=total))
+    if as_json:
+        print_json({"job": job.number, "state": job.state, "resources": job.done})
+    else:
+        out.print(f"{job.done} resources: {job.state}")
+    if job.state != "done":
         raise typer.Exit(1)
 
 

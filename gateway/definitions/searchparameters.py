@@ -65,17 +65,17 @@ def narrowed(expression: str, resource_type: str) -> str:
     `AllergyIntolerance.code | Condition.code` for Condition is `Condition.code`. An expression that names no type of
     its own is left whole.
     """
-    alternatives = list(_alternatives(expression))
-    if len(alternatives) == 1:
+    parts = list(alternatives(expression))
+    if len(parts) == 1:
         return expression
-    mine = [part for part in alternatives if (found := HEAD.match(part)) and found[1] == resource_type]
+    mine = [part for part in parts if (found := HEAD.match(part)) and found[1] == resource_type]
     return " | ".join(mine) if mine else expression
 
 
 HEAD = re.compile(r"\(*\s*([A-Z]\w*)\b")
 
 
-def _alternatives(expression: str) -> Iterator[str]:
+def alternatives(expression: str) -> Iterator[str]:
     """The operands of `|` outside parentheses and strings."""
     depth, start, quoted = 0, 0, False
     for place, character in enumerate(expression):

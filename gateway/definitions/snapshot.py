@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/conformance-module.html
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 
 import orjson
@@ -30,10 +30,19 @@ class Definitions:
     operations: Mapping[str, Operation]
     resources: Mapping[str, Resource]
     """The conformance resources by canonical url (those without one, NamingSystem for example, by id)."""
+    preparing: Mapping[str, SearchParameter]
+    """Search parameters by url that are not in use yet: what they find is still being indexed."""
     resource_types: tuple[str, ...]
     """The types that can be stored: resources that are not abstract."""
 
-    def __init__(self, shipped: Shipped, resources: Iterable[Resource] = (), number: int = 1) -> None:
+    def __init__(
+        self,
+        shipped: Shipped,
+        resources: Iterable[Resource] = (),
+        number: int = 1,
+        *,
+        preparing: Collection[str] = (),
+    ) -> None:
         self._shipped = shipped
         self.number = number
         self.types = shipped.types
@@ -45,7 +54,8 @@ class Definitions:
         self.compartments = _with_own(shipped.compartments, self.of("CompartmentDefinition"))
         self._vocabulary = codes.Vocabulary(self.resources.values(), shipped.value_sets, shipped.code_systems)
         own = [searchparameters.from_resource(resource) for resource in self.of("SearchParameter")]
-        self._own_parameters = {parameter.url: parameter for parameter in own}
+        self._own_parameters = {one.url: one for one in own if one.url not in preparing}
+        self.preparing = {one.url: one for one in own if one.url in preparing}
         self._parameters: dict[str, Mapping[str, SearchParameter]] = {}
         self.resource_types = shipped.resource_types
 
@@ -53,9 +63,23 @@ class Definitions:
         """The conformance resources of one type."""
         return [resource for resource in self.resources.values() if resource["resourceType"] == resource_type]
 
-    def with_resources(self, resources: Iterable[Resource]) -> Definitions:
-        """The next snapshot: these resources added, or put in the place of those with their url."""
-        return Definitions(self._shipped, [*self.resources.values(), *resources], self.number + 1)
+    def with_resources(
+        self, resources: Iterable[Resource], number: int | None = None, *, preparing: Collection[str] = ()
+    ) -> Definitions:
+        """The next snapshot: these resources added, or put in the place of those with their url.
+
+        Search parameters with a url in `preparing` are known and not in use.
+        """
+        found = [*self.resources.values(), *resources]
+        return Definitions(self._shipped, found, number or self.number + 1, preparing=preparing)
+
+    def applies(self, parameter: SearchParameter, resource_type: str) -> bool:
+        """Whether a type can be searched by a parameter, for one of the types that it inherits from at the least."""
+        return any(self.is_a(resource_type, base) for base in parameter.base)
+
+    def shipped_parameter(self, url: str) -> bool:
+        """Whether R4 itself has a search parameter of this url."""
+        return url in self._shipped.parameters_by_url
 
     def is_a(self, name: str, base: str) -> bool:
         """Whether a type is that type or inherits from it."""

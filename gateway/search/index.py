@@ -405,7 +405,7 @@ def problems(definitions: Definitions) -> list[str]:
     for resource_type in definitions.resource_types:
         for code, parameter in definitions.search_parameters(resource_type).items():
             name = f"{resource_type}.{code}"
-            for place in _numbers(resource_type, parameter):
+            for place in numbers_of(resource_type, parameter):
                 if taken.setdefault(place, name) != name:
                     found.append(f"{name} has the same number as {taken[place]}: rename it.")
             try:
@@ -415,7 +415,7 @@ def problems(definitions: Definitions) -> list[str]:
     return found
 
 
-def _numbers(resource_type: str, parameter: SearchParameter) -> Iterable[int]:
+def numbers_of(resource_type: str, parameter: SearchParameter) -> Iterable[int]:
     """Every number that a parameter takes."""
     yield number(resource_type, parameter.code)
     if parameter.type == "reference":

@@ -113,6 +113,7 @@ def parse(
     *,
     now: datetime,
     within: Compartment | None = None,
+    progress: Mapping[str, int] | None = None,
     lenient: bool = False,
     zone: tzinfo = DEFAULT_ZONE,
     bases: Sequence[str] = (),
@@ -121,13 +122,15 @@ def parse(
 ) -> Query:
     """The search that the parameters ask for; `now` is what `ap` of a date looks back from.
 
-    An empty `resource_type` searches all types, or those of `_type`; `terminology` knows kept value sets
-    too. Raises BadRequest with an issue for each parameter that cannot be used.
+    An empty `resource_type` searches all types, or those of `_type`. `terminology` knows kept value sets too,
+    `progress` how many percent are indexed of what is being prepared. Raises BadRequest with an issue for each
+    parameter that cannot be used.
     """
     if len(params) > MAX_PARAMETERS:
         raise BadRequest(f"A search takes at most {MAX_PARAMETERS} parameters.", rule="too-many-parameters")
     reading = Reading(zone, tuple(base.rstrip("/") + "/" for base in bases), now)
-    parser = _Parser(Criteria(definitions, reading, terminology), limits or Limits(), resource_type, within)
+    criteria = Criteria(definitions, reading, terminology, progress)
+    parser = _Parser(criteria, limits or Limits(), resource_type, within)
     refused: list[Issue] = []
     ignored: list[Issue] = []
     used: list[tuple[str, str]] = []

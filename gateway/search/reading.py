@@ -5,6 +5,7 @@ https://hl7.org/fhir/R4/search.html#modifiers
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 
 from gateway.definitions import Definitions, SearchParameter
@@ -46,9 +47,16 @@ ITSELF = "{def}"
 class Criteria:
     """Reads criteria by a snapshot of definitions."""
 
-    def __init__(self, definitions: Definitions, reading: Reading, terminology: Terminology | None = None) -> None:
+    def __init__(
+        self,
+        definitions: Definitions,
+        reading: Reading,
+        terminology: Terminology | None = None,
+        progress: Mapping[str, int] | None = None,
+    ) -> None:
         self.definitions = definitions
         self.reading = reading
+        self.progress = progress or {}
         self._work = 0
         self.modified = Modified(definitions, reading, terminology or Terminology(definitions), self.spend)
 
@@ -87,6 +95,11 @@ class Criteria:
         usable = served(self.definitions, resource_type)
         if code in usable:
             return usable[code]
+        for url, one in self.definitions.preparing.items():
+            if one.code == code and self.definitions.applies(one, resource_type):
+                percent = self.progress.get(url, 0)
+                text = f"This is being prepared: {percent} % is indexed. /metadata names it when it can be used."
+                raise Refused("parameter-in-preparation", text, unknown=True)
         close = get_close_matches(code, [*usable, *OWN], n=3)
         hint = f" Did you mean {', '.join(close)}?" if close else ""
         known = code in self.definitions.search_parameters(resource_type)

@@ -3,11 +3,13 @@
 from gateway.store.audit import AuditRow, Break
 from gateway.store.changes import Change
 from gateway.store.inbox import Claimed, Entry, Item, LeaseLost
+from gateway.store.jobs import Job
 from gateway.store.maps import ArchivedMap
 from gateway.store.saving import Index, IndexRows, Saved, SavedResource
 from gateway.store.snapshots import Snapshot
 from gateway.store.store import Store
 from gateway.store.unit import UnitOfWork, Units
+from gateway.store.uploads import Upload
 from gateway.store.versions import Stored
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "Index",
     "IndexRows",
     "Item",
+    "Job",
     "LeaseLost",
     "Saved",
     "SavedResource",
@@ -28,4 +31,5 @@ __all__ = [
     "Stored",
     "UnitOfWork",
     "Units",
+    "Upload",
 ]

@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/http.html
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, func, select
@@ -62,6 +62,20 @@ class Resources(History):
             if len(rows) < batch:
                 return
             after = rows[-1].rid
+
+    def following(self, rid: int, types: Collection[str] | None, *, limit: int) -> list[Stored]:
+        """The next current versions, of these types or of all, in the order in which they were first saved."""
+        query = _CURRENT.where(locator.c.rid > rid, resource.c.deleted.is_(False)).order_by(locator.c.rid).limit(limit)
+        if types is not None:
+            query = query.where(among(resource.c.resource_type, types))
+        return [stored(row) for row in self._connection.execute(query)]
+
+    def reindex(self, found: Sequence[Stored]) -> None:
+        """Write the search rows of these current versions anew, by the definitions as they are now.
+
+        Callers hold the locks of their persons and ids, and have read them under these.
+        """
+        saving.reindex(self._connection, self._index, found)
 
     def count(self) -> dict[str, int]:
         """How many there are of each type."""

@@ -21,7 +21,7 @@ from gateway.store import sets
 from gateway.store.bodies import Content, content
 from gateway.store.changes import Changes
 from gateway.store.sets import among
-from gateway.store.versions import FIELDS
+from gateway.store.versions import FIELDS, Stored
 from gateway.tables import (
     Instant,
     contributor,
@@ -268,12 +268,25 @@ def _write_contributors(connection: Connection, changed: Sequence[_Step]) -> Non
 
 def _write_search_rows(connection: Connection, index: Index, changed: Sequence[_Step]) -> None:
     replaced = [step.before.rid for step in changed if step.before.version is not None and not step.before.deleted]
+    indexed = [
+        (step.partition, step.before.rid, step.wanted.resource) for step in changed if step.wanted.resource is not None
+    ]
+    _replace_search_rows(connection, index, replaced, indexed)
+
+
+def reindex(connection: Connection, index: Index, found: Sequence[Stored]) -> None:
+    """Write the search rows of current versions anew. Callers hold their locks, as for a save."""
+    indexed = [(one.partition, one.rid, one.resource()) for one in found if not one.deleted]
+    _replace_search_rows(connection, index, [one.rid for one in found], indexed)
+
+
+def _replace_search_rows(
+    connection: Connection, index: Index, replaced: Sequence[int], indexed: Sequence[tuple[int, int, Resource]]
+) -> None:
     rows: dict[str, list[sets.Row]] = {}
-    for step in changed:
-        if step.wanted.resource is not None:
-            place = (step.partition, step.before.rid)
-            for name, found in index(step.wanted.resource).items():
-                rows.setdefault(name, []).extend(place + row for row in found)
+    for *place, body in indexed:
+        for name, found in index(body).items():
+            rows.setdefault(name, []).extend((*place, *row) for row in found)
     for table in search_tables():
         if replaced:
             connection.execute(table.delete().where(among(table.c.rid, replaced)))

@@ -13,6 +13,7 @@ from gateway.store.audit import Audit, Chain
 from gateway.store.changes import Changes
 from gateway.store.identifiers import Identifiers
 from gateway.store.inbox import Inbox
+from gateway.store.jobs import Jobs
 from gateway.store.links import Links
 from gateway.store.maps import Maps
 from gateway.store.meta import Meta
@@ -22,6 +23,7 @@ from gateway.store.saving import Index
 from gateway.store.searching import Searches
 from gateway.store.snapshots import Snapshots
 from gateway.store.statements import Statements
+from gateway.store.uploads import Uploads
 
 T = TypeVar("T")
 
@@ -38,7 +40,7 @@ class UnitOfWork:
     """
 
     def __init__(self, connection: Connection, *, now: datetime, clock: datetime, chain: Chain, index: Index) -> None:
-        self.now = now
+        self.now, self.clock = now, clock
         self.inbox = Inbox(connection, clock)
         self.snapshots = Snapshots(connection)
         self.statements = Statements(connection)
@@ -51,6 +53,8 @@ class UnitOfWork:
         self.changes = Changes(connection)
         self.audit = Audit(connection, now, chain)
         self.meta = Meta(connection)
+        self.uploads = Uploads(connection, now)
+        self.jobs = Jobs(connection, clock)
         self._connection = connection
 
     @property

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import create_engine, insert, inspect, text
 
 from gateway.store import Store
 from gateway.store.migrations import HEAD, config, migrate, revision
 from gateway.tables import metadata
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def test_migrations_make_the_tables_of_the_metadata(database_url: str) -> None:
@@ -97,3 +100,28 @@ def test_two_processes_may_migrate_at_once(postgres_server: str) -> None:
     with admin.connect() as connection:
         connection.execute(text("DROP DATABASE migrated_twice"))
     admin.dispose()
+
+
+def test_what_was_indexed_before_is_read_again(database_url: str) -> None:
+    """Into an empty database of the step before comes one resource; the step after puts the job that indexes it."""
+    engine = create_engine(database_url)
+    with engine.begin() as connection:
+        for name in ("job", "definition"):
+            connection.execute(text(f"DROP TABLE {name}"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0005_search_values'"))
+        content = {"partition": 1, "rid": 1, "resource_type": "Task", "id": "t", "version": "1", "last_updated": NOW}
+        more = {
+            "method": "PUT",
+            "deleted": False,
+            "digest": b"",
+            "contributors": "[]",
+            "contradictions": "[]",
+            "body": b"",
+        }
+        connection.execute(insert(metadata.tables["resource"]).values(content | more))
+    migrate(engine)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT kind, input, state FROM job")).all() == [
+            ("reindex", '{"after":0}', "waiting")
+        ]
+    engine.dispose()

@@ -1,0 +1,105 @@
+"""One thread that does background work step by step; any number of processes may share the work."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from gateway.store import Job, LeaseLost, Store, UnitOfWork
+
+POLL_SECONDS = 1.0
+LEASE = timedelta(seconds=30)
+TRIES = 10
+"""So many times in a row a job may come to nothing before it is given up."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a step came to: how to go on, how much is done of how much, and whether that is all. `wait`: not before."""
+
+    place: Mapping[str, Any] = field(default_factory=dict)
+    done: int = 0
+    total: int = 0
+    finished: bool = False
+    wait: timedelta | None = None
+
+
+Handler = Callable[[UnitOfWork, Job], Step]
+"""Does one step, within the unit of work that its progress is committed in. It may be run again when that fails."""
+
+
+class Runner:
+    """Started and stopped with the server."""
+
+    def __init__(self, store: Store, handlers: Mapping[str, Handler]) -> None:
+        self._store = store
+        self._handlers = handlers
+        self._owner = str(uuid.uuid4())
+        self._wake = threading.Event()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End after the step in hand; the rest is for the next one who takes the job."""
+        self._stopped.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(10)
+
+    def run_due(self, told: Callable[[Step], None] = lambda _: None) -> bool:
+        """Do the oldest job that is due, as far as it goes now; False when there is none. `told` hears of each step."""
+        if not self._store.read(lambda uow: uow.jobs.due()):
+            return False
+        job = self._store.write(lambda uow: uow.jobs.claim(self._owner, lease=LEASE))
+        if job is None:
+            return False
+        if job.attempts > TRIES:
+            self._store.write(lambda uow: uow.jobs.finish(job.number, self._owner, state="failed"))
+            log.error("job-failed", job=job.number, kind=job.kind)
+            return True
+        while not self._stopped.is_set():
+            step = self._store.write(lambda uow: self._step(uow, job.number))
+            told(step)
+            if step.finished or step.wait is not None:
+                return True
+        return True
+
+    def _step(self, uow: UnitOfWork, number: int) -> Step:
+        job = uow.jobs.get(number)
+        if job is None:
+            raise LeaseLost
+        step = self._handlers[job.kind](uow, job)
+        uow.jobs.progress(number, self._owner, place=step.place, done=step.done, total=step.total, lease=LEASE)
+        if step.finished:
+            uow.jobs.finish(number, self._owner)
+        elif step.wait is not None:
+            uow.jobs.put_off(number, self._owner, wait=step.wait)
+        return step
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            self._wake.clear()
+            try:
+                worked = self.run_due()
+            except LeaseLost:
+                continue  # Somebody else goes on with it.
+            except Exception as error:
+                # Its lease ends, and it is tried again; the others must not wait for it.
+                log.error("job-step-failed", exc_info=error)
+                worked = False
+            if not worked:
+                self._wake.wait(POLL_SECONDS)
