@@ -29,6 +29,7 @@ from gateway.access.door import Door
 from gateway.access.identities import Identity, TestIdentities
 from gateway.access.issuers import Issuers
 from gateway.access.known import REINDEX, Known
+from gateway.access.later import JOB as REQUEST
 from gateway.access.reading import Rooms
 from gateway.adapters import file_drop, mllp
 from gateway.definitions import Definitions, shipped
@@ -46,6 +47,7 @@ from gateway.records import Source
 from gateway.rest import openapi, outcome, routes
 from gateway.rest.cors import Cors
 from gateway.rest.edge import Edge
+from gateway.rest.later import Performer
 from gateway.search.index import Indexer
 from gateway.search.links import PageLinks
 from gateway.settings import Settings
@@ -78,9 +80,10 @@ class Gateway:
         """The snapshot that is in use now."""
         return self.known.current
 
-    def jobs(self, settle: timedelta = SETTLE) -> Runner:
-        """What works in the background, for a server to start or a command to run."""
-        return Runner(self.store, {REINDEX: Reindex(settle)})
+    def jobs(self, settle: timedelta = SETTLE, app: FastAPI | None = None) -> Runner:
+        """What works in the background, for a server to start or a command to run; a server performs requests too."""
+        apart = {} if app is None else {REQUEST: Performer(app, self.door).perform}
+        return Runner(self.store, {REINDEX: Reindex(settle)}, apart)
 
     def reindex(self, progress: Callable[[int, int], None]) -> Job:
         """Index everything anew, here or in whatever process takes it first; returns when it is done."""
@@ -223,13 +226,14 @@ def _maps(gateway: Gateway) -> list[dict[str, Any]]:
 
 def _lifespan(gateway: Gateway) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         worker = Worker(gateway.ingest, Housekeeping(gateway.store))
-        jobs = gateway.jobs()
+        jobs = gateway.jobs(app=app)
         if gateway.settings.worker:
             worker.start()
             jobs.start()
         gateway.known.on_put = jobs.wake
+        app.state.deferred = jobs.wake
         gateway.ingest.on_kept = worker.wake
         async with contextlib.AsyncExitStack() as transports:
             for source in gateway.sources:

@@ -15,6 +15,7 @@
     ├── Unprocessable 422 processing    understood, and wrong
     │   └── Invalid 422 invariant       the resource breaks the structural rules
     ├── PreconditionRequired 428 required
+    ├── TooManyRequests 429 throttled   wait until some are answered
     └── Unavailable 503 transient       try again
 
 The docstring of a class is its default message. One handler turns any of them into an OperationOutcome.
@@ -140,6 +141,12 @@ class PreconditionRequired(GatewayError):
     """Name the version you change: send If-Match."""
 
     status, code = 428, "required"
+
+
+class TooManyRequests(GatewayError):
+    """Too much is asked at once: wait until some is answered."""
+
+    status, code = 429, "throttled"
 
 
 class Unavailable(GatewayError):

@@ -516,3 +516,22 @@ job = Table(
     Column("lease_until", Instant),
     Index("job_open", "number", sqlite_where=text(_OPEN), postgresql_where=text(_OPEN)),
 )
+
+
+# --- Requests that are answered later
+
+deferred = Table(
+    "deferred",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("owner", Text, nullable=False, comment="who asked: nobody else is answered"),
+    Column("request", Text, nullable=False, comment="JSON: for whom, method, address, headers"),
+    Column("body", LargeBinary, nullable=False),
+    Column("created", Instant, nullable=False),
+    Column("begun", Boolean, nullable=False),
+    Column("status", Integer, comment="of the answer, once there is one"),
+    Column("headers", Text, comment="JSON"),
+    Column("answer", LargeBinary),
+    Index("deferred_created", "created"),
+    Index("deferred_owner", "owner"),
+)

@@ -22,6 +22,8 @@ ACTIONS = {
     "read": "R",
     "vread": "R",
     "history-instance": "R",
+    "history-type": "R",
+    "history-system": "R",
     "search-type": "E",
 }
 REST = "http://hl7.org/fhir/restful-interaction"

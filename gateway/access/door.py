@@ -11,6 +11,7 @@ from gateway.access.answers import Answers
 from gateway.access.bench import Benching
 from gateway.access.explain import Explaining
 from gateway.access.histories import Histories
+from gateway.access.later import Deferring
 from gateway.access.organisations import Organisation, organisations
 from gateway.access.persons import Persons
 from gateway.access.reading import Rooms
@@ -22,7 +23,9 @@ from gateway.access.translating import Translating
 from gateway.definitions import Definitions
 
 
-class Door(Transacting, Translating, Transforming, Histories, Answers, Persons, Trail, Explaining, Remaps, Benching):
+class Door(
+    Transacting, Translating, Transforming, Histories, Answers, Persons, Trail, Explaining, Remaps, Benching, Deferring
+):
     """read, vread, history, search, create, update, delete; who does what; inbox, audit trail, explanations."""
 
     def __init__(self, rooms: Rooms) -> None:

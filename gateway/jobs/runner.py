@@ -36,12 +36,18 @@ Handler = Callable[[UnitOfWork, Job], Step]
 """Does one step, within the unit of work that its progress is committed in. It may be run again when that fails."""
 
 
+Apart = Callable[[Job], None]
+"""Does a whole job outside any unit of work, because it has some of its own."""
+
+
 class Runner:
     """Started and stopped with the server."""
 
-    def __init__(self, store: Store, handlers: Mapping[str, Handler]) -> None:
+    def __init__(self, store: Store, handlers: Mapping[str, Handler], apart: Mapping[str, Apart] | None = None) -> None:
         self._store = store
         self._handlers = handlers
+        self._apart = apart or {}
+        self._kinds = sorted({*handlers, *self._apart})
         self._owner = str(uuid.uuid4())
         self._wake = threading.Event()
         self._stopped = threading.Event()
@@ -62,14 +68,17 @@ class Runner:
 
     def run_due(self, told: Callable[[Step], None] = lambda _: None) -> bool:
         """Do the oldest job that is due, as far as it goes now; False when there is none. `told` hears of each step."""
-        if not self._store.read(lambda uow: uow.jobs.due()):
+        if not self._store.read(lambda uow: uow.jobs.due(self._kinds)):
             return False
-        job = self._store.write(lambda uow: uow.jobs.claim(self._owner, lease=LEASE))
+        job = self._store.write(lambda uow: uow.jobs.claim(self._owner, self._kinds, lease=LEASE))
         if job is None:
             return False
         if job.attempts > TRIES:
             self._store.write(lambda uow: uow.jobs.finish(job.number, self._owner, state="failed"))
             log.error("job-failed", job=job.number, kind=job.kind)
+            return True
+        if job.kind in self._apart:
+            self._do_apart(job)
             return True
         while not self._stopped.is_set():
             step = self._store.write(lambda uow: self._step(uow, job.number))
@@ -77,6 +86,27 @@ class Runner:
             if step.finished or step.wait is not None:
                 return True
         return True
+
+    def _do_apart(self, job: Job) -> None:
+        """All of a job, its lease renewed meanwhile."""
+        ended = threading.Event()
+
+        def renew() -> None:
+            while not ended.wait(LEASE.total_seconds() / 3):
+                self._store.write(
+                    lambda uow: uow.jobs.progress(
+                        job.number, self._owner, place=job.place, done=0, total=0, lease=LEASE
+                    )
+                )
+
+        renewing = threading.Thread(target=renew, name="jobs-lease", daemon=True)
+        renewing.start()
+        try:
+            self._apart[job.kind](job)
+        finally:
+            ended.set()
+            renewing.join()
+        self._store.write(lambda uow: uow.jobs.finish(job.number, self._owner))
 
     def _step(self, uow: UnitOfWork, number: int) -> Step:
         job = uow.jobs.get(number)

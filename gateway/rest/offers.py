@@ -21,6 +21,7 @@ Given = Literal[
     "history",
     "document",
     "bundle",
+    "answer",
     "parameters",
     "capabilities",
     "json",
@@ -81,6 +82,12 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
     "id": Parameter("id", "path", "The resource's id.", {"type": "string", "pattern": "^[A-Za-z0-9.-]{1,64}$"}),
     "version_id": Parameter(
         "version_id", "path", "A version, as ETag and history name it.", {"type": "string", "minLength": 1}
+    ),
+    "request_id": Parameter(
+        "request_id",
+        "path",
+        "What the Content-Location of the first answer ends with.",
+        {"type": "string", "minLength": 1},
     ),
     "source": Parameter("source", "path", "A configured source instance.", {"type": "string", "minLength": 1}),
     "message": Parameter("id", "path", "What the message was kept under.", {"type": "string", "minLength": 1}),
@@ -343,6 +350,23 @@ OFFERS: Final[Mapping[str, Offer]] = {
     "translate_by_post": _by_parameters(_TRANSLATE),
     "translate_instance": replace(_TRANSLATE, title="What a ConceptMap says of a code", refuses=(*READING, 410)),
     "translate_instance_by_post": replace(_by_parameters(_TRANSLATE), refuses=(*READING, 410, 413, 415)),
+    "asynchronous_status": Offer(
+        "What became of a request",
+        "Of one that was sent with `Prefer: respond-async`: its progress, or its answer as a Bundle of one entry.",
+        {
+            200: Answer("A Bundle with the answer.", "answer", ("X-Request-Id",)),
+            202: Answer("There is no answer yet.", "outcome", ("X-Request-Id",)),
+        },
+        takes=SHOWN,
+        refuses=(400, 401, 404, 406, 503),
+    ),
+    "asynchronous_cancel": Offer(
+        "Withdraw a request",
+        "Nobody needs its answer any more.",
+        {202: Answer("It is withdrawn.", "outcome", ("X-Request-Id",))},
+        takes=SHOWN,
+        refuses=(400, 401, 404, 406, 503),
+    ),
     "push": Offer(
         "A message of a source",
         "Kept before it is acknowledged, and tried afterwards.",

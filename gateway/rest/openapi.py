@@ -45,7 +45,7 @@ JSON_PATCH: Schema = {
         },
     },
 }
-BUNDLES = {"searchset": "searchset", "history": "history", "document": "document"}
+BUNDLES = {"searchset": "searchset", "history": "history", "document": "document", "answer": "batch-response"}
 RESOURCES = {"capabilities": "CapabilityStatement", "outcome": "OperationOutcome", "bundle": "Bundle"}
 PREFIXED = "Prefixes eq, ne, gt, lt, ge, le, sa, eb, ap."
 RESULT_PARAMETERS: Mapping[str, tuple[str, Schema]] = {

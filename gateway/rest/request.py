@@ -28,7 +28,8 @@ T = TypeVar("T")
 
 INLINE: ContextVar[bool] = ContextVar("INLINE", default=False)
 """Whether this is a thread that may block: a handler there answers without waiting for another one."""
-
+PERFORMED_FOR = "gateway.performed_for"
+"""In a request that was kept, and is performed now: who asked then. Nothing from outside can put it there."""
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
@@ -45,7 +46,9 @@ def asking(request: Request, interaction: str) -> Asking:
         return Asking(known, interaction, request.state.request_id)
     trust: Trust = request.app.state.trust
     peer = request.client.host if request.client else ""
-    caller = trust.caller(request.headers, peer, request.cookies.get(IDENTITY_COOKIE))
+    caller = request.scope.get(PERFORMED_FOR)
+    if caller is None:
+        caller = trust.caller(request.headers, peer, request.cookies.get(IDENTITY_COOKIE))
     given = request.headers.get("x-request-id", "")
     request_id = given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
     request.state.request_id, request.state.caller = request_id, caller

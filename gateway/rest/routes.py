@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.routing import compile_path
 
 from gateway.rest.ingest import push, status
+from gateway.rest.interactions.asynchronous import asynchronous_cancel, asynchronous_status
 from gateway.rest.interactions.batch import batch
 from gateway.rest.interactions.capabilities import capabilities
 from gateway.rest.interactions.create import create
@@ -22,6 +23,7 @@ from gateway.rest.interactions.search_type import search_type, search_type_by_po
 from gateway.rest.interactions.transaction import transaction
 from gateway.rest.interactions.update import update, update_conditional
 from gateway.rest.interactions.vread import vread
+from gateway.rest.later import deferrable
 from gateway.rest.openapi import openapi
 from gateway.rest.operations.transform import transform, transform_instance
 from gateway.rest.operations.translate import (
@@ -39,6 +41,8 @@ def _methods(method: str) -> list[str]:
 
 
 ROUTES = (
+    ("GET", "/fhir/_async/{request_id}", asynchronous_status),
+    ("DELETE", "/fhir/_async/{request_id}", asynchronous_cancel),
     ("GET", "/fhir/metadata", capabilities),
     ("GET", "/fhir/Patient/{id}/$who-does-what", who_does_what),
     ("GET", "/fhir/ConceptMap/$translate", translate),
@@ -76,6 +80,8 @@ WATCHING = (("GET", "/health", "health"), ("GET", "/ready", "ready"))
 """Beside the table, by the app itself."""
 
 
+DEFERRABLE = ("search", "history", "transaction", "who_does_what", "translate", "transform")
+"""How the names begin of what may take long, and can be asked to be answered later."""
 PATHS = tuple((compile_path(path)[0], _methods(method)) for method, path, _ in ROUTES)
 
 
@@ -88,7 +94,8 @@ def install(app: FastAPI) -> None:
     """The table as routes. Handlers have the names of the specification: what is announced is read from them."""
     routes = APIRouter()
     for method, path, handler in ROUTES:
-        routes.add_api_route(path, handler, methods=_methods(method), include_in_schema=False, response_model=None)
+        served = deferrable(handler) if handler.__name__.startswith(DEFERRABLE) else handler
+        routes.add_api_route(path, served, methods=_methods(method), include_in_schema=False, response_model=None)
     app.include_router(routes)
     app.state.allowed = allowed
     app.state.described = (*((method, path, handler.__name__) for method, path, handler in ROUTES), *WATCHING)

@@ -6,7 +6,7 @@ to another, which goes on from there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -77,22 +77,22 @@ class Jobs:
         query = select(*_COLUMNS).where(job.c.kind == kind).order_by(job.c.number.desc()).limit(limit)
         return self._jobs(query.where(_IS_OPEN) if unfinished else query)
 
-    def due(self) -> bool:
-        """Whether there is a job that is due and that nobody works on."""
-        return self._connection.scalar(self._due()) is not None
+    def due(self, kinds: Collection[str]) -> bool:
+        """Whether there is a job of these kinds that is due and that nobody works on."""
+        return self._connection.scalar(self._due(kinds)) is not None
 
-    def claim(self, owner: str, *, lease: timedelta) -> Job | None:
-        """The oldest job that is due and that nobody works on."""
-        number = self._connection.scalar(self._due().with_for_update(skip_locked=True))
+    def claim(self, owner: str, kinds: Collection[str], *, lease: timedelta) -> Job | None:
+        """The oldest job of these kinds that is due and that nobody works on."""
+        number = self._connection.scalar(self._due(kinds).with_for_update(skip_locked=True))
         if number is None:
             return None
         taken = {"state": "working", "owner": owner, "lease_until": self._clock + lease, "attempts": job.c.attempts + 1}
         self._connection.execute(update(job).where(job.c.number == number).values(taken))
         return self.get(number)
 
-    def _due(self) -> Select[Any]:
+    def _due(self, kinds: Collection[str]) -> Select[Any]:
         free = or_(job.c.state == "waiting", and_(job.c.state == "working", job.c.lease_until < self._clock))
-        due = select(job.c.number).where(_IS_OPEN, free, job.c.not_before <= self._clock)
+        due = select(job.c.number).where(_IS_OPEN, free, job.c.kind.in_(kinds), job.c.not_before <= self._clock)
         return due.order_by(job.c.number).limit(1)
 
     def progress(
@@ -110,6 +110,11 @@ class Jobs:
     def finish(self, number: int, owner: str, *, state: State = "done") -> None:
         """Nothing more to do, or nothing more that can be done. LeaseLost."""
         self._as_owner(number, owner, {"state": state, "owner": None, "lease_until": None})
+
+    def forget(self, kind: str, before: datetime) -> None:
+        """Remove jobs of a kind that ended, and were put before that time."""
+        ended = job.c.state.in_(("done", "failed"))
+        self._connection.execute(job.delete().where(job.c.kind == kind, ended, job.c.created < before))
 
     def older_writers(self, since: datetime) -> bool:
         """Whether a transaction is under way that began to write before. SQLite has one writer: us."""

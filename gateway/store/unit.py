@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from gateway.store.audit import Audit, Chain
 from gateway.store.changes import Changes
+from gateway.store.deferred import Deferrals
 from gateway.store.identifiers import Identifiers
 from gateway.store.inbox import Inbox
 from gateway.store.jobs import Jobs
@@ -55,6 +56,7 @@ class UnitOfWork:
         self.meta = Meta(connection)
         self.uploads = Uploads(connection, now)
         self.jobs = Jobs(connection, clock)
+        self.deferrals = Deferrals(connection)
         self._connection = connection
 
     @property
