@@ -53,7 +53,8 @@ def criteria(resource_type: str, condition: Matching, rooms: Rooms) -> Query:
         limits=Limits(),
         terminology=terminology(rooms, condition.base),
     )
-    if not query.criteria:
+    # A search passes over a parameter without a value; a condition that did so would meet more than it says.
+    if not query.criteria or not all(value for _, value in condition.params):
         raise BadRequest(NO_CRITERIA, rule="condition-missing")
     plain = Query(query.types, criteria=query.criteria, used=query.used)
     if query != plain:

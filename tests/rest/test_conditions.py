@@ -133,6 +133,7 @@ def test_a_conditional_delete_deletes_all_that_meets_it(operator: httpx.Client) 
     [
         ("", 400, "condition-missing"),
         ("?_format=json", 400, "condition-missing"),
+        ("?identifier=&active=true", 400, "condition-missing"),
         ("?_count=1&active=true", 400, "condition-not-criteria"),
         ("?active=true&_sort=name", 400, "condition-not-criteria"),
         ("?colour=red", 400, "unknown-search-parameter"),
