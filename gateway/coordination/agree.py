@@ -16,7 +16,7 @@ from gateway.coordination import agreements, tasks
 from gateway.coordination.agreements import Authority
 from gateway.coordination.layout import laid_out
 from gateway.coordination.parties import Party, nearness
-from gateway.coordination.statements import chains, order, overruled, standing
+from gateway.coordination.statements import chains, in_order, overruled, standing
 from gateway.coordination.tasks import Decided
 from gateway.coordination.values import reference_key, same, unite
 from gateway.identity.resolve import MENTION, Key, logical_references, person_of
@@ -71,7 +71,7 @@ def _agree(
     fold = _Fold(kind, table, voices)
     strategy = STRATEGIES.get(kind)
     if strategy:
-        fold.decide(strategy(sorted((one for said in asserted for one in said), key=order), voices, table))
+        fold.decide(strategy(in_order(one for said in asserted for one in said), voices, table))
     resource = fold.resource()
     deleted = False
     if withdrawn:
@@ -155,7 +155,7 @@ class _Fold:
     def __init__(self, kind: str, table: Authority, voices: Sequence[Statement]) -> None:
         self.kind = kind
         self.table = table
-        self.voices = sorted(voices, key=order)
+        self.voices = in_order(voices)
         self.standing = kind in table.standing
         self.decided: dict[str, Any] = {}
         self.contradictions: list[Mapping[str, Any]] = []

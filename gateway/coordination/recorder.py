@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from gateway.coordination.agree import agree_all
 from gateway.coordination.agreements import Authority, authority
+from gateway.identity.identifiers import Named
 from gateway.identity.resolve import Key, logical_references
 from gateway.identity.systems import HSA_ID
 from gateway.records import Agreed, Link, Statement
@@ -60,42 +61,26 @@ class Recorder:
         concerned |= self._linked(uow, said)
         if not concerned:
             return Recorded()
-        agreed = self.fold(uow, concerned, fresh)
+        found, links = _gathered(uow, concerned, fresh)
+        named = _named(found)
+        awaiting = _awaiting(found, named)
+        known = uow.identifiers.find(awaiting)
+        uow.identifiers.wait({key: things for key, things in awaiting.items() if key not in known})
+        agreed = agree_all(found, links, self.authority, known=known)
         saved = uow.resources.save([_to_save(one, organisation, versions or {}) for one in agreed])
         uow.persons.point(
             {one.id: one.person for one in agreed if one.resource_type == "Patient" and one.person is not None}
         )
-        uow.persons.take_part(_parties(fresh, {(one.resource_type, one.id): one.person for one in agreed}))
+        uow.persons.take_part(_parties(fresh, named, {(one.resource_type, one.id): one.person for one in agreed}))
         for one in agreed:
             if one.resource_type == "Patient" and one.person not in (None, one.id):
                 uow.persons.take_part((party, str(one.person)) for party in uow.persons.parties(one.id))
         return Recorded(tuple(fresh), tuple(saved))
 
-    def fold(
-        self, uow: UnitOfWork, concerned: Collection[Thing], fresh: Sequence[Statement] = (), *, wait: bool = True
-    ) -> list[Agreed]:
-        """What the statements about these things, and about those tied to them, agree on.
-
-        `fresh` ones are kept already and need not be read again. With `wait`, identifiers that nobody has yet are
-        remembered with the resources that name them.
-        """
-        things = set(concerned)
-        links: list[Link] = []
-        while True:  # Ties lead to further things; each is met once.
-            found = [*fresh, *uow.statements.of_resources(things, without=fresh)]
-            ids = {id for _, id in things} | {one.person for one in found if one.person}
-            links = uow.links.of(ids)
-            tied = {(link.resource_type, id) for link in links for id in (link.from_id, link.to_id)}
-            # Only ties between things of the kinds at hand pull in more; a person's ties say who the person is.
-            kinds = {kind for kind, _ in things}
-            more = {thing for thing in tied if thing[0] in kinds} - things
-            if not more:
-                break
-            things |= more
-        awaiting = _awaiting(found)
-        known = uow.identifiers.find(awaiting)
-        if wait:
-            uow.identifiers.wait({key: things for key, things in awaiting.items() if key not in known})
+    def fold(self, uow: UnitOfWork, concerned: Collection[Thing]) -> list[Agreed]:
+        """What the statements about these things, and about those tied to them, agree on."""
+        found, links = _gathered(uow, concerned)
+        known = uow.identifiers.find(_awaiting(found, _named(found)))
         return agree_all(found, links, self.authority, known=known)
 
     def _linked(self, uow: UnitOfWork, links: Sequence[Link]) -> set[Thing]:
@@ -108,10 +93,37 @@ class Recorder:
         return concerned
 
 
-def parties_to(one: Statement) -> Iterator[str]:
-    """The HSA-ids of who states something, and of the units that are named in it."""
+def parties_to(one: Statement, named: Iterable[Named] | None = None) -> Iterator[str]:
+    """The HSA-ids of who states something, and of the units that are `named` in it."""
     yield from (party for party in (one.party, one.provider) if party)
-    yield from (value for _, (_, system, value) in logical_references(one.body) if system == HSA_ID)
+    references = logical_references(one.body) if named is None else named
+    yield from (value for _, (_, system, value) in references if system == HSA_ID)
+
+
+def _gathered(
+    uow: UnitOfWork, concerned: Collection[Thing], fresh: Sequence[Statement] = ()
+) -> tuple[list[Statement], list[Link]]:
+    """Every statement about these things and those tied to them, with the ties.
+
+    `fresh` ones are kept already and need not be read again.
+    """
+    things = set(concerned)
+    while True:  # Ties lead to further things; each is met once.
+        found = [*fresh, *uow.statements.of_resources(things, without=fresh)]
+        ids = {id for _, id in things} | {one.person for one in found if one.person}
+        links = uow.links.of(ids)
+        tied = {(link.resource_type, id) for link in links for id in (link.from_id, link.to_id)}
+        # Only ties between things of the kinds at hand pull in more; a person's ties say who the person is.
+        kinds = {kind for kind, _ in things}
+        more = {thing for thing in tied if thing[0] in kinds} - things
+        if not more:
+            return found, links
+        things |= more
+
+
+def _named(statements: Iterable[Statement]) -> dict[str, list[Named]]:
+    """The references by identifier in each statement, by its digest."""
+    return {one.digest: logical_references(one.body) for one in statements}
 
 
 def _claim(uow: UnitOfWork, identifiers: Mapping[Key, str]) -> list[Link]:
@@ -124,22 +136,24 @@ def _claim(uow: UnitOfWork, identifiers: Mapping[Key, str]) -> list[Link]:
     ]
 
 
-def _awaiting(statements: Iterable[Statement]) -> dict[Key, set[Thing]]:
+def _awaiting(statements: Iterable[Statement], named: Mapping[str, Sequence[Named]]) -> dict[Key, set[Thing]]:
     """The keys of references that await their target, and the things that name them."""
     awaiting: dict[Key, set[Thing]] = defaultdict(set)
     for one in statements:
-        for reference, key in logical_references(one.body):
+        for reference, key in named[one.digest]:
             if "reference" not in reference:
                 awaiting[key].add((one.resource_type, one.resource_id))
     return awaiting
 
 
-def _parties(statements: Iterable[Statement], persons: Mapping[Thing, str | None]) -> Iterable[tuple[str, str]]:
+def _parties(
+    statements: Iterable[Statement], named: Mapping[str, Sequence[Named]], persons: Mapping[Thing, str | None]
+) -> Iterable[tuple[str, str]]:
     """Who takes part in whose care: those who state something of a person, and the units that they name."""
     for one in statements:
         person = persons.get((one.resource_type, one.resource_id)) or one.person
         if person:
-            yield from ((party, person) for party in parties_to(one))
+            yield from ((party, person) for party in parties_to(one, named[one.digest]))
 
 
 def _to_save(agreed: Agreed, organisation: str | None, versions: Mapping[Thing, str]) -> SavedResource:

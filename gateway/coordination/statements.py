@@ -152,9 +152,17 @@ def order(statement: Statement) -> tuple[datetime, int, int, str, str, str]:
     return statement.effective, kind, number, version, statement.source, statement.digest
 
 
+def in_order(statements: Iterable[Statement]) -> list[Statement]:
+    """The statements as a list in the order of facts. Most things are said once."""
+    said = list(statements)
+    if len(said) > 1:
+        said.sort(key=order)
+    return said
+
+
 def overruled(statements: Iterable[Statement]) -> tuple[Statement | None, list[Statement]]:
     """The operator's last word about a thing, and what is left beside it: what was said after it, or everything."""
-    said = sorted(statements, key=order)
+    said = in_order(statements)
     last = next((n for n in range(len(said) - 1, -1, -1) if said[n].source == OPERATOR_SOURCE), None)
     return (None, said) if last is None else (said[last], said[last + 1 :])
 
@@ -214,7 +222,7 @@ def chains(statements: Iterable[Statement]) -> list[list[Statement]]:
 
 def _chain(statements: list[Statement]) -> list[Statement]:
     corrected: dict[datetime, Statement] = {}
-    for one in sorted(statements, key=order):
+    for one in in_order(statements):
         corrected[one.effective] = one
     chain: list[Statement] = []
     for one in corrected.values():

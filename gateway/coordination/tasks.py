@@ -16,7 +16,7 @@ from typing import Any
 
 from gateway.coordination.agreements import Authority, Steps
 from gateway.coordination.parties import Party, nearness
-from gateway.coordination.statements import order
+from gateway.coordination.statements import in_order
 from gateway.coordination.values import instant, reference_key, unite, written
 from gateway.definitions import CANONICAL
 from gateway.records import Statement
@@ -95,7 +95,7 @@ def live(facts: Iterable[Statement], steps: Steps) -> Life:
     """The life of the Task, from every assertion about it."""
     life = Life()
     said: dict[str, tuple[Any, Any]] = {}
-    for fact in sorted(facts, key=order):
+    for fact in in_order(facts):
         status, owner = fact.body.get("status"), reference_key(fact.body.get("owner"))
         before = said.get(fact.source, (None, None))
         said[fact.source] = (status, owner)
@@ -111,7 +111,7 @@ def live(facts: Iterable[Statement], steps: Steps) -> Life:
 def disagreements(life: Life, current: Iterable[Statement], steps: Steps) -> list[dict[str, Any]]:
     """What the sources' last words say against the life: another owner at work, or a status that leads nowhere near."""
     found = []
-    last = {one.source: one for one in sorted(current, key=order) if one.body.get("status")}
+    last = {one.source: one for one in in_order(current) if one.body.get("status")}
     for _, one in sorted(last.items()):
         owner, status = reference_key(one.body.get("owner")), str(one.body.get("status"))
         claims = owner is not None and owner != life.owner and status in (*steps.held, "on-hold")

@@ -78,9 +78,9 @@ class Plan:
             faults = test(item, value, scope) if test is not None else self._unknown(name)
             if faults is not None:
                 found = _joined(found, faults)
-        if not value.keys() >= self._required:
+        if self._required and not value.keys() >= self._required:
             found = _joined(found, list(self._absent(value)))
-        if self._choices:
+        if self._choices and (self._alternatives or len(value.keys() & self._choices.keys()) > 1):
             found = _joined(found, list(self._doubled(value)))
         for key, text, holds in self._rules:
             if not holds(value):

@@ -257,7 +257,8 @@ def _mention(source: Source, reference: Mapping[str, Any], key: Key, target: str
     if display := reference.get("display"):
         resource["name"] = display if kind == "Organization" else [{"text": display}]
     draft = Draft(resource, MENTIONED_SINCE, party="", provider=source.controller)
-    return Resolved(draft, resource, target, person_of(resource), f"{MENTION}{kind}|{system}|{value}")
+    person = target if kind == "Patient" else None
+    return Resolved(draft, resource, target, person, f"{MENTION}{kind}|{system}|{value}")
 
 
 def _stated_links(

@@ -37,7 +37,7 @@ def rebuild(store: Store, recorder: Recorder, progress: Callable[[int, int], Non
         after = ("", "")
         while things := uow.statements.resources(after=after, limit=PAGE):
             after = things[-1]
-            folded = {(one.resource_type, one.id): one for one in recorder.fold(uow, things, wait=False)}
+            folded = {(one.resource_type, one.id): one for one in recorder.fold(uow, things)}
             stored = uow.resources.read_many(folded)
             for thing in things:
                 found = stored.get(thing)

@@ -60,6 +60,7 @@ class Parts:
     zone: str | None = None
 
 
+@lru_cache(maxsize=1024)  # A record says the same time over and over.
 def parts(text: str, pattern: str | None = None) -> Parts:
     """What a text says by a format, or, without one, in ISO 8601 or the digits of HL7 v2 and RIV-TA."""
     text = text.strip()

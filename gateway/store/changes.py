@@ -23,6 +23,7 @@ SEQUENCER_LOCK = (7305, 1)
 
 _COLUMNS = ("seq", "rid", "resource_type", "id", "version", "method", "person", "recorded")
 
+_LAST = select(func.max(change.c.seq))
 _NUMBER = text(
     """
     WITH last AS (SELECT coalesce(max(seq), 0) AS seq FROM change),
@@ -60,7 +61,7 @@ class Changes:
 
     def last(self) -> int:
         """The highest number given; 0 when there is none."""
-        return int(self._connection.scalar(select(func.max(change.c.seq))) or 0)
+        return int(self._connection.scalar(_LAST) or 0)
 
     def number(self, *, limit: int = 10_000) -> int:
         """Give numbers to what is committed and has none; return to how many. 0 while another process does it."""

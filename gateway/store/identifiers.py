@@ -28,7 +28,7 @@ class Identifiers:
             return {}
         query = select(identifier.c.resource_type, identifier.c.system, identifier.c.value, identifier.c.id)
         rows = self._connection.execute(query.where(among(identifier.c.value, sorted({value for *_, value in keys}))))
-        return {(kind, system, value): id for kind, system, value, id in rows if (kind, system, value) in keys}
+        return {(kind, system, value): id for kind, system, value, id in rows.all() if (kind, system, value) in keys}
 
     def claim(self, claims: Mapping[Identified, str]) -> dict[Identified, str]:
         """Give each identifier its id unless it has one; return the id that each has now.

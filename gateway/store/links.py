@@ -29,4 +29,4 @@ class Links:
         query = query.where(or_(among(link.c.from_id, ids), among(link.c.to_id, ids)))
         if known_at is not None:
             query = query.where(link.c.recorded <= known_at)
-        return [Link(*row) for row in self._connection.execute(query.order_by(link.c.number))]
+        return [Link(*row) for row in self._connection.execute(query.order_by(link.c.number)).all()]

@@ -21,7 +21,7 @@ class Persons:
         """Patient id to person key."""
         query = select(person_patient.c.patient_id, person_patient.c.person)
         rows = self._connection.execute(query.where(among(person_patient.c.patient_id, patient_ids)))
-        return {row[0]: row[1] for row in rows}
+        return {row[0]: row[1] for row in rows.all()}
 
     def patients_of(self, persons: Collection[str]) -> dict[str, list[str]]:
         """Person key to the ids of the Patients that are this person."""

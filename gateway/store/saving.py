@@ -208,7 +208,7 @@ _REMOVE = resource.delete().where(among(resource.c.rid, "rids"))
 
 def _before(connection: Connection, keys: Collection[Key]) -> dict[Key, _Before]:
     rows = connection.execute(_BEFORE, {"ids": sorted({id for _, id in keys})})
-    return {(row[0], row[1]): _Before(*row[2:]) for row in rows if (row[0], row[1]) in keys}
+    return {(row[0], row[1]): _Before(*row[2:]) for row in rows.all() if (row[0], row[1]) in keys}
 
 
 def _locate(connection: Connection, new: Sequence[SavedResource]) -> dict[Key, _Before]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
@@ -15,6 +16,7 @@ from gateway.store.sets import among
 from gateway.tables import statement, to_micros
 
 _FIELDS = tuple(Statement.__dataclass_fields__)
+_VALUES = attrgetter(*_FIELDS)
 _BODY = _FIELDS.index("body")
 _EFFECTIVE, _RECORDED = _FIELDS.index("effective"), _FIELDS.index("recorded")
 _ALL = select(*(statement.c[name] for name in _FIELDS))
@@ -109,7 +111,7 @@ class Statements:
             number = rows[-1].number
 
     def _in(self, query: Select[Any]) -> list[Statement]:
-        return [_in(row) for row in self._connection.execute(query.order_by(statement.c.number))]
+        return [_in(row) for row in self._connection.execute(query.order_by(statement.c.number)).all()]
 
 
 def _known(query: Select[Any], known_at: datetime | None) -> Select[Any]:
@@ -117,7 +119,7 @@ def _known(query: Select[Any], known_at: datetime | None) -> Select[Any]:
 
 
 def _out(said: Statement) -> tuple[Any, ...]:
-    row = [getattr(said, name) for name in _FIELDS]
+    row = list(_VALUES(said))
     row[_EFFECTIVE], row[_RECORDED] = to_micros(said.effective), to_micros(said.recorded)
     row[_BODY] = dump(said.body)
     return tuple(row)
