@@ -14,6 +14,8 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 
+from gateway.store.failures import driver_errors
+
 BUSY_SECONDS = 10.0
 
 _PRAGMAS = (
@@ -96,7 +98,8 @@ def _sqlite(address: URL, begin: str, pragmas: tuple[str, ...], *, pool_size: in
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        with driver_errors(connection, begin):
+            connection.connection.cursor().execute(begin)
 
     return engine
 

@@ -36,7 +36,7 @@ def insert(connection: Connection, table: Table, columns: Sequence[str], rows: S
             for row in rows:
                 copy.write_row(row)
     else:
-        connection.exec_driver_sql(_insert(table, tuple(columns)), list(rows))
+        _insert_each(connection, _insert(table, tuple(columns)), rows)
 
 
 def insert_missing(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> int:
@@ -49,7 +49,7 @@ def insert_missing(connection: Connection, table: Table, columns: Sequence[str],
     if connection.dialect.name == "postgresql":
         arrays = tuple(list(column) for column in zip(*rows, strict=True))
         return connection.exec_driver_sql(_insert_unnest(table, tuple(columns)), arrays).rowcount
-    return connection.exec_driver_sql(_insert(table, tuple(columns), ignore=True), list(rows)).rowcount
+    return _insert_each(connection, _insert(table, tuple(columns), ignore=True), rows)
 
 
 def insert_new(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> set[Any]:
@@ -63,6 +63,12 @@ def insert_new(connection: Connection, table: Table, columns: Sequence[str], row
         return set(connection.exec_driver_sql(sql, arrays).scalars())
     insert(connection, table, columns, rows)
     return {row[0] for row in rows}
+
+
+def _insert_each(connection: Connection, sql: str, rows: Sequence[Row]) -> int:
+    """By the driver itself, as COPY is: a message that is kept alone would cost more around its rows than in them."""
+    with driver_errors(connection, sql):
+        return int(connection.connection.cursor().executemany(sql, rows).rowcount)
 
 
 class KeySet(TypeDecorator[Collection[Any]]):
