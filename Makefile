@@ -22,11 +22,13 @@ $(VENV)/.made:
 $(VENV)/.installed: $(VENV)/.made requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(BIN)/python -m compileall -q gateway  # a third of the first start, which pip does not do for a checkout
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.made requirements-dev.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(BIN)/python -m compileall -q gateway
 	touch $@ $(VENV)/.installed
 
 install: $(VENV)/.installed ## the program, into .venv

@@ -117,11 +117,15 @@ class Manifest(_Model):
         return value
 
 
+# Of libyaml where it is built in, as in the published wheels: the packages' manifests were a tenth of every start.
+_LOADER: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
 def read(text: str, shown: str, folder: str | None = None) -> Manifest:
     """The manifest, or a CompileError that gives file, line and column of everything wrong with it."""
     try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        tree = yaml.compose(text, Loader=_LOADER)
+        data = yaml.load(text, Loader=_LOADER)  # noqa: S506 -- safe, both of them
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
