@@ -8,21 +8,28 @@ https://hl7.org/fhir/R4/http.html#cond-update
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from gateway.access.caller import Caller
-from gateway.access.commands import Matching
+from gateway.access.commands import Command, Create, Matching
 from gateway.access.decision import DIRECTORY, WITHHELD
 from gateway.access.reading import Reading, Rooms
-from gateway.errors import BadRequest
+from gateway.errors import BadRequest, GatewayError
 from gateway.records import Resource
 from gateway.search.query import Limits, Query, parse
 from gateway.store import Stored, UnitOfWork
 from gateway.store.searching import Narrowing
 from gateway.terminology import Terminology
 
+Find = Callable[[str, Matching], tuple[list[Stored], bool]]
+"""What meets a condition that the caller may see, and whether that is all of it."""
+
+TOGETHER = 100
+"""Identifiers that are looked for in one search."""
 NO_CRITERIA = "A condition says by search parameters which resource is meant."
 
 
@@ -67,6 +74,28 @@ def meeting(uow: UnitOfWork, query: Query, visible: Narrowing | None, *, most: i
     """What meets the condition, and whether that is all of it."""
     page = uow.searches.page(replace(query, count=most), narrowing=visible)
     return list(page.matches), page.behind is None
+
+
+def unmet(commands: Sequence[Command], find: Find) -> set[int]:
+    """The places of creations on an identifier that nothing has, as far as that is told by a few searches for many."""
+    alike: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
+    for place, command in enumerate(commands):
+        condition = command.if_none_exist if isinstance(command, Create) else None
+        if condition is not None and _is_one_identifier(condition):
+            alike[command.resource_type, condition.base].append((place, condition.params[0][1]))
+    found: set[int] = set()
+    for (resource_type, base), wanted in alike.items():
+        for start in range(0, len(wanted), TOGETHER):
+            some = wanted[start : start + TOGETHER]
+            anyone = Matching((("identifier", ",".join(value for _, value in some)),), base)
+            with suppress(GatewayError):  # One of them is wrong: which, is told when each is looked at.
+                if len(some) > 1 and not find(resource_type, anyone)[0]:
+                    found.update(place for place, _ in some)
+    return found
+
+
+def _is_one_identifier(condition: Matching) -> bool:
+    return len(condition.params) == 1 and any(_sought(condition))
 
 
 def locks(resource_type: str, condition: Matching, resource: Resource) -> tuple[set[str], set[str]]:

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 from gateway.access.audit import audit_event
 from gateway.access.caller import Asking
 from gateway.access.commands import ANY_VERSION, Command, Create, Delete, Done, Matching, Patch, Update, Versions
-from gateway.access.conditions import criteria, locks, meeting, narrowing
+from gateway.access.conditions import Find, criteria, locks, meeting, narrowing, unmet
 from gateway.access.decision import DIRECTORY, Decision, decide_write, source_of
 from gateway.access.reading import Reading, Rooms, Served, served
 from gateway.coordination.statements import Origin, make
@@ -38,7 +38,6 @@ from gateway.store import Saved, Stored, UnitOfWork
 T = TypeVar("T")
 Thing = tuple[str, str]
 """Resource type and id."""
-Find = Callable[[str, Matching], tuple[list[Stored], bool]]
 
 MOST_DELETED = 1000
 
@@ -190,9 +189,10 @@ class Performance:
     def _look(self, commands: Sequence[Command]) -> list[Step]:
         """What each command is about, as it is now."""
         steps: list[Step] = []
+        none = unmet(commands, self.find) if len(commands) > 1 else ()
         for place, command in enumerate(commands):
             with refusing(Step(place, command, "")):
-                steps += self._steps(place, command)
+                steps += self._steps(place, command, known_unmet=place in none)
         current = self._uow.resources.read_many([step.thing for step in steps])
         for step in steps:
             step.current = current.get(step.thing)
@@ -205,12 +205,12 @@ class Performance:
         for step, person in zip(steps, self._persons([step.resource for step in steps]), strict=True):
             step.person = person
 
-    def _steps(self, place: int, command: Command) -> list[Step]:
+    def _steps(self, place: int, command: Command, *, known_unmet: bool) -> list[Step]:
         match command:
             case Create(if_none_exist=None):
                 return [self._new(place, command)]
             case Create(if_none_exist=Matching() as condition):
-                found = self._one(command.resource_type, condition)
+                found = None if known_unmet else self._one(command.resource_type, condition)
                 return [self._new(place, command) if found is None else Step(place, command, found.id, states=False)]
             case Update(target=Matching() as condition):
                 return [self._replaced(place, command, condition)]

@@ -14,7 +14,8 @@ from urllib.parse import parse_qsl
 
 from gateway.access.caller import Asking
 from gateway.access.commands import Body, Command, Create, Delete, Done, Matching, Update
-from gateway.access.performing import Find, Performance, Step, Thing, refusing
+from gateway.access.conditions import Find
+from gateway.access.performing import Performance, Step, Thing, refusing
 from gateway.access.writing import Writing
 from gateway.definitions import Definitions
 from gateway.errors import GatewayError, PreconditionFailed

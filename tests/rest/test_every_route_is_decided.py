@@ -38,6 +38,7 @@ PARAMETERS = json.dumps({"resourceType": "Parameters", "parameter": [CODING]})
 STRANGER = Caller("organisation", "SE2321000081-T0100", "Stranger", "SE2321000081-T0000")
 FHIR = {"content-type": "application/fhir+json"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
+BUNDLE = '{"resourceType":"Bundle","type":"transaction","entry":[{"request":{"method":"DELETE","url":"Patient/none"}}]}'
 
 
 def routes(app: FastAPI) -> Iterator[tuple[str, str]]:
@@ -65,7 +66,9 @@ def call(address: str, method: str, path: str, headers: dict[str, str]) -> httpx
     if method == "PATCH":
         body, kind = "[]", {"content-type": "application/json-patch+json"}
     operation = path.rpartition("/")[2]
-    if operation == "$translate" and method == "POST":
+    if method == "POST" and path.rstrip("/") == "/fhir":
+        body = BUNDLE
+    elif operation == "$translate" and method == "POST":
         body = PARAMETERS
     else:
         filled += ASKED.get(operation, "")
