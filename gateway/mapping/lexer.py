@@ -45,6 +45,11 @@ class Token:
         return Span(self.start, self.end)
 
     @property
+    def named(self) -> str:
+        """What a name is, written plainly or between backquotes."""
+        return self.value if self.kind == "delimited" else self.text
+
+    @property
     def value(self) -> str:
         """What a string, quoted or delimited token holds."""
         return unescape(self.text[1:-1])

@@ -116,7 +116,7 @@ class _Parser(RuleParser):
         first = self.at
         start = self.take().start
         url = self.string("the url of the structure")
-        alias = self.identifier("the alias").text if self.maybe("alias") else url.rsplit("/", 1)[-1]
+        alias = self.identifier("the alias").named if self.maybe("alias") else url.rsplit("/", 1)[-1]
         self.word("as")
         mode = self.identifier("source, target, queried or produced").text
         if mode not in ("source", "target", "queried", "produced"):
@@ -124,7 +124,7 @@ class _Parser(RuleParser):
         self.maybe(";")
         span = self.since(start)
         words = self.documentation(first, span.end, self.token.start)
-        return syntax.Uses(url, alias.strip("`"), mode, span, words)
+        return syntax.Uses(url, alias, mode, span, words)
 
     def constant(self) -> syntax.Constant:
         start = self.take().start
@@ -210,11 +210,11 @@ class _Parser(RuleParser):
         span = self.since(start)
         words = self.documentation(first, self.token.end, self.ahead(1).start)
         return syntax.Group(
-            name=name.text.strip("`"),
+            name=name.named,
             parameters=tuple(parameters),
             rules=self.rules(),
             span=span,
-            extends=extends.text if extends else None,
+            extends=extends.named if extends else None,
             extends_span=extends.span if extends else None,
             types=cast("TypeMode | None", types),
             documentation=words,
@@ -229,6 +229,6 @@ class _Parser(RuleParser):
         mode = self.identifier("source or target")
         if mode.text not in ("source", "target"):
             self.wrong(f"expected source or target here, found '{mode.text}'", span=mode.span)
-        name = self.identifier("the parameter's name").text.strip("`")
+        name = self.identifier("the parameter's name").named
         kind = ".".join(self.path("the type")) if self.maybe(":") else None
         return syntax.Parameter(cast("Mode", mode.text), name, kind, self.since(mode.start))

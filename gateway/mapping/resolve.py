@@ -236,10 +236,10 @@ class _Resolver(Targets):
         alias = source.alias or ("" if source.path else source.context)
         code = place.name(alias or source.path[-1])
         variable = Variable(code, "source" if source.path or context is None else context.mode, type_name)
+        if source.default is not None:  # It stands for what is not there, and cannot name it.
+            default = self.argument(place, source.default, scope, code)
         if alias:
             scope[alias] = variable
-        if source.default is not None:
-            default = self.argument(place, source.default, scope, code)
         where = source.where and self.read(place, source.where, scope)
         check = source.check and self.read(place, source.check, scope)
         remark = _word_for_word(source.log)

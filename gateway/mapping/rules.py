@@ -99,7 +99,7 @@ class RuleParser(Cursor):
         self.op(";")
         found = []
         for token in names:
-            element = token.value if token.kind == "delimited" else token.text
+            element = token.named
             found.append(
                 Rule(
                     (Source(source.context, (*source.path, element), token.span),),
@@ -210,7 +210,7 @@ class RuleParser(Cursor):
             elif self.token.text in syntax.TARGET_MODES:
                 mode = self.take().text
                 if mode == "share":
-                    share = self.identifier("the name of what is shared").text
+                    share = self.identifier("the name of what is shared").named
             else:
                 break
         return Target(context, path, span, transform, alias, mode, share)
@@ -236,7 +236,7 @@ class RuleParser(Cursor):
             while self.maybe(","):
                 arguments.append(self.argument())
         self.op(")")
-        return Call(name.text.strip("`"), tuple(arguments), self.since(name.start))
+        return Call(name.named, tuple(arguments), self.since(name.start))
 
     def argument(self) -> Argument:
         token, following = self.token, self.ahead(1)

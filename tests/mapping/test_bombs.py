@@ -159,6 +159,11 @@ def test_a_map_that_is_too_deep_is_told_so(rules: str, text: str) -> None:
     assert any(text in problem.text for problem in problems_of(text_of(rules)))
 
 
+def test_a_default_cannot_name_what_it_stands_for() -> None:
+    found, rules = told("src.none default (%v & 'x') as v -> tgt.language = v;", {"a": "x"})
+    assert (found, rules) == ({}, ["expression-failed"])
+
+
 def test_groups_that_extend_one_another_are_told() -> None:
     more = """group A(source s, target t : Patient) extends B { }
     group B(source s, target t : Patient) extends A { }"""

@@ -304,11 +304,14 @@ def _is_call(compiler: Compiler, node: Call, scope: Scope) -> Value:
 
 
 def _as_call(compiler: Compiler, node: Call, scope: Scope) -> Value:
-    """`as()` takes one item only; the operator `as` filters, as the R4 search parameters expect of it."""
+    """`as()` takes one item only; the operator `as` filters, as the R4 search parameters expect of it.
+
+    R4's own dom-3 has `%resource.descendants().as(canonical)`: of what has every type `as()` filters too.
+    """
     name = _type_argument(compiler, node)
     if name is None:
         return NOTHING
-    if node.target is not None:
+    if node.target is not None and not (isinstance(node.target, Call) and node.target.name in _UNORDERED):
         whole = compiler.value(node.target, scope)
         if whole.many:
             compiler.add(py.effect(py.call("one", whole.code)))

@@ -38,8 +38,9 @@ def _of_type(item: Any, name: str, model: Model) -> bool:
     """As `_is_type`, but a primitive has to be of just that type: a code is a string, `as(string)` does not give it."""
     if type(item) is Element:
         return item.type == name if not isinstance(item.value, dict) else model.is_a(item.type, name)
-    if type(item) not in values.SYSTEM and model.is_primitive(item.type) and values.namespace(item.type) == "FHIR":
-        return bool(item.type == name)
+    own = getattr(item, "type", None)
+    if own is not None and values.namespace(own) == "FHIR" and model.is_primitive(own):
+        return bool(own == name)
     return _is_type(item, name, model)
 
 
