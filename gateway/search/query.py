@@ -185,6 +185,8 @@ class _Parser:
             "_summary": self._summary,
             "_elements": self._elements,
             FILTER: self._filter,
+            "_contained": self._contained,
+            "_containedType": self._contained_type,
         }
 
     def _all(self) -> Types:
@@ -224,6 +226,18 @@ class _Parser:
         else:
             found = self.criteria.criterion(self.types, name, value)
             self.query = replace(self.query, criteria=(*self.query.criteria, found))
+
+    def _contained(self, query: Query, modifier: str, value: str) -> Query:
+        """Only what stands by itself is found: what a resource contains has no identity of its own."""
+        if modifier or value != "false":
+            text = "Contained resources are not found by themselves here. Search for what contains them."
+            raise Refused("contained-not-searched", text)
+        return query
+
+    def _contained_type(self, query: Query, modifier: str, value: str) -> Query:
+        """As what a contained resource would come: nothing, while none is asked for."""
+        _one_of(value, modifier, ("container", "contained"))
+        return query
 
     def _filter(self, query: Query, modifier: str, value: str) -> Query:
         if modifier:
