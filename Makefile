@@ -1,5 +1,6 @@
 # make demo   the main job on an embedded SQLite database, with a page to look at
 # make test   lint, types, floors and every test
+# make test-clients   other people's clients against it
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -10,7 +11,7 @@ PORT ?= 8000
 HOST ?= 127.0.0.1
 PYTEST_ARGS ?= -q -n 2
 
-.PHONY: help install install-dev demo test lint format serve clean
+.PHONY: help install install-dev demo test test-clients lint format serve clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -49,6 +50,10 @@ lint: install-dev ## style, types, floors
 test: lint ## everything that must be true
 	scripts/test-needs
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+test-clients: install-dev ## other people's clients (PyPI, npm, Maven) against a live server
+	scripts/test-needs --clients
+	$(BIN)/python -m tests.clients
 
 format: install-dev ## make the style right
 	$(BIN)/ruff check --fix .

@@ -7,11 +7,15 @@ where the value stands, not what it is. The wire form is `OperationOutcome.issue
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 Severity = Literal["fatal", "error", "warning", "information"]
+
+# What neither R4's strings nor XML can hold.
+_UNSHOWN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 RULE_SYSTEM = "https://samverka.example/fhir/CodeSystem/issue"
 
@@ -39,17 +43,22 @@ class Issue:
         issue: dict[str, Any] = {
             "severity": self.severity,
             "code": self.code,
-            "details": {"coding": [{"system": RULE_SYSTEM, "code": self.rule}], "text": self.text},
+            "details": {"coding": [{"system": RULE_SYSTEM, "code": self.rule}], "text": _shown(self.text)},
         }
         if self.where:
-            issue["diagnostics"] = self.where
+            issue["diagnostics"] = _shown(self.where)
         if self.expression:
-            issue["expression"] = [self.expression]
+            issue["expression"] = [_shown(self.expression)]
         return issue
 
     def to_json(self) -> dict[str, Any]:
         keys = ("severity", "code", "rule", "text", "where", "expression")
         return {key: value for key in keys if (value := getattr(self, key)) is not None}
+
+
+def _shown(text: str) -> str:
+    """As a FHIR string can hold it: the name of a parameter or a type comes from whoever asked, whatever is in it."""
+    return _UNSHOWN.sub("\ufffd", text)
 
 
 class Issues:

@@ -5,6 +5,7 @@ https://hl7.org/fhir/R4/http.html#mime-type
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -207,3 +208,15 @@ BASIC = {"resourceType": "Basic", "code": {"text": "x"}}
 
 def test_metadata_lists_both_formats(operator: httpx.Client) -> None:
     assert {JSON, XML} <= set(read(operator.get("/fhir/metadata?_format=xml"))["format"])
+
+
+@pytest.mark.parametrize("media_type", ["application/fhir+json", "application/fhir+xml"])
+@pytest.mark.parametrize(
+    "path", ["/fhir/%01%1b", "/fhir/Patient?%08=x", "/fhir/Patient/_history?_elements=%14", "/fhir/Patient/%EF%BF%BF"]
+)
+def test_a_refusal_holds_no_character_that_fhir_has_not(operator: httpx.Client, path: str, media_type: str) -> None:
+    refused = operator.get(path, headers={"accept": media_type})
+    assert refused.status_code in (400, 404), refused.text
+    assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]", refused.text)
+    if media_type.endswith("json"):
+        assert not re.search(r"\\u00[01]", refused.text)

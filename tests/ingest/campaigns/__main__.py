@@ -1,4 +1,4 @@
-"""`scripts/campaign kill|orders|fuzz|fuzz-maps`: run one, print what was shown, end with 1 where it was wrong."""
+"""`scripts/campaign KIND`: run one of the campaigns, print what was shown, end with 1 where something was wrong."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from tests.ingest.campaigns import fuzz, fuzz_maps, kill, orders
 from tests.ingest.campaigns.database import database
 from tests.ingest.campaigns.report import Report
 from tests.ingest.campaigns.state import State
+from tests.model import campaign as model
+from tests.model import schemathesis_run
 
 
 def main() -> None:
@@ -32,6 +34,9 @@ def main() -> None:
     )
     kinds.add_parser("fuzz", parents=[shared], help="altered messages of every package")
     kinds.add_parser("fuzz-maps", parents=[shared], help="altered maps, FHIRPath, StructureMaps and sources; no server")
+    modelled = kinds.add_parser("model", parents=[shared], help="a state machine against a model of the specification")
+    modelled.add_argument("--requests", type=int, default=50_000, help="in place of rounds")
+    kinds.add_parser("schemathesis", parents=[shared], help="requests made from the OpenAPI document")
     given = parser.parse_args()
     structlog.configure(processors=[orders.drop])
     began, cpu = time.monotonic(), time.process_time()
@@ -53,6 +58,13 @@ def _run(given: argparse.Namespace) -> Report:
     if given.kind == "fuzz-maps":
         state = State(given.state, kind=given.kind, seed=given.seed)
         return fuzz_maps.campaign(rounds=given.rounds, seed=given.seed, state=state, say=_say)
+    if given.kind == "schemathesis":
+        state = State(given.state, kind=given.kind, seed=given.seed)
+        return schemathesis_run.campaign(rounds=given.rounds, seed=given.seed, state=state, say=_say)
+    if given.kind == "model":
+        state = State(given.state, kind=given.kind, seed=given.seed, database=given.database)
+        url = None if given.database == "sqlite" else database(given.database, given.state)
+        return model.campaign(url, requests=given.requests, seed=given.seed, state=state, say=_say)
     if given.kind == "orders" and given.database == "sqlite":
         state = State(given.state, kind="orders", seed=given.seed)
         return orders.campaign(rounds=given.rounds, seed=given.seed, state=state, say=_say)
