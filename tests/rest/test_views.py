@@ -178,9 +178,8 @@ def test_json_is_known_by_each_of_its_names(shared: httpx.Client, given: str) ->
 
 def test_an_address_says_what_it_allows(shared: httpx.Client) -> None:
     for method, address, allowed in (
-        ("PUT", "/fhir/Patient", {"GET", "HEAD", "POST"}),
         ("POST", "/fhir/Patient/x", {"GET", "HEAD", "PUT", "PATCH", "DELETE"}),
-        ("DELETE", "/fhir/metadata", {"GET", "HEAD"}),
+        ("DELETE", "/fhir/Patient/x/_history", {"GET", "HEAD"}),
     ):
         refused = shared.request(method, address)
         assert outcome(refused, 405)["code"] == "not-supported"
