@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from re import Pattern
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -36,6 +36,8 @@ HEADERS: Final[Mapping[str, str]] = {
 }
 WHOLE: Final = frozenset({*HEADERS.values(), "content-type", "content-length", "transfer-encoding", "accept", "prefer"})
 """Headers of the request that are about the whole of it."""
+WRITTEN: Final = "!#$%&'()*+,/:;=?@[]~|"
+"""What stays in a query as it is, beside letters and digits."""
 SHOWN: Final = frozenset({"_format", "_pretty"})
 """What is settled for the whole Bundle."""
 
@@ -80,9 +82,7 @@ def part(
     """The request that an entry is."""
     body, content_type = sent(entry)
     headers = [(name, value) for name, value in request.headers.raw if name.decode("latin-1") not in WHOLE]
-    own = {
-        HEADERS[name]: _http(value) if name == "ifModifiedSince" else value for name, value in entry.conditions.items()
-    }
+    own = {HEADERS[name]: WRITE.get(name, str)(value) for name, value in entry.conditions.items()}
     own |= {"accept": json.MEDIA_TYPE, "content-type": content_type, "prefer": prefer}
     headers += [(name.encode(), value.encode()) for name, value in own.items() if value]
     scope = {
@@ -102,6 +102,11 @@ def part(
     return Request(scope, receive)
 
 
+def _ascii(query: str) -> str:
+    """A query that was written as people read it, as a request has it."""
+    return quote(query, safe=WRITTEN)
+
+
 def _http(instant: str) -> str:
     """An instant as HTTP writes it; a header that says no time is passed over."""
     try:
@@ -110,9 +115,13 @@ def _http(instant: str) -> str:
         return ""
 
 
+WRITE: Final[Mapping[str, Callable[[str], str]]] = {"ifModifiedSince": _http, "ifNoneExist": _ascii}
+"""Conditions that HTTP writes otherwise than a Bundle."""
+
+
 def query_of(entry: Entry) -> str:
     """The query without what is settled for the whole."""
-    query = entry.query or ""
+    query = _ascii(entry.query or "")
     if not any(name in query for name in SHOWN):
         return query
     return urlencode([one for one in parse_qsl(query, keep_blank_values=True) if one[0] not in SHOWN])
