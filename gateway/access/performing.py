@@ -465,6 +465,8 @@ def _tell_apart(steps: Sequence[Step]) -> None:
     """Refusal where two commands are about one resource, or would make two on the same condition."""
     places: dict[Any, int] = {}
     for step in steps:
+        if not step.states:  # What was found is left as it is.
+            continue
         command = step.command
         condition = command.if_none_exist if isinstance(command, Create) else command.target
         keys: list[Any] = [step.thing]
