@@ -71,13 +71,12 @@ def _run(case: Case, found: Coverage) -> set[Place]:
         if result.trace is None:
             continue
         rules = result.trace.compiled.program.rules
-        for number, _, _, _, row, _ in result.trace.entries:
+        found.used_rows.update((row.table, row.number) for row in result.trace.rows)
+        for number, *_ in result.trace.entries:
             rule = rules[number]
             place = (rule.map, rule.line, rule.column)
             found.fired[place] = found.fired.get(place, 0) + 1
             fired.add(place)
-            if row is not None:
-                found.used_rows.add((row.table, row.number))
     return fired
 
 

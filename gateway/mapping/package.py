@@ -23,7 +23,7 @@ from gateway.mapping import facts as record_facts
 from gateway.mapping import levels, quick
 from gateway.mapping import manifest as manifests
 from gateway.mapping.compiler import CompiledMap, compile_map
-from gateway.mapping.conceptmap import ConceptTable, Unmapped
+from gateway.mapping.conceptmap import ConceptTable, Row, Unmapped
 from gateway.mapping.drafts import Drafting, drop_hollow_extensions, first_identifier
 from gateway.mapping.facts import Facts, Paths
 from gateway.mapping.files import Files, content_hash
@@ -47,6 +47,8 @@ class Trace:
     target: Resource
     found: tuple[Found, ...] = ()
     """What went wrong, with the site where it did."""
+    rows: tuple[Row, ...] = ()
+    """Every row of a ConceptMap that was found, those that map to nothing too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +256,7 @@ class Package:
         result.drafts = list(self._drafting.drafts(target, facts, received))
         result.key = key or first_identifier(result.drafts)
         if traced:
-            result.trace = Trace(run.trace, ready.compiled, target, tuple(run.found))
+            result.trace = Trace(run.trace, ready.compiled, target, tuple(run.found), tuple(run.rows))
         policy = self.manifest.on_error
         if result.issues and (policy.rules or (policy.record == "skip" and result.issues.bad)):
             issues, passed_over = levels.weighed(result.issues, policy)

@@ -70,6 +70,7 @@ class Run:
         "note",
         "program",
         "row",
+        "rows",
         "seed",
         "shared",
         "tick",
@@ -114,6 +115,7 @@ class Run:
         self.trace: list[Entry] = []
         self.note = self.trace.append
         self.row: Row | None = None
+        self.rows: list[Row] = []
         self.copiers: Mapping[str, Callable[..., None]] = {}
         self.count = 0
         self.tick = repeat(None, steps).__next__
@@ -309,6 +311,7 @@ def translate(run: Run, table: ConceptTable, output: str, argument: Any, site: i
         row = table.find(system, code)
         if row is not None:
             run.row = row
+            run.rows.append(row)
             if row.target_code is not None or output == "display":
                 return row.output(output)
             return None

@@ -12,18 +12,21 @@ import ast
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 from gateway.fhir.json import dump
-from gateway.formats import Node
+from gateway.formats import Node, Record
 from gateway.formats.json import JsonNode
 from gateway.mapping import ir, syntax
 from gateway.mapping import python as py
 from gateway.mapping.compiler import CompiledMap
 from gateway.mapping.emit import Code, Emitter, emit
 from gateway.mapping.library import Library
+from gateway.mapping.package import MapResult, Package
 from gateway.mapping.runtime import Run
 from gateway.mapping.syntax import Span, Text
+from gateway.records import Source
 
 Phase = Literal["enter", "step", "exit"]
 
@@ -31,6 +34,8 @@ MOST = 5_000
 """Events of a trace; what comes behind is done and not told."""
 MOST_BYTES = 4 << 20
 """Of all the values in it."""
+LARGE = 1 << 10
+"""What of the source is longer is told once."""
 LONGEST = 64 << 10
 """Of one value."""
 _NUMBERED = re.compile(r"(.+)_\d+")
@@ -55,7 +60,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable at a step. `value` is JSON; None where it is too large to be told, or the trace was full."""
+    """A variable at a step. `value` is JSON; None where it is too large to be told, or was told before."""
 
     name: str
     mode: Literal["input", "output"]
@@ -87,6 +92,8 @@ class Steps:
     _bytes: int = 0
     _told: int = 0
     _logged: int = 0
+    _known: dict[int, Node] = field(default_factory=dict)
+    """Large parts of the source that have been told: their path says the rest, as the source does not change."""
 
     def _step(self, run: Run, phase: Phase, place: Place, variables: Sequence[tuple[str, Any]]) -> None:
         if phase == "exit":
@@ -107,7 +114,10 @@ class Steps:
 
     def _variable(self, name: str, value: Any) -> Variable:
         node = value if isinstance(value, Node) else None
-        text = self._text(plain(node) if node is not None else value)
+        known = node is not None and id(node) in self._known
+        text = None if known else self._text(plain(node) if node is not None else value)
+        if node is not None and text is not None and len(text) > LARGE:
+            self._known[id(node)] = node
         mode: Literal["input", "output"] = "output" if isinstance(value, dict) else "input"
         return Variable(name, mode, text, _type(node, value), node)
 
@@ -123,6 +133,16 @@ class Steps:
         emitter = type("_ToldHere", (_Telling,), {"places": self.places})
         code: Code = emit(compiled.program, traced=True, emitter=emitter, helpers={"_told_step": self._step})
         return compiled.traced_by(code)
+
+
+def stepped(
+    package: Package, record: Record, source: Source, received: datetime, *, body: bytes = b""
+) -> tuple[MapResult, Steps]:
+    """What a package makes of a record, with every step of it; none where no map takes the record."""
+    steps = Steps(Places(package.library))
+    spec = next((one for one in package.manifest.records if one.name == record.kind), None)
+    told = package if spec is None else package.with_compiled({spec.name: steps.of(package.compiled(spec))})
+    return told.apply(record, source, received, body=body, traced=True), steps
 
 
 def _kind(place: Place) -> Literal["group", "rule", "target"]:
