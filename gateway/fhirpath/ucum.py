@@ -39,13 +39,16 @@ PLAIN = {
     "[gal_us]": "3785.411784 ml",
     "[cal]": "4.184 J", "[Cal]": "4184 J", "[drp]": "0.05 ml", "atm": "101325 Pa", "[psi]": "6894.757293168 Pa",
     "[arb'U]": "[arb'U]", "[CFU]": "[CFU]", "[pH]": "[pH]", "Cel": "Cel", "[degF]": "[degF]", "[APL'U]": "[APL'U]",
-    "[Ch]": "mm/3", "[diop]": "m-1", "[hpf]": "1", "[lpf]": "100 1", "[car_m]": "0.2 g", "[GPL'U]": "[GPL'U]",
+    "[Ch]": "mm/3", "[diop]": "m-1", "[HPF]": "1", "[LPF]": "100 1", "st": "m3", "[car_m]": "0.2 g",
+    "[GPL'U]": "[GPL'U]",
     "[MPL'U]": "[MPL'U]", "[beth'U]": "[beth'U]", "[CCID_50]": "[CCID_50]", "[ELU]": "[ELU]", "[FFU]": "[FFU]",
     "[PFU]": "[PFU]", "[USP'U]": "[USP'U]", "[kn_i]": "1852 m/h", "[nmi_i]": "1852 m", "g%": "g/dl", "[S]": "1E-13 s",
 }  # fmt: skip
 
 _ATOM = re.compile(r"10[*^]|\[[^\]]*\](?:_[A-Za-z0-9]+)?|[A-Za-z%']+(?:\[[A-Za-z0-9]+\])?")
 _EXPONENT = re.compile(r"[+-]?\d+")
+_ALONE = re.compile(r"(^|[./(])\{[^}]*\}")
+_ANNOTATION = re.compile(r"\{[^}]*\}")
 _MAX_LENGTH = 100
 _MAX_POWER = 30
 
@@ -74,7 +77,8 @@ def unit(code: str) -> Unit | None:
     if len(code) > _MAX_LENGTH:
         return None
     try:
-        result, rest = _term(re.sub(r"\{[^}]*\}", "", code) or "1")
+        # An annotation says nothing beside a unit, and stands for 1 without one: mL/min/{1.73_m2}.
+        result, rest = _term(_ANNOTATION.sub("", _ALONE.sub(r"\g<1>1", code)) or "1")
     except (ValueError, ZeroDivisionError, RecursionError):
         return None
     return None if rest else result
