@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from gateway.definitions import Definitions
 from gateway.fhirpath import syntax as fhirpath
+from gateway.fhirpath.environment import well_known
 from gateway.mapping import ir, primitives, syntax, times
 from gateway.mapping.conceptmap import OUTPUTS, ConceptTable
 from gateway.mapping.expressions import compiled
@@ -23,6 +24,7 @@ from gateway.mapping.transforms import NAMES, TRANSFORMS
 
 ENVIRONMENT = ("source", "record")
 """FHIRPath variables that every expression has: `%source.hsaId`, `%record.kind`."""
+_OF_FHIRPATH = ("resource", "rootResource", "context")
 _LITERAL_TYPES = {bool: "boolean", int: "integer", str: "string"}
 Typed = tuple[ir.Value | None, str | None]
 """A value and its type, where that is known; no value where a problem was noted."""
@@ -47,10 +49,27 @@ class Values:
         constants = {constant.name: constant for constant in place.map.constants if constant.name not in scope}
         inlined = self._inline(expression, constants)
         path, used = compiled(inlined, [*scope, *ENVIRONMENT], self.definitions, place.map.text, self.problems)
+        if path is not None:
+            self._check_variables(place, inlined, path.syntax, scope)
         if path is not None and self.model.logical:
             self._check_elements(place, inlined, path.syntax, scope)
         variables = tuple((name, scope[name].code) for name in used if name in scope)
         return ir.Read(path, inlined.text, variables, expression.span)
+
+    def _check_variables(self, place: Place, expression: Expression, tree: fhirpath.Syntax, scope: Scope) -> None:
+        """Note variables, `%name`, that nobody gives."""
+        nodes = list(fhirpath.walk(tree))
+        known = {*scope, *ENVIRONMENT, *_OF_FHIRPATH}
+        for node in nodes:
+            match node:
+                case fhirpath.Call(name="defineVariable", args=(fhirpath.Literal(value=str(name)), *_)):
+                    known.add(name)
+        for node in nodes:
+            if isinstance(node, fhirpath.Variable) and node.name not in known and well_known(node.name) is None:
+                start = expression.span.start + min(node.at, max(len(expression.text) - 1, 0))
+                hint = did_you_mean(node.name, known) or f"known here: {', '.join(scope)}"
+                text = f"there is no variable '%{node.name}'"
+                self.problems.add(place.map.text, Span(start, start + len(node.name) + 1), text, hint)
 
     def _check_elements(self, place: Place, expression: Expression, tree: fhirpath.Syntax, scope: Scope) -> None:
         """Note elements that a source's model does not have, where a path begins at a variable."""

@@ -160,8 +160,16 @@ def test_a_map_that_is_too_deep_is_told_so(rules: str, text: str) -> None:
 
 
 def test_a_default_cannot_name_what_it_stands_for() -> None:
-    found, rules = told("src.none default (%v & 'x') as v -> tgt.language = v;", {"a": "x"})
-    assert (found, rules) == ({}, ["expression-failed"])
+    (found,) = problems_of(text_of("src.none default (%v & 'x') as v -> tgt.language = v;"))
+    assert found.text == "there is no variable '%v'"
+
+
+def test_a_variable_that_nobody_gives_does_not_compile() -> None:
+    (found,) = problems_of(text_of("src.a as value where (%vaule = 1) -> tgt.language = value;"))
+    assert (found.text, found.hint) == ("there is no variable '%vaule'", "did you mean 'value'?")
+    assert made("src.a as v -> tgt.language = (defineVariable('w', 'sv').select(%w));", {"a": "x"}) == {
+        "language": "sv"
+    }
 
 
 def test_groups_that_extend_one_another_are_told() -> None:
