@@ -67,7 +67,7 @@ def statement(
                     )
                     for name in sorted(definitions.resource_types)
                 ],
-                "interaction": [{"code": code} for code in offered if code in whole],
+                "interaction": [{"code": code} for code in dict.fromkeys(offered) if code in whole],
                 "searchParam": [
                     *(_parameter(one) for one in common(definitions)),
                     *({"name": name, "type": kind} for name, kind in CONTROLS.items()),

@@ -69,6 +69,13 @@ def test_no_offer_and_no_parameter_is_idle(gateway: Gateway) -> None:
     assert {key for offer in OFFERS.values() for key in offer.takes} | of_paths == set(PARAMETERS)
 
 
+def test_no_interaction_is_announced_twice(operator: httpx.Client) -> None:
+    (rest,) = operator.get("/fhir/metadata").json()["rest"]
+    for announced in (rest["interaction"], *(one["interaction"] for one in rest["resource"])):
+        codes = [one["code"] for one in announced]
+        assert len(codes) == len(set(codes)), codes
+
+
 def test_a_types_document_has_its_paths_and_the_search_parameters_that_are_announced(operator: httpx.Client) -> None:
     made = document(operator, "Task")
     assert {"/fhir/Task", "/fhir/Task/{id}", "/fhir/Task/_search"} <= set(made["paths"])
