@@ -99,7 +99,7 @@ class Clone:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,  # Many commands; a busy machine is no fault of the page.
             check=False,
         )
         assert done.returncode == 0, (
