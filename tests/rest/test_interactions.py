@@ -224,3 +224,10 @@ def test_metadata_announces_the_interactions_that_there_are_routes_for(operator:
         *("history-instance", "history-type"),
     }
     assert {"code": "history-system"} in statement["rest"][0]["interaction"]
+
+
+def test_a_create_with_a_condition_in_its_address_is_refused_and_makes_nothing(operator: httpx.Client) -> None:
+    refused = operator.post("/fhir/Patient", params={"identifier": "urn:x|1"}, json=PATIENT)
+    assert outcome(refused, 400)["details"]["coding"][0]["code"] == "unknown-parameter"
+    assert operator.get("/fhir/Patient").json()["total"] == 0
+    assert operator.post("/fhir/Patient", params={"_pretty": "true"}, json=PATIENT).status_code == 201
