@@ -7,6 +7,7 @@ import pytest
 
 from gateway.access import searching
 
+XHTML = 'xmlns="http://www.w3.org/1999/xhtml"'
 PERSON = "http://electronichealth.se/identifier/personnummer"
 
 
@@ -235,3 +236,39 @@ def test_what_is_announced_of_searches_is_served(operator: httpx.Client) -> None
     for name, included in (("_include", "searchInclude"), ("_revinclude", "searchRevInclude")):
         for value in task[included]:
             assert operator.get("/fhir/Task", params={name: value, "_count": "0"}).status_code == 200, value
+
+
+def test_a_search_by_a_value_set_asks_the_one_that_is_kept_here_now(operator: httpx.Client) -> None:
+    fill(operator, 2)
+    url = "http://example.org/ValueSet/open"
+    assert operator.get("/fhir/Task", params={"status:in": url}).status_code == 400
+    include = {"system": "http://hl7.org/fhir/task-status", "concept": [{"code": "requested"}]}
+    value_set = {
+        "resourceType": "ValueSet",
+        "id": "v",
+        "url": url,
+        "status": "active",
+        "compose": {"include": [include]},
+    }
+    assert operator.put("/fhir/ValueSet/v", json=value_set).status_code == 201
+    assert ids(operator.get("/fhir/Task", params={"status:in": url}).json()) == ["t0", "t1"]
+    assert ids(operator.get("/fhir/Task", params={"status:not-in": "ValueSet/v"}).json()) == []
+    include["concept"] = [{"code": "completed"}]
+    assert operator.put("/fhir/ValueSet/v", json=value_set).status_code == 200
+    assert ids(operator.get("/fhir/Task", params={"status:in": url}).json()) == []
+
+
+def test_words_are_found_as_soon_as_they_are_written_and_no_longer_than_they_stand(operator: httpx.Client) -> None:
+    patient = {
+        "resourceType": "Patient",
+        "id": "p",
+        "text": {"status": "generated", "div": f"<div {XHTML}>Trött</div>"},
+    }
+    assert operator.put("/fhir/Patient/p", json=patient).status_code == 201
+    assert ids(operator.get("/fhir/Patient?_text=trott").json()) == ["p"]
+    patient["text"] = {"status": "generated", "div": f"<div {XHTML}>Pigg</div>"}
+    assert operator.put("/fhir/Patient/p", json=patient).status_code == 200
+    assert ids(operator.get("/fhir/Patient?_text=trott").json()) == []
+    assert ids(operator.get("/fhir/Patient?_content=pigg").json()) == ["p"]
+    assert operator.delete("/fhir/Patient/p").status_code == 204
+    assert ids(operator.get("/fhir/Patient?_content=pigg").json()) == []
