@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/search.html
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from functools import lru_cache
@@ -134,9 +134,6 @@ class _Part:
     entrances: frozenset[str] | None
 
 
-_Plans = tuple[Mapping[str, tuple[int, ...]], tuple[_Plan | _Composite, ...], tuple[int, ...], tuple[int, int]]
-
-
 class Indexer:
     """Indexes resources of any type by a snapshot of definitions.
 
@@ -146,22 +143,15 @@ class Indexer:
     def __init__(self, definitions: Definitions, *, zone: tzinfo = DEFAULT_ZONE, bases: Iterable[str] = ()) -> None:
         self.definitions = definitions
         self.place = Place(zone, tuple(base.rstrip("/") + "/" for base in bases), cased=_cased(definitions))
-        self._plans: dict[str, _Plans] = {}
+        self._plans: dict[str, list[tuple[frozenset[str] | None, _Plan | _Composite]]] = {}
+        self._fitting = lru_cache(maxsize=4096)(self._choose)  # Resources come in few shapes.
         self._parts: dict[tuple[str, str], _Part] = {}
 
     def rows(self, resource: Resource) -> IndexRows:
         """The rows of a resource, by table."""
         resource_type = resource["resourceType"]
-        known = self._plans.get(resource_type)
-        if known is None:
-            known = self._plans[resource_type] = self._prepare(resource_type)
-        by_key, plans, always, texts = known
-        wanted = set(always)
-        for key in resource:
-            wanted.update(by_key.get(key, ()))
         rows: IndexRows = {}
-        for position in sorted(wanted):
-            plan = plans[position]
+        for plan in self._fitting(resource_type, tuple(resource)):
             try:
                 if isinstance(plan, _Plan):
                     _read(plan, resource, rows)
@@ -170,29 +160,26 @@ class Indexer:
             except FHIRPathError:
                 # The resource was checked; what a parameter makes of a rare shape must not keep it from being saved.
                 continue
-        _add_words(resource, texts, rows)
+        _add_words(resource, (number(resource_type, TEXT[0]), number(resource_type, TEXT[1])), rows)
         return rows
 
     def __call__(self, resource: Resource) -> IndexRows:
         return self.rows(resource)
 
-    def _prepare(self, resource_type: str) -> _Plans:
-        plans: list[_Plan | _Composite] = []
-        by_key: dict[str, list[int]] = {}
-        always: list[int] = []
+    def _choose(self, resource_type: str, members: tuple[str, ...]) -> list[_Plan | _Composite]:
+        """The plans that may find something in a resource of these members."""
+        plans = self._plans.get(resource_type)
+        if plans is None:
+            plans = self._plans[resource_type] = list(self._prepared(resource_type))
+        given = {name.removeprefix("_") for name in members}
+        return [plan for needed, plan in plans if needed is None or not needed.isdisjoint(given)]
+
+    def _prepared(self, resource_type: str) -> Iterator[tuple[frozenset[str] | None, _Plan | _Composite]]:
+        """Every parameter's plan, and the members without one of which it finds nothing."""
         for parameter in self.definitions.search_parameters(resource_type).values():
             plan = self._plan(resource_type, parameter)
-            if plan is None:
-                continue
-            keys = entrances(self.definitions, resource_type, plan.path.syntax)
-            for key in keys or ():
-                by_key.setdefault(key, []).append(len(plans))
-                by_key.setdefault("_" + key, []).append(len(plans))
-            if keys is None:
-                always.append(len(plans))
-            plans.append(plan)
-        texts = (number(resource_type, TEXT[0]), number(resource_type, TEXT[1]))
-        return {key: tuple(found) for key, found in by_key.items()}, tuple(plans), tuple(always), texts
+            if plan is not None:
+                yield entrances(self.definitions, resource_type, plan.path.syntax), plan
 
     def _plan(self, resource_type: str, parameter: SearchParameter) -> _Plan | _Composite | None:
         kind, code = kind_of(parameter), parameter.code

@@ -32,7 +32,8 @@ def of(resource: Resource) -> tuple[str, str]:
     narrative = resource.get("text")
     div = narrative.get("div") if isinstance(narrative, dict) else None
     told = split(unescape(_TAG.sub(" ", div)))[:MAX_WORDS] if isinstance(div, str) else []
-    rest = split(" \n ".join(_texts(resource)))
+    # Each text by itself: a single å must not send them all the long way to plain letters.
+    rest = split(" \n ".join(map(letters, _texts(resource))))
     return " ".join(told), " ".join([*rest, *told][:MAX_WORDS])
 
 
