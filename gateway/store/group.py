@@ -1,6 +1,9 @@
 """Group commit: one thread writes, and what was queued meanwhile shares a commit.
 
-Each work stands on a savepoint of its own: one that fails is undone alone. Nobody is answered before the commit.
+One that fails is undone alone: the first of a group by undoing the transaction, which then is all there is, each that
+follows by a savepoint of its own. Nobody is answered before the commit.
+
+https://www.sqlite.org/lang_savepoint.html
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ class _Queued:
     result: Any = None
     error: BaseException | None = None
 
-    def answer(self, commit_error: Exception | None) -> None:
+    def answer(self, commit_error: BaseException | None) -> None:
         error = self.error or commit_error
         if error is None:
             self.future.set_result(self.result)
@@ -82,12 +85,13 @@ class GroupWriter:
                 queued.answer(error)
         self._connection.close()
 
-    def _commit_group(self, chain: Chain, group: list[_Queued]) -> Exception | None:
+    def _commit_group(self, chain: Chain, group: list[_Queued]) -> BaseException | None:
         """Work through the queue as long as it is cheap, then commit; the group grows as it goes."""
         deadline = time.monotonic() + GROUP_SECONDS
         try:
             with driver_errors(self._connection, "SAVEPOINT work"), self._connection.begin():
-                _work(self._connection, chain, group[0])
+                # Without a savepoint, for which SQLite would copy every page that a large work changes.
+                group[0].result = group[0].work(self._connection, chain)
                 while len(group) < GROUP_SIZE and time.monotonic() < deadline:
                     try:
                         following = self._queue.get_nowait()
@@ -98,8 +102,9 @@ class GroupWriter:
                         break
                     group.append(following)
                     _work(self._connection, chain, following)
-        except Exception as error:
-            # The commit itself failed: nobody of the group is kept. SQLite leaves such a transaction open.
+        except BaseException as error:
+            # The first work or the commit itself failed: nobody of the group is kept. SQLite leaves a transaction open
+            # whose commit fails.
             with suppress(Exception):  # What is broken stays broken for the next group, which says so.
                 self._connection.connection.rollback()
             return error
