@@ -231,7 +231,7 @@ class Indexer:
                 if part.entrances is not None and part.entrances.isdisjoint(element.value):
                     break
                 values, kind = part.path.typed(element.value, environment)
-                keys = list(_keys(values, kind, READERS[component.kind], part.place))
+                keys = _keys(values, kind, READERS[component.kind], part.place)
                 if not keys:
                     break
                 found.append((component, keys))
@@ -274,7 +274,7 @@ def _read(plan: _Plan, resource: Resource, rows: IndexRows) -> None:
     found, kind = plan.path.typed(resource)
     if not found:
         return
-    keys = list(_keys(found, kind, plan.readers, plan.place))
+    keys = _keys(found, kind, plan.readers, plan.place)
     if plan.versioned and keys and "version" in resource:
         keys.append((f"{keys[0][0]}|{resource['version']}",))
     if keys:
@@ -285,12 +285,12 @@ def _read(plan: _Plan, resource: Resource, rows: IndexRows) -> None:
         _add_token_details(plan, found, kind, rows)
 
 
-def _keys(found: Iterable[Any], kind: str | None, readers: Mapping[str, Reader], place: Place) -> Iterable[Row]:
+def _keys(found: Iterable[Any], kind: str | None, readers: Mapping[str, Reader], place: Place) -> list[Row]:
     reader = None if kind is None else readers.get(kind)
     if reader is not None:
-        return (row for value in found for row in reader(value, place))
+        return [row for value in found for row in reader(value, place)]
     items = found if kind is None else (Element(value, kind) for value in found)
-    return (row for item in items for row in _of_item(item, readers, place))
+    return [row for item in items for row in _of_item(item, readers, place)]
 
 
 def _of_item(item: Any, readers: Mapping[str, Reader], place: Place) -> Iterable[Row]:

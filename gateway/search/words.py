@@ -32,8 +32,11 @@ def of(resource: Resource) -> tuple[str, str]:
     narrative = resource.get("text")
     div = narrative.get("div") if isinstance(narrative, dict) else None
     told = split(unescape(_TAG.sub(" ", div)))[:MAX_WORDS] if isinstance(div, str) else []
-    # Each text by itself: a single å must not send them all the long way to plain letters.
-    rest = split(" \n ".join(map(letters, _texts(resource))))
+    texts = _texts(resource)
+    joined = " \n ".join(texts)
+    if not joined.isascii():  # Each by itself: a single å must not send them all the long way to plain letters.
+        joined = " \n ".join(map(letters, texts))
+    rest = split(joined)
     return " ".join(told), " ".join([*rest, *told][:MAX_WORDS])
 
 
