@@ -41,7 +41,7 @@ def server(
     with (
         structlog.testing.capture_logs() as log,
         background(gateway) as address,
-        httpx.Client(base_url=address) as client,
+        httpx.Client(timeout=60, base_url=address) as client,
     ):
         yield client, log
     gateway.close()

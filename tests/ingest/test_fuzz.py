@@ -37,7 +37,7 @@ def site(
     else:
         url = emptied(request.getfixturevalue("postgres_database"))
     gateway = wire(Settings(database_url=url, worker=False))
-    with background(gateway) as address, httpx.Client(base_url=address) as client:
+    with background(gateway) as address, httpx.Client(timeout=60, base_url=address) as client:
         yield gateway, client
     gateway.close()
 

@@ -31,7 +31,7 @@ def gateway(database_url: str) -> Iterator[Gateway]:
 
 @pytest.fixture
 def sender(gateway: Gateway) -> Iterator[httpx.Client]:
-    with background(gateway) as address, httpx.Client(base_url=address) as client:
+    with background(gateway) as address, httpx.Client(timeout=60, base_url=address) as client:
         yield client
 
 

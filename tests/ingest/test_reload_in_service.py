@@ -32,7 +32,7 @@ def test_a_running_gateway_takes_what_passes_and_tells_what_does_not(tmp_path: P
     write(folder, case=True)
     url = f"sqlite:///{tmp_path}/test.db"
     wired = wire(Settings(database_url=url, mappings=folder, watch_mappings=True))
-    with background(wired) as address, httpx.Client(base_url=address) as client:
+    with background(wired) as address, httpx.Client(timeout=60, base_url=address) as client:
 
         def used() -> dict[str, Any]:
             return next(one for one in client.get("/ready").json()["maps"] if one["package"] == "visits")

@@ -70,7 +70,7 @@ def test_a_manifest_that_cannot_be_read_is_an_error_of_collecting(ran, folder: P
     (folder / "example/map.yaml").write_text("id: [")
     result = ran("mappings/")
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*example/map.yaml:1:*: not YAML*"])
+    result.stdout.fnmatch_lines(["*example/map.yaml:*: not YAML*"])
 
 
 def test_other_files_of_the_name_are_left_alone(ran, pytester: pytest.Pytester) -> None:

@@ -49,7 +49,7 @@ def address(gateway: Gateway) -> Iterator[str]:
 
 @pytest.fixture
 def operator(address: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=address, headers=FHIR) as client:
+    with httpx.Client(timeout=60, base_url=address, headers=FHIR) as client:
         yield client
 
 
@@ -60,7 +60,7 @@ def client_of(address: str, gateway: Gateway) -> Iterator[Callable[..., httpx.Cl
 
     def make(hsa_id: str, controller: str = "") -> httpx.Client:
         token = gateway.identities.token(Caller("organisation", hsa_id, hsa_id, controller or hsa_id))
-        made.append(httpx.Client(base_url=address, headers=FHIR | {"authorization": f"Bearer {token}"}))
+        made.append(httpx.Client(timeout=60, base_url=address, headers=FHIR | {"authorization": f"Bearer {token}"}))
         return made[-1]
 
     yield make

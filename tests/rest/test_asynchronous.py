@@ -123,7 +123,7 @@ def waiting(sqlite_url: str) -> Iterator[Gateway]:
 
 
 def test_no_more_than_twenty_wait(waiting: Gateway) -> None:
-    with background(waiting) as base, httpx.Client(base_url=base, headers=FHIR | LATER) as client:
+    with background(waiting) as base, httpx.Client(timeout=60, base_url=base, headers=FHIR | LATER) as client:
         statuses = [client.get("/fhir/Patient").status_code for _ in range(21)]
         assert statuses == [202] * 20 + [429]
         where = client.get("/fhir/Patient", headers={"prefer": ""})

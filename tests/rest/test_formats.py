@@ -126,8 +126,8 @@ def test_every_refusal_is_given_in_xml(operator: httpx.Client) -> None:
     refusals = [
         (operator.get("/fhir/Patient/none", headers=wanted), 404, "resource-unknown"),
         (operator.get("/fhir/Patient?colour=red", headers=wanted), 400, "unknown-search-parameter"),
-        (operator.get("/fhir/Patient/1/$nonsense?_format=xml"), 404, "not-found"),
-        (operator.patch("/fhir/Patient/1", headers=wanted), 405, "method-not-allowed"),
+        (operator.get("/fhir/Patient/1/$nonsense?_format=xml"), 404, "unknown-operation"),
+        (operator.delete("/fhir/Patient/1/_history/1", headers=wanted), 405, "method-not-allowed"),
         (operator.get("/fhir/Task", headers=wanted | {"authorization": "Bearer x"}), 401, "token-unknown"),
     ]
     for answer, status, rule in refusals:

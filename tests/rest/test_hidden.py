@@ -174,7 +174,7 @@ class World:
 
     def client(self, address: str, caller: str) -> httpx.Client:
         token = self.gateway.identities.token(CALLERS[caller])
-        return httpx.Client(base_url=address, headers={"authorization": f"Bearer {token}"})
+        return httpx.Client(timeout=60, base_url=address, headers={"authorization": f"Bearer {token}"})
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 @pytest.fixture(scope="module")
 def operator(gateway: Gateway) -> Iterator[httpx.Client]:
-    with background(gateway) as base, httpx.Client(base_url=base) as client:
+    with background(gateway) as base, httpx.Client(timeout=60, base_url=base) as client:
         yield client
 
 

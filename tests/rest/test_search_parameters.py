@@ -203,7 +203,7 @@ def test_what_a_process_writes_that_does_not_know_yet_is_indexed_too(
     runner = gateway.jobs(settle=timedelta(seconds=1))
     assert runner.run_due()  # All that was there is indexed. The rest waits for those who do not know yet.
 
-    with background(other) as address, httpx.Client(base_url=address, headers=FHIR) as client:
+    with background(other) as address, httpx.Client(timeout=60, base_url=address, headers=FHIR) as client:
         put(client, task("late", "dress"))
     other.close()
     while not runner.run_due():
@@ -215,7 +215,7 @@ def test_what_a_process_writes_that_does_not_know_yet_is_indexed_too(
 def test_the_server_does_it_by_itself(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Gateway, "jobs", partialmethod(Gateway.jobs, timedelta(seconds=0.1)))
     wired = wire(Settings(database_url=database_url))
-    with background(wired) as base, httpx.Client(base_url=base, headers=FHIR) as client:
+    with background(wired) as base, httpx.Client(timeout=60, base_url=base, headers=FHIR) as client:
         put(client, parameter())
         assert rule(client.get("/fhir/Task?words=x"))[1] == "parameter-in-preparation"
         until = time.monotonic() + 60

@@ -195,7 +195,7 @@ def guarded(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         database_url=f"sqlite:///{path}", cors_origins="https://app.example", require_if_match=True, worker=False
     )
     wired = wire(settings)
-    with background(wired) as base, httpx.Client(base_url=base, headers=FHIR) as client:
+    with background(wired) as base, httpx.Client(timeout=60, base_url=base, headers=FHIR) as client:
         yield client
     wired.close()
 

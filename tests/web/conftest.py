@@ -48,7 +48,7 @@ class Site:
     @contextmanager
     def client(self, identity: str | None = None, language: str = "sv") -> Iterator[httpx.Client]:
         headers = {"accept-language": language, "accept": "text/html", "origin": self.base}
-        with httpx.Client(base_url=self.base, headers=headers) as client:
+        with httpx.Client(timeout=60, base_url=self.base, headers=headers) as client:
             if identity is not None:
                 assert client.post("/identity", data={"identity": identity}).status_code == 303
             yield client

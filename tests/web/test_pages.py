@@ -182,7 +182,7 @@ def test_a_token_of_another_installation_asks_who_you_are_and_is_forgotten(site:
 
 def test_from_elsewhere_you_choose_an_identity_first_and_never_the_operator(networked: str) -> None:
     headers = {"x-forwarded-for": "192.0.2.1", "origin": networked, "accept": "text/html"}
-    with httpx.Client(base_url=networked, headers=headers) as client:
+    with httpx.Client(timeout=60, base_url=networked, headers=headers) as client:
         asked = client.get("/")
         assert asked.status_code == 401
         assert TANUM_NURSES in asked.text
