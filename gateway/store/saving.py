@@ -31,6 +31,8 @@ from gateway.tables import (
     resource,
     resource_version,
     rid,
+    search_text,
+    search_text_words,
     to_micros,
 )
 
@@ -292,6 +294,9 @@ def _replace_search_rows(
             connection.execute(table.delete().where(among(table.c.rid, replaced)))
         columns = ["partition", "rid", *(column.name for column in table.c if column.name not in ("partition", "rid"))]
         sets.insert(connection, table, columns, rows.get(table.name, []))
+    if connection.dialect.name == "sqlite":
+        entries = [(place * 2 + edge, words) for _, place, _, _, words, edge in rows.get(search_text.name, ())]
+        sets.insert(connection, search_text_words, ("rowid", "words"), entries)
 
 
 def search_tables() -> list[Table]:
