@@ -28,7 +28,9 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    column,
     event,
+    table,
     text,
 )
 from sqlalchemy.engine import Dialect
@@ -417,13 +419,13 @@ search_text = _search_table(
     "text", (Column("words", Text, nullable=False, comment="normalised, in order; edge: 0 of the narrative, 1 of all"),)
 )
 # Each database finds words by an index of its own kind. SQLite's stands beside the table, without a copy of the words;
-# the last bit of its row ids is `edge`.
+# the last bit of its row ids is `edge`. What is put into the table is put there too, for all rows at once: a trigger
+# would let it write a segment to disk for each (`gateway.store.saving`).
+search_text_words = table("search_text_words", column("rowid", BigInteger), column("words", Text))
 _WORDS = {
     "postgresql": ("CREATE INDEX search_text_words ON search_text USING gin (to_tsvector('simple', words))",),
     "sqlite": (
         "CREATE VIRTUAL TABLE search_text_words USING fts5(words, content='', tokenize='ascii')",
-        "CREATE TRIGGER search_text_put AFTER INSERT ON search_text BEGIN"
-        " INSERT INTO search_text_words(rowid, words) VALUES (new.rid * 2 + new.edge, new.words); END",
         "CREATE TRIGGER search_text_gone AFTER DELETE ON search_text BEGIN"
         " INSERT INTO search_text_words(search_text_words, rowid, words)"
         " VALUES ('delete', old.rid * 2 + old.edge, old.words); END",

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     Table,
     Text,
@@ -22,8 +21,6 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy import column as sql_column
-from sqlalchemy import table as sql_table
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -55,6 +52,7 @@ from gateway.tables import (
     search_reference,
     search_string,
     search_text,
+    search_text_words,
     search_token,
     search_uri,
 )
@@ -208,13 +206,10 @@ def _words_postgresql(element: _Words, compiler: SQLCompiler, **kw: Any) -> str:
 def _words_sqlite(element: _Words, compiler: SQLCompiler, **kw: Any) -> str:
     query, _, edge = element.clauses
     # An entry of the index says in its last bit of which text it is, and before that of which resource.
-    found = select(_INDEX.c.rowid.op(">>")(1)).where(
-        literal_column(_INDEX.name).op("MATCH")(query), _INDEX.c.rowid.op("&")(1) == edge
+    found = select(search_text_words.c.rowid.op(">>")(1)).where(
+        literal_column(search_text_words.name).op("MATCH")(query), search_text_words.c.rowid.op("&")(1) == edge
     )
     return compiler.process(search_text.c.rid.in_(found), **kw)
-
-
-_INDEX = sql_table("search_text_words", sql_column("rowid", BigInteger))
 
 
 def _of_type(name: str | None) -> Test:

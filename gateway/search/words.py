@@ -17,6 +17,7 @@ _WORD = re.compile(r"[^\W_]+")
 _TAG = re.compile(r"<[^>]*>")
 _APART = bytes(code if chr(code).isalnum() and code < 128 else 32 for code in range(256))
 _BLOB = 1000
+_NO_WORDS = ("<div", "http://", "https://", "urn:")
 
 
 def split(text: str) -> list[str]:
@@ -47,8 +48,9 @@ def _texts(resource: Resource) -> list[str]:
     while stack:
         value = stack.pop()
         if type(value) is str:
-            # A thousand characters without a space are data, not text.
-            if (len(value) <= _BLOB or " " in value[:_BLOB]) and not value.startswith("<div"):
+            # A thousand characters without a space are data, not text. Nor does anybody look for a code system's or a
+            # profile's url by its words, and they were half of all words.
+            if (len(value) <= _BLOB or " " in value[:_BLOB]) and not value.startswith(_NO_WORDS):
                 found.append(value)
         elif type(value) is dict:
             stack.extend(value.values())

@@ -31,6 +31,8 @@ from gateway.tables import (
     resource,
     resource_version,
     rid,
+    search_text,
+    search_text_words,
     to_micros,
 )
 
@@ -271,18 +273,19 @@ def _write_search_rows(connection: Connection, index: Index, changed: Sequence[_
     indexed = [
         (step.partition, step.before.rid, step.wanted.resource) for step in changed if step.wanted.resource is not None
     ]
-    _replace_search_rows(connection, index, replaced, indexed)
+    replace_search_rows(connection, index, replaced, indexed)
 
 
 def reindex(connection: Connection, index: Index, found: Sequence[Stored]) -> None:
     """Write the search rows of current versions anew. Callers hold their locks, as for a save."""
     indexed = [(one.partition, one.rid, one.resource()) for one in found if not one.deleted]
-    _replace_search_rows(connection, index, [one.rid for one in found], indexed)
+    replace_search_rows(connection, index, [one.rid for one in found], indexed)
 
 
-def _replace_search_rows(
+def replace_search_rows(
     connection: Connection, index: Index, replaced: Sequence[int], indexed: Sequence[tuple[int, int, Resource]]
 ) -> None:
+    """The rows of `indexed` (partition, rid, resource), after those of the `replaced` rids are taken away."""
     rows: dict[str, list[sets.Row]] = {}
     for *place, body in indexed:
         for name, found in index(body).items():
@@ -292,6 +295,9 @@ def _replace_search_rows(
             connection.execute(table.delete().where(among(table.c.rid, replaced)))
         columns = ["partition", "rid", *(column.name for column in table.c if column.name not in ("partition", "rid"))]
         sets.insert(connection, table, columns, rows.get(table.name, []))
+    if connection.dialect.name == "sqlite":
+        entries = [(place * 2 + edge, words) for _, place, _, _, words, edge in rows.get(search_text.name, ())]
+        sets.insert(connection, search_text_words, ("rowid", "words"), entries)
 
 
 def search_tables() -> list[Table]:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, Self
 
 import orjson
-from sqlalchemy import BigInteger, Boolean, ColumnElement, Connection, Integer, Table, Text, bindparam
+from sqlalchemy import BigInteger, Boolean, ColumnElement, Connection, Integer, Table, TableClause, Text, bindparam
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Dialect
@@ -26,7 +26,7 @@ from gateway.store.failures import driver_errors
 Row = tuple[Any, ...]
 
 
-def insert(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
+def insert(connection: Connection, table: Table | TableClause, columns: Sequence[str], rows: Sequence[Row]) -> None:
     """Insert rows of which none is there."""
     if not rows:
         return
@@ -127,14 +127,14 @@ _POSTGRESQL: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
 @lru_cache(maxsize=256)
-def _insert(table: Table, columns: tuple[str, ...], *, ignore: bool = False) -> str:
+def _insert(table: Table | TableClause, columns: tuple[str, ...], *, ignore: bool = False) -> str:
     places = ", ".join("?" * len(columns))
     verb = "INSERT OR IGNORE" if ignore else "INSERT"
     return f"{verb} INTO {_name(table.name)} ({_names(columns)}) VALUES ({places})"
 
 
 @lru_cache(maxsize=256)
-def _copy(table: Table, columns: tuple[str, ...]) -> str:
+def _copy(table: Table | TableClause, columns: tuple[str, ...]) -> str:
     return f"COPY {_name(table.name)} ({_names(columns)}) FROM STDIN"
 
 

@@ -26,6 +26,14 @@ def test_data_are_no_words() -> None:
     assert words.of(resource) == ("", "b")
 
 
+def test_urls_and_urns_are_no_words() -> None:
+    coding = {"system": "http://snomed.info/sct", "code": "93870000", "display": "Liver"}
+    resource = {"resourceType": "Condition", "code": {"coding": [coding]}, "subject": {"reference": "Patient/p7"}}
+    identifier = {"identifier": [{"system": "urn:oid:1.2.752", "value": "K-1"}], "implicitRules": "https://a.example/b"}
+    _, everything = words.of(resource | identifier)
+    assert sorted(everything.split()) == ["1", "93870000", "k", "liver", "p7", "patient"]
+
+
 def test_a_resource_has_only_so_many_words() -> None:
     _, everything = words.of({"resourceType": "Basic", "id": "b", "text": "word " * 20_000})
     assert len(everything.split()) == words.MAX_WORDS
