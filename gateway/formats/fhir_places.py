@@ -11,7 +11,7 @@ from xml.parsers import expat
 
 from gateway.formats.node import Node
 from gateway.formats.places import place
-from gateway.formats.xml import ended
+from gateway.formats.xml_places import ended
 from gateway.records import Position
 
 Path = tuple[tuple[str, int], ...]
