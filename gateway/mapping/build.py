@@ -15,30 +15,41 @@ class Leaf(dict[str, Any]):
     __slots__ = ()
 
 
-def make(run: Run, owner: Any, key: str, *, many: bool, resource: str | None = None) -> Any:
-    """A new element in a list, or the one element there is."""
-    if many:
-        item: dict[str, Any] = {"resourceType": resource} if resource else {}
-        owner.setdefault(key, []).append(item)
-        run.made.append((owner, key, item, True))
-        return item
+def add(run: Run, owner: Any, key: str, item: Any) -> Any:
+    """A new element in a list."""
+    owner.setdefault(key, []).append(item)
+    run.made.append((owner, key, item, True))
+    return item
+
+
+def only(run: Run, owner: Any, key: str) -> Any:
+    """The one element there is, or a new one."""
     item = owner.get(key)
-    if item is None or (resource and item.get("resourceType") != resource):
-        item = owner[key] = {"resourceType": resource} if resource else {}
+    if item is None:
+        item = owner[key] = {}
         run.made.append((owner, key, item, False))
     return item
 
 
-def make_as(run: Run, owner: Any, key: str, mode: str, share: str | None, resource: str | None = None) -> Any:
+def resource(run: Run, owner: Any, key: str, type_name: str) -> Any:
+    """The one resource there is, or a new one of this type."""
+    item = owner.get(key)
+    if item is None or item.get("resourceType") != type_name:
+        item = owner[key] = {"resourceType": type_name}
+        run.made.append((owner, key, item, False))
+    return item
+
+
+def make_as(run: Run, owner: Any, key: str, item: Any, mode: str, share: str | None) -> Any:
     """A list's element by target list mode: shared by name, re-used, put first or last."""
     if mode == "share":
         known = run.shared.get((id(owner), key, share or ""))
         if known is None:
-            known = run.shared[(id(owner), key, share or "")] = make(run, owner, key, many=True, resource=resource)
+            known = run.shared[(id(owner), key, share or "")] = add(run, owner, key, item)
         return known
     if mode in ("single", "collate") and owner.get(key):
         return owner[key][0]
-    item = make(run, owner, key, many=True, resource=resource)
+    add(run, owner, key, item)
     arrange(run, owner[key], mode)
     return item
 

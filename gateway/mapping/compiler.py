@@ -14,6 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gateway.definitions import Definitions
+from gateway.formats import Node
 from gateway.issues import Severity
 from gateway.mapping import build, ir, runtime, surroundings
 from gateway.mapping.emit import Code, emit
@@ -59,7 +60,7 @@ class CompiledMap:
 
     def run(
         self,
-        source: Any,
+        source: Node,
         *,
         variables: Mapping[str, Any] | None = None,
         zone: tzinfo = UTC_ZONE,
@@ -74,15 +75,14 @@ class CompiledMap:
         `now` is what the clock says to the map's expressions: there is no other.
         """
         known = dict(variables or {})
-        untold: list[str] = []
-        moment = None if now is None else now.astimezone(zone)
         run = Run(
             self.program,
             self.definitions,
             zone=zone,
             variables=known,
-            environment=surroundings.of(source, known, self.definitions, moment, untold),
-            untold=untold,
+            surroundings=lambda untold: surroundings.of(
+                source, known, self.definitions, None if now is None else now.astimezone(zone), untold
+            ),
             seed=seed,
             field=field,
             steps=steps,

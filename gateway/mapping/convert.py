@@ -42,12 +42,30 @@ def _taking(convert: primitives.Convert, *, timed: bool) -> Take:
     return take
 
 
+def _of_node(name: str, take: Take) -> TakeNode:
+    """The conversion of a node of the source, which mostly holds text that is of the type as it stands."""
+    plain = primitives.PLAIN.get(name)
+    if plain is None:
+        return lambda run, node, site: take(run, node, site, node)
+
+    def take_node(run: Run, node: Node, site: int) -> Any:
+        value = node.value
+        if value.__class__ is str and plain(value):
+            return value
+        return take(run, node, site, node)
+
+    return take_node
+
+
 Take = Callable[[Run, Any, int, Any], Any]
+TakeNode = Callable[[Run, Node, int], Any]
 TAKE: dict[str, Take] = {
     name: _taking(convert, timed=name in ("date", "dateTime", "instant"))
     for name, convert in primitives.CONVERT.items()
 }
 """For each primitive type: the value as that type, or None and an issue."""
+TAKE_NODE = {name: _of_node(name, take) for name, take in TAKE.items()}
+"""The same of what is known to be a node."""
 
 
 def cast(run: Run, type_name: str, site: int, at: Any, argument: Any) -> Any:

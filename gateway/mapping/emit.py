@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 from gateway.formats import Node
 from gateway.mapping import build, convert, ir, runtime
 from gateway.mapping import python as py
-from gateway.mapping.quick import HELPERS
+from gateway.mapping.quick import HELPERS, child_of_node
 from gateway.mapping.syntax import Text
-from gateway.mapping.transforms import TRANSFORMS
+from gateway.mapping.transforms import EXACT, TRANSFORMS
 from gateway.mapping.writer import Writer
 
 _HELPERS = {
@@ -32,18 +32,20 @@ _HELPERS = {
     "_one": runtime.one,
     "_values": runtime.values,
     "_transform": runtime.transform,
+    "_raise": runtime.too_deep,
     "_cast": convert.cast,
     "_reference": runtime.reference,
     "_uuid": runtime.uuid,
     "_translate": runtime.translate,
     "_bound": convert.bound_code,
     "_complex": convert.complex_value,
-    "_make": build.make,
+    "_add": build.add,
+    "_only": build.only,
+    "_resource": build.resource,
     "_make_as": build.make_as,
     "_leaf_of": build.leaf,
     "_beside": build.beside,
     "_Node": Node,
-    "_E": (),
     "_arrange": build.arrange,
     "_loose": build.loose,
     "_again": build.again,
@@ -61,7 +63,6 @@ _MODES = {
 
 
 _LOOPS = 8
-_EXACT = frozenset(("date", "dateTime", "time"))
 _NONE: Mapping[str, Any] = {}
 
 
@@ -80,8 +81,9 @@ def emit(
     """The program's code in one of its two variants; an `emitter` of one's own may call `helpers` of its own."""
     space: dict[str, Any] = {"__builtins__": {}, **_HELPERS, **helpers}
     space.update({f"_take_{name}": take for name, take in convert.TAKE.items()})
+    space.update({f"_node_{name}": take for name, take in convert.TAKE_NODE.items()})
     for file_text, routines in _by_file(program.routines):
-        module = (emitter or Emitter)(file_text, space, traced=traced).module(routines)
+        module = (emitter or Emitter)(file_text, space, traced=traced, alone=program.alone).module(routines)
         code: CodeType = compile(module, file_text.path, "exec")
         exec(code, space)  # noqa: S102  the code was built above, from forms of ours
     entry: FunctionType = space[_function(program.routines[program.entry])]
@@ -101,24 +103,18 @@ def _function(routine: ir.Routine) -> str:
 
 
 class Emitter(Writer):
-    """Statements for the routines of one file."""
+    """Statements for the routines of one file. `alone` are the sites that are the only ones to write their element."""
+
+    def __init__(self, text: Text, space: dict[str, Any], *, traced: bool, alone: frozenset[int]) -> None:
+        super().__init__(text, space, traced=traced)
+        self.alone = alone
 
     def module(self, routines: list[ir.Routine]) -> ast.Module:
-        module = ast.Module([self.routine(routine) for routine in routines], [])
-        return ast.fix_missing_locations(module)
+        return ast.Module([self.routine(routine) for routine in routines], [])
 
     def routine(self, routine: ir.Routine) -> ast.stmt:
-        body: list[ast.stmt] = [
-            ast.If(
-                ast.Compare(py.name("_D"), [ast.Gt()], [py.const(runtime.DEPTH)]),
-                [ast.Raise(ast.Call(self.kept(RecursionError), [py.const("groups are nested too deep")], []))],
-                [],
-            ),
-            py.on_run("tick"),
-        ]
-        if self.traced:
-            body.append(py.let("_T", ast.Attribute(py.name("_R"), "note", ast.Load())))
-        self.placed(body, routine.span)
+        self.nodes = set(routine.nodes)
+        body = self.placed(self.begun(), routine.span)
         for rule in routine.rules:
             body += self.rule(rule, 0)
         arguments = [ast.arg(name) for name in ("_R", "_D", *routine.parameters)]
@@ -127,6 +123,15 @@ class Emitter(Writer):
         )
         return self.placed([function], routine.span)[0]
 
+    def begun(self) -> list[ast.stmt]:
+        """How each group begins: not too deep, a step more, and what each of its steps calls at hand."""
+        found = [
+            py.when(ast.Compare(py.name("_D"), [ast.Gt()], [py.const(runtime.DEPTH)]), [py.effect(py.call("_raise"))]),
+            py.let("_S", py.attribute("_R", "tick")),
+            py.effect(py.call("_S")),
+        ]
+        return [*found, py.let("_T", py.attribute("_R", "note"))] if self.traced else found
+
     # Rules
 
     def rule(self, rule: ir.Rule, around: int) -> list[ast.stmt]:
@@ -134,6 +139,9 @@ class Emitter(Writer):
         steps = sum(len(source.path) for source in rule.sources)
         by_step = around + steps <= _LOOPS
         around += steps if by_step else len(rule.sources)
+        for source in rule.sources:
+            if source.context in self.nodes and source.default is None:
+                self.nodes.add(source.variable)
         body: list[ast.stmt] = []
         last = rule.sources[-1].variable if rule.sources else ""
         writes = False
@@ -169,65 +177,63 @@ class Emitter(Writer):
             py.name(at),
             py.name(owner) if owner else py.const(None),
             key or py.const(None),
-            ast.Attribute(py.name("_R"), "row", ast.Load()) if row else py.const(None),
+            py.attribute("_R", "row") if row else py.const(None),
             py.name(item) if item else py.const(None),
         ]
-        return ast.Expr(py.call("_T", ast.Tuple(parts, ast.Load())))
+        return py.effect(py.call("_T", py.tuple_of(*parts)))
 
     def source(self, source: ir.Source, body: list[ast.stmt], *, by_step: bool) -> list[ast.stmt]:
         variable, site = source.variable, py.const(source.site)
         clauses: list[ast.stmt] = []
         if source.check:
             shown = py.const(source.check.text)
-            clauses.append(ast.Expr(py.call("_check", *self.asked(source.check, variable), site, shown)))
+            clauses.append(py.effect(py.call("_check", *self.asked(source.check, variable), site, shown)))
         if source.log:
-            clauses.append(ast.Expr(py.call("_log", *self.asked(source.log, variable), site)))
+            clauses.append(py.effect(py.call("_log", *self.asked(source.log, variable), site)))
         if source.remark:
-            clauses.append(
-                ast.Expr(py.call("_remark", py.name("_R"), py.const(source.remark), site, py.name(variable)))
-            )
+            remark = py.call("_remark", py.name("_R"), py.const(source.remark), site, py.name(variable))
+            clauses.append(py.effect(remark))
         inner = [*self.placed(clauses, source.span), *body]
         where = self.condition(source.where, variable, source.site) if source.where else None
         plain_items = source.mode is None and source.cardinality is None
         if not source.path and source.default is None and plain_items and source.type is None:
             bound = [] if variable == source.context else [py.let(variable, py.name(source.context))]
-            return [*bound, ast.If(where, inner, [])] if where else [*bound, *inner]
+            return [*bound, py.when(where, inner)] if where else [*bound, *inner]
         if plain_items and source.default is None and source.type is None and (by_step or len(source.path) == 1):
             if where:
-                inner = self.placed([ast.If(where, inner, [])], source.span)
+                inner = self.placed([py.when(where, inner)], source.span)
             names = [*(self.temporary() for _ in source.path[:-1]), variable]
             before = [source.context, *names[:-1]]
+            if source.context in self.nodes:
+                self.nodes.update(names)
             for step, name, owner in reversed(list(zip(source.path, names, before, strict=True))):
-                inner = [self.loop(name, self.stepped(py.name(owner), step), inner)]
+                inner = [self.loop(name, self.stepped(owner, step), inner)]
             return inner
         return [*self.listed(source, where), self.loop(variable, py.name("_items"), inner)]
 
     def loop(self, name: str, items: ast.expr, body: list[ast.stmt]) -> ast.stmt:
-        return ast.For(ast.Name(name, ast.Store()), items, [py.on_run("tick"), *body], [])
+        return ast.For(ast.Name(name, py.STORE), items, [py.effect(py.call("_S")), *body], [])
 
-    def stepped(self, owner: ast.expr, step: ir.Step) -> ast.expr:
+    def stepped(self, owner: str, step: ir.Step) -> ast.expr:
         if not step.names or step.names == ("value",):
-            return py.call("_own", owner)
-        if len(step.names) == 1:
-            # What is most often asked, of what is most often there, is not worth a call.
-            look_up = ast.Attribute(ast.Attribute(owner, "kids", ast.Load()), "get", ast.Load())
-            plain = ast.Compare(ast.Attribute(owner, "__class__", ast.Load()), [ast.Is()], [py.name("_Node")])
-            name = py.const(step.names[0])
-            return ast.IfExp(plain, ast.Call(look_up, [name, py.name("_E")], []), py.call("_kids", owner, name))
-        return py.call("_any", owner, self.kept(step.names))
+            return py.call("_own", py.name(owner))
+        if len(step.names) > 1:
+            return py.call("_any", py.name(owner), self.kept(step.names))
+        if owner in self.nodes:
+            return child_of_node(py.name(owner), step.names[0])
+        return py.call("_kids", py.name(owner), py.const(step.names[0]))
 
     def listed(self, source: ir.Source, where: ast.expr | None) -> list[ast.stmt]:
         """`_items`: what the source gives after type, condition, list mode, cardinality and default."""
         if source.context:
             names = [self.temporary() for _ in source.path]
-            start: ast.expr = ast.Tuple([py.name(source.context)], ast.Load())
             first = self.temporary()
-            generators = [ast.comprehension(ast.Name(first, ast.Store()), start, [], 0)]
+            if source.context in self.nodes:
+                self.nodes.update((first, *names))
+            generators = [py.clause(first, py.tuple_of(py.name(source.context)))]
             for name, owner, step in zip(names, [first, *names[:-1]], source.path, strict=True):
-                generators.append(
-                    ast.comprehension(ast.Name(name, ast.Store()), self.stepped(py.name(owner), step), [], 0)
-                )
-            items: ast.expr = ast.ListComp(py.name(names[-1] if names else first), generators)
+                generators.append(py.clause(name, self.stepped(owner, step)))
+            items = py.comprehension(py.name(names[-1] if names else first), *generators)
         else:
             read = source.default
             assert isinstance(read, ir.Read)
@@ -235,24 +241,18 @@ class Emitter(Writer):
         if source.type:
             items = py.call("_of_type", items, py.const(source.type))
         if where:
-            items = ast.ListComp(
-                py.name(source.variable),
-                [ast.comprehension(ast.Name(source.variable, ast.Store()), items, [where], 0)],
-            )
+            items = py.comprehension(py.name(source.variable), py.clause(source.variable, items, where))
         if source.mode in _MODES:
             low, high = _MODES[source.mode]
-            items = ast.Subscript(
-                items,
-                ast.Slice(None if low is None else py.const(low), None if high is None else py.const(high)),
-                ast.Load(),
-            )
+            stretch = ast.Slice(None if low is None else py.const(low), None if high is None else py.const(high))
+            items = py.item(items, stretch)
         cardinality = (0, 1) if source.mode == "only_one" else source.cardinality
         if cardinality:
             low_high = [py.const(bound) for bound in cardinality]
             at = py.name(source.context) if source.context else py.const(None)
             items = py.call("_counted", py.name("_R"), items, *low_high, py.const(source.site), at)
         if source.default is not None and source.context:
-            default = ast.Tuple([self.value(source.default, source.site, source.context)], ast.Load())
+            default = py.tuple_of(self.value(source.default, source.site, source.context))
             items = ast.BoolOp(ast.Or(), [items, default])
         return [py.let("_items", items)]
 
@@ -260,7 +260,7 @@ class Emitter(Writer):
         depth = ast.BinOp(py.name("_D"), ast.Add(), py.const(1))
         site = rule.sources[-1].site if rule.sources else 0
         arguments = [self.value(argument, site, last) for argument in call.arguments]
-        return ast.Expr(py.call(f"_g{call.routine}", py.name("_R"), depth, *arguments))
+        return py.effect(py.call(f"_g{call.routine}", py.name("_R"), depth, *arguments))
 
     # Targets
 
@@ -297,18 +297,13 @@ class Emitter(Writer):
             placed = [py.const(part) for part in ((target.mode, target.share) if target else ())]
             return py.call("_leaf_of", py.name("_R"), owner, py.const(element.key), py.const(element.many), *placed)
         resource = value.type if isinstance(value, ir.Make) and value.resource else None
-        extra = {"resource": py.const(resource)} if resource else {}
-        if target and target.mode and element.many:
-            return py.call(
-                "_make_as",
-                py.name("_R"),
-                owner,
-                py.const(element.key),
-                py.const(target.mode),
-                py.const(target.share),
-                **extra,
-            )
-        return py.call("_make", py.name("_R"), owner, py.const(element.key), many=py.const(element.many), **extra)
+        where = (py.name("_R"), owner, py.const(element.key))
+        if element.many:
+            item = py.literal({"resourceType": resource} if resource else {})
+            if target and target.mode:
+                return py.call("_make_as", *where, item, py.const(target.mode), py.const(target.share))
+            return py.call("_add", *where, item)
+        return py.call("_resource", *where, py.const(resource)) if resource else py.call("_only", *where)
 
     def put(
         self, rule: ir.Rule, target: ir.Target, element: ir.Element, owner: str, value: ast.expr, last: str
@@ -323,7 +318,7 @@ class Emitter(Writer):
             filled = [py.effect(py.call("_loose", py.name(owner), key, py.name(result)))]
         else:
             if not self.trusted(element, target.value):
-                value = self.converted(element, value, py.const(target.site), py.name(last))
+                value = self.converted(element, target, value, last)
             filled = (
                 self.append(target, owner, key, result)
                 if element.many
@@ -369,18 +364,17 @@ class Emitter(Writer):
 
     @staticmethod
     def append(target: ir.Target, owner: str, key: ast.expr, result: str) -> list[ast.stmt]:
-        items = ast.Call(py.attribute(owner, "setdefault"), [key, ast.List([], ast.Load())], [])
-        filled = [py.effect(ast.Call(ast.Attribute(items, "append", ast.Load()), [py.name(result)], []))]
+        items = py.method(py.name(owner), "setdefault", key, py.literal([]))
+        filled = [py.effect(py.method(items, "append", py.name(result)))]
         if target.mode in ("first", "last"):
             held = py.item(py.name(owner), key)
             filled.append(py.effect(py.call("_arrange", py.name("_R"), held, py.const(target.mode))))
         return filled
 
-    @staticmethod
-    def assign(target: ir.Target, owner: str, key: ast.expr, result: str, last: str) -> list[ast.stmt]:
+    def assign(self, target: ir.Target, owner: str, key: ast.expr, result: str, last: str) -> list[ast.stmt]:
         """Put the one value; a constant may be written over, another value may not be lost in silence."""
         filled = [py.put(py.name(owner), key, py.name(result))]
-        if not isinstance(target.value, ir.Constant):
+        if not isinstance(target.value, ir.Constant) and target.site in self.alone:
             arguments = [py.name("_R"), py.name(owner), key, py.name(result), py.const(target.site), py.name(last)]
             twice = py.effect(py.call("_again", *arguments))
             filled.insert(0, py.when(ast.Compare(key, [ast.In()], [py.name(owner)]), [twice]))
@@ -394,14 +388,16 @@ class Emitter(Writer):
                 return element.primitive
             case ir.Translate(_, table, "code"):
                 return element.primitive and not (element.codes and table.gives_unlisted)
-            case ir.Transform(name) if name in TRANSFORMS:
-                return element.type in _EXACT and element.type == TRANSFORMS[name].type
+            case ir.Transform(name) if name in EXACT:
+                return element.type == TRANSFORMS[name].type
         return False
 
-    @staticmethod
-    def converted(element: ir.Element, value: ast.expr, site: ast.expr, at: ast.expr) -> ast.expr:
-        run = py.name("_R")
-        if element.type in convert.TAKE:
+    def converted(self, element: ir.Element, target: ir.Target, value: ast.expr, last: str) -> ast.expr:
+        run, site, at = py.name("_R"), py.const(target.site), py.name(last)
+        if element.type not in convert.TAKE:
+            return py.call("_complex", run, py.const(element.type), value, site, at)
+        if isinstance(target.value, ir.Variable) and target.value.name in self.nodes:
+            taken = py.call(f"_node_{element.type}", run, value, site)
+        else:
             taken = py.call(f"_take_{element.type}", run, value, site, at)
-            return py.call("_bound", run, taken, site, at) if element.codes is not None else taken
-        return py.call("_complex", run, py.const(element.type), value, site, at)
+        return py.call("_bound", run, taken, site, at) if element.codes is not None else taken

@@ -163,7 +163,7 @@ class Rule:
 
 @dataclass(slots=True)
 class Routine:
-    """A group for one combination of argument types."""
+    """A group for one combination of arguments: of their types, and of which of them are nodes of the source."""
 
     index: int
     name: str
@@ -171,6 +171,8 @@ class Routine:
     span: Span
     parameters: tuple[str, ...]
     rules: tuple[Rule, ...] = ()
+    nodes: frozenset[str] = frozenset()
+    """The parameters that are given nodes of the source and nothing else."""
 
 
 @dataclass(slots=True)

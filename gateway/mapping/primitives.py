@@ -28,6 +28,8 @@ _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
 def as_text(value: Any) -> str:
     """A leaf as text: JSON's and FHIRPath's spelling."""
+    if value.__class__ is str:
+        return value
     if value is True or value is False:
         return "true" if value else "false"
     return str(value)
@@ -106,7 +108,7 @@ def date_time(value: Any, zone: tzinfo, mark: Mark) -> str:
     text = as_text(value).strip()
     if not _DATE_TIME.fullmatch(text):
         raise Unfit("a dateTime is expected: yyyy-MM-ddTHH:mm:ss+01:00, or toDateTime(v, format) in the map")
-    return times.to_date_time(times.parts(text), zone, mark)
+    return times.written(text, None, zone, mark)
 
 
 def instant(value: Any, zone: tzinfo, mark: Mark) -> str:
@@ -147,3 +149,19 @@ CONVERT: dict[str, Convert] = {
     "time": time,
 }
 """How a value becomes each primitive type: (value, the source's zone, what to call for an ambiguous hour)."""
+
+
+def _clean(text: str) -> bool:
+    return text.isprintable() and text.strip() == text != "" and len(text) <= LONGEST
+
+
+def _word(text: str) -> bool:
+    return text.isprintable() and " " not in text and text != ""
+
+
+PLAIN: dict[str, Callable[[str], bool]] = {
+    **dict.fromkeys(("string", "markdown", "xhtml"), _clean),
+    **dict.fromkeys(("uri", "url", "canonical"), _word),
+    "code": str.isalnum,
+}
+"""Whether a text is surely of the type as it stands: a cheap look, which most texts pass."""

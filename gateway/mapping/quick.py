@@ -10,14 +10,15 @@ https://hl7.org/fhirpath/N1/
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeGuard
 
 from gateway import fhirpath
 from gateway.fhirpath import regex, syntax
 from gateway.fhirpath.navigate import own_value
 from gateway.formats import Node
+from gateway.mapping import python as py
 
 _NOTHING: tuple[Any, ...] = ()
 Told = tuple[Any, int, Any]
@@ -31,13 +32,16 @@ class _Long(Exception):
 class Shortcut:
     """Expressions over variables of the code: `variables` by FML name, `focus` the one that paths begin at.
 
-    `told` is the code for whom to tell what goes wrong.
+    `told` is the code for whom to tell what goes wrong, `nodes` are the variables that can hold source nodes only.
     """
 
-    def __init__(self, variables: Mapping[str, str], focus: str | None, told: ast.expr) -> None:
+    def __init__(
+        self, variables: Mapping[str, str], focus: str | None, told: ast.expr, nodes: Collection[str] = ()
+    ) -> None:
         self.variables = variables
         self.focus = focus
         self.told = told
+        self.nodes = nodes
 
     def condition(self, path: fhirpath.Path) -> ast.expr | None:
         """Python that is true exactly where the expression is; None where there is no short way."""
@@ -50,6 +54,13 @@ class Shortcut:
         """Python for the sequence of the expression's values; None where there is no short way."""
         try:
             return self._items(path.syntax)
+        except _Long:
+            return None
+
+    def value(self, path: fhirpath.Path) -> ast.expr | None:
+        """Python for the one value of an expression that can have no more, or None; None where there is no such way."""
+        try:
+            return self._one(path.syntax)
         except _Long:
             return None
 
@@ -88,60 +99,92 @@ class Shortcut:
             case syntax.Binary("=" | "!=" as op, left, syntax.Literal(constant)) if _simple(constant):
                 same = wanted == (op == "=")
                 one = self._variable(left)
+                if self._is_node(one) and isinstance(constant, str):
+                    return ast.Compare(_held(one), [ast.Eq() if same else ast.NotEq()], [py.const(constant)])
                 if one is not None:
-                    return _call("_is" if same else "_is_not", one, ast.Constant(constant))
-                return _call("_equal" if same else "_unequal", self._items(left), ast.Constant(constant))
+                    return py.call("_is" if same else "_is_not", one, py.const(constant))
+                return py.call("_equal" if same else "_unequal", self._items(left), py.const(constant))
             case syntax.Binary("in", left, right):
                 options = _tuple(_options(right))
-                return _call("_among" if wanted else "_not_among", self._items(left), options, self.told)
+                one = self._variable(left)
+                if self._is_node(one):
+                    return ast.Compare(_held(one), [ast.In() if wanted else ast.NotIn()], [options])
+                return py.call("_among" if wanted else "_not_among", self._items(left), options, self.told)
             case syntax.Call(target, "matches", (syntax.Literal(str(pattern)),)) if target is not None:
-                regex = ast.Constant(pattern)
-                return _call("_matches" if wanted else "_not_matches", self._items(target), regex, self.told)
+                return py.call(
+                    "_matches" if wanted else "_not_matches", self._items(target), py.const(pattern), self.told
+                )
         raise _Long
 
     def _there(self, node: syntax.Syntax, *, wanted: bool) -> ast.expr:
         one = self._variable(node)
         if one is not None:
-            return ast.Compare(one, [ast.IsNot() if wanted else ast.Is()], [ast.Constant(None)])
+            return ast.Compare(one, [ast.IsNot() if wanted else ast.Is()], [py.const(None)])
         items = self._items(node)
         return items if wanted else ast.UnaryOp(ast.Not(), items)
 
     # Values
 
-    def _variable(self, node: syntax.Syntax) -> ast.expr | None:
+    def _variable(self, node: syntax.Syntax) -> ast.Name | None:
         match node:
             case syntax.Variable(name) | syntax.Member(None, name) if name in self.variables:
-                return ast.Name(self.variables[name], ast.Load())
+                return py.name(self.variables[name])
         return None
+
+    def _is_node(self, variable: ast.Name | None) -> TypeGuard[ast.Name]:
+        return variable is not None and variable.id in self.nodes
+
+    def _one(self, node: syntax.Syntax) -> ast.expr:
+        one = self._variable(node)
+        if self._is_node(one):
+            return one
+        match node:
+            case syntax.Literal(value) if one is None and _simple(value):
+                return py.const(value)
+            case syntax.Member(syntax.Variable("source" | "record" as which), name) if which not in self.variables:
+                known = py.item(py.attribute("_R", "variables"), py.const(which))
+                return py.method(known, "get", py.const(name))
+            case syntax.Binary("&", left, right):
+                return py.call("_text", self._one(left), self._one(right), self.told)
+        raise _Long
 
     def _items(self, node: syntax.Syntax) -> ast.expr:
         one = self._variable(node)
         if one is not None:
-            return _call("_single", one)
+            return py.tuple_of(one) if self._is_node(one) else py.call("_single", one)
         match node:
             case syntax.Literal(value) if _simple(value):
                 return _tuple((value,))
             case syntax.Member(None, name) if self.focus is not None and not name[0].isupper():
-                return _call("_child", ast.Name(self.focus, ast.Load()), ast.Constant(name))
+                return self._child(py.name(self.focus), name)
             case syntax.Member(syntax.Variable("source" | "record" as which), name) if which not in self.variables:
-                known = ast.Attribute(ast.Name("_R", ast.Load()), "variables", ast.Load())
-                return _call("_known", known, ast.Constant(which), ast.Constant(name))
+                return py.call("_known", py.attribute("_R", "variables"), py.const(which), py.const(name))
             case syntax.Member(target, name) if target is not None:
                 owner = self._variable(target)
                 if owner is not None:
-                    return _call("_child", owner, ast.Constant(name))
-                return _call("_children", self._items(target), ast.Constant(name))
+                    return self._child(owner, name)
+                return py.call("_children", self._items(target), py.const(name))
             case syntax.Binary("&", left, right):
-                return _call("_joined", self._items(left), self._items(right), self.told)
+                return py.call("_joined", self._items(left), self._items(right), self.told)
         raise _Long
 
+    def _child(self, owner: ast.Name, name: str) -> ast.expr:
+        if self._is_node(owner) and name != "value":
+            return child_of_node(owner, name)
+        return py.call("_child", owner, py.const(name))
 
-def _call(name: str, *arguments: ast.expr) -> ast.expr:
-    return ast.Call(ast.Name(name, ast.Load()), list(arguments), [])
+
+def child_of_node(owner: ast.expr, name: str) -> ast.expr:
+    """`owner.kids.get(name, ())`: what is most often asked, of what is most often there, is not worth a call."""
+    return py.method(ast.Attribute(owner, "kids", py.LOAD), "get", py.const(name), py.name("_E"))
+
+
+def _held(node: ast.Name) -> ast.expr:
+    return ast.Attribute(node, "value", py.LOAD)
 
 
 def _tuple(values: tuple[Any, ...]) -> ast.expr:
-    return ast.Tuple([ast.Constant(value) for value in values], ast.Load())
+    return py.tuple_of(*map(py.const, values))
 
 
 def _simple(value: Any) -> bool:
@@ -167,8 +210,8 @@ class _Silent:
 
 def function(path: fhirpath.Path) -> Callable[[Any, Mapping[str, Any]], Sequence[Any]]:
     """The values of a path as a function of the node and the environment's variables."""
-    told = ast.Tuple([ast.Name("_silent", ast.Load()), ast.Constant(0), ast.Constant(None)], ast.Load())
-    body = Shortcut({}, "node", told).values(path)
+    told = py.tuple_of(py.name("_silent"), py.const(0), py.const(None))
+    body = Shortcut({}, "node", told, {"node"}).values(path)
     if body is None:
         return lambda node, variables: path(node, fhirpath.Environment(variables=variables))
     arguments = ast.arguments([], [ast.arg("node"), ast.arg("_R")], None, [], [], None, [])
@@ -288,7 +331,16 @@ def joined(left: Sequence[Any], right: Sequence[Any], told: Told) -> Sequence[An
     return (text,)
 
 
-HELPERS: dict[str, Callable[..., Any]] = {
+def text(left: Any, right: Any, told: Told) -> str | None:
+    """`&` of what can have one value at most."""
+    if left.__class__ is str and right.__class__ is Node and right.value.__class__ is str:  # As it mostly is.
+        both: str = left + right.value
+        return both
+    found = joined(single(left), single(right), told)
+    return found[0] if found else None
+
+
+HELPERS: dict[str, Any] = {
     "_child": child,
     "_children": children,
     "_single": single,
@@ -302,4 +354,6 @@ HELPERS: dict[str, Callable[..., Any]] = {
     "_matches": matches,
     "_not_matches": not_matches,
     "_joined": joined,
+    "_text": text,
+    "_E": _NOTHING,
 }

@@ -9,6 +9,7 @@ import re
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from gateway.definitions import Definitions
 from gateway.mapping import ir, syntax
@@ -23,6 +24,13 @@ NESTED = 10
 _STRING = re.compile(r"'(?:\\.|[^'\\])*'")
 
 
+class Given(NamedTuple):
+    """What a group is given for a parameter: its type where it is known, and whether it is always a source node."""
+
+    type: str | None
+    node: bool = False
+
+
 def resolve(
     library: Library, definitions: Definitions, problems: Problems, map_url: str, group_name: str | None = None
 ) -> ir.Program:
@@ -33,8 +41,8 @@ def resolve(
 class _Resolver(Targets):
     def __init__(self, library: Library, definitions: Definitions, problems: Problems) -> None:
         super().__init__(library, definitions, problems)
-        self.routines: dict[tuple[int, tuple[str | None, ...]], ir.Routine] = {}
-        self.waiting: deque[tuple[ir.Routine, Map, Group, tuple[str | None, ...]]] = deque()
+        self.routines: dict[tuple[int, tuple[Given, ...]], ir.Routine] = {}
+        self.waiting: deque[tuple[ir.Routine, Map, Group, tuple[Given, ...]]] = deque()
         self.rules: dict[tuple[str, int], int] = {}
         self.rule_ids: list[ir.RuleId] = []
         self.type_groups: dict[str, Mapping[tuple[str, str], tuple[Map, Group]]] = {}
@@ -49,9 +57,12 @@ class _Resolver(Targets):
             if not found.groups:
                 return ir.Program(0, (), ())
             group = found.groups[0]
-        entry = self.routine(found, group, tuple(None for _ in group.parameters))
+        entry = self.routine(found, group, [Given(None, parameter.mode == "source") for parameter in group.parameters])
         defaults = ((types[1], default) for types, default in self._default_groups(found).items() if not types[0])
-        copiers = {target: self.routine(*default, (None, target)).index for target, default in defaults}
+        copiers = {
+            target: self.routine(*default, (Given(None, node=True), Given(target))).index
+            for target, default in defaults
+        }
         self._work()
         program = ir.Program(
             entry=entry.index,
@@ -69,37 +80,37 @@ class _Resolver(Targets):
         reached = {key[0] for key in self.routines}
         for other in found.groups:
             if id(other) in started - reached:
-                self.routine(found, other, tuple(None for _ in other.parameters))
+                self.routine(found, other, [Given(None)] * len(other.parameters))
         self._work()
         return program
 
     def _work(self) -> None:
         while self.waiting:
-            routine, found, group, types = self.waiting.popleft()
-            self._fill(routine, found, group, types)
+            self._fill(*self.waiting.popleft())
 
     # Groups
 
-    def routine(self, found: Map, group: Group, given: Sequence[str | None]) -> ir.Routine:
-        """The group for these argument types, made on first use."""
+    def routine(self, found: Map, group: Group, given: Sequence[Given]) -> ir.Routine:
+        """The group for such arguments, made on first use."""
         declared = [self.type_named(found, p.type, p.span) for p in group.parameters]
-        types = tuple(self.model.narrower(g, d) for g, d in zip(given, declared, strict=True))
-        key = (id(group), types)
+        taken = tuple(Given(self.model.narrower(g.type, d), g.node) for g, d in zip(given, declared, strict=True))
+        key = (id(group), taken)
         routine = self.routines.get(key)
         if routine is None:
             routine = ir.Routine(len(self.routines), group.name, found.text, group.span, ())
             self.routines[key] = routine
-            self.waiting.append((routine, found, group, types))
+            self.waiting.append((routine, found, group, taken))
         return routine
 
-    def _fill(self, routine: ir.Routine, found: Map, group: Group, types: tuple[str | None, ...]) -> None:
+    def _fill(self, routine: ir.Routine, found: Map, group: Group, given: tuple[Given, ...]) -> None:
         place = Place(found, routine, group, Counter())
         scope: dict[str, Variable] = {}
-        for parameter, type_name in zip(group.parameters, types, strict=True):
+        for parameter, (type_name, node) in zip(group.parameters, given, strict=True):
             if parameter.name in scope:
                 self.problems.add(found.text, parameter.span, f"two parameters are named '{parameter.name}'")
-            scope[parameter.name] = Variable(place.name(parameter.name), parameter.mode, type_name)
+            scope[parameter.name] = Variable(place.name(parameter.name), parameter.mode, type_name, node=node)
         routine.parameters = tuple(variable.code for variable in scope.values())
+        routine.nodes = frozenset(variable.code for variable in scope.values() if variable.node)
         extended = self._extended(place, scope)
         routine.rules = (*extended, *(self.rule(place, rule, scope) for rule in group.rules))
 
@@ -131,7 +142,7 @@ class _Resolver(Targets):
                 self.problems.add(place.map.text, group.extends_span, text)
                 return ()
             arguments.append(variable)
-        routine = self.routine(*base, [v.type for v in arguments])
+        routine = self.routine(*base, [Given(v.type, v.node) for v in arguments])
         call = ir.Invoke(routine.index, tuple(ir.Variable(v.code) for v in arguments), group.extends_span)
         return (ir.Rule(-1, (), (), (call,), (), group.extends_span),)
 
@@ -235,7 +246,9 @@ class _Resolver(Targets):
             type_name = wanted_type
         alias = source.alias or ("" if source.path else source.context)
         code = place.name(alias or source.path[-1])
-        variable = Variable(code, "source" if source.path or context is None else context.mode, type_name)
+        mode = "source" if source.path or context is None else context.mode
+        node = context is not None and context.node and source.default is None
+        variable = Variable(code, mode, type_name, node=node)
         if source.default is not None:  # It stands for what is not there, and cannot name it.
             default = self.argument(place, source.default, scope, code)
         if alias:
@@ -282,7 +295,7 @@ class _Resolver(Targets):
             self.problems.add(place.map.text, call.span, text, f"{call.name}({signature})")
             return None
         values: list[ir.Value] = []
-        types: list[str | None] = []
+        types: list[Given] = []
         for argument, parameter in zip(call.arguments, group.parameters, strict=True):
             values.append(self.argument(place, argument, scope, last.variable))
             given = self.argument_type(argument, scope)
@@ -295,8 +308,13 @@ class _Resolver(Targets):
                 if not self.model.fits(given, declared):
                     text = f"'{call.name}' takes a {declared} for '{parameter.name}', not a {given}"
                     self.problems.add(place.map.text, argument.span, text)
-            types.append(given)
+            types.append(Given(given, self._is_node(argument, scope)))
         return ir.Invoke(self.routine(owner, group, types).index, tuple(values), call.span)
+
+    @staticmethod
+    def _is_node(argument: syntax.Argument, scope: Scope) -> bool:
+        variable = scope.get(argument.text) if isinstance(argument, Name) else None
+        return variable is not None and variable.node
 
     def _parts(self, target: syntax.Target, rule: syntax.Rule, scope: Scope) -> tuple[syntax.Target, ...]:
         """`tgt.birthDate = v as d`, where rules write into `d`: first it is made, then it is given its value."""
@@ -330,7 +348,8 @@ class _Resolver(Targets):
                 made = self.target(place, copied, scope, last)
                 if not isinstance(made, ir.Target) or made.variable is None:
                     return [], []
-                routine = self.routine(*default, [source_type, element.type])
+                node = scope[source.context].node and source.default is None if source.context in scope else False
+                routine = self.routine(*default, [Given(source_type, node), Given(element.type)])
                 arguments = (ir.Variable(last.variable), ir.Variable(made.variable))
                 return [made], [ir.Invoke(routine.index, arguments, rule.span)]
         hidden = "_source"

@@ -33,6 +33,10 @@ Entry = tuple[int, Any, Any, str | None, Row | None, Any]
 ConceptMap, and what was put. A rule that writes nothing itself notes that it fired."""
 
 
+def too_deep() -> None:
+    raise RecursionError("groups are nested too deep")
+
+
 class Held(Exception):
     """The record cannot be mapped; what was found is in the run."""
 
@@ -55,11 +59,12 @@ class Run:
     """One mapping of one record: what it may know, what it found."""
 
     __slots__ = (
+        "_environment",
         "_site",
+        "_surroundings",
         "copiers",
         "count",
         "definitions",
-        "environment",
         "field",
         "found",
         "last",
@@ -91,16 +96,15 @@ class Run:
         seed: str,
         field: Severity = "warning",
         steps: int = STEPS,
-        environment: Environment = EMPTY,
-        untold: list[str] | None = None,
+        surroundings: Callable[[list[str]], Environment] = lambda _: EMPTY,
     ) -> None:
         self.program = program
         self.definitions = definitions
         self.zone = zone
         self.variables = variables
-        self.environment = environment
-        """What expressions may ask for: it has these variables."""
-        self.untold: list[str] = [] if untold is None else untold
+        self._surroundings = surroundings
+        self._environment: Environment | None = None
+        self.untold: list[str] = []
         """What `trace()` said in the expression that is evaluated."""
         self.seed = seed
         self.field: Severity = field
@@ -120,6 +124,13 @@ class Run:
         self.count = 0
         self.tick = repeat(None, steps).__next__
         self._site: tuple[int, Any] = (0, None)
+
+    @property
+    def environment(self) -> Environment:
+        """What expressions may ask for; it has the run's variables. Most runs need none."""
+        if self._environment is None:
+            self._environment = self._surroundings(self.untold)
+        return self._environment
 
     def rule_of(self, site: int) -> RuleId:
         return self.program.rules[self.program.sites[site].rule]
@@ -267,6 +278,32 @@ values = _evaluated
 
 
 # Values
+
+
+def bound(definition: Definition, constants: Sequence[Any], place: int) -> Callable[[Run, Any, int, Any], Any]:
+    """A transform of one argument, at `place` among constants: what `transform` gives of them all."""
+    make, (before, after) = definition.make, (constants[:place], constants[place:])
+    whole = len(constants) + 1
+    needed = place == 0 and (whole in (1, definition.least) or definition.type in _TIMES)
+    if not all(constants):
+        return lambda run, argument, site, at: transform(run, definition, site, at, *before, argument, *after)
+
+    def apply(run: Run, argument: Any, site: int, at: Any) -> Any:
+        value, node = argument, None
+        if isinstance(argument, Node):
+            value, node = argument.value, argument
+        if value is None or value == "":
+            if needed:
+                return None
+            value = None
+        run._site = (site, node or at)
+        try:
+            return make(run, *before, value, *after)
+        except Unfit as error:
+            run.unfit(site, node, str(error))
+            return None
+
+    return apply
 
 
 def transform(run: Run, definition: Definition, site: int, at: Any, *arguments: Any) -> Any:

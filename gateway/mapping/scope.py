@@ -18,6 +18,8 @@ class Variable:
     type: str | None
     shown: str = ""
     """Of a primitive: the element that it is, `Patient.birthDate`."""
+    node: bool = False
+    """Whether it can hold a node of the source and nothing else."""
 
 
 Scope = Mapping[str, Variable]

@@ -220,7 +220,7 @@ class _Telling(Emitter):
         assert isinstance(made, ast.FunctionDef)
         place = self.places.of("group", routine.text, routine.span, routine.name)
         enter, leave = (self._told(phase, place, routine.parameters) for phase in ("enter", "exit"))
-        begun = 3 if self.traced else 2  # Behind the guard of the depth, the tick and the note.
+        begun = len(self.begun())
         made.body = [
             *made.body[:begun],
             *self.placed([enter], routine.span),

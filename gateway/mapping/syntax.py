@@ -7,6 +7,7 @@ https://hl7.org/fhir/R5/structuremap.html
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -25,7 +26,7 @@ class Text:
         self.content = content
         self.file = file
         self.path = path or file
-        self._starts = [0, *(i + 1 for i, char in enumerate(content) if char == "\n")]
+        self._starts = [0, *(found.end() for found in re.finditer("\n", content))]
 
     def place(self, offset: int) -> tuple[int, int]:
         """Line and column, both from 1."""

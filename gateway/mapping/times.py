@@ -60,7 +60,7 @@ class Parts:
     zone: str | None = None
 
 
-@lru_cache(maxsize=1024)  # A record says the same time over and over.
+@lru_cache(maxsize=1024)
 def parts(text: str, pattern: str | None = None) -> Parts:
     """What a text says by a format, or, without one, in ISO 8601 or the digits of HL7 v2 and RIV-TA."""
     text = text.strip()
@@ -196,6 +196,21 @@ def to_date_time(found: Parts, zone: tzinfo, ambiguous: Mark) -> str:
         f"{found.year:04d}-{found.month or 1:02d}-{found.day or 1:02d}"
         f"T{found.hour:02d}:{found.minute:02d}:{found.second:02d}{found.fraction}{shown}"
     )
+
+
+def written(text: str, pattern: str | None, zone: tzinfo, ambiguous: Mark) -> str:
+    """FHIR dateTime of a text as a format, or without one its own form, says it."""
+    found, twice = _written(text, pattern, zone)
+    if twice:
+        ambiguous()
+    return found
+
+
+@lru_cache(maxsize=4096)  # A record says the same time over and over.
+def _written(text: str, pattern: str | None, zone: tzinfo) -> tuple[str, bool]:
+    """And whether the time was ambiguous."""
+    marked: list[bool] = []
+    return to_date_time(parts(text, pattern), zone, lambda: marked.append(True)), bool(marked)
 
 
 @lru_cache(maxsize=256)

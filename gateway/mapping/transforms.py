@@ -17,6 +17,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from gateway.mapping import primitives, times
+from gateway.mapping.primitives import as_text
 from gateway.mapping.times import Unfit
 
 IDENTIFIER_TYPES = "http://terminology.hl7.org/CodeSystem/v2-0203"
@@ -46,48 +47,44 @@ class Definition:
     type: str | None
 
 
-def _text(value: Any) -> str:
-    return primitives.as_text(value)
-
-
 def truncate(run: Context, value: Any, length: Any) -> str:
-    return _text(value)[: int(_text(length))]
+    return as_text(value)[: int(as_text(length))]
 
 
 def escape(run: Context, value: Any, source: Any, target: Any = "text") -> str:
     for name in (source, target):
         if name not in _ESCAPES:
             raise Unfit(f"escapes known are {', '.join(_ESCAPES)}")
-    return _ESCAPES[target][1](_ESCAPES[source][0](_text(value)))
+    return _ESCAPES[target][1](_ESCAPES[source][0](as_text(value)))
 
 
 def append(run: Context, *values: Any) -> str | None:
-    joined = "".join(_text(value) for value in values if value is not None)
+    joined = "".join(as_text(value) for value in values if value is not None)
     if len(joined) > primitives.LONGEST:
         raise Unfit("longer than a string may be")
     return joined or None
 
 
 def to_date_time(run: Context, value: Any, pattern: Any = None) -> str:
-    return times.to_date_time(times.parts(_text(value), pattern), run.zone, run.ambiguous)
+    return times.written(as_text(value), pattern, run.zone, run.ambiguous)
 
 
 def to_date(run: Context, value: Any, pattern: Any = None) -> str:
-    return times.to_date(times.parts(_text(value), pattern))
+    return times.to_date(times.parts(as_text(value), pattern))
 
 
 def to_time(run: Context, value: Any, pattern: Any = None) -> str:
-    return times.to_time(times.parts(_text(value), pattern or "HH:mm:ss"))
+    return times.to_time(times.parts(as_text(value), pattern or "HH:mm:ss"))
 
 
 def _moment(value: Any, offset: Any) -> datetime:
     try:
-        seconds = Decimal(_text(value))
+        seconds = Decimal(as_text(value))
     except ArithmeticError:
         raise Unfit("a number of seconds since 1970 is expected") from None
     if abs(seconds) > 10**11:
         raise Unfit("a number of seconds since 1970 is expected")
-    zone = times.zone_of(_text(offset)) if offset is not None else UTC
+    zone = times.zone_of(as_text(offset)) if offset is not None else UTC
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=float(seconds))).astimezone(zone)
 
 
@@ -124,7 +121,7 @@ def identifier(run: Context, system: Any, value: Any, kind: Any = None) -> dict[
         return None
     found = _filled(system=system, value=value)
     if found and kind is not None:
-        found = {"type": {"coding": [{"system": IDENTIFIER_TYPES, "code": _text(kind)}]}, **found}
+        found = {"type": {"coding": [{"system": IDENTIFIER_TYPES, "code": as_text(kind)}]}, **found}
     return found
 
 
@@ -132,7 +129,7 @@ def contact_point(run: Context, *values: Any) -> dict[str, Any] | None:
     system, value = values if len(values) == 2 else (None, values[0])
     if value is None:
         return None
-    text = _text(value).strip()
+    text = as_text(value).strip()
     if system is None:
         system = next((name for name, mark in _CONTACTS if mark.search(text)), "other")
     return _filled(system=system, value=text)
@@ -147,7 +144,7 @@ _CONTACTS = (
 
 def quantity(run: Context, *values: Any) -> dict[str, Any] | None:
     if len(values) == 1:
-        found = _QUANTITY.fullmatch(_text(values[0]).strip())
+        found = _QUANTITY.fullmatch(as_text(values[0]).strip())
         if not found:
             raise Unfit("a quantity is expected: a number and a unit")
         comparator, number, unit = found.groups()
@@ -168,7 +165,7 @@ def _filled(**values: Any) -> dict[str, Any] | None:
         if value.__class__ is str:
             found[key] = value.strip()
         else:
-            found[key] = value if isinstance(value, Decimal | int) else _text(value)
+            found[key] = value if isinstance(value, Decimal | int) else as_text(value)
     return found or None
 
 
@@ -189,5 +186,9 @@ TRANSFORMS: dict[str, Definition] = {
     "cp": Definition(contact_point, 1, 2, "ContactPoint"),
     "qty": Definition(quantity, 1, 4, "Quantity"),
 }
+EXACT = frozenset(name for name, known in TRANSFORMS.items() if known.type != "string")
+"""Those whose values are whole and need no conversion for an element of their type."""
+FIXED = frozenset(("c", "cc", "id"))
+"""Those that ask nothing of the run."""
 NEED_MORE = ("create", "copy", "cast", "translate", "evaluate", "uuid", "reference", "pointer")
 NAMES = (*TRANSFORMS, *NEED_MORE)

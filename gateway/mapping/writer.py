@@ -5,33 +5,43 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from gateway.mapping import ir
+from gateway.mapping import ir, runtime
 from gateway.mapping import python as py
+from gateway.mapping.primitives import as_text
 from gateway.mapping.quick import Shortcut
 from gateway.mapping.syntax import Span, Text
-from gateway.mapping.transforms import TRANSFORMS
+from gateway.mapping.transforms import FIXED, TRANSFORMS
 
 
 class Writer:
-    """Code for one map file: `space` are the globals it runs among; statements stand where the map's text does."""
+    """Code for one map file: `space` are the globals it runs among; statements stand where the map's text does.
+
+    `nodes` are the variables of the routine at hand that can hold nodes of the source only.
+    """
 
     def __init__(self, text: Text, space: dict[str, Any], *, traced: bool) -> None:
         self.text = text
         self.space = space
         self.traced = traced
+        self.nodes: set[str] = set()
         self.temporaries = 0
+        self._places: dict[Span, py.Place] = {}
 
     def placed(self, statements: list[ast.stmt], span: Span) -> list[ast.stmt]:
         """The statements, said to stand where the map's text is; those that have a place keep it."""
-        line, column = self.text.place(span.start)
-        end_line, end_column = self.text.place(max(span.end, span.start + 1))
-        start_byte = len(self.text.line(line)[: column - 1].encode())
-        end_byte = len(self.text.line(end_line)[: end_column - 1].encode())
-        for statement in statements:
-            if not hasattr(statement, "lineno"):
-                statement.lineno, statement.col_offset = line, start_byte
-                statement.end_lineno, statement.end_col_offset = end_line, end_byte
+        place = self._places.get(span)
+        if place is None:
+            line, start = self._column(span.start)
+            end_line, end = self._column(max(span.end, span.start + 1))
+            place = {"lineno": line, "col_offset": start, "end_lineno": end_line, "end_col_offset": end}
+            self._places[span] = place
+        py.stand(statements, place)
         return statements
+
+    def _column(self, offset: int) -> tuple[int, int]:
+        """Line and, as Python counts, bytes before the offset on it."""
+        line, column = self.text.place(offset)
+        return line, len(self.text.content[offset - column + 1 : offset].encode())
 
     def kept(self, value: Any) -> ast.expr:
         """A value of ours as a global of the generated code."""
@@ -45,27 +55,26 @@ class Writer:
 
     def condition(self, read: ir.Read, focus: str, site: int) -> ast.expr:
         """Whether an expression is true of the focus."""
-        short = Shortcut(dict(read.variables), focus, self.told(focus, site)).condition(read.path)
+        short = self.shortcut(read, focus, site).condition(read.path)
         return short or py.call("_test", *self.asked(read, focus), py.const(site))
 
     def results(self, read: ir.Read, focus: str | None, site: int) -> ast.expr:
         """All values of an expression."""
-        short = Shortcut(dict(read.variables), focus, self.told(focus, site)).values(read.path)
+        short = self.shortcut(read, focus, site).values(read.path)
         return short or py.call("_values", *self.asked(read, focus), py.const(site))
 
-    @staticmethod
-    def told(focus: str | None, site: int) -> ast.expr:
-        at = py.name(focus) if focus else py.const(None)
-        return ast.Tuple([py.name("_R"), py.const(site), at], ast.Load())
+    def shortcut(self, read: ir.Read, focus: str | None, site: int) -> Shortcut:
+        told = py.tuple_of(py.name("_R"), py.const(site), py.name(focus) if focus else py.const(None))
+        return Shortcut(dict(read.variables), focus, told, self.nodes)
 
     def asked(self, read: ir.Read, focus: str | None) -> list[ast.expr]:
         """Run, expression, focus and variables: what every evaluation is given."""
-        bound = [ast.Tuple([py.const(name), py.name(code)], ast.Load()) for name, code in read.variables]
+        bound = [py.tuple_of(py.const(name), py.name(code)) for name, code in read.variables]
         return [
             py.name("_R"),
             self.kept(read.path),
             py.name(focus) if focus else py.const(None),
-            ast.Tuple(list(bound), ast.Load()),
+            py.tuple_of(*bound),
         ]
 
     def value(self, value: ir.Value, site: int, last: str) -> ast.expr:
@@ -76,7 +85,8 @@ class Writer:
             case ir.Constant(constant):
                 return self.kept(constant) if not isinstance(constant, str | int | bool | None) else py.const(constant)
             case ir.Read():
-                return py.call("_one", py.name("_R"), self.results(value, last, site), py.const(site), at)
+                short = self.shortcut(value, last, site).value(value.path)
+                return short or py.call("_one", py.name("_R"), self.results(value, last, site), py.const(site), at)
             case ir.Translate(argument, table, output):
                 given = self.value(argument, site, last)
                 return py.call(
@@ -92,12 +102,24 @@ class Writer:
             case ir.Transform("evaluate", (focus, ir.Read() as read)):
                 return py.call("_one", py.name("_R"), self.evaluated(focus, read, site, last), py.const(site), at)
             case ir.Transform(name, arguments):
-                values = [self.value(argument, site, last) for argument in arguments]
-                return py.call("_transform", py.name("_R"), self.kept(TRANSFORMS[name]), py.const(site), at, *values)
+                return self.transform(name, arguments, site, last)
             case ir.Make(type_name, resource):
-                made = {"resourceType": type_name} if resource else {}
-                return ast.Dict([py.const(k) for k in made], [py.const(v) for v in made.values()])
+                return py.literal({"resourceType": type_name} if resource else {})
         raise AssertionError(value)
+
+    def transform(self, name: str, arguments: tuple[ir.Value, ...], site: int, last: str) -> ast.expr:
+        """A transform: worked out here where all is constant, bound to its constants where one argument is not."""
+        definition, at = TRANSFORMS[name], py.name(last) if last else py.const(None)
+        constants = [argument.value for argument in arguments if isinstance(argument, ir.Constant)]
+        if name in FIXED and len(constants) == len(arguments) and all(constants):
+            return py.literal(definition.make(None, *map(as_text, constants)))
+        others = [index for index, argument in enumerate(arguments) if not isinstance(argument, ir.Constant)]
+        if len(others) == 1:
+            bound = self.kept(runtime.bound(definition, constants, others[0]))
+            given = self.value(arguments[others[0]], site, last)
+            return ast.Call(bound, [py.name("_R"), given, py.const(site), at], [])
+        values = [self.value(argument, site, last) for argument in arguments]
+        return py.call("_transform", py.name("_R"), self.kept(definition), py.const(site), at, *values)
 
     def many_values(self, value: ir.Value, site: int, last: str) -> ast.expr | None:
         """For what may give several values: all of them."""

@@ -35,7 +35,7 @@ def test_combinations_without_end_hold_the_record() -> None:
 
 
 def test_a_fault_of_the_engine_names_the_map_line_and_no_values() -> None:
-    with patch("gateway.mapping.primitives.as_text", side_effect=ZeroDivisionError("secret")):
+    with patch("gateway.mapping.transforms.as_text", side_effect=ZeroDivisionError("secret")):
         _, run = mapped("src.id as v -> tgt.active = true;\nsrc.a as v -> tgt.language = append(v, v);", {"a": "x"})
     (issue,) = run.found
     assert (issue.severity, issue.rule) == ("error", "map-failed")
@@ -47,7 +47,7 @@ def test_tracebacks_show_the_maps_own_line() -> None:
     program = compiled(text_of("src.a as v -> tgt.active = true;\n// why\nsrc.a as v -> tgt.language = append(v, v);"))
     run = Run(program.program, program.definitions, zone=STOCKHOLM, variables={}, seed="")
     with (
-        patch("gateway.mapping.primitives.as_text", side_effect=ZeroDivisionError),
+        patch("gateway.mapping.transforms.as_text", side_effect=ZeroDivisionError),
         pytest.raises(ZeroDivisionError) as raised,
     ):
         program.variant(traced=False).entry(run, 0, node({"a": "x"}), {})
