@@ -296,13 +296,21 @@ def _fraction(micros: int, like: str) -> str:
     return digits[: max(len(like), 3)] if like else ""
 
 
+_HOUR_ONLY = 4
+"""The parts of a dateTime that ends with its hour: https://hl7.org/fhir/R4/datatypes.html#dateTime"""
+
+
 def boundary(value: T, digits: int | None, *, high: bool) -> T | None:
     """The earliest or latest value that the partial one may stand for, to a precision in digits."""
     limit = value.DIGITS[-1] if digits is None else digits
     if limit not in value.DIGITS:
         return None
     count = min(value.DIGITS.index(limit) + 1, len(value.UNITS))
-    parts = list(value.parts[:count])
+    given = value.parts
+    if isinstance(value, DateTime) and len(given) == _HOUR_ONLY:
+        # FHIR knows no hour without minutes: 08 says 08:00, and HL7's suite bounds that minute.
+        given = (*given, 0)
+    parts = list(given[:count])
     while len(parts) < count:
         unit = value.UNITS[len(parts)]
         lowest = 1 if unit in ("month", "day") else 0
