@@ -21,6 +21,7 @@ JOB = "request"
 """The kind of job that performs a request."""
 KEPT = timedelta(hours=24)
 MOST_WAITING = 20
+PROGRESS = "x-progress"
 OWN = Decision(True, "own-request")
 
 
@@ -97,6 +98,10 @@ class Deferring(Reading):
 
         found = self._rooms.store.write(work)
         return None if found is None else _later(found)
+
+    def tell(self, id: str, percent: int) -> None:
+        """So far it is, for who asks before there is an answer."""
+        self._rooms.store.write(lambda uow: uow.deferrals.tell(id, {PROGRESS: f"{percent}%"}))
 
     def answer(self, id: str, *, status: int, headers: Mapping[str, str], body: bytes) -> None:
         self._rooms.store.write(

@@ -29,8 +29,10 @@ from gateway.errors import (
     NotFound,
     PreconditionFailed,
     PreconditionRequired,
+    Unprocessable,
 )
 from gateway.fhir.check import check
+from gateway.fhir.links import conditional
 from gateway.identity.resolve import Key, logical_references, person_of
 from gateway.records import Resource, Statement
 from gateway.store import Saved, Stored, UnitOfWork
@@ -309,6 +311,8 @@ class Performance:
         if self._links is not None:
             resource = self._links.named(resource)
         checked(resource, self._rooms)
+        if self._links is None:
+            unconditional(resource, self._rooms)
         step.resource = resource
         (step.person,) = self._persons([resource])
 
@@ -442,6 +446,20 @@ class Performance:
             patient if patient is None or kind == "Patient" else persons.get(patient, patient)
             for kind, patient in zip(kinds, found, strict=True)
         ]
+
+
+def unconditional(resource: Resource, rooms: Rooms) -> None:
+    """Unprocessable where a resource that is written by itself refers to another by a search.
+
+    R4 has such references in transactions only. Kept as they are they would lead nowhere, and nobody would know.
+    https://hl7.org/fhir/R4/http.html#trules
+    """
+    for _, path in conditional(resource, rooms.definitions):
+        raise Unprocessable(
+            "A reference by a search is followed in a transaction only: send one, or refer to Type/id.",
+            rule="conditional-reference",
+            expression=f"{resource['resourceType']}{path}",
+        )
 
 
 def checked(resource: Resource, rooms: Rooms) -> None:

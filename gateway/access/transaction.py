@@ -6,14 +6,15 @@ https://hl7.org/fhir/R4/http.html#trules
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Self, TypeVar
 from urllib.parse import parse_qsl
 
 from gateway.access.caller import Asking
-from gateway.access.commands import Body, Command, Create, Delete, Done, Matching, Update
+from gateway.access.commands import Body, Command, Create, Delete, Done, Matching, Patch, Update
 from gateway.access.conditions import Find
 from gateway.access.performing import Performance, Step, Thing, refusing
 from gateway.access.writing import Writing
@@ -21,7 +22,7 @@ from gateway.definitions import Definitions
 from gateway.errors import GatewayError, PreconditionFailed
 from gateway.fhir import reference
 from gateway.fhir.entries import Entry, within
-from gateway.fhir.links import Kind, renamed
+from gateway.fhir.links import Kind, conditional, renamed
 from gateway.records import Resource
 from gateway.store import UnitOfWork
 
@@ -124,37 +125,50 @@ class _Links:
         self._names = {url: "/".join(step.thing) for url, step in urls if url}
         self._sought = {}
         for step in written:
-            if step.resource is not None and step.states:
+            if step.states:
                 self._seek(step)
         for one in self._sought.values():
             one.look(find, must=False)
         for step in written:
-            if step.resource is not None and step.states:
-                self._rename(step)
+            self._rename(step)
 
     def settle(self, steps: Sequence[Step], performance: Performance) -> None:
+        """Refusal where a condition that only the transaction itself can meet is met by nothing, or by several.
+
+        What waits for nothing is tried out first. What waited, and found it, may be what others wait for.
+        """
         kinds = {step.thing[0] for step in steps if step.states}
         open_ = {text for text, one in self._sought.items() if one.found is None or one.resource_type in kinds}
-        if not open_:
-            return
-        waiting = [step for step in steps if step.states and open_ & {text for text, _ in self._conditional(step)}]
+        waiting = [step for step in steps if step.states and open_ & self._texts(step)]
         ready = [step for step in steps if step.states and step not in waiting]
 
-        def look() -> None:
-            for text in sorted(open_):
-                self._sought[text].look(performance.find, must=True)
+        while waiting:
+            performance.try_out(ready, lambda: self._find(open_, performance, must=False))
+            found = [step for step in waiting if all(self._sought[text].found for text in self._texts(step))]
+            for step in found:
+                self._rename(step)
+            ready += found
+            waiting = [step for step in waiting if step not in found]
+            if not found:
+                break
+        if waiting:  # What can be made is made: nothing else will meet them.
+            unmet = set().union(*map(self._texts, waiting))
+            performance.try_out(ready, lambda: self._find(unmet, performance, must=True))
 
-        performance.try_out(ready, look)
-        for step in waiting:
-            self._rename(step)
+    def _find(self, texts: Collection[str], performance: Performance, *, must: bool) -> None:
+        for text in sorted(texts):
+            self._sought[text].look(performance.find, must=must)
 
     def named(self, resource: Resource) -> Resource:
         return renamed(resource, self._definitions, lambda text, kind, path: self._name(text, kind, self._base))
 
     def _rename(self, step: Step) -> None:
+        """Let what is written name the others; a patch does so when it is done."""
+        if step.resource is None or not step.states or isinstance(step.command, Patch):
+            return
         target = reference.parse(self._entries[step.place].full_url or "")
         base = target.base or self._base
-        before = step.resource or {}
+        before = step.resource
         step.resource = renamed(before, self._definitions, lambda text, kind, path: self._name(text, kind, base))
         if step.resource is not before:
             self.changed.add(step.place)
@@ -183,18 +197,15 @@ class _Links:
                 params = tuple(parse_qsl(found["query"], keep_blank_values=True))
                 self._sought[text] = _Sought(found["type"], Matching(params, self._base), step, path)
 
+    def _texts(self, step: Step) -> set[str]:
+        return {text for text, _ in self._conditional(step) if text in self._sought}
+
     def _conditional(self, step: Step) -> list[tuple[str, str]]:
-        """The conditional references in what was sent, and where they stand."""
-        places: list[tuple[str, str]] = []
-
-        def look(text: str, kind: Kind, path: str) -> None:
-            if (
-                kind == "reference"
-                and "?" in text
-                and not text.startswith(("#", "urn:"))
-                and ":" not in text.partition("?")[0]
-            ):
-                places.append((text, path))
-
-        renamed(step.command.resource if isinstance(step.command, Create | Update) else {}, self._definitions, look)
-        return places
+        """The conditional references in what was sent, or in what a patch makes, and where they stand."""
+        match step.command:
+            case Create() | Update():
+                return conditional(step.command.resource, self._definitions)
+            case Patch() if step.current is not None and not step.current.deleted:
+                with suppress(GatewayError):  # A patch that does not fit is told when it is done.
+                    return conditional(step.command.change(step.current.resource()), self._definitions)
+        return []

@@ -14,7 +14,7 @@ from typing import TypeVar
 from gateway.access.caller import Asking
 from gateway.access.commands import Body, Command, Create, Delete, Done, Matching, Patch, Target, Update, Versions
 from gateway.access.decision import source_of
-from gateway.access.performing import Performance, Refusal, checked
+from gateway.access.performing import Performance, Refusal, checked, unconditional
 from gateway.access.reading import Reading
 from gateway.errors import BadRequest, GatewayError
 from gateway.fhir import json, xml
@@ -123,8 +123,10 @@ class Writing(Reading):
         return kept[0]
 
     def resource(self, resource_type: str, body: Body) -> Resource:
-        """The resource of this type that a body says, structurally right. BadRequest, Invalid."""
-        return self.whole(resource_type, self.parsed(resource_type, body))
+        """The resource of this type that a body says, structurally right and by itself. BadRequest, Unprocessable."""
+        resource = self.whole(resource_type, self.parsed(resource_type, body))
+        unconditional(resource, self._rooms)
+        return resource
 
     def whole(self, resource_type: str, resource: Resource | None) -> Resource:
         """The resource, if it is of this type and structurally right. BadRequest, Invalid."""

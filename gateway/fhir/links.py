@@ -34,6 +34,19 @@ def renamed(resource: Resource, d: Definitions, rename: Rename) -> Resource:
     return made
 
 
+def conditional(resource: Resource, d: Definitions) -> list[tuple[str, str]]:
+    """The references by a search (`Patient?identifier=1`), and where they stand below the resource."""
+    found: list[tuple[str, str]] = []
+
+    def look(text: str, kind: Kind, path: str) -> None:
+        before, mark, _ = text.partition("?")
+        if mark and kind == "reference" and not text.startswith(("#", "urn:")) and ":" not in before:
+            found.append((text, path))
+
+    renamed(resource, d, look)
+    return found
+
+
 class _Walk:
     def __init__(self, d: Definitions, rename: Rename) -> None:
         self._d, self._rename = d, rename

@@ -11,7 +11,6 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextvars import copy_context
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from re import Pattern
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -25,8 +24,6 @@ from gateway.fhir.entries import Entry
 from gateway.rest.request import INLINE
 
 Handler = Callable[..., Coroutine[Any, Any, Response]]
-Table = tuple[tuple[str, Pattern[str], Handler], ...]
-"""Method, pattern of the path and handler of each route."""
 
 HEADERS: Final[Mapping[str, str]] = {
     "ifMatch": "if-match",
@@ -57,17 +54,14 @@ def respond_inside(request: Request, entry: Entry, door: Door) -> Response:
 def route(request: Request, entry: Entry) -> tuple[Handler, dict[str, str]]:
     """Who answers an entry, and the parts of its path. NotFound, MethodNotAllowed."""
     path = f"/fhir/{entry.path}" if entry.path else "/fhir"
-    method = "GET" if entry.method == "HEAD" else entry.method
-    table: Table = request.app.state.table
-    matches = [
-        (known, handler, found.groupdict()) for known, pattern, handler in table if (found := pattern.match(path))
-    ]
-    for known, handler, parts in matches:
-        if known == method and (entry.path or method == "GET"):  # A Bundle holds no further ones.
-            return handler, parts
-    if matches:
+    found = request.app.state.place_of(path)
+    if found is None:
+        raise NotFound("There is nothing at this url.", rule="entry-url-unknown")
+    place, parts = found
+    if entry.method not in place.handlers or (not entry.path and entry.method == "POST"):  # A Bundle holds none.
         raise MethodNotAllowed("This interaction is not offered at this url, within a Bundle.", rule="entry-method")
-    raise NotFound("There is nothing at this url.", rule="entry-url-unknown")
+    handler: Handler = place.handlers[entry.method]
+    return handler, parts
 
 
 def part(

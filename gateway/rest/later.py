@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl, urlencode
 
@@ -28,6 +28,8 @@ from gateway.rest.request import PERFORMED_FOR, asking, bounded, door_of, in_thr
 from gateway.rest.response import base_of, told
 
 Handler = Callable[..., Awaitable[Response]]
+TELL: Final = "gateway.tell"
+"""In a request that is performed later: takes how many percent of it are done."""
 
 KEPT_HEADERS: Final = ("content-type", "host", "if-match", "if-none-match", "if-modified-since", "if-none-exist")
 ANSWERED_HEADERS: Final = ("etag", "last-modified", "location")
@@ -51,6 +53,14 @@ def deferrable(handler: Handler) -> Handler:
         return await told(request, "The answer will be found at the Content-Location.", 202, headers)
 
     return either
+
+
+async def progress(request: Request, done: int, total: int) -> None:
+    """Let who waits for the answer know, once for each percent, that so many parts of it are done."""
+    tell: Callable[[int], None] | None = request.scope.get(TELL)
+    percent = 100 * done // total
+    if tell is not None and percent != 100 * (done - 1) // total and done < total:
+        await in_thread(tell, percent)
 
 
 async def _asked(request: Request, wanted: dict[str, str]) -> Asked:
@@ -91,12 +101,12 @@ class Performer:
             refusal = Unavailable("The gateway was interrupted: look what is done, ask again.", rule="interrupted")
             self._door.answer(id, status=503, headers={}, body=dump(operation_outcome(refusal.issues)))
             return
-        status, headers, body = asyncio.run(_performed(self._app, found))
+        status, headers, body = asyncio.run(_performed(self._app, found, partial(self._door.tell, id)))
         kept: dict[str, str] = {name: headers[name] for name in ANSWERED_HEADERS if name in headers}
         self._door.answer(id, status=status, headers=kept, body=body)
 
 
-async def _performed(app: ASGIApp, found: Later) -> tuple[int, dict[str, str], bytes]:
+async def _performed(app: ASGIApp, found: Later, tell: Callable[[int], None]) -> tuple[int, dict[str, str], bytes]:
     """The answer of the application to a request that comes from nowhere but its own store."""
     asked = found.asked
     scope: Scope = {
@@ -113,6 +123,7 @@ async def _performed(app: ASGIApp, found: Later) -> tuple[int, dict[str, str], b
         "client": None,
         "server": None,
         PERFORMED_FOR: found.caller,
+        TELL: tell,
     }
     started: dict[str, Any] = {}
     parts: list[bytes] = []

@@ -56,6 +56,9 @@ async def _framework(request: Request, error: Exception) -> Response:
     if kind is MethodNotAllowed:
         allowed = ", ".join(request.app.state.allowed(request.url.path)) or (error.headers or {}).get("allow", "")
         return outcome_response(kind(), request, {"Allow": allowed})
+    if kind is NotFound and "/$" in request.url.path:
+        unknown = NotFound("There is no operation of this name here.", rule="unknown-operation")
+        return outcome_response(unknown, request)
     if kind:
         return outcome_response(kind(), request)
     issue = Issue("error", "processing", "http", str(error.detail))

@@ -5,8 +5,14 @@ https://hl7.org/fhir/R4/http.html#summary
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from re import Pattern
+
 from fastapi import APIRouter, FastAPI
-from starlette.routing import compile_path
+from fastapi.routing import APIRoute
+from starlette.routing import Match, compile_path
+from starlette.types import Scope
 
 from gateway.rest.ingest import push, status
 from gateway.rest.interactions.asynchronous import asynchronous_cancel, asynchronous_status
@@ -23,7 +29,7 @@ from gateway.rest.interactions.search_type import search_type, search_type_by_po
 from gateway.rest.interactions.transaction import transaction
 from gateway.rest.interactions.update import update, update_conditional
 from gateway.rest.interactions.vread import vread
-from gateway.rest.later import deferrable
+from gateway.rest.later import Handler, deferrable
 from gateway.rest.openapi import openapi
 from gateway.rest.operations.transform import transform, transform_instance
 from gateway.rest.operations.translate import (
@@ -82,23 +88,64 @@ WATCHING = (("GET", "/health", "health"), ("GET", "/ready", "ready"))
 
 DEFERRABLE = ("search", "history", "transaction", "who_does_what", "translate", "transform")
 """How the names begin of what may take long, and can be asked to be answered later."""
-PATHS = tuple((compile_path(path)[0], _methods(method)) for method, path, _ in ROUTES)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An address, as the table writes it, and who answers there, by method."""
+
+    path: str
+    pattern: Pattern[str]
+    handlers: Mapping[str, Handler]
+
+
+def _places() -> Iterator[Place]:
+    for path in dict.fromkeys(path for _, path, _ in ROUTES):
+        handlers = {name: handler for method, one, handler in ROUTES if one == path for name in _methods(method)}
+        yield Place(path, compile_path(path)[0], handlers)
+
+
+PLACES = tuple(_places())
+
+
+def place_of(path: str) -> tuple[Place, dict[str, str]] | None:
+    """The first place that an address is, and the parts of its path; None where there is nothing.
+
+    Only the first: what is said of `metadata` is not said of a type of this name. An operation is no type and no id.
+    """
+    for place in PLACES:
+        found = place.pattern.match(path)
+        if found is not None and not any(part.startswith("$") for part in found.groups()):
+            return place, found.groupdict()
+    return None
 
 
 def allowed(path: str) -> list[str]:
-    """The methods that an address has: the framework by itself tells those of one route."""
-    return sorted({method for pattern, methods in PATHS if pattern.match(path) for method in methods})
+    """The methods that an address has."""
+    found = place_of(path)
+    return [] if found is None else sorted(found[0].handlers)
+
+
+class _Route(APIRoute):
+    """A route that is found at its own place only."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, inside = super().matches(scope)
+        if match is not Match.NONE:
+            place = place_of(scope["path"])
+            if place is None or place[0].path != self.path:
+                return Match.NONE, {}
+        return match, inside
 
 
 def install(app: FastAPI) -> None:
     """The table as routes. Handlers have the names of the specification: what is announced is read from them."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=_Route)
     for method, path, handler in ROUTES:
         served = deferrable(handler) if handler.__name__.startswith(DEFERRABLE) else handler
         routes.add_api_route(path, served, methods=_methods(method), include_in_schema=False, response_model=None)
     app.include_router(routes)
-    app.state.allowed = allowed
+    app.state.allowed, app.state.place_of = allowed, place_of
     app.state.described = (*((method, path, handler.__name__) for method, path, handler in ROUTES), *WATCHING)
-    app.state.table = tuple((method, compile_path(path)[0], handler) for method, path, handler in ROUTES)
     # A batch comes where a transaction does.
     app.state.offered = (*(handler.__name__.replace("_", "-") for _, _, handler in ROUTES), batch.__name__)

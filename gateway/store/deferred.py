@@ -62,6 +62,11 @@ class Deferrals:
         """Somebody works on it now."""
         self._connection.execute(update(deferred).where(deferred.c.id == id).values(begun=True))
 
+    def tell(self, id: str, headers: Mapping[str, str]) -> None:
+        """What whoever asks is told by headers until it is answered."""
+        unanswered = update(deferred).where(deferred.c.id == id, deferred.c.status.is_(None))
+        self._connection.execute(unanswered.values(headers=orjson.dumps(dict(headers)).decode()))
+
     def answer(self, id: str, *, status: int, headers: Mapping[str, str], answer: bytes) -> None:
         """Keep the answer, if the request is still there."""
         values = {"status": status, "headers": orjson.dumps(dict(headers)).decode(), "answer": answer}

@@ -153,3 +153,25 @@ def test_after_a_restart_reading_is_done_again_and_writing_is_not(waiting: Gatew
     assert waiting.door.deferred(who, read).status == 200
     interrupted = waiting.door.deferred(who, write)
     assert interrupted.status == 503 and b'"interrupted"' in interrupted.body
+
+
+def test_of_a_batch_is_told_how_far_it_is(waiting: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The header is free text of less than 100 characters, and may be a percentage."""
+    who = Asking(OPERATOR, "respond-async")
+    entry = b'{"request":{"method":"GET","url":"Patient/none"}}'
+    body = b'{"resourceType":"Bundle","type":"batch","entry":[' + b",".join([entry] * 4) + b"]}"
+    headers = {"host": "127.0.0.1", "content-type": "application/fhir+json"}
+    id = waiting.door.defer(who, Asked("POST", "/fhir", "", headers, body))
+    told: list[str] = []
+    with background(waiting) as base, httpx.Client(timeout=60, base_url=base) as client:
+        tell = waiting.door.tell
+
+        def and_look(id: str, percent: int) -> None:
+            tell(id, percent)
+            told.append(client.get(f"/fhir/_async/{id}").headers["x-progress"])
+
+        monkeypatch.setattr(waiting.door, "tell", and_look)
+        assert client.get(f"/fhir/_async/{id}").headers["x-progress"] == "waiting"
+        Performer(create_app(waiting), waiting.door).perform(Named(id))
+        assert told == ["25%", "50%", "75%"]
+        assert client.get(f"/fhir/_async/{id}").status_code == 200

@@ -176,14 +176,34 @@ def test_json_is_known_by_each_of_its_names(shared: httpx.Client, given: str) ->
     )
 
 
-def test_an_address_says_what_it_allows(shared: httpx.Client) -> None:
-    for method, address, allowed in (
-        ("POST", "/fhir/Patient/x", {"GET", "HEAD", "PUT", "PATCH", "DELETE"}),
-        ("DELETE", "/fhir/Patient/x/_history", {"GET", "HEAD"}),
-    ):
-        refused = shared.request(method, address)
-        assert outcome(refused, 405)["code"] == "not-supported"
-        assert allowed <= set(refused.headers["allow"].split(", "))
+@pytest.mark.parametrize(
+    ("method", "address", "allowed"),
+    [
+        ("POST", "/fhir/Patient/x", "DELETE, GET, HEAD, PATCH, PUT"),
+        ("DELETE", "/fhir/Patient/x/_history", "GET, HEAD"),
+        ("PUT", "/fhir/Patient/_history", "GET, HEAD"),
+        ("POST", "/fhir/metadata", "GET, HEAD"),
+        ("DELETE", "/fhir/_history", "GET, HEAD"),
+        ("GET", "/fhir/Patient/_search", "POST"),
+        ("GET", "/fhir/_search", "POST"),
+        ("POST", "/fhir/Patient/x/$who-does-what", "GET, HEAD"),
+        ("PUT", "/fhir/ConceptMap/$translate", "GET, HEAD, POST"),
+        ("PUT", "/fhir", "GET, HEAD, POST"),
+    ],
+)
+def test_an_address_says_what_it_allows(shared: httpx.Client, method: str, address: str, allowed: str) -> None:
+    refused = shared.request(method, address)
+    assert outcome(refused, 405)["code"] == "not-supported"
+    assert refused.headers["allow"] == allowed
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize(
+    "address", ["$x", "Patient/$x", "Patient/p/$x", "Task/$who-does-what", "Patient/p/_history/$x"]
+)
+def test_an_operation_that_there_is_not_is_not_found(shared: httpx.Client, method: str, address: str) -> None:
+    refused = shared.request(method, f"/fhir/{address}")
+    assert outcome(refused, 404)["details"]["coding"][0]["code"] == "unknown-operation"
 
 
 @pytest.fixture(scope="module")

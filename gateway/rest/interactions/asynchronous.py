@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import Response
 
-from gateway.access.later import Later
+from gateway.access.later import PROGRESS, Later
 from gateway.fhir.json import dump, verbatim
 from gateway.rest.format import negotiate
 from gateway.rest.request import asking, door_of, in_thread
@@ -25,7 +25,8 @@ async def asynchronous_status(request: Request, request_id: str) -> Response:
     negotiate(request)
     found = await in_thread(door_of(request).deferred, asking(request, "respond-async"), request_id)
     if found.status is None:
-        headers = {"X-Progress": "being performed" if found.begun else "waiting", "Retry-After": RETRY_AFTER}
+        begun = found.headers.get(PROGRESS, "being performed")
+        headers = {"X-Progress": begun if found.begun else "waiting", "Retry-After": RETRY_AFTER}
         return await told(request, "There is no answer yet: ask again.", 202, headers)
     return await answered(request, dump(_bundle(found)), entries=True)
 

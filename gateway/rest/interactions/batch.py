@@ -18,6 +18,7 @@ from gateway.issues import Issue
 from gateway.records import Resource
 from gateway.rest.bundles import Answer, of_refusal, of_response, prefer, responded
 from gateway.rest.entries import respond
+from gateway.rest.later import progress
 from gateway.rest.request import asking, door_of, in_thread
 from gateway.rest.response import base_of
 
@@ -31,7 +32,7 @@ async def batch(request: Request, came: Body, bundle: Resource) -> Response:
     kept = await in_thread(door.keep_whole, who, came)
     urls = {entry.full_url for entry in entries if entry.full_url and entry.method == "POST"}
     answers: dict[int, Answer] = {}
-    for entry in ordered(entries):
+    for done, entry in enumerate(ordered(entries), start=1):
         try:
             _stands_alone(entry, urls, door.definitions)
             response = await respond(request, entry, prefer=prefer(request), kept=(kept, entry.index))
@@ -43,6 +44,7 @@ async def batch(request: Request, came: Body, bundle: Resource) -> Response:
             text = f"This is our fault. Quote request {request.state.request_id} to the operator."
             issue = Issue("fatal", "exception", "unforeseen", text, expression=entry.expression)
             answers[entry.index] = of_refusal(GatewayError(text, issues=[issue]))
+        await progress(request, done, len(entries))
     return await responded(request, "batch-response", answers)
 
 

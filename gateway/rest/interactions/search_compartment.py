@@ -9,7 +9,6 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from gateway.access.searching import Scope
-from gateway.errors import NotFound
 from gateway.rest.searches import searched
 from gateway.search.query import Compartment
 
@@ -23,8 +22,6 @@ async def search_compartment_by_post(request: Request, compartment: str, id: str
 
 
 async def _search(request: Request, compartment: str, id: str, resource_type: str, *, posted: bool = False) -> Response:
-    if resource_type.startswith("$"):
-        raise NotFound("There is no operation of this name here.", rule="unknown-operation", where=resource_type[:64])
     every = resource_type == "*"
     scope = Scope("" if every else resource_type, Compartment(compartment, id))
     return await searched(request, "search-system" if every else "search-type", scope, posted=posted)
