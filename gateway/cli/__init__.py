@@ -42,12 +42,12 @@ def main() -> None:
     logs.configure("console", "warning")  # `serve` has its own, by the settings
     try:
         app()
-    except GatewayError as error:
-        for issue in error.issues:
-            _refuse(issue.text, issue.where)
     except CompileError as error:
         for problem in error.problems:
             _refuse(str(problem))
+    except GatewayError as error:
+        for issue in error.issues:
+            _refuse(issue.text, issue.where)
     except SourcesError as error:
         for line in error.problems:
             _refuse(line)

@@ -145,6 +145,9 @@ def run(
     package, instance = instance_of(source, mappings, sources)
     found = commands.run(package, file.read_bytes(), instance, datetime.now(UTC), values=values)
     text, data = report.ran(found)
+    if not as_json:
+        missed = find_unread(package, messages([file], instance))
+        text = "\n".join([text, *told.asked_next(found, missed, source, str(file))])
     bad = any(issue.severity in ("fatal", "error") for issue in found.issues)
     bad = bad or any(result.issues.bad for _, result in found.records)
     end(text, data, not bad, as_json)

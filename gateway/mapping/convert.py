@@ -90,9 +90,25 @@ def complex_value(run: Run, type_name: str | None, argument: Any, site: int, at:
     if isinstance(argument, dict):
         return argument or None
     if isinstance(argument, Node):
-        return copied(run, argument, type_name, site) or None
+        made = copied(run, argument, type_name, site) or None
+        if made is None and argument.value not in (None, "") and argument.type.__class__ is not FhirType:
+            path = run.program.sites[site].path
+            how = _MADE_BY.get(type_name or "", "fill its elements, each by a rule")
+            text = f"{path} is a {type_name}, which a plain value does not become; it was left out. In the map: {how}."
+            run.report(run.field, "value", "value-not-valid", text, site, argument)
+        return made
     run.unfit(site, at, f"a {type_name} is expected, made with create or by a transform")
     return None
+
+
+_MADE_BY = {
+    "CodeableConcept": "translate(v, table, 'CodeableConcept') or cc(system, v)",
+    "Coding": "translate(v, table, 'Coding') or c(system, v)",
+    "Identifier": "id(system, v)",
+    "ContactPoint": "cp(v)",
+    "Quantity": "qty(v)",
+}
+"""What makes an element of a plain value. A copy cannot: a plain value has no parts to be copied by their names."""
 
 
 def copied(run: Run, node: Node, type_name: str | None, site: int) -> Any:

@@ -55,6 +55,13 @@ def of_source(source: Source) -> Mapping[str, Any]:
     }
 
 
+ABOUT: Mapping[str, tuple[str, ...]] = {
+    "source": tuple(of_source(Source("", "", "", "", ""))),
+    "record": ("kind",),
+}
+"""What `%source` and `%record` have: another name there is a mistake of the map, and would be empty for ever."""
+
+
 class Facts:
     """One record of one source. With the message's `body`, places are lines and columns."""
 

@@ -43,7 +43,7 @@ class Library:
                 text = f"another ConceptMap has the url {table.url}: {self._tables[table.url].file}"
                 problems.found.append(Problem(table.file, 1, 1, text))
             self._tables[table.url] = table
-        for table in list(self._tables.values()):
+        for table in [table for table in self._tables.values() if table.id]:
             self._tables.setdefault("#" + table.id, table)
         self._embedded = {
             (url, "#" + embedded.url): conceptmap.embedded(embedded, found.text.file)

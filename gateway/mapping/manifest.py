@@ -5,13 +5,14 @@ Described for integrators in docs/mapping.md.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from gateway.mapping.problems import CompileError, Problem, did_you_mean
+from gateway.mapping.problems import CompileError, Problem, did_you_mean, meant_or_known
 
 
 class _Model(BaseModel):
@@ -153,6 +154,16 @@ def read(text: str, shown: str, folder: str | None = None) -> Manifest:
     return manifest
 
 
+_SAID = {
+    "extra_forbidden": "the manifest knows no such name here",
+    "missing": "this must be said",
+    "list_type": "this is a list",
+    "string_type": "this is a text",
+    "string_pattern_mismatch": "small letters a to z, digits and dashes, as in home-visits",
+}
+"""What the commonest mistakes are, in the words of the manifest; the others are said as they are found."""
+
+
 def _problems(error: ValidationError, tree: yaml.Node | None, shown: str, text: str) -> list[Problem]:
     found = []
     lines = text.splitlines()
@@ -160,11 +171,16 @@ def _problems(error: ValidationError, tree: yaml.Node | None, shown: str, text: 
         path = tuple(part for part in wrong["loc"])
         line, column = _place(tree, path)
         name = ".".join(str(part) for part in path)
+        said = _SAID.get(wrong["type"], wrong["msg"])
         hint = ""
         if wrong["type"] == "extra_forbidden":
-            hint = did_you_mean(str(path[-1]), _fields(path[:-1]))
+            hint = meant_or_known(str(path[-1]), _fields(path[:-1]))
+        elif wrong["type"] == "list_type":
+            hint = "in brackets: [one, another]"
+        elif wrong["type"] == "literal_error":
+            hint = did_you_mean(str(wrong["input"]), re.findall(r"'([^']+)'", wrong["msg"]))
         excerpt = lines[line - 1] if line <= len(lines) else ""
-        found.append(Problem(shown, line, column, f"{name}: {wrong['msg']}", hint, excerpt))
+        found.append(Problem(shown, line, column, f"{name}: {said}", hint, excerpt))
     return found
 
 

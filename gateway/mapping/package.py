@@ -230,7 +230,8 @@ class Package:
             ready = self._ready(spec)
         except CompileError as error:
             first = error.issues[0]
-            text = f"The package's map cannot be compiled ({first.where}): {first.text} Mend it and replay."
+            said = first.text if first.text.endswith("?") else f"{first.text}."
+            text = f"The package's map cannot be compiled ({first.where}): {said} Mend it and replay."
             result.issues.error("processing", "map-invalid", text, str(record.position))
             return result
         facts = Facts(self.format, record, source, body, result.issues, ready.paths)

@@ -36,7 +36,7 @@ class Problem:
         return "\n".join(lines)
 
     def to_issue(self) -> Issue:
-        text = f"{self.text} {self.hint}".strip()
+        text = f"{self.text}: {self.hint}" if self.hint else self.text
         return Issue("error", "invalid", "map-invalid", text, f"{self.file}:{self.line}:{self.column}")
 
 
@@ -80,3 +80,13 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     candidates = list(known)
     near = get_close_matches(word, candidates, n=2, cutoff=0.6) or [c for c in candidates if c.lower() == word.lower()]
     return f"did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
+
+
+_LISTED = 12
+"""So many names are read at a glance; more are looked up."""
+
+
+def meant_or_known(word: str, known: Iterable[str]) -> str:
+    """A hint with the nearest of the known words, else with all of them where they are few."""
+    every = list(known)
+    return did_you_mean(word, every) or (f"there are {', '.join(every)}" if 0 < len(every) <= _LISTED else "")

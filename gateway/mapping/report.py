@@ -118,7 +118,8 @@ def ran(report: RunReport) -> tuple[str, dict[str, Any]]:
     """Drafts as JSON, issues as lines."""
     lines: list[str] = []
     for (record, result), found in zip(report.records, report.found, strict=True):
-        lines.append(f"record {record.kind or 'unknown'} {result.key} at {record.position}")
+        key = f" {result.key}" if result.key else ""
+        lines.append(f"record {record.kind or 'unknown'}{key} at {record.position}")
         lines += [rendered(draft.resource) for draft in result.drafts]
         lines += [f"  {i.severity} {i.rule}: {i.text} ({i.where})" for i in result.issues]
         lines += [f"    {one.target}: {flat_json(one.value)}" for one in found if one.value is not None]

@@ -15,7 +15,7 @@ from gateway.definitions import Definitions
 from gateway.mapping import ir, syntax
 from gateway.mapping.lexer import unescape
 from gateway.mapping.library import Library
-from gateway.mapping.problems import Problems, did_you_mean
+from gateway.mapping.problems import Problems, did_you_mean, meant_or_known
 from gateway.mapping.scope import Place, Scope, Variable
 from gateway.mapping.syntax import Expression, Group, Map, Name, Span
 from gateway.mapping.targets import Targets
@@ -235,7 +235,7 @@ class _Resolver(Targets):
             wanted = source.type if position == len(source.path) - 1 else None
             step = self.model.source(type_name, name, wanted)
             if step is None:
-                hint = did_you_mean(name, self.model.element_names(type_name or ""))
+                hint = meant_or_known(name, self.model.element_names(type_name or ""))
                 text = f"{self.model.shown(type_name)} has no element '{name}'"
                 self.problems.add(place.map.text, source.span, text, hint)
                 step = ir.Step((name,), None)

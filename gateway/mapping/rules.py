@@ -78,7 +78,8 @@ class RuleParser(Cursor):
                 nested = self.rules()
         span = self.since(start)
         name = self._rule_name()
-        self.op(";", "a rule ends with ';', behind its name if it has one")
+        ends = "a rule ends with ';', behind its name if it has one"
+        self.op(";", ends if targets else f"'->' stands before what a rule writes, and {ends}")
         words = self.documentation(first, self.since(start).end, self.token.start)
         return [Rule(tuple(sources), tuple(targets), span, tuple(calls), nested, name, words)]
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from gateway.definitions import Definitions
 from gateway.mapping import ir, primitives, syntax, times
 from gateway.mapping.library import Library
-from gateway.mapping.problems import Problems, did_you_mean
+from gateway.mapping.problems import Problems, did_you_mean, meant_or_known
 from gateway.mapping.scope import Place, Scope, Variable
 from gateway.mapping.transforms import NAMES
 from gateway.mapping.values import Values
@@ -133,7 +133,7 @@ class Targets(Values, ABC):
         for position, name in enumerate(target.path):
             element = self.model.target(type_name, name)
             if element is None:
-                hint = did_you_mean(name, self.model.element_names(type_name or ""))
+                hint = meant_or_known(name, self.model.element_names(type_name or ""))
                 text = f"{type_name} has no element '{name}'"
                 if self.model.is_primitive(type_name):
                     shown = ".".join((context.type or context.code, *target.path[:position]))

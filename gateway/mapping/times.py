@@ -40,6 +40,8 @@ _CODES = {
 }
 _FORMAT = re.compile(r"yyyy|yy|MM?|dd?|HH?|hh?|mm?|ss?|S+|a|Z|'([^']*)'|[^A-Za-z]|T")
 _LIMIT = 64
+HOW = "yyyy-MM-dd HH:mm:ss: y year, M month, d day, H hour of 24, m minute, s second; words stand between quotes"
+"""How a format is written, for those who wrote one that is none."""
 
 
 class Unfit(ValueError):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterable
 from typing import Any
 
 from gateway.mapping.codes import UnmappedCode
+from gateway.mapping.commands import RunReport
 from gateway.mapping.compare import Comparison
 from gateway.mapping.unread import Unread
 from gateway.mapping.whynot import WhyNot
@@ -82,6 +85,29 @@ def unreads(reports: Iterable[tuple[str, Unread]]) -> tuple[str, list[dict[str, 
 
 def _times(count: int, values: int) -> str:
     return f"{count} times" if count == values else f"{count} times, {values} values"
+
+
+_NAMED = 5
+"""Unread elements that are named behind a run; `coverage --unread` lists them all."""
+
+
+def asked_next(found: RunReport, missed: Unread, source: str, file: str) -> list[str]:
+    """Behind a run: what was not read, what came to nothing, and the commands that say why."""
+    lines: list[str] = []
+    if names := [one.shown for one in missed.unread]:
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        lines.append(f"never read: {', '.join(names[:_NAMED])}{more}")
+        lines.append(f"  where: samverka map coverage {found.package} --unread --file {shlex.quote(file)}")
+    empty = [record for record, result in found.records if not (result.drafts or result.issues)]
+    if empty:
+        lines.append(f"nothing came of {len(empty)} of {len(found.records)} records: no rule found what it reads")
+    lacking = (_LACKING.match(issue.text) for _, result in found.records for issue in result.issues)
+    if path := next((match[1] for match in lacking if match), ""):
+        lines.append(f"why {path} is empty: samverka map why-not {source} {shlex.quote(file)} {path}")
+    return lines
+
+
+_LACKING = re.compile(r"([A-Z][A-Za-z]+\.[a-z][A-Za-z]*) must be said")
 
 
 def missing_codes(found: list[UnmappedCode]) -> tuple[str, list[dict[str, Any]]]:

@@ -15,14 +15,15 @@ from gateway.fhirpath.environment import well_known
 from gateway.mapping import ir, primitives, syntax, times
 from gateway.mapping.conceptmap import OUTPUTS, ConceptTable
 from gateway.mapping.expressions import compiled
+from gateway.mapping.facts import ABOUT
 from gateway.mapping.library import Library
 from gateway.mapping.model import Model
-from gateway.mapping.problems import Problems, did_you_mean
+from gateway.mapping.problems import Problems, did_you_mean, meant_or_known
 from gateway.mapping.scope import Place, Scope
 from gateway.mapping.syntax import Expression, Literal, Name, Span
 from gateway.mapping.transforms import NAMES, TRANSFORMS
 
-ENVIRONMENT = ("source", "record")
+ENVIRONMENT = tuple(ABOUT)
 """FHIRPath variables that every expression has: `%source.hsaId`, `%record.kind`."""
 _OF_FHIRPATH = ("resource", "rootResource", "context")
 _LITERAL_TYPES = {bool: "boolean", int: "integer", str: "string"}
@@ -70,6 +71,13 @@ class Values:
                 hint = did_you_mean(node.name, known) or f"known here: {', '.join(scope)}"
                 text = f"there is no variable '%{node.name}'"
                 self.problems.add(place.map.text, Span(start, start + len(node.name) + 1), text, hint)
+            match node:
+                case fhirpath.Member(
+                    target=fhirpath.Variable(name=owner) | fhirpath.Member(target=None, name=owner), name=name, at=at
+                ) if owner in ABOUT and owner not in scope and name not in ABOUT[owner]:
+                    start = expression.span.start + min(at, max(len(expression.text) - 1, 0))
+                    text, hint = f"%{owner} has no '{name}'", meant_or_known(name, ABOUT[owner])
+                    self.problems.add(place.map.text, Span(start, start + len(name)), text, hint)
 
     def _check_elements(self, place: Place, expression: Expression, tree: fhirpath.Syntax, scope: Scope) -> None:
         """Note elements that a source's model does not have, where a path begins at a variable."""
@@ -79,7 +87,7 @@ class Values:
                     owner = self._type_of(target, scope)
                     if owner is not None and self.model.source(owner, name) is None:
                         start = expression.span.start + min(at, max(len(expression.text) - 1, 0))
-                        hint = did_you_mean(name, self.model.element_names(owner))
+                        hint = meant_or_known(name, self.model.element_names(owner))
                         text = f"{self.model.shown(owner)} has no element '{name}'"
                         self.problems.add(place.map.text, Span(start, start + len(name)), text, hint)
                 case _:
@@ -175,7 +183,7 @@ class Values:
                 try:
                     times.regex(str(pattern.value))
                 except times.Unfit as error:
-                    self.problems.add(place.map.text, pattern.span, str(error))
+                    self.problems.add(place.map.text, pattern.span, str(error), times.HOW)
 
     def _create(
         self, place: Place, call: syntax.Call, scope: Scope, last: ir.Source, element: ir.Element | None
@@ -238,7 +246,7 @@ class Values:
         table = self.library.table(place.map.url, str(url.value)) if isinstance(url, Literal) else None
         if table is None:
             shown = str(url.value) if isinstance(url, Literal) else ""
-            hint = did_you_mean(shown, self.library.table_names(place.map.url))
+            hint = _meant_table(shown, self.library.table_names(place.map.url))
             self.problems.add(place.map.text, url.span, f"there is no ConceptMap '{shown}'", hint)
             return None, None
         self.tables[table.url] = table
@@ -274,6 +282,14 @@ class Values:
             return None, None
         value = self.argument(place, call.arguments[0], scope, last.variable)
         return ir.Transform("reference", (value,)), "string"
+
+
+def _meant_table(shown: str, known: list[str]) -> str:
+    """Which of the ConceptMaps is meant: the url is long, and what is remembered of it is its end."""
+    end = shown.lstrip("#").lower()
+    same = [name for name in known if end and name.lower().rpartition("/")[2].lstrip("#") == end]
+    listed = "put it into the package's conceptmaps/, and name it by its url, or by its id behind #"
+    return did_you_mean(shown, same or known) or meant_or_known(shown, known) or listed
 
 
 _Special = Callable[[Values, Place, syntax.Call, Scope, ir.Source, ir.Element | None], Typed]

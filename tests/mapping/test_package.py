@@ -205,11 +205,11 @@ def test_the_hash_follows_the_content(folder: Folder) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "place", "text"),
     [
-        ("asOf: time", "asof: time", (12, 11), "records.0.asof: Extra inputs are not permitted"),
+        ("asOf: time", "asof: time", (12, 11), "records.0.asof: the manifest knows no such name here"),
         ("format: json", "format: jsn", (5, 18), "source.format: Input should be"),
-        ("id: example", "id: Example", (2, 5), "id: String should match pattern"),
+        ("id: example", "id: Example", (2, 5), "id: small letters a to z"),
         ("id: example", "id: other", (2, 5), "the id is 'other', the folder 'example'"),
-        ("title: An example\n", "", (2, 1), "title: Field required"),
+        ("title: An example\n", "", (2, 1), "title: this must be said"),
         ("    group: Visit", "   group: Visit", (10, 4), "not YAML"),
         ("records:\n", "unmapped: {default: guess}\nrecords:\n", (6, 11), "unmapped: Value error, a policy is report"),
     ],

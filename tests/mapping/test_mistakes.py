@@ -1,0 +1,123 @@
+"""Mistakes of those who write their first map: each is told, with its place and what to write instead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gateway.mapping import CompileError
+from tests.mapping.maps import told
+from tests.mapping.test_map_commands import run
+
+MAP = """/// url = 'https://samverka.example/fhir/StructureMap/Visits'
+/// name = 'Visits'
+group Visit(source src, target bundle : Bundle) {
+  src -> bundle.entry as e, e.resource = create('Encounter') as tgt then Rules(src, tgt) "entry";
+}
+group Rules(source src, target tgt : Encounter) {
+  src.id as v -> tgt.identifier = id(%source.idSystem, v) "id";
+  src -> tgt.status = 'planned', tgt.class = c('http://terminology.hl7.org/CodeSystem/v3-ActCode', 'HH') "constants";
+  src.start as v -> tgt.period as p, p.start = toDateTime(v, 'yyyy-MM-dd HH:mm') "start";
+  src.kind as v -> tgt.type = translate(v, 'https://samverka.example/fhir/ConceptMap/visit-kind', 'CodeableConcept');
+}
+"""
+MANIFEST = """id: visits
+version: 1.0.0
+title: Visits
+source: {format: csv}
+records:
+  - {name: visit, map: https://samverka.example/fhir/StructureMap/Visits, key: id, needs: [id]}
+instance: {name: Example, hsa_id: SE2321000131-T1, controller: SE2321000131-T0}
+"""
+KINDS = """{"resourceType": "ConceptMap", "url": "https://samverka.example/fhir/ConceptMap/visit-kind", "group": [
+{"target": "https://samverka.example/kinds", "element": [{"code": "MEAL", "target": [{"code": "meal"}]}]}]}"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "visits/conceptmaps").mkdir(parents=True)
+    (tmp_path / "visits/map.yaml").write_text(MANIFEST)
+    (tmp_path / "visits/Visits.fml").write_text(MAP)
+    (tmp_path / "visits/conceptmaps/kind.json").write_text(KINDS)
+    (tmp_path / "visits.csv").write_text("id;start;kind\nV1;2026-03-16 08:00;MEAL\n")
+    return tmp_path
+
+
+def checked(folder: Path, old: str, new: str, *, file: str = "Visits.fml") -> str:
+    path = folder / "visits" / file
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    return run("check", "visits", "--mappings", folder, code=1)
+
+
+def ran(folder: Path, *, code: int = 0) -> str:
+    return run("run", "visits", folder / "visits.csv", "--mappings", folder, code=code)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said", "hint"),
+    [
+        ("p.start =", "p.begin =", "Period has no element 'begin'", "there are id, extension, start, end"),
+        ("idSystem", "idsystem", "%source has no 'idsystem'", "did you mean 'idSystem'?"),
+        (
+            "as v -> tgt.type",
+            "as v tgt.type",
+            "expected ';' here, found 'tgt'",
+            "'->' stands before what",
+        ),
+        ("'yyyy-MM-dd HH:mm'", "'YYYY-MM-DD HH:mm'", "unknown format code 'Y'", "yyyy-MM-dd HH:mm:ss: y year"),
+        (
+            "'https://samverka.example/fhir/ConceptMap/visit-kind'",
+            "'#visit-kind'",
+            "there is no ConceptMap '#visit-kind'",
+            "there are https://samverka.example/fhir/ConceptMap/visit-kind",
+        ),
+    ],
+)
+def test_a_mistake_of_the_map_says_what_is_meant(folder: Path, old: str, new: str, said: str, hint: str) -> None:
+    found = checked(folder, old, new)
+    assert said in found
+    assert f"hint: {hint}" in found
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said", "hint"),
+    [
+        ("needs: [id]", "needs: id", "records.0.needs: this is a list", "in brackets: [one, another]"),
+        ("key: id", "keys: id", "records.0.keys: the manifest knows no such name here", "did you mean 'key'?"),
+        ("format: csv", "format: CSV", "source.format: Input should be", "did you mean 'csv'?"),
+    ],
+)
+def test_a_mistake_of_the_manifest_says_what_is_meant(folder: Path, old: str, new: str, said: str, hint: str) -> None:
+    with pytest.raises(CompileError) as raised:
+        checked(folder, old, new, file="map.yaml")
+    assert said in str(raised.value)
+    assert f"hint: {hint}" in str(raised.value)
+    assert new.partition(":")[0] in str(raised.value)  # The line itself.
+
+
+def test_a_plain_value_where_parts_are_expected_is_told_with_what_makes_them() -> None:
+    found, issues = told("src.kind as v -> tgt.maritalStatus = v;", {"kind": "MEAL"})
+    assert (found, issues) == ({}, ["value-not-valid"])
+
+
+def test_a_run_names_what_it_never_read_and_the_command_that_says_where(folder: Path) -> None:
+    assert "never read" not in ran(folder)
+    (folder / "visits.csv").write_text("id;start;kindd\nV1;2026-03-16 08:00;MEAL\n")
+    found = ran(folder)
+    assert "never read: kindd\n" in found
+    assert f"samverka map coverage visits --unread --file {folder / 'visits.csv'}" in found
+
+
+def test_a_run_of_which_nothing_comes_says_so(folder: Path) -> None:
+    path = folder / "visits/Visits.fml"
+    path.write_text(path.read_text().replace("  src -> bundle", "  src.none -> bundle"))
+    assert "nothing came of 1 of 1 records: no rule found what it reads" in ran(folder)
+
+
+def test_a_record_that_is_held_for_an_empty_element_is_asked_about(folder: Path) -> None:
+    path = folder / "visits/Visits.fml"
+    path.write_text(path.read_text().replace("tgt.status = 'planned', ", ""))
+    found = ran(folder, code=1)
+    assert f"samverka map why-not visits {folder / 'visits.csv'} Encounter.status" in found
