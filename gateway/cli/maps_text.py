@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -44,18 +45,20 @@ def new_command(
     """
     named = package or "-".join(re.findall(r"[a-z0-9]+", sample.stem.lower())) or "example"
     made = skeleton(sample.read_bytes(), sample.name, resource, load(), package=named)
-    files = {f"{named}/map.yaml": made.manifest, f"{named}/{made.map_name}.fml": made.map}
+    files = {f"{named}/{name}": content for name, content in made.files.items()}
     if out is None:
         end(made.map.rstrip(), files, True, as_json)
         return
-    for name, content in files.items():
-        path = out / name
+    for path in (out / name for name in files):
         if path.exists():
             raise Conflict(f"{path} is there already: choose another --id", rule="package-exists")
+    for name, content in files.items():
+        path = out / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
     written = [str(out / name) for name in files]
-    end("\n".join([*written, f"now: samverka map check {named} --mappings {out}"]), {"written": written}, True, as_json)
+    now = f"now: samverka map check {named} --mappings {shlex.quote(str(out))}"
+    end("\n".join([*written, now]), {"written": written}, True, as_json)
 
 
 def print_command(

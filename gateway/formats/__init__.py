@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterable, Iterator
 
 from gateway.formats import csv, er7, fhir, json, xml
 from gateway.formats.node import EXPLICIT_NULL, LEAF, FhirType, LazyNode, Node
-from gateway.formats.record import UNKNOWN_RECORD, EnvelopeRule, Format, Kind, Limits, Record, RecordKind
+from gateway.formats.record import OPTIONS, UNKNOWN_RECORD, EnvelopeRule, Format, Kind, Limits, Record, RecordKind
 from gateway.issues import Issues
 from gateway.records import Position
 
 __all__ = [
     "EXPLICIT_NULL",
     "LEAF",
+    "OPTIONS",
     "UNKNOWN_RECORD",
     "EnvelopeRule",
     "FhirType",

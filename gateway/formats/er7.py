@@ -194,7 +194,8 @@ def _choose_encoding(form: Format, body: bytes, syntax: Syntax, charset: str, is
         text = "MSH-18 names a character set that is not read here; the source's usual one was tried."
         issues.warning("not-supported", "unknown-charset", text, where)
     stated = CHARSETS.get(named)
-    tried = [stated] if stated else list(form.options.get("encoding", _ENCODINGS))
+    given = form.options.get("encoding", _ENCODINGS)
+    tried = [stated] if stated else [given] if isinstance(given, str) else list(given)
     for encoding in tried:
         try:
             body.decode(encoding)

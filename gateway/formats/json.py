@@ -30,7 +30,7 @@ def read(form: Format, body: bytes, issues: Issues, limits: Limits) -> Iterator[
     """The records of a message, told apart by the member that the manifest's `discriminator` names.
 
     `objects` names members that are objects wherever they stand: what they hold would be passed over in silence, did a
-    plain value stand there.
+    plain value stand there. `list` names the member of an object around all records that is the array of them.
     """
     kind_of = form.options.get("discriminator")
     composed = frozenset(form.options.get("objects", ()))
@@ -45,7 +45,8 @@ def read(form: Format, body: bytes, issues: Issues, limits: Limits) -> Iterator[
             record.issues.error("structure", "not-an-object", text, str(position(plain, body)))
         return record
 
-    yield from objects(body, issues, limits, make)
+    member = form.options.get("list")
+    yield from objects(body, issues, limits, make, (lambda _: member), must=True)
 
 
 class Found:
@@ -131,11 +132,18 @@ def position(node: Node, body: bytes) -> Position:
 
 
 def objects(
-    body: bytes, issues: Issues, limits: Limits, make: Callable[[Found], Record], listed: Listed = (lambda _: None)
+    body: bytes,
+    issues: Issues,
+    limits: Limits,
+    make: Callable[[Found], Record],
+    listed: Listed = (lambda _: None),
+    *,
+    must: bool = False,
 ) -> Iterator[Record]:
     """The objects of a message as records, one after another. What comes before a fault is still given.
 
-    `listed` may say of the only object of a message which of its members is the array of records.
+    `listed` may say of the only object of a message which of its members is the array of records; whether it must
+    have that one is `must`.
     """
     try:
         text = body.decode("utf-8-sig")
@@ -146,7 +154,7 @@ def objects(
         return
     reader = Reader(text, body, issues, limits)
     try:
-        for count, found in enumerate(reader.records(listed)):
+        for count, found in enumerate(reader.records(listed, must=must)):
             if count >= limits.records:
                 raise _Refused("too-many-records", f"The message has more than {limits.records} records.")
             if found.fault is None and isinstance(found.value, dict):
@@ -186,7 +194,7 @@ class Reader:
             object_pairs_hook=_object, parse_float=_decimal, parse_int=_integer, parse_constant=_constant
         ).raw_decode
 
-    def records(self, listed: Listed) -> Iterator[Found]:
+    def records(self, listed: Listed, *, must: bool) -> Iterator[Found]:
         text = self.text
         self._skip()
         if self.at >= len(text):
@@ -198,15 +206,20 @@ class Reader:
         if text[self.at] == "[":
             yield from self._elements("")
         elif member := listed(self):
+            met = not must
             for name in self.members():
+                met = met or name == member
                 if name == member and text.startswith("[", self.at):
                     yield from self._elements("/" + member)
                 else:
                     begin = self.at
-                    if self.value() is not None and name == member:
+                    if (self.value() is not None or must) and name == member:
                         text_ = f"{member} must be a list of records. None of them was read: send it so."
                         where = f"line {self.text.count(chr(10), 0, begin) + 1}, /{member}"
                         self._issues.error("structure", "not-a-list", text_, where)
+            if not met:
+                text_ = f"There is no {member}, which is the list of records. None was read: send it so."
+                self._issues.error("structure", "not-a-list", text_, "line 1")
         else:
             yield self._found("")
         self._skip()

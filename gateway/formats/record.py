@@ -14,6 +14,15 @@ from gateway.records import Position
 Kind = Literal["xml", "er7", "csv", "json", "fhir"]
 Patterns = Mapping[str, str | Sequence[str]]
 
+OPTIONS: Mapping[Kind, frozenset[str]] = {
+    "xml": frozenset(("encoding", "null", "namespaces")),
+    "er7": frozenset(("encoding", "carried")),
+    "csv": frozenset(("delimiter", "quote", "encoding", "columns", "required", "null", "numbers", "decimal")),
+    "json": frozenset(("discriminator", "objects", "list")),
+    "fhir": frozenset(),
+}
+"""What may stand beside `format` in a manifest's `source:`, as docs/formats.md describes it."""
+
 UNKNOWN_RECORD = "unknown-record"
 """The rule of the issue that a record has which no record kind takes."""
 

@@ -6,12 +6,13 @@ Described for integrators in docs/mapping.md.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from gateway.formats import OPTIONS
 from gateway.mapping.problems import CompileError, Problem, did_you_mean, meant_or_known
 
 
@@ -137,7 +138,7 @@ def read(text: str, shown: str, folder: str | None = None) -> Manifest:
         manifest = Manifest.model_validate(data if isinstance(data, dict) else {})
     except ValidationError as error:
         raise CompileError(_problems(error, tree, shown, text)) from None
-    problems = []
+    problems = list(_options(manifest.source, tree, shown, text))
     seen: set[str] = set()
     for index, record in enumerate(manifest.records):
         if record.name in seen:
@@ -162,6 +163,17 @@ _SAID = {
     "string_pattern_mismatch": "small letters a to z, digits and dashes, as in home-visits",
 }
 """What the commonest mistakes are, in the words of the manifest; the others are said as they are found."""
+
+
+def _options(source: SourceSpec, tree: yaml.Node | None, shown: str, text: str) -> Iterator[Problem]:
+    """Options that the format's reader does not know: it would pass over them, and read otherwise than is meant."""
+    known = OPTIONS[source.format]
+    for name in source.model_extra or ():
+        if name not in known:
+            line, column = _place(tree, ("source", name))
+            hint = meant_or_known(name, sorted(known))
+            said = f"source.{name}: {source.format} has no such option"
+            yield Problem(shown, line, column, said, hint, text.splitlines()[line - 1])
 
 
 def _problems(error: ValidationError, tree: yaml.Node | None, shown: str, text: str) -> list[Problem]:

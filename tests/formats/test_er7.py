@@ -150,6 +150,13 @@ def test_an_msh_without_separators_is_held_and_the_next_message_read(header: str
     assert er7.control(header.encode()) is None
 
 
+def test_one_encoding_may_be_named_without_a_list() -> None:
+    form = Format.of({"source": {"format": "er7", "encoding": "cp1252"}, "records": [{"name": "any", "at": "*"}]})
+    [record], issues = read((MSH + "\rPID|||1||Åsa\r").encode("cp1252"), form)
+    assert record.node.text("PID", "5", "1") == "Åsa"
+    assert not issues
+
+
 def test_segments_that_no_map_reads_are_told_by_the_manifests_list() -> None:
     form = Format.of({"source": {"format": "er7", "carried": ["MSH", "PID"]}, "records": [{"name": "a", "at": "*"}]})
     [record], _ = read(f"{MSH}\rPID|1\rZSE|1\rNK1|1", form)

@@ -38,6 +38,24 @@ def test_the_discriminator_says_what_a_record_is() -> None:
     assert rules(records[2].issues) == ["unknown-record"]
 
 
+LISTED = Format.of({"source": {"format": "json", "list": "visits"}, "records": [{"name": "visit"}]})
+
+
+def test_the_records_may_be_the_list_of_a_member() -> None:
+    records, issues = read('{"at":"2026","visits":[{"id":1},{"id":2}],"n":2}', LISTED)
+    assert [record.node.text("id") for record in records] == ["1", "2"]
+    assert [record.position.path for record in records] == ["/visits/0", "/visits/1"]
+    assert not issues
+    assert [len(read(text, LISTED)[0]) for text in ('{"visits":[]}', '[{"id":1}]')] == [0, 1]
+
+
+@pytest.mark.parametrize("body", ['{"visit":[{"id":1}]}', '{"visits":{"id":1}}', '{"visits":null}', "{}"])
+def test_a_message_without_its_list_is_told(body: str) -> None:
+    records, issues = read(body, LISTED)
+    assert not records
+    assert rules(issues) == ["not-a-list"]
+
+
 def test_members_are_children_arrays_repeat_and_null_is_nothing() -> None:
     [record], _ = read('{"a":[1,[2,null],[]],"b":null,"c":{"d":"x"},"e":false,"f":[{"g":1},{"g":2}]}')
     node = record.node

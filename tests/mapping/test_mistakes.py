@@ -86,6 +86,12 @@ def test_a_mistake_of_the_map_says_what_is_meant(folder: Path, old: str, new: st
     [
         ("needs: [id]", "needs: id", "records.0.needs: this is a list", "in brackets: [one, another]"),
         ("key: id", "keys: id", "records.0.keys: the manifest knows no such name here", "did you mean 'key'?"),
+        (
+            "format: csv",
+            "format: csv, delimeter: x",
+            "source.delimeter: csv has no such option",
+            "did you mean 'delimiter'?",
+        ),
         ("format: csv", "format: CSV", "source.format: Input should be", "did you mean 'csv'?"),
     ],
 )

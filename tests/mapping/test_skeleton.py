@@ -11,7 +11,7 @@ from gateway import formats
 from gateway.definitions.shipped import folder
 from gateway.errors import NotFound, Unprocessable
 from gateway.issues import Issues
-from gateway.mapping import Package, Packages
+from gateway.mapping import CompileError, Package, Packages
 from gateway.mapping.skeleton import Skeleton, skeleton
 from tests.mapping.folders import RECEIVED, SOURCE
 from tests.mapping.maps import DEFINITIONS
@@ -33,9 +33,9 @@ def made(sample: bytes, file: str, resource: str) -> Skeleton:
 
 def written(tmp_path: Path, files: Skeleton) -> Package:
     own = tmp_path / "begun-here"
-    own.mkdir()
-    (own / "map.yaml").write_text(files.manifest, encoding="utf-8")
-    (own / f"{files.map_name}.fml").write_text(files.map, encoding="utf-8")
+    for name, content in files.files.items():
+        (own / name).parent.mkdir(parents=True, exist_ok=True)
+        (own / name).write_text(content, encoding="utf-8")
     return Packages.load(tmp_path)["begun-here"]
 
 
@@ -54,11 +54,11 @@ def test_each_element_of_the_sample_has_a_line_with_its_place_and_without_its_va
     sample = b'{"type":"visit","visitId":"7","period":"Agda","unit":{"name":["Bertil","Cecilia"]}}'
     found = made(sample, "sample.json", "Encounter")
     assert 'src.visitId as v -> tgt.identifier = id(%source.idSystem, v) "identifier";' in found.map
-    assert '// src.period as v -> tgt.period = v "period";  // line 1, column 40, /period' in found.map
+    assert '// src.period as v -> tgt.period = ... "period";  // Period; line 1, column 40, /period' in found.map
     assert '// src.unit.name as v -> tgt.... = v "name";  // 2 times, first at line 1' in found.map
     assert not re.search("Agda|Bertil|Cecilia", found.map + found.manifest)
     assert 'at: "visit"' in found.manifest
-    assert "discriminator: type" in found.manifest
+    assert 'discriminator: "type"' in found.manifest
 
 
 def test_what_r4_demands_is_said_with_its_codes() -> None:
@@ -73,10 +73,44 @@ def test_a_name_that_is_no_plain_one_is_quoted(tmp_path: Path) -> None:
     written(tmp_path, found).check()
 
 
+def test_a_line_offers_only_what_its_element_can_hold() -> None:
+    found = made(b"id;status;starts;type\n1;2;3;4", "visits.csv", "Encounter")
+    assert "src.status as v -> tgt.status = translate(v, '...', 'code') \"status\";" in found.map
+    assert "src.type as v -> tgt.type = translate(v, '...', 'CodeableConcept') \"type\";" in found.map
+    assert 'src.starts as v -> tgt.... = v "starts";' in found.map
+
+
+def test_rules_of_parts_with_one_name_have_two() -> None:
+    found = made('{"id":1,"vård":{"namn":"a"},"boende":{"namn":"b"}}'.encode(), "x.json", "Patient")
+    assert re.findall(r' = v "(\S+)";', found.map) == ["namn", "boende-namn"]
+
+
+@pytest.mark.parametrize("mark", [";", ",", "\t", "|"])
+def test_a_header_says_what_parts_it_and_becomes_a_model(mark: str, tmp_path: Path) -> None:
+    sample = mark.join(["visit", "person", "from"]) + "\n" + mark.join(["1", "2", "3"]) + "\n"
+    package = written(tmp_path, made(sample.encode(), "visits.csv", "Encounter"))
+    assert package.format.options["delimiter"] == mark
+    path = tmp_path / "begun-here/BegunHere.fml"
+    path.write_text(path.read_text().replace("src.visit", "src.vist"))
+    with pytest.raises(CompileError, match="BegunHereRow has no element 'vist'"):
+        Packages.load(tmp_path)["begun-here"].check()
+
+
+def test_the_list_in_an_object_around_all_holds_the_records(tmp_path: Path) -> None:
+    sample = b'{"made":{"at":"2026"},"visits":[{"id":1},{"id":2}]}'
+    package = written(tmp_path, made(sample, "visits.json", "Encounter"))
+    found = [package.apply(one, SOURCE, RECEIVED).key for one in formats.read(package.format, sample, Issues())]
+    assert found == ["1", "2"]
+
+
 def test_what_cannot_be_begun_says_why() -> None:
     with pytest.raises(NotFound, match="did you mean 'Encounter'"):
         made(b"a;b\n1;2", "x.csv", "Encountr")
     with pytest.raises(Unprocessable, match="not XML"):
         made(b"<a>", "x.xml", "Patient")
-    with pytest.raises(Unprocessable, match="no record"):
+    with pytest.raises(Unprocessable, match=r"no record that can be read as csv: The file is empty"):
         made(b"", "x.csv", "Patient")
+    with pytest.raises(Unprocessable, match=r"as json: The message is not JSON here.*line 1, column 2"):
+        made(b"{x", "x.json", "Patient")
+    with pytest.raises(Unprocessable, match="such as hem-tjanst"):
+        skeleton(b"a;b\n1;2", "x.csv", "Patient", DEFINITIONS, package="Hem tjänst")
