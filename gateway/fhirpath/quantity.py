@@ -17,6 +17,7 @@ CALENDAR = {name + plural: name for name in _CALENDAR_UNITS for plural in ("", "
 DEFINITE = {"week": "wk", "day": "d", "hour": "h", "minute": "min", "second": "s", "millisecond": "ms"}
 _TIMELY = {code: name for name, code in DEFINITE.items()}
 _YEARS = {"year": Fraction(12), "month": Fraction(1)}
+_AVERAGE = {"year": "a", "month": "mo"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +39,25 @@ class Quantity:
             return self.unit
         return _TIMELY.get(self.unit) or CALENDAR.get(self.unit)
 
+    def scale(self) -> ucum.Unit | None:
+        """How the unit measures; None where it is not known."""
+        if self.calendar and self.unit in _YEARS:
+            return ucum.Unit(_YEARS[self.unit], (("calendar month", 1),))
+        return ucum.unit(DEFINITE[self.unit] if self.calendar else self.unit)
+
     def measure(self) -> tuple[Fraction, tuple[tuple[str, int], ...]] | None:
         """The amount in base units and their dimensions; None where the unit is not known."""
-        if self.calendar and self.unit in _YEARS:
-            return Fraction(self.value) * _YEARS[self.unit], (("calendar month", 1),)
-        found = ucum.unit(DEFINITE[self.unit] if self.calendar else self.unit)
-        return None if found is None else (Fraction(self.value) * found.factor, found.dimensions)
+        unit = self.scale()
+        amount = None if unit is None else unit.amount(self.value)
+        return None if unit is None or amount is None else (amount, unit.dimensions)
+
+    def within(self, other: Quantity) -> Decimal | None:
+        """The amount in the unit of the other; None where it does not convert."""
+        unit, measured = other.scale(), self.measure()
+        if unit is None or measured is None or unit.dimensions != measured[1]:
+            return None
+        value = unit.value(measured[0])
+        return None if value is None else as_decimal(value)
 
 
 def compare(a: Quantity, b: Quantity) -> int | None:
@@ -63,6 +77,8 @@ def comparable(a: Quantity, b: Quantity) -> bool:
 
 def equivalent(a: Quantity, b: Quantity) -> bool:
     """The same amount, looked at with the precision of the less precise one."""
+    if a.calendar != b.calendar:
+        a, b = _definite(a), _definite(b)
     one, other = a.measure(), b.measure()
     if one is None or other is None:
         return a.unit == b.unit and alike(a.value, b.value)
@@ -70,8 +86,14 @@ def equivalent(a: Quantity, b: Quantity) -> bool:
         return False
     if not a.value or not b.value:
         return one[0] == other[0]
-    converted = as_decimal(other[0] / (one[0] / Fraction(a.value)))
-    return alike(a.value, converted)
+    converted = b.within(a)
+    return converted is not None and alike(a.value, converted)
+
+
+def _definite(value: Quantity) -> Quantity:
+    """A calendar year beside one of UCUM is as long as that: https://hl7.org/fhirpath/N1/#equivalent"""
+    code = _AVERAGE.get(value.unit) if value.calendar else None
+    return value if code is None else Quantity(value.value, code)
 
 
 def alike(a: Decimal, b: Decimal) -> bool:
@@ -99,19 +121,31 @@ def multiply(a: Quantity, b: Quantity, *, power: int = 1) -> Quantity | None:
         return Quantity(value, a.unit, a.calendar)
     if a.unit == "1" and power > 0 and not a.calendar:
         return Quantity(value, b.unit, b.calendar)
-    one, other = a.measure(), b.measure()
+    one, other = a.scale(), b.scale()
     if one is None or other is None:
         return None
-    unit = ucum.Unit(one[0], one[1]).times(ucum.Unit(other[0], other[1]), power)
-    return Quantity(as_decimal(unit.factor), ucum.canonical(unit.dimensions))
+    try:
+        unit = one.times(other, power)
+    except ValueError:
+        return None
+    return Quantity(as_decimal(Fraction(value) * unit.factor), ucum.canonical(unit.dimensions))
 
 
 def add(a: Quantity, b: Quantity, sign: int) -> Quantity | None:
     """The sum in the unit of the first; None where the units cannot be added."""
     if a.unit == b.unit and a.calendar == b.calendar:
         return Quantity(a.value + sign * b.value, a.unit, a.calendar)
-    one = Quantity(Decimal(1), a.unit, a.calendar).measure()
-    other = b.measure()
-    if one is None or other is None or one[1] != other[1]:
+    if any(unit is not None and unit.scale for unit in (a.scale(), b.scale())):
+        # 20 Cel and 1 K: a degree more, or 294.15 K in all? UCUM does not say.
         return None
-    return Quantity(a.value + sign * as_decimal(other[0] / one[0]), a.unit, a.calendar)
+    addend = b.within(a)
+    return None if addend is None else Quantity(a.value + sign * addend, a.unit, a.calendar)
+
+
+def converted(value: Quantity, unit: str) -> Quantity | None:
+    """The quantity in a unit: a UCUM code or a calendar unit's name."""
+    like = Quantity(value.value, CALENDAR[unit], calendar=True) if unit in CALENDAR else Quantity(value.value, unit)
+    if (like.unit, like.calendar) == (value.unit, value.calendar):
+        return value
+    amount = value.within(like)
+    return None if amount is None else Quantity(amount, like.unit, like.calendar)

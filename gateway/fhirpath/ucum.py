@@ -1,51 +1,22 @@
-"""UCUM units as a factor and dimensions: what it takes to compare `4 g` with `4000 mg`.
+"""UCUM units as a factor and dimensions: what it takes to compare `4 g` with `4000 mg`, and `37 Cel` with `310.15 K`.
 
-Arbitrary units (`[iU]`) are dimensions of their own; units on other than ratio scales (`Cel`) compare with themselves
-only. https://ucum.org/ucum
+The table is the official one (`units.tsv`, by `scripts/build-units`; why our own reader: ADR 31). An arbitrary unit
+(`[iU]`) is a dimension of its own. https://ucum.org/ucum
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib import resources
 
-PREFIXES = {
-    "Y": 24, "Z": 21, "E": 18, "P": 15, "T": 12, "G": 9, "M": 6, "k": 3, "h": 2, "da": 1,
-    "d": -1, "c": -2, "m": -3, "u": -6, "n": -9, "p": -12, "f": -15, "a": -18, "z": -21, "y": -24,
-}  # fmt: skip
+from gateway.fhirpath.scales import SCALES
 
-# Units that take prefixes, in terms of others; base units stand for themselves.
-METRIC = {
-    "m": "m", "s": "s", "g": "g", "rad": "rad", "K": "K", "C": "C", "cd": "cd", "mol": "6.02214076E23 1",
-    "sr": "rad2", "Hz": "s-1", "N": "kg.m/s2", "Pa": "N/m2", "J": "N.m", "W": "J/s", "A": "C/s", "V": "J/C",
-    "F": "C/V", "Ohm": "V/A", "S": "Ohm-1", "Wb": "V.s", "T": "Wb/m2", "H": "Wb/A", "lm": "cd.sr", "lx": "lm/m2",
-    "Bq": "s-1", "Gy": "J/kg", "Sv": "J/kg", "kat": "mol/s", "U": "umol/min", "l": "dm3", "L": "dm3", "t": "1000 kg",
-    "bar": "100000 Pa", "eq": "mol", "osm": "mol", "cal": "4.184 J", "Ci": "3.7E10 Bq", "m[H2O]": "9806.65 Pa",
-    "m[Hg]": "133322 Pa", "eV": "1.602176634E-19 J", "u": "1.66053906660E-24 g", "B": "B", "dyn": "g.cm/s2",
-    "[iU]": "[iU]", "[IU]": "[iU]", "P": "dyn.s/cm2", "St": "cm2/s", "R": "0.000258 C/kg",
-}  # fmt: skip
-
-# Units that do not.
-PLAIN = {
-    "%": "0.01 1", "[ppth]": "0.001 1", "[ppm]": "0.000001 1", "[ppb]": "0.000000001 1", "[pi]": "3.14159265358979 1",
-    "10*": "10 1", "10^": "10 1", "min": "60 s", "h": "60 min", "d": "24 h", "wk": "7 d", "a": "365.25 d",
-    "mo": "30.4375 d", "deg": "0.0174532925199433 rad", "'": "0.000290888208665722 rad", "ar": "100 m2",
-    "[in_i]": "2.54 cm", "[ft_i]": "12 [in_i]", "[yd_i]": "3 [ft_i]", "[mi_i]": "5280 [ft_i]",
-    "[lb_av]": "453.59237 g", "[oz_av]": "28.349523125 g", "[gr]": "64.79891 mg", "[st_av]": "14 [lb_av]",
-    "[foz_us]": "29.5735295625 ml", "[cup_us]": "236.5882365 ml", "[tsp_us]": "4.92892159375 ml",
-    "[tbs_us]": "14.78676478125 ml", "[pt_us]": "473.176473 ml", "[qt_us]": "946.352946 ml",
-    "[gal_us]": "3785.411784 ml",
-    "[cal]": "4.184 J", "[Cal]": "4184 J", "[drp]": "0.05 ml", "atm": "101325 Pa", "[psi]": "6894.757293168 Pa",
-    "[arb'U]": "[arb'U]", "[CFU]": "[CFU]", "[pH]": "[pH]", "Cel": "Cel", "[degF]": "[degF]", "[APL'U]": "[APL'U]",
-    "[Ch]": "mm/3", "[diop]": "m-1", "[HPF]": "1", "[LPF]": "100 1", "st": "m3", "[car_m]": "0.2 g",
-    "[GPL'U]": "[GPL'U]",
-    "[MPL'U]": "[MPL'U]", "[beth'U]": "[beth'U]", "[CCID_50]": "[CCID_50]", "[ELU]": "[ELU]", "[FFU]": "[FFU]",
-    "[PFU]": "[PFU]", "[USP'U]": "[USP'U]", "[kn_i]": "1852 m/h", "[nmi_i]": "1852 m", "g%": "g/dl", "[S]": "1E-13 s",
-}  # fmt: skip
-
-_ATOM = re.compile(r"10[*^]|\[[^\]]*\](?:_[A-Za-z0-9]+)?|[A-Za-z%']+(?:\[[A-Za-z0-9]+\])?")
+_ATOM = re.compile(r"10[*^]|(?:[A-Za-z_%'\"]|\[[^\][]*\])+")
+_NUMBER = re.compile(r"\d+(?![*^])")
 _EXPONENT = re.compile(r"[+-]?\d+")
 _ALONE = re.compile(r"(^|[./(])\{[^}]*\}")
 _ANNOTATION = re.compile(r"\{[^}]*\}")
@@ -55,25 +26,81 @@ _MAX_POWER = 30
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """`factor` in base units; `dimensions` are the base units with their exponents, sorted."""
+    """`factor` in base units; `dimensions` are the base units with their exponents, sorted.
+
+    A unit on a scale of its own (`Cel`, `[pH]`, `dB`) has the scale's name, and in `prefix` what a prefix makes of it.
+    """
 
     factor: Fraction
     dimensions: tuple[tuple[str, int], ...]
+    scale: str = ""
+    prefix: Fraction = Fraction(1)
 
     def times(self, other: Unit, power: int = 1) -> Unit:
+        if self.scale or other.scale:
+            # Such a unit is not multiplied: https://ucum.org/ucum#para-21
+            if self == ONE and power == 1:
+                return other
+            raise ValueError
         total = dict(self.dimensions)
         for name, exponent in other.dimensions:
             total[name] = total.get(name, 0) + exponent * power
         dimensions = tuple(sorted((name, exponent) for name, exponent in total.items() if exponent))
         return Unit(self.factor * other.factor**power, dimensions)
 
+    def amount(self, value: Fraction | Decimal) -> Fraction | None:
+        """So many of the unit in base units; None where the scale does not reach."""
+        if not self.scale:
+            return Fraction(value) * self.factor
+        proper = SCALES[self.scale].proper(Fraction(value) * self.prefix)
+        return None if proper is None else proper * self.factor
+
+    def value(self, amount: Fraction) -> Fraction | None:
+        """An amount of base units in this unit; None where the scale does not reach."""
+        if not self.scale:
+            return amount / self.factor
+        special = SCALES[self.scale].special(amount / self.factor)
+        return None if special is None else special / self.prefix
+
 
 ONE = Unit(Fraction(1), ())
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    metric: bool
+    arbitrary: bool
+    factor: Fraction
+    unit: str
+    scale: str
+
+
+@cache
+def _tables() -> tuple[dict[str, Fraction], dict[str, _Row]]:
+    """The prefixes, and the units by code; read when the first unit is asked for."""
+    prefixes: dict[str, Fraction] = {}
+    units: dict[str, _Row] = {}
+    text = resources.files("gateway.fhirpath").joinpath("units.tsv").read_text(encoding="utf-8")
+    for line in text.splitlines():
+        if line.startswith("#"):
+            continue
+        code, flags, factor, *rest = line.split("\t")
+        if rest:
+            unit, scale = (*rest, "")[:2]
+            units[code] = _Row("m" in flags, "a" in flags, Fraction(factor), unit, scale)
+        else:
+            prefixes[code.removesuffix("-")] = Fraction(factor)
+    return prefixes, units
+
+
+def codes() -> list[str]:
+    """The codes of all units, without prefixes."""
+    return list(_tables()[1])
+
+
 @lru_cache(maxsize=1024)
 def unit(code: str) -> Unit | None:
-    """What a UCUM code means, or None where it is not one that is known here."""
+    """What a UCUM code means, or None where it is not one."""
     if len(code) > _MAX_LENGTH:
         return None
     try:
@@ -90,6 +117,7 @@ def canonical(dimensions: tuple[tuple[str, int], ...]) -> str:
 
 
 def _term(text: str) -> tuple[Unit, str]:
+    """From left to right: in `a/b.c` the c is above the line. https://ucum.org/ucum#para-7"""
     result, power = ONE, 1
     if text.startswith("/"):
         power, text = -1, text[1:]
@@ -107,8 +135,8 @@ def _component(text: str) -> tuple[Unit, str]:
         if not rest.startswith(")"):
             raise ValueError
         return _powered(inner, rest[1:])
-    number = re.match(r"\d+(?![*^])", text)
-    if number and not text.startswith(("10*", "10^")):
+    number = None if text.startswith(("10*", "10^")) else _NUMBER.match(text)
+    if number:
         return Unit(Fraction(int(number[0])), ()), text[number.end() :]
     atom = _ATOM.match(text)
     if atom is None:
@@ -126,25 +154,25 @@ def _powered(base: Unit, rest: str) -> tuple[Unit, str]:
     return ONE.times(base, power), rest[exponent.end() :]
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=1024)
 def _simple(atom: str) -> Unit:
-    if atom in METRIC:
-        return _defined(atom, METRIC[atom])
-    if atom in PLAIN:
-        return _defined(atom, PLAIN[atom])
+    prefixes, units = _tables()
+    if atom in units:
+        return _defined(atom, units[atom])
     for length in (2, 1):
         prefix, rest = atom[:length], atom[length:]
-        if prefix in PREFIXES and rest in METRIC:
+        if prefix in prefixes and rest in units and units[rest].metric:
             base = _simple(rest)
-            return Unit(base.factor * Fraction(10) ** PREFIXES[prefix], base.dimensions)
+            if base.scale:
+                return replace(base, prefix=prefixes[prefix])
+            return Unit(base.factor * prefixes[prefix], base.dimensions)
     raise ValueError
 
 
-def _defined(atom: str, meaning: str) -> Unit:
-    if meaning == atom:
+def _defined(atom: str, row: _Row) -> Unit:
+    if row.unit == atom or (row.arbitrary and row.unit == "1"):
         return Unit(Fraction(1), ((atom, 1),))
-    factor, _, rest = meaning.rpartition(" ")
-    result, left = _term(rest)
+    result, left = _term(row.unit)
     if left:
         raise ValueError
-    return Unit(result.factor * Fraction(factor or "1"), result.dimensions)
+    return Unit(result.factor * row.factor, result.dimensions, row.scale)

@@ -20,34 +20,37 @@ INFINITE = 1e300
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How a unit converts to its base unit: times `factor`, and from another zero where it has one."""
+    """How a unit converts to its base unit."""
 
     base: str
-    factor: Fraction
-    zero: Fraction = Fraction(0)
+    unit: ucum.Unit
 
     def of(self, amount: Decimal | int | float) -> float:
         """An amount of the unit as one of the base unit, rounded once."""
         if isinstance(amount, float) and abs(amount) >= INFINITE:
             return amount
-        return number(Fraction(amount if not isinstance(amount, float) else str(amount)) * self.factor + self.zero)
-
-
-# Units that begin to count at another zero: https://ucum.org/ucum#section-Tables-of-Terminal-Symbols
-_SHIFTED = {
-    "Cel": Scale("K", Fraction(1), Fraction("273.15")),
-    "[degF]": Scale("K", Fraction(5, 9), Fraction("459.67") * 5 / 9),
-    "[degRe]": Scale("K", Fraction(5, 4), Fraction("273.15")),
-}
+        exact = self.unit.amount(Fraction(amount if not isinstance(amount, float) else str(amount)))
+        if exact is None:
+            # Beyond what a logarithm reaches: without end, or next to nothing.
+            return INFINITE if amount > 0 else 0.0
+        return number(exact)
 
 
 @lru_cache(maxsize=1024)
 def scale(code: str) -> Scale | None:
-    """How a UCUM unit converts, or None where it is not one that is known here."""
-    if code in _SHIFTED:
-        return _SHIFTED[code]
+    """How a UCUM unit converts, or None where it is not one.
+
+    Neither does one whose numbers fall as the amount grows, such as pH: more of it is then less of the base unit.
+    """
     unit = ucum.unit(code)
-    return None if unit is None else Scale(ucum.canonical(unit.dimensions), unit.factor)
+    if unit is None or (unit.scale and _falls(unit)):
+        return None
+    return Scale(ucum.canonical(unit.dimensions), unit)
+
+
+def _falls(unit: ucum.Unit) -> bool:
+    less, more = unit.amount(Fraction(0)), unit.amount(Fraction(1))
+    return less is None or more is None or more < less
 
 
 def number(exact: Fraction | Decimal | int) -> float:

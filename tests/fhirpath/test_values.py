@@ -13,6 +13,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from gateway.definitions import load
 from gateway.fhirpath import regex, temporal, ucum
 from gateway.fhirpath.automaton import Automaton
 from gateway.fhirpath.errors import EvaluationError
@@ -125,8 +126,41 @@ def test_what_is_no_ucum_code_is_none(code: str) -> None:
 
 
 def test_every_unit_of_the_tables_can_be_read() -> None:
-    for code in (*ucum.METRIC, *ucum.PLAIN):
+    for code in ucum.codes():
         assert ucum.unit(code) is not None, code
+
+
+def test_every_common_unit_can_be_read() -> None:
+    common = load().codes("http://hl7.org/fhir/ValueSet/ucum-common")
+    assert common is not None
+    assert len(common) > 1300
+    assert [code for _, code in common if ucum.unit(code) is None] == []
+
+
+@given(
+    st.sampled_from(["Cel", "mCel", "[degF]", "[degRe]", "[pH]", "dB", "B[SPL]", "Np", "bit_s", "[hp'_C]"]),
+    st.integers(0, 90),
+)
+def test_a_number_on_a_scale_of_its_own_comes_back(code: str, number: int) -> None:
+    found = ucum.unit(code)
+    assert found is not None
+    amount = found.amount(Fraction(number))
+    assert amount is not None
+    back = found.value(amount)
+    assert back is not None
+    assert abs(back - number) < Fraction(1, 10**20)
+
+
+@pytest.mark.parametrize(("code", "value"), [("[pH]", 10**9), ("bit_s", 10**9), ("Np", -(10**9)), ("[hp'_Q]", 10**6)])
+def test_what_a_logarithm_does_not_reach_is_none(code: str, value: int) -> None:
+    found = ucum.unit(code)
+    assert found is not None
+    assert found.amount(Fraction(value)) is None
+
+
+@pytest.mark.parametrize("code", ["Cel/min", "Cel2", "K.Cel", "5.[pH]", "dB-1"])
+def test_a_unit_on_a_scale_of_its_own_is_not_multiplied(code: str) -> None:
+    assert ucum.unit(code) is None
 
 
 @given(st.text("mgLslk/.*10-2(){}[]%a", max_size=12))

@@ -11,8 +11,9 @@ from decimal import Decimal
 from typing import Any
 
 from gateway.fhirpath.functions.registry import scalar
+from gateway.fhirpath.functions.strings import text
 from gateway.fhirpath.operators import LARGEST
-from gateway.fhirpath.quantity import CALENDAR, Quantity
+from gateway.fhirpath.quantity import CALENDAR, Quantity, converted
 from gateway.fhirpath.temporal import Date, DateTime, Time
 from gateway.fhirpath.values import SYSTEM
 
@@ -129,13 +130,10 @@ for _name, _convert in _CONVERSIONS.items():
     scalar(f"convertsTo{_name}", result="Boolean")(_converts(_convert))
 
 
-def _same_unit(quantity: Quantity | None, unit: Any) -> Quantity | None:
-    return quantity if quantity is None or unit is None or quantity.unit == unit else None
-
-
 @scalar("toQuantity", "value", required=0, result="Quantity")
 def to_quantity_in(value: Any, unit: Any = None) -> Quantity | None:
-    return _same_unit(to_quantity(value), unit)
+    quantity = to_quantity(value)
+    return quantity if quantity is None or unit is None else converted(quantity, text(unit))
 
 
 @scalar("convertsToQuantity", "value", required=0, result="Boolean")
