@@ -13,6 +13,7 @@ from typing import ClassVar, Literal
 
 from gateway.access.reading import Served
 from gateway.fhir import json
+from gateway.fhir.binary import Content
 from gateway.records import Resource
 
 Versions = tuple[str, ...]
@@ -22,11 +23,15 @@ ANY_VERSION = "*"
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What was sent, to be kept as it came; `kept` where that is done: the inbox's id, and the item there."""
+    """What was sent, to be kept as it came; `kept` where that is done: the inbox's id, and the item there.
+
+    `content`: it is no resource but the content of a Binary.
+    """
 
     raw: bytes
     media_type: str = json.MEDIA_TYPE
     kept: tuple[str, int] | None = None
+    content: Content | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from gateway.access.performing import Performance, Refusal, checked, uncondition
 from gateway.access.reading import Reading
 from gateway.errors import BadRequest, GatewayError
 from gateway.fhir import json, xml
+from gateway.fhir.binary import resource_of
 from gateway.fhir.primitives import ID
 from gateway.records import Message, Resource
 from gateway.store import UnitOfWork
@@ -48,7 +49,7 @@ class Writing(Reading):
     ) -> Done:
         """Store the body under this id, which may be new, or as what meets the condition. PreconditionFailed."""
         self.known_type(resource_type)
-        resource = self.resource(resource_type, body)
+        resource = self.resource(resource_type, body, id=target if isinstance(target, str) else None)
         if isinstance(target, str):
             with_id(resource, target)
         command = Update(
@@ -122,9 +123,15 @@ class Writing(Reading):
         assert kept is not None
         return kept[0]
 
-    def resource(self, resource_type: str, body: Body) -> Resource:
-        """The resource of this type that a body says, structurally right and by itself. BadRequest, Unprocessable."""
-        resource = self.whole(resource_type, self.parsed(resource_type, body))
+    def resource(self, resource_type: str, body: Body, *, id: str | None = None) -> Resource:
+        """The resource of this type that a body says, structurally right and by itself. BadRequest, Unprocessable.
+
+        `id`: that of a Binary whose content was sent, which says none itself.
+        """
+        resource = self.parsed(resource_type, body)
+        if body.content is not None and id is not None:
+            resource["id"] = id
+        self.whole(resource_type, resource)
         unconditional(resource, self._rooms)
         return resource
 
@@ -139,6 +146,8 @@ class Writing(Reading):
 
     def parsed(self, resource_type: str, body: Body) -> Resource:
         """The resource of this type that a body says, whether it is right or not. BadRequest."""
+        if body.content is not None:
+            return resource_of(body.content)
         is_xml = body.media_type == xml.MEDIA_TYPE
         resource = xml.parse(body.raw, self._rooms.definitions) if is_xml else json.parse(body.raw)
         if not isinstance(resource, dict) or resource.get("resourceType") != resource_type:

@@ -187,7 +187,7 @@ def person_of(resource: Resource) -> str | None:
     """The id of the Patient that a resource is about."""
     if resource["resourceType"] == "Patient":
         return str(resource["id"])
-    for element in ("subject", "patient", "for", "beneficiary", "individual"):
+    for element in ("subject", "patient", "for", "beneficiary", "individual", "securityContext"):
         reference = resource.get(element)
         if isinstance(reference, dict):
             kind, _, id = str(reference.get("reference", "")).rpartition("/")

@@ -23,6 +23,7 @@ SENT: Final = (
     "If-None-Match",
     "Prefer",
     "X-Request-Id",
+    "X-Security-Context",
 )
 READ: Final = (
     "Allow",
@@ -35,6 +36,7 @@ READ: Final = (
     "WWW-Authenticate",
     "X-Progress",
     "X-Request-Id",
+    "X-Security-Context",
 )
 API: Final = "/fhir"
 

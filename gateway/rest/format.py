@@ -52,9 +52,9 @@ def negotiate(request: Request, params: Iterable[tuple[str, str]] | None = None)
     """Settle how the answer is written; NotAcceptable where it cannot be. `params` are the query's, if not others."""
     pairs = request.query_params.multi_items() if params is None else list(params)
     given = dict(pairs)
-    default = IN_KIND.get(_name(request.headers.get("content-type", "")), JSON)
-    named = given.get("_format")
-    offers = [named] if named is not None else request.headers.get("accept", "*/*").split(",")
+    default = IN_KIND.get(named(request.headers.get("content-type", "")), JSON)
+    chosen = given.get("_format")
+    offers = [chosen] if chosen is not None else request.headers.get("accept", "*/*").split(",")
     media_type, pretty = _best(offers, default), given.get("_pretty") == "true"
     request.state.shown = Shown(media_type, pretty)  # So that a view that cannot be given is refused in this format.
     request.state.shown = Shown(media_type, pretty, _view(request, pairs))
@@ -89,10 +89,16 @@ def shown(request: Request) -> Shown:
     return settled
 
 
+def ranges(request: Request) -> set[str]:
+    """The media types that Accept names and that are not refused by it."""
+    offers = request.headers.get("accept", "*/*").split(",")
+    return {named(offer) for offer in offers if _quality(offer) > 0}
+
+
 def sent(request: Request, names: Mapping[str, str] = NAMES) -> str:
     """The media type that the body is in; UnsupportedMediaType where it is not read here."""
     content_type = request.headers.get("content-type", "")
-    media_type = names.get(_name(content_type))
+    media_type = names.get(named(content_type))
     if media_type is None or not _is_r4(content_type):
         known = dict.fromkeys(names.values())
         raise UnsupportedMediaType(f"Send {' or '.join(known)}.", rule="media-type")
@@ -114,7 +120,7 @@ def _best(offers: list[str], default: str) -> str:
         matches = [
             (ANY.get(name, 2), -place, _quality(offer))
             for place, offer in enumerate(offers)
-            if (name := _name(offer)) in ANY or ASKED.get(name) == media_type
+            if (name := named(offer)) in ANY or ASKED.get(name) == media_type
             if _is_r4(offer)
         ]
         if matches:
@@ -126,7 +132,8 @@ def _best(offers: list[str], default: str) -> str:
     return best
 
 
-def _name(media_range: str) -> str:
+def named(media_range: str) -> str:
+    """The media type of a range, or of a header, without its parameters."""
     # A plus that was not percent-encoded in `_format` arrives as a blank.
     return media_range.partition(";")[0].strip().lower().replace(" ", "+")
 

@@ -12,10 +12,11 @@ from typing import Any, Final, Literal
 
 from gateway.fhir import primitives
 
-Taken = Literal["nothing", "resource", "patch", "bundle", "form", "message", "parameters"]
+Taken = Literal["nothing", "resource", "content", "patch", "bundle", "form", "message", "parameters"]
 Given = Literal[
     "nothing",
     "resource",
+    "content",
     "outcome",
     "searchset",
     "history",
@@ -136,6 +137,13 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
         "The caller's name for the request; it comes back and stands in the AuditEvent.",
         {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
     ),
+    "x-security-context": Parameter(
+        "X-Security-Context",
+        "header",
+        "With the content of a Binary: the resource that decides who may see it.",
+        {"type": "string", "pattern": "^[A-Z][A-Za-z]+/[A-Za-z0-9.-]{1,64}$"},
+        "Patient/1",
+    ),
     "as-of": Parameter("as-of", "query", "When what the message says was so, where it does not say.", _TIME),
     "type": Parameter("type", "query", "One resource type, with its schemas and search parameters.", _TEXT, "Task"),
 }
@@ -244,8 +252,8 @@ _UPDATE: Final = Offer(
         200: Answer("The resource as it is stored.", "resource", (*VERSION, "Location")),
         201: Answer("It is new.", "resource", (*VERSION, "Location")),
     },
-    takes=("if-match", "if-none-match", "prefer", *SHOWN),
-    body="resource",
+    takes=("if-match", "if-none-match", "prefer", "x-security-context", *SHOWN),
+    body="content",
     refuses=WRITING,
 )
 _PATCH: Final = Offer(
@@ -279,14 +287,14 @@ OFFERS: Final[Mapping[str, Offer]] = {
     "read": Offer(
         "Read",
         "The current version of a resource.",
-        {200: Answer("The resource.", "resource", VERSION), 304: Answer("You have it already.", "nothing", VERSION)},
+        {200: Answer("The resource.", "content", VERSION), 304: Answer("You have it already.", "nothing", VERSION)},
         takes=("if-none-match", "if-modified-since", *VIEWED),
         refuses=(*READING, 410),
     ),
     "vread": Offer(
         "Read a version",
         "One version of a resource, as it was.",
-        {200: Answer("The resource.", "resource", VERSION)},
+        {200: Answer("The resource.", "content", VERSION)},
         takes=VIEWED,
         refuses=(*READING, 410),
     ),
@@ -311,8 +319,8 @@ OFFERS: Final[Mapping[str, Offer]] = {
             200: Answer("What meets the condition; nothing is done.", "resource", (*VERSION, "Location")),
             201: Answer("The resource as it is stored.", "resource", (*VERSION, "Location")),
         },
-        takes=("if-none-exist", "prefer", *SHOWN),
-        body="resource",
+        takes=("if-none-exist", "prefer", "x-security-context", *SHOWN),
+        body="content",
         refuses=WRITING,
     ),
     "delete": _DELETE,

@@ -17,6 +17,7 @@ from fastapi.responses import Response
 from gateway import __version__
 from gateway.definitions import Definitions, Operation, SearchParameter
 from gateway.errors import BadRequest
+from gateway.fhir.binary import TYPE, UNTOLD
 from gateway.patch import json_patch, xml_patch
 from gateway.rest.capability import common
 from gateway.rest.format import JSON, XML
@@ -32,6 +33,7 @@ Object = dict[str, Any]
 
 FORM = "application/x-www-form-urlencoded"
 XML_SCHEMA: Schema = {"type": "string", "contentMediaType": XML, "description": "The same, in FHIR's XML."}
+CONTENT: Schema = {"description": "What a Binary holds, in its own form, under its own media type."}
 JSON_PATCH: Schema = {
     "type": "array",
     "items": {
@@ -126,6 +128,11 @@ class _Writer:
         self.sent: set[str] = set()
         self.refused: set[int] = set()
 
+    @property
+    def _holds_content(self) -> bool:
+        """Whether the document tells of Binaries."""
+        return self._type in (None, TYPE)
+
     def path(self, path: str) -> str | None:
         """The path as this document has it; None where it is not about the type."""
         if self._type is None:
@@ -166,7 +173,8 @@ class _Writer:
             else:
                 yield self._take("message" if path.startswith("/ingest/") and name == "id" else name)
         for key in offer.takes:
-            yield self._take(key)
+            if key != "x-security-context" or self._holds_content:
+                yield self._take(key)
         if offer.operation is not None:
             yield from _of_operation(self._operation(offer.operation))
         if offer.searches and method == "GET":
@@ -198,8 +206,10 @@ class _Writer:
         if offer.body == "bundle":
             self.named.add("Bundle")
             content: Object = {JSON: {"schema": ref("Bundle")}, XML: {"schema": XML_SCHEMA}}
-        elif offer.body == "resource":
+        elif offer.body in ("resource", "content"):
             content = {JSON: {"schema": ref(self._resource)}, XML: {"schema": XML_SCHEMA}}
+            if offer.body == "content" and self._holds_content:
+                content[UNTOLD] = {"schema": CONTENT}
         elif offer.body == "patch":
             self.named.add("Parameters")
             content = {
@@ -217,7 +227,7 @@ class _Writer:
             content = {FORM: {"schema": {"type": "object", "properties": fields, "additionalProperties": False}}}
         else:
             content = {"*/*": {"schema": {}}}
-        return {"required": offer.body in ("resource", "patch", "parameters", "bundle"), "content": content}
+        return {"required": offer.body in ("resource", "content", "patch", "parameters", "bundle"), "content": content}
 
     def _answer(self, answer: Answer) -> Object:
         made: Object = {"description": answer.about}
@@ -231,6 +241,8 @@ class _Writer:
             made["content"] = {"application/json": {"schema": {"type": "object"}}}
         elif answer.given != "nothing":
             made["content"] = _fhir(self._given(answer.given))
+            if answer.given == "content" and self._holds_content:
+                made["content"]["*/*"] = {"schema": CONTENT}
         return made
 
     def _given(self, given: str) -> Schema:

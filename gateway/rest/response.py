@@ -30,13 +30,13 @@ STATUS: Final = {"created": 201, "found": 200, "updated": 200}
 
 async def served(request: Request, found: Served) -> Response:
     """One resource version as the answer."""
-    return await answered(request, found.body, headers=_of_version(found))
+    return await answered(request, found.body, headers=of_version(found))
 
 
 async def written(request: Request, done: Done) -> Response:
     """What a write made, or found, as the answer that the client prefers."""
     made, status = done.version, STATUS[done.what]
-    headers = _of_version(made)
+    headers = of_version(made)
     headers["Location"] = f"{base_of(request)}/{made.type}/{made.id}/_history/{made.version_id}"
     match returning(request):
         case "minimal":
@@ -49,7 +49,7 @@ async def written(request: Request, done: Done) -> Response:
 
 def not_modified(request: Request, found: Served) -> Response:
     """The reader has this version already."""
-    return _with_id(request, Response(status_code=304, headers=_of_version(found) | {"Vary": "Accept"}))
+    return with_id(request, Response(status_code=304, headers=of_version(found) | {"Vary": "Accept"}))
 
 
 async def told(request: Request, text: str, status: int, headers: Mapping[str, str]) -> Response:
@@ -84,18 +84,20 @@ def _rendered(request: Request, body: bytes, *, entries: bool) -> bytes:
     return write(request, view.of(resource, load()))
 
 
-def _of_version(one: Served) -> dict[str, str]:
+def of_version(one: Served) -> dict[str, str]:
+    """The headers that tell which version it is."""
     return {"ETag": f'W/"{one.version_id}"', "Last-Modified": format_datetime(one.last_updated, usegmt=True)}
 
 
 def _response(request: Request, content: bytes, status: int, headers: Mapping[str, str]) -> Response:
     media_type = f"{shown(request).media_type}; fhirVersion=4.0"
-    response = _with_id(request, Response(content, status, headers=dict(headers), media_type=media_type))
+    response = with_id(request, Response(content, status, headers=dict(headers), media_type=media_type))
     response.headers["Vary"] = "Accept"
     return response
 
 
-def _with_id(request: Request, response: Response) -> Response:
+def with_id(request: Request, response: Response) -> Response:
+    """The answer with what stands on every one."""
     response.headers["X-Request-Id"] = request.state.request_id
     response.headers["Cache-Control"] = "no-store"  # It is about a person, and for this caller.
     return response

@@ -22,6 +22,7 @@ from tests.fhir.test_check_corpus import FAULTY, folder
 
 pytestmark = pytest.mark.corpus
 
+JSON = {"accept": "application/fhir+json"}
 XML = {"content-type": "application/fhir+xml", "accept": "application/fhir+xml"}
 FAULTY_IN_XML = {"devicemetric-example"}
 GIVEN_BY_THE_SERVER = ("versionId", "lastUpdated")
@@ -57,7 +58,7 @@ def accepted_in_json(client: httpx.Client, file: Path) -> bool:
         assert stored.status_code == 422, (file.name, stored.text[:500])
         return False
     assert as_sent(parse(stored.content)) == as_sent(resource), file.name
-    assert client.get(address).content == stored.content, file.name
+    assert client.get(address, headers=JSON).content == stored.content, file.name
     in_xml = client.get(address, headers={"accept": "application/fhir+xml"})
     assert as_sent(xml.parse(in_xml.content, load())) == as_sent(resource), file.name
     return True

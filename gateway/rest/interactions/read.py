@@ -8,13 +8,15 @@ from __future__ import annotations
 from fastapi import Request
 from fastapi.responses import Response
 
+from gateway.rest.binary import content, native
 from gateway.rest.conditions import unchanged
-from gateway.rest.format import negotiate
 from gateway.rest.request import asking, door_of, in_thread
 from gateway.rest.response import not_modified, served
 
 
 async def read(request: Request, resource_type: str, id: str) -> Response:
-    negotiate(request)
+    own_form = native(request, resource_type)
     found = await in_thread(door_of(request).read, asking(request, "read"), resource_type, id)
-    return not_modified(request, found) if unchanged(request, found) else await served(request, found)
+    if unchanged(request, found):
+        return not_modified(request, found)
+    return await (content if own_form else served)(request, found)

@@ -9,9 +9,9 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from gateway.access.commands import Target
+from gateway.rest.binary import sent, settle
 from gateway.rest.conditions import if_match, if_none_match, meant
-from gateway.rest.format import negotiate
-from gateway.rest.request import asking, body, door_of, in_thread
+from gateway.rest.request import asking, door_of, in_thread
 from gateway.rest.response import written
 
 
@@ -24,9 +24,9 @@ async def update_conditional(request: Request, resource_type: str) -> Response:
 
 
 async def _update(request: Request, resource_type: str, target: Target) -> Response:
-    negotiate(request)
+    settle(request, resource_type)
     who = asking(request, "update")
-    sent = await body(request)
+    came = await sent(request, resource_type)
     versions = {"if_match": if_match(request), "if_none_match": if_none_match(request)}
-    done = await in_thread(door_of(request).update, who, resource_type, target, sent, **versions)
+    done = await in_thread(door_of(request).update, who, resource_type, target, came, **versions)
     return await written(request, done)

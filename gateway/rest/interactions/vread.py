@@ -8,12 +8,12 @@ from __future__ import annotations
 from fastapi import Request
 from fastapi.responses import Response
 
-from gateway.rest.format import negotiate
+from gateway.rest.binary import content, native
 from gateway.rest.request import asking, door_of, in_thread
 from gateway.rest.response import served
 
 
 async def vread(request: Request, resource_type: str, id: str, version_id: str) -> Response:
-    negotiate(request)
+    own_form = native(request, resource_type)
     found = await in_thread(door_of(request).vread, asking(request, "vread"), resource_type, id, version_id)
-    return await served(request, found)
+    return await (content if own_form else served)(request, found)
