@@ -68,6 +68,16 @@ ENVIRONMENT = Environment(
         {"resourceType": "Organization", "id": "1", "name": "Unit"} if text == "Organization/1" else None
     ),
     member_of=lambda item, url: item == "male" if url.endswith("administrative-gender") else None,
+    structure={
+        "urn:profile": {
+            "differential": {
+                "element": [
+                    {"id": "Patient.extension:e", "path": "Patient.extension", "sliceName": "e"},
+                    {"id": "Patient.extension:e.url", "path": "Patient.extension.url", "fixedUri": "urn:e"},
+                ]
+            }
+        }
+    }.get,
     now=datetime(2026, 11, 22, 12, 30, tzinfo=UTC),
 )
 

@@ -19,15 +19,18 @@ class Environment:
     """What is passed in.
 
     `variables` by name without `%`; `resolve` a reference's text to a resource (JSON or a node); `member_of` says
-    whether a code, Coding or CodeableConcept (as it stands there) is in a value set (None: not known); `conforms_to`
-    whether a resource meets a profile; `now` is the one moment that `now()`, `today()` and `timeOfDay()` tell; `trace`
-    receives what `trace()` names.
+    whether a code, Coding or CodeableConcept (as it stands there) is in a value set (None: not known); `subsumes`
+    whether of a system's two codes the first is or stands above the second (None: not known); `conforms_to` whether a
+    resource meets a profile; `structure` gives the StructureDefinition of a url; `now` is the one moment that `now()`,
+    `today()` and `timeOfDay()` tell; `trace` receives what `trace()` names.
     """
 
     variables: Mapping[str, Any] = field(default_factory=dict)
     resolve: Callable[[str], Any] | None = None
     member_of: Callable[[Any, str], bool | None] | None = None
+    subsumes: Callable[[str, str, str], bool | None] | None = None
     conforms_to: Callable[[Resource, str], bool | None] | None = None
+    structure: Callable[[str], Resource | None] | None = None
     now: datetime | None = None
     trace: Callable[[str, list[Any]], None] | None = None
 

@@ -1,7 +1,8 @@
 """What a map's expressions may ask for besides their variables: all of it comes with the record or the definitions.
 
 `resolve()` finds what the source itself holds: contained resources and the other entries of its Bundle. `memberOf()`
-knows the value sets that can be written out, `now()` is when the record was received.
+knows the value sets that can be written out, `subsumes()` the code systems and `slice()` the profiles that are shipped;
+`now()` is when the record was received.
 https://hl7.org/fhir/R4/fhirpath.html#functions
 """
 
@@ -15,6 +16,7 @@ from gateway.definitions import Definitions
 from gateway.fhirpath.environment import Environment
 from gateway.formats import Node
 from gateway.mapping import primitives
+from gateway.terminology import Terminology
 
 
 def of(
@@ -27,7 +29,13 @@ def of(
         untold.append(f"{name}: {', '.join(shown)}")
 
     return Environment(
-        variables=variables, resolve=_resolver(source), member_of=_member_of(definitions), now=now, trace=trace
+        variables=variables,
+        resolve=_resolver(source),
+        member_of=_member_of(definitions),
+        subsumes=_subsumes(definitions),
+        structure=definitions.resources.get,
+        now=now,
+        trace=trace,
     )
 
 
@@ -70,6 +78,14 @@ def _member_of(definitions: Definitions) -> Callable[[Any, str], bool | None]:
         return any(code in codes if code[0] else code[1] in {one for _, one in codes} for code in _codings(item))
 
     return member_of
+
+
+def _subsumes(definitions: Definitions) -> Callable[[str, str, str], bool | None]:
+    def subsumes(system: str, upper: str, lower: str) -> bool | None:
+        below = Terminology(definitions).below(system, upper)
+        return None if below is None else lower in below
+
+    return subsumes
 
 
 def _codings(item: Any) -> Iterator[tuple[str, str]]:

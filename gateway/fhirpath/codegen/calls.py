@@ -8,10 +8,11 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from gateway.fhirpath.codegen import elsewhere
 from gateway.fhirpath.codegen import python as py
 from gateway.fhirpath.codegen.writer import NOTHING, Form, Scope, Value
 from gateway.fhirpath.functions import FUNCTIONS, Function
-from gateway.fhirpath.syntax import Call, Literal, Special, Unary, specifier, walk
+from gateway.fhirpath.syntax import Call, Literal, Member, Special, Unary, Variable, specifier, walk
 
 if TYPE_CHECKING:
     from gateway.fhirpath.codegen.compiler import Compiler
@@ -28,7 +29,10 @@ def function(compiler: Compiler, node: Call, scope: Scope) -> Value:
     if compiler.strict and node.name in _ORDERED and isinstance(node.target, Call) and node.target.name in _UNORDERED:
         compiler.problem(f"{node.name}() needs an order, {node.target.name}() has none.")
     if found is None:
-        compiler.problem(f"There is no function {node.name}().", _similar_function(node.name))
+        if isinstance(node.target, Variable) and node.target.name in elsewhere.VARIABLES:
+            return compiler.value(node.target, scope)  # What is wrong is the variable.
+        hint = elsewhere.FUNCTIONS.get(node.name) or _similar_function(node.name)
+        compiler.problem(f"There is no function {node.name}().", hint)
         return NOTHING
     if not compiler.arity(node, found.required, len(found.args)):
         return NOTHING
@@ -383,6 +387,22 @@ def _sort(compiler: Compiler, node: Call, scope: Scope) -> Value:
     return Value(compiler.let(code), Form.ANY, many=True)
 
 
+def _element_definition(compiler: Compiler, node: Call, scope: Scope) -> Value:
+    """What an element is, its parent's type says: so the step to it is taken anew, from the parent."""
+    if not compiler.arity(node, 0, 0):
+        return NOTHING
+    member = node.target
+    if not isinstance(member, Member):
+        hint = "As in birthDate.elementDefinition()."
+        compiler.problem("elementDefinition() stands right behind an element's name.", hint)
+        return NOTHING
+    parents = scope.this if member.target is None else compiler.value(member.target, scope)
+    if parents.nothing:
+        return NOTHING
+    code = py.call("element_definitions", compiler.run(), compiler.boxes(parents), py.const(member.name))
+    return Value(compiler.let(code), Form.ANY, many=True)
+
+
 WHOLES: dict[str, Callable[[Compiler, Call, Scope], Value]] = {
     "exists": lambda compiler, node, scope: _found(compiler, node, scope, answer=True),
     "empty": lambda compiler, node, scope: _found(compiler, node, scope, answer=False),
@@ -397,4 +417,5 @@ WHOLES: dict[str, Callable[[Compiler, Call, Scope], Value]] = {
     "sort": _sort,
     "defineVariable": _define_variable,
     "coalesce": _coalesce,
+    "elementDefinition": _element_definition,
 }

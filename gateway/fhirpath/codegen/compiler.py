@@ -12,7 +12,7 @@ import ast
 from collections.abc import Callable
 from dataclasses import replace
 
-from gateway.fhirpath.codegen import calls, operations
+from gateway.fhirpath.codegen import calls, elsewhere, operations
 from gateway.fhirpath.codegen import python as py
 from gateway.fhirpath.codegen.paths import Paths
 from gateway.fhirpath.codegen.writer import NOTHING, Form, Scope, Value
@@ -216,6 +216,9 @@ class Compiler(Paths):
     def _environment(self, name: str) -> Value:
         if name in self.defined:
             return self.defined[name]
+        if name in elsewhere.VARIABLES and name not in self.names:
+            self.problem(f"There is no variable %{name}.", elsewhere.VARIABLES[name])
+            return NOTHING
         return Value(self.let(py.call("variable", self.run(), py.const(name))), Form.ANY, many=True)
 
     def _indexed(self, node: Indexer, scope: Scope) -> Value:

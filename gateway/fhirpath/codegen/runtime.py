@@ -7,7 +7,7 @@ from typing import Any
 from gateway.fhirpath import navigate, operators, values
 from gateway.fhirpath.environment import well_known
 from gateway.fhirpath.errors import EvaluationError
-from gateway.fhirpath.functions import FUNCTIONS, Run, collections, tree
+from gateway.fhirpath.functions import FUNCTIONS, Run, collections, elements, tree
 from gateway.fhirpath.model import Model
 from gateway.fhirpath.values import Element, Items
 
@@ -105,6 +105,7 @@ RUNTIME: dict[str, Any] = {
     "at_index": navigate.at_index,
     "sort": collections.sort,
     "refers_to": tree.refers_to,
+    "element_definitions": elements.element_definitions,
     "is_type": _is_type,
     "of_type": _of_type,
     "holds": _holds,

@@ -147,6 +147,51 @@ def member_of(run: Run, items: Items, url: Any) -> Items:
     return [] if answer is None else [answer]
 
 
+def _codings(item: Any, run: Run) -> tuple[list[tuple[Any, Any]], bool]:
+    """System and code of a Coding, or of each in a CodeableConcept; and whether it is one of those."""
+    if isinstance(item, tuple(SYSTEM)):
+        raise EvaluationError("A Coding or a CodeableConcept is needed here.")
+    within = navigate.step(item, "coding", run.model)
+    return [(_text(coding, "system", run), _text(coding, "code", run)) for coding in within or (item,)], bool(within)
+
+
+def _text(item: Any, name: str, run: Run) -> Any:
+    return next((system(value) for value in navigate.step(item, name, run.model)), None)
+
+
+def _subsumes(run: Run, upper: Any, lower: Any) -> Items:
+    """Whether one of the upper codes is a lower one or stands above it; nothing where that is not known."""
+    (above, many), (below, more) = _codings(upper, run), _codings(lower, run)
+    unknown = False
+    for system_above, code_above in above:
+        for system_below, code_below in below:
+            if None in (code_above, code_below):
+                continue
+            if system_above != system_below:
+                if not many and not more:
+                    raise EvaluationError("The codes are of two systems: how those relate is not known here.")
+            elif code_above == code_below:
+                return [True]
+            else:
+                answer = None if run.env.subsumes is None else run.env.subsumes(system_above, code_above, code_below)
+                if answer:
+                    return [True]
+                unknown = unknown or answer is None
+    return [] if unknown else [False]
+
+
+@listed("subsumes", "list", run=True)
+def subsumes(run: Run, items: Items, other: Items) -> Items:
+    item, given = values.one(items), values.one(other)
+    return [] if item is None or given is None else _subsumes(run, item, given)
+
+
+@listed("subsumedBy", "list", run=True)
+def subsumed_by(run: Run, items: Items, other: Items) -> Items:
+    item, given = values.one(items), values.one(other)
+    return [] if item is None or given is None else _subsumes(run, given, item)
+
+
 @listed("conformsTo", "value", run=True)
 def conforms_to(run: Run, items: Items, url: Any) -> Items:
     item = values.one(items)
