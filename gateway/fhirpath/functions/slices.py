@@ -24,7 +24,7 @@ def slice_of(run: Run, items: Items, structure: Any, name: Any) -> Items:
     profile: Resource | None = None if run.env.structure is None else run.env.structure(str(structure))
     if profile is None:
         raise EvaluationError("This structure is not known here.", "The caller passes Environment(structure=…).")
-    elements = profile.get("snapshot", profile.get("differential", {})).get("element", [])
+    elements = (profile.get("snapshot") or profile.get("differential") or {}).get("element", [])
     sliced: Resource | None = next((element for element in elements if element.get("sliceName") == name), None)
     if sliced is None:
         raise EvaluationError("The structure has no slice of this name.")
