@@ -13,6 +13,7 @@ import typer
 from gateway.app import configured_sources
 from gateway.cli.common import JsonOption, SourcesOption, print_json, settings_from
 from gateway.definitions import shipped
+from gateway.errors import NotFound
 from gateway.mapping import Package, Packages, commands, report, told
 from gateway.mapping.cases import own_source
 from gateway.mapping.unread import Message, Unread, corpus
@@ -30,7 +31,12 @@ PackagesArgument = Annotated[list[str] | None, typer.Argument(help="Packages by 
 
 def all_packages(mappings: Path | None) -> Packages:
     """The packages of the folder that is named, else of the settings', else the shipped ones."""
-    return Packages.load(settings_from(mappings=mappings).mappings or shipped.folder("mappings"))
+    folder = settings_from(mappings=mappings).mappings or shipped.folder("mappings")
+    found = Packages.load(folder)
+    if not found:
+        text = "holds no mapping package: no folder in it has a map.yaml" if folder.is_dir() else "is not there"
+        raise NotFound(f"The folder of mappings {folder} {text}. Name it with --mappings or SAMVERKA_MAPPINGS.")
+    return found
 
 
 def end(text: str, data: Any, well: bool, as_json: bool) -> None:

@@ -49,11 +49,19 @@ class Case:
 
     @property
     def body(self) -> bytes:
-        found = sorted(self.folder.glob("source.*"))
-        if len(found) != 1:
+        if self.unfit:
             shown = f"{self.package.id}/cases/{self.folder.name}"
-            raise CompileError([Problem(shown, 1, 1, f"a case has one source.*, this one has {len(found)}")])
-        return found[0].read_bytes()
+            raise CompileError([Problem(shown, 1, 1, self.unfit)])
+        return next(self.folder.glob("source.*")).read_bytes()
+
+    @property
+    def unfit(self) -> str:
+        """Why it cannot be run at all; empty where it can."""
+        count = len(list(self.folder.glob("source.*")))
+        if count == 1:
+            return ""
+        held = ", ".join(sorted(path.name for path in self.folder.iterdir())) or "nothing"
+        return f"a case has one source.*, this one has {count}: in its folder there is {held}"
 
     @property
     def source(self) -> Source:
@@ -88,9 +96,11 @@ class Case:
 
     def check(self) -> list[str]:
         """Where what came differs from what was expected; empty when the case holds."""
+        if self.unfit:
+            return [self.unfit]
         expected = self.expected
         if expected is None:
-            return ["there is no expected.json"]
+            return ["there is no expected.json: --update writes what comes, for you to read"]
         actual = self.actual()
         wanted = [set(issue) for issue in expected.get("issues", ())]
         actual["issues"] = [
@@ -103,6 +113,8 @@ class Case:
 
     def update(self) -> bool:
         """Write what came as what is expected; True when that changed something. Read the diff before you keep it."""
+        if self.unfit:
+            return False
         path = self.folder / "expected.json"
         text = rendered(self.actual()) + "\n"
         if self.expected is not None and not self.check() and "records" in (self.expected or {}):

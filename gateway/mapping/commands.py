@@ -17,7 +17,7 @@ from gateway.mapping.explain import Explained, explain
 from gateway.mapping.faults import Fault, faults
 from gateway.mapping.mutate import MutationReport, mutate
 from gateway.mapping.package import MapResult, Package, Packages
-from gateway.mapping.problems import CompileError, Problem, did_you_mean
+from gateway.mapping.problems import CompileError, Problem, did_you_mean, meant_or_known
 from gateway.records import Source
 
 
@@ -26,7 +26,8 @@ def chosen(packages: Packages, names: list[str] | None) -> list[Package]:
     for name in names or ():
         if name not in packages:
             hint = did_you_mean(name, packages.ids) or f"there are {', '.join(packages.ids)}"
-            raise NotFound(f"There is no mapping package '{name}': {hint}", rule="unknown-package")
+            place = f" in {packages.folder}" if packages.folder else ""
+            raise NotFound(f"There is no mapping package '{name}'{place}: {hint}", rule="unknown-package")
     return [packages[name] for name in names or packages.ids]
 
 
@@ -57,13 +58,17 @@ def check(packages: list[Package]) -> Iterator[CheckReport]:
 
 def test(packages: list[Package], *, case: str | None = None, update: bool = False) -> Iterator[CaseReport]:
     """Run the cases; with `update`, what came is written as what is expected."""
-    for package in packages:
-        for found in cases(package):
-            if case and found.folder.name != case:
-                continue
-            if update:
-                found.update()
-            yield CaseReport(found.name, found.title, found.check())
+    every = [found for package in packages for found in cases(package)]
+    names = [found.folder.name for found in every]
+    if case and case not in names:
+        hint = meant_or_known(case, names)
+        raise NotFound(f"There is no case '{case}'{f': {hint}' if hint else ''}", rule="unknown-case")
+    for found in every:
+        if case and found.folder.name != case:
+            continue
+        if update:
+            found.update()
+        yield CaseReport(found.name, found.title, found.check())
 
 
 def cover(packages: list[Package]) -> Iterator[tuple[str, Coverage]]:

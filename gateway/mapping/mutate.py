@@ -41,6 +41,7 @@ class MutationReport:
 
     noticed: list[Mutant] = field(default_factory=list)
     survived: list[Mutant] = field(default_factory=list)
+    cases: int = 0
 
     @property
     def total(self) -> int:
@@ -66,7 +67,7 @@ def mutate(package: Package, *, sample: int | None = None, seed: int = 1) -> Mut
     found = list(workshop.mutants())
     if sample is not None and sample < len(found):
         found = Random(seed).sample(found, sample)  # noqa: S311  a sample of tests, not a secret
-    report = MutationReport()
+    report = MutationReport(cases=len(workshop.cases))
     for mutant in found:
         (report.noticed if workshop.noticed(mutant) else report.survived).append(mutant)
     return report

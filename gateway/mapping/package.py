@@ -321,7 +321,8 @@ def _told(run: Run, facts: Facts) -> Iterator[Issue]:
 class Packages(Mapping[str, Package]):
     """All packages of a mappings folder, by id. Who holds a package keeps it when another version takes its place."""
 
-    def __init__(self, packages: Iterable[Package]) -> None:
+    def __init__(self, packages: Iterable[Package], folder: Path | None = None) -> None:
+        self.folder = folder
         self._by_id = {package.id: package for package in packages}
 
     @classmethod
@@ -337,7 +338,7 @@ class Packages(Mapping[str, Package]):
                 problems += error.problems
         if problems:
             raise CompileError(problems)
-        return cls(packages)
+        return cls(packages, folder)
 
     def take(self, package: Package) -> None:
         """Use this version from now on; at once, and as a whole."""

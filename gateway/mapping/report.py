@@ -14,6 +14,7 @@ from gateway.mapping.mutate import MutationReport
 
 SHOWN = 20
 """Differences of a case that are listed; the rest is counted."""
+A_CASE = "put a message into cases/NAME/source.EXT of the package, and run samverka map test with --update"
 
 
 def checks(reports: Iterable[CheckReport]) -> tuple[str, list[dict[str, Any]], bool]:
@@ -41,9 +42,9 @@ def tests(reports: Iterable[CaseReport]) -> tuple[str, list[dict[str, Any]], boo
         if len(report.differences) > SHOWN:
             lines.append(f"       and {len(report.differences) - SHOWN} more")
     failed = sum(not report.passed for report in found)
-    lines.append(f"{len(found)} cases, {failed} failed")
+    lines.append(f"{len(found)} cases, {failed} failed" if found else f"no case: {A_CASE}")
     data = [{"case": r.name, "title": r.title, "passed": r.passed, "differences": r.differences} for r in found]
-    return "\n".join(lines), data, not failed
+    return "\n".join(lines), data, bool(found) and not failed
 
 
 def covered(reports: Iterable[tuple[str, Coverage]]) -> tuple[str, list[dict[str, Any]], bool]:
@@ -58,8 +59,11 @@ def covered(reports: Iterable[tuple[str, Coverage]]) -> tuple[str, list[dict[str
             f"{package}: {len(found.rules) - len(missed)} of {len(found.rules)} rules fired, "
             f"{len(found.rows) - len(unused)} of {len(found.rows)} ConceptMap rows used"
         )
-        lines += [f"  not fired  {rule.file}:{rule.line}:{rule.column}  {rule.text.strip()}" for rule in missed]
-        lines += [f"  not used   {row[0]} row {row[1]} ({found.rows[row]})" for row in unused]
+        if found.by_case:
+            lines += [f"  not fired  {rule.file}:{rule.line}:{rule.column}  {rule.text.strip()}" for rule in missed]
+            lines += [f"  not used   {row[0]} row {row[1]} ({found.rows[row]})" for row in unused]
+        else:
+            lines.append(f"  no case: {A_CASE}")
         data.append(
             {
                 "package": package,
@@ -85,7 +89,7 @@ def altered(
             f"{package}: {len(found.noticed)} of {found.total} alterations noticed; "
             f"{found.rule_share:.1%} of the rules cannot be altered unnoticed"
         )
-        lines += [f"  unnoticed  {mutant}" for mutant in found.survived]
+        lines += [f"  unnoticed  {mutant}" for mutant in found.survived] if found.cases else [f"  no case: {A_CASE}"]
         data.append(
             {
                 "package": package,

@@ -53,7 +53,7 @@ def package(tmp_path: Path) -> Package:
 def test_a_case_without_expectation_fails_until_it_is_written(package: Package) -> None:
     text, data, well = report.tests(commands.test([package]))
     assert not well
-    assert data[0]["differences"] == ["there is no expected.json"]
+    assert data[0]["differences"] == ["there is no expected.json: --update writes what comes, for you to read"]
     assert report.tests(commands.test([package], update=True))[2]
     (case,) = cases(package)
     assert case.expected is not None

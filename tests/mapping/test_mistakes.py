@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.errors import NotFound
 from gateway.mapping import CompileError
 from tests.mapping.maps import told
 from tests.mapping.test_map_commands import run
@@ -127,3 +128,34 @@ def test_a_record_that_is_held_for_an_empty_element_is_asked_about(folder: Path)
     path.write_text(path.read_text().replace("tgt.status = 'planned', ", ""))
     found = ran(folder, code=1)
     assert f"samverka map why-not visits {folder / 'visits.csv'} Encounter.status" in found
+
+
+def test_a_package_without_a_case_says_how_to_make_one(folder: Path) -> None:
+    for command in ("test", "coverage", "mutate"):
+        assert "no case: put a message into cases/NAME/source.EXT" in run(
+            command, "visits", "--mappings", folder, code=1
+        )
+
+
+def test_a_case_without_its_source_says_what_its_folder_holds(folder: Path) -> None:
+    case = folder / "visits/cases/one"
+    case.mkdir(parents=True)
+    (folder / "visits.csv").rename(case / "visits.csv")
+    for words in ((), ("--update",)):
+        found = run("test", "visits", "--mappings", folder, *words, code=1)
+        assert "a case has one source.*, this one has 0: in its folder there is visits.csv" in found
+    (case / "visits.csv").rename(case / "source.csv")
+    assert "--update writes what comes" in run("test", "visits", "--mappings", folder, code=1)
+    run("test", "visits", "--mappings", folder, "--update")
+    run("test", "visits", "--mappings", folder, "--case", "one")
+    with pytest.raises(NotFound, match="There is no case 'on': did you mean 'one'"):
+        run("test", "visits", "--mappings", folder, "--case", "on")
+
+
+def test_a_folder_without_packages_and_a_package_that_is_elsewhere_are_told_with_the_folder(folder: Path) -> None:
+    with pytest.raises(NotFound, match=f"{folder}/nowhere is not there. Name it with --mappings or SAMVERKA_MAPPINGS"):
+        run("check", "--mappings", folder / "nowhere")
+    with pytest.raises(NotFound, match=r"no folder in it has a map\.yaml"):
+        run("check", "--mappings", folder / "visits")
+    with pytest.raises(NotFound, match=f"no mapping package 'visit' in {folder}: did you mean 'visits'"):
+        run("check", "visit", "--mappings", folder)
