@@ -19,7 +19,7 @@ from gateway.access.spans import encoding_of
 from gateway.errors import Conflict, NotFound, Unprocessable
 from gateway.formats import Kind
 from gateway.mapping import Package
-from gateway.mapping.cases import Case, CaseReport, cases
+from gateway.mapping.cases import RECEIVED, Case, CaseReport, cases, own_source
 from gateway.mapping.problems import CompileError, Problem
 from gateway.mapping.workbench import Tried, as_edited, attempt, changes, verdict
 from gateway.records import Source
@@ -147,8 +147,8 @@ class Benching(Reading):
 
 def _of_case(package: Package, known: Sequence[Case], name: str) -> Sample:
     case = next((one for one in known if one.folder.name == name), None) or next(iter(known), None)
-    if case is None:
-        raise NotFound("This package has no case to begin with.", rule="no-case")
+    if case is None:  # A package that has just been begun: its first message is yet to be written on the bench.
+        return Sample(b"", "utf-8", own_source(package), datetime.fromisoformat(RECEIVED))
     body = case.body
     encoding = encoding_of(package.format.kind, body, package.format.options)
     return Sample(body, encoding, case.source, case.received, case=case.folder.name)

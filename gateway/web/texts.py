@@ -58,6 +58,16 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "does-not-compile": ("Kan inte kompileras, antal fel:", "Does not compile, problems:"),
     "all-cases-pass": ("Alla fall stämmer:", "All cases pass:"),
     "cases-fail": ("Fall som inte stämmer:", "Cases that fail:"),
+    "without-case": ("Inget fall visar ännu vad paketet ska göra", "No case shows yet what the package should do"),
+    "no-case": (
+        "Paketet har inget fall: skriv ett meddelande under Källa.",
+        "The package has no case: write a message under Source.",
+    ),
+    "has-issues": ("har anmärkningar", "has issues"),
+    "not-mapped": (
+        "Inget har mappats: först måste paketet kompileras.",
+        "Nothing was mapped: the package must compile first.",
+    ),
     "edited": ("Ändrade filer:", "Edited files:"),
     "steps": ("Steg", "Steps"),
     "step": ("Steg", "Step"),

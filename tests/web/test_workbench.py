@@ -34,6 +34,9 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Client
     mappings = folder / "mappings"
     for name in ("common", "directory-csv"):
         shutil.copytree(shipped.folder("mappings") / name, mappings / name)
+    begun = shutil.copytree(mappings / "directory-csv", mappings / "begun", ignore=shutil.ignore_patterns("cases"))
+    manifest = (begun / "map.yaml").read_text(encoding="utf-8")
+    (begun / "map.yaml").write_text(manifest.replace("id: directory-csv", "id: begun"), encoding="utf-8")
     gateway = wire(Settings(database_url=f"sqlite:///{folder}/own.db", mappings=mappings, worker=False))
     with background(gateway) as base, httpx.Client(base_url=base, headers={"origin": base}, timeout=30) as client:
         yield client, mappings
@@ -120,6 +123,27 @@ def test_the_source_can_be_edited_too(operator: httpx.Client) -> None:
     assert changed != source[1]
     shown = operator.post(BENCH, data={"source": changed, "run": "1"}).text
     assert "&#34;Havets kommun&#34;" in shown
+
+
+def test_a_package_without_a_case_is_begun_with_a_message_of_ones_own(own: tuple[httpx.Client, Path]) -> None:
+    client, _ = own
+    shown = client.get("/workbench/begun").text
+    assert "Paketet har inget fall" in shown
+    assert "Alla fall stämmer" not in shown
+    unit = "hsa_id;name;huvudman;updated_at\nSE2321000131-1;Havets kommun;kommun;2026-03-01\n"
+    assert "&#34;Havets kommun&#34;" in client.post("/workbench/begun", data={"source": unit, "run": "1"}).text
+
+
+def test_records_with_issues_are_marked_and_a_map_that_does_not_compile_has_none(
+    own: tuple[httpx.Client, Path],
+) -> None:
+    client, _ = own
+    units = "hsa_id;name;huvudman;updated_at\nSE2321000131-1;A;kommun;2026-03-01\nSE2321000131-2;B;NOBODY;2026-03-01\n"
+    shown = client.post("/workbench/begun", data={"source": units, "run": "1"}).text
+    assert shown.count("har anmärkningar") == 1
+    broken = client.post("/workbench/begun", data={"file": "begun/DirectoryCsv.fml", "map": "group", "run": "1"}).text
+    assert "Inget har mappats" in broken
+    assert "Inga anmärkningar" not in broken
 
 
 def test_an_edit_that_passes_the_cases_is_kept_in_the_installations_own_mappings(
