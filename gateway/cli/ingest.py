@@ -41,7 +41,7 @@ def ingest(
 ) -> None:
     """Keep each file in the inbox, then translate and agree it.
 
-    Exit code 0 when every item was used, 3 when something was held: `samverka inbox list` shows it.
+    Exit code 0 when every item was used, 3 when something was held: `samverka inbox show` says why.
     """
     settings = settings_from(database_url=database_url, sources=sources)
     with gateway(settings) as wired:
@@ -58,11 +58,10 @@ def ingest(
     if as_json:
         print_json([{"file": str(path), **outcome.to_json()} for path, outcome in outcomes])
     else:
-        table = Table("file", "inbox id", "state", "items", "held", "statements", "resources", "issues", box=None)
+        table = Table("file", "state", "items", "held", "statements", "resources", "issues", box=None)
         for path, outcome in outcomes:
             table.add_row(
                 path.name,
-                outcome.inbox_id,
                 outcome.state,
                 str(outcome.items),
                 str(outcome.held),
@@ -71,5 +70,10 @@ def ingest(
                 str(outcome.issues),
             )
         out.print(table)
+        for path, outcome in outcomes:
+            held = outcome.held or outcome.state == "held"
+            if held or outcome.issues:
+                said = "what is held of it, and why" if held else "its issues"
+                out.print(f"{path.name}, {said}: samverka inbox show {outcome.inbox_id}", soft_wrap=True)
     if any(outcome.held or outcome.state == "held" for _, outcome in outcomes):
         raise typer.Exit(3)

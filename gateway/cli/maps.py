@@ -14,6 +14,7 @@ from gateway.app import configured_sources
 from gateway.cli.common import JsonOption, SourcesOption, print_json, settings_from
 from gateway.definitions import shipped
 from gateway.errors import NotFound
+from gateway.ingest.foreseen import foreseen
 from gateway.mapping import Package, Packages, commands, report, told
 from gateway.mapping.cases import own_source
 from gateway.mapping.unread import Message, Unread, corpus
@@ -149,7 +150,10 @@ def run(
     Example: `samverka map run municipal-csv lista.csv --json`
     """
     package, instance = instance_of(source, mappings, sources)
-    found = commands.run(package, file.read_bytes(), instance, datetime.now(UTC), values=values)
+    body = file.read_bytes()
+    found = commands.run(package, body, instance, datetime.now(UTC), values=values)
+    for record, result in found.records:
+        result.issues.extend(foreseen(package, record, result, instance, body))
     text, data = report.ran(found)
     if not as_json:
         missed = find_unread(package, messages([file], instance))

@@ -100,6 +100,14 @@ class Facts:
             value = value.value
         return "" if value is None else str(value).strip()
 
+    def keyless(self, path: str) -> None:
+        """An issue that says where the key was looked for: a column that was renamed, or a path that is misspelt."""
+        text = (
+            f"There is nothing at {path}, where the manifest looks for the record's key; its first identifier "
+            "stands in. Mend the path, or ask the source."
+        )
+        self.issues.warning("required", "key-missing", text, self.where())
+
     def needed(self) -> None:
         """An issue for each thing that the record cannot do without and does not say."""
         for name in self.paths:

@@ -21,6 +21,7 @@ FIELDS = frozenset(
         "as-of-not-valid",
         "code-not-in-value-set",
         "expression-failed",
+        "key-missing",
         "several-values",
         "unknown-element",
         "unmapped-code",

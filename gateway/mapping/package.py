@@ -256,6 +256,8 @@ class Package:
         ]
         result.drafts = list(self._drafting.drafts(target, facts, received))
         result.key = key or first_identifier(result.drafts)
+        if not key and spec.key and result.key:
+            facts.keyless(spec.key)
         if traced:
             result.trace = Trace(run.trace, ready.compiled, target, tuple(run.found), tuple(run.rows))
         policy = self.manifest.on_error

@@ -153,6 +153,7 @@ def test_a_bad_file_ends_with_3_and_the_others_are_used(samverka: Run, tmp_path:
     assert leaks(told.out + told.err) == []
     held = samverka("inbox", "list", "--state", "held", "--json").json
     assert [row["state"] for row in held] == ["held"]
+    assert f"bad.json, what is held of it, and why: samverka inbox show {held[0]['id']}\n" in told.out
     shown = samverka("inbox", "show", held[0]["id"])
     assert shown.code == 0
     assert "[malformed-json] line 1, column" in shown.out

@@ -117,6 +117,22 @@ def test_a_run_names_what_it_never_read_and_the_command_that_says_where(folder: 
     assert f"samverka map coverage visits --unread --file {folder / 'visits.csv'}" in found
 
 
+def test_a_run_tells_what_ingest_would_say_of_a_number(folder: Path) -> None:
+    path, rule = folder / "visits/Visits.fml", "  src.kind as v -> tgt.type"
+    person = "tgt.subject as s, s.type = 'Patient', s.identifier = id('urn:oid:1.2.752.129.2.1.3.1', v)"
+    path.write_text(path.read_text().replace(rule, f"  src.kind as v -> {person};\n{rule}"))
+    (folder / "visits.csv").write_text("id;start;kind\nV1;2026-03-16 08:00;194107142385\n")
+    assert "error personnummer-check-digit: " in ran(folder, code=1)
+    assert "(row 2, column kind)" in ran(folder, code=1)
+
+
+def test_a_key_that_the_record_does_not_have_is_told_with_its_path(folder: Path) -> None:
+    path = folder / "visits/map.yaml"
+    path.write_text(path.read_text().replace("key: id", "key: idd"))
+    found = ran(folder)
+    assert "warning key-missing: There is nothing at idd, where the manifest looks for the record's key" in found
+
+
 def test_a_run_of_which_nothing_comes_says_so(folder: Path) -> None:
     path = folder / "visits/Visits.fml"
     path.write_text(path.read_text().replace("  src -> bundle", "  src.none -> bundle"))
