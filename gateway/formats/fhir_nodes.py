@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from functools import cache
+from functools import lru_cache
 from itertools import zip_longest
 from typing import Any
 
-from gateway.definitions import TypeDef, load
+from gateway.definitions import load
 from gateway.formats.json import JsonNode
 from gateway.formats.node import LEAF, FhirType, Kids, Node
 
+Choices = Mapping[str, Mapping[str, str]]
 _OPEN = frozenset(("Resource", "DomainResource"))
 """Types of elements that hold any resource, which says itself what it is."""
 
@@ -25,25 +26,33 @@ class FhirNode(JsonNode):
     __slots__ = ()
 
     def __init__(self, name: str, raw: dict[str, Any], pos: Any, type: FhirType | None = None) -> None:
-        super().__init__(name, raw, pos)
-        kind = raw.get("resourceType")
-        self.type = _named(kind) if isinstance(kind, str) and (type is None or type in _OPEN) else type
+        self.name = name
+        self.value = None
+        self.pos = pos
+        self.raw = raw
+        self.type = type
+        if type is None or type in _OPEN:
+            kind = raw.get("resourceType")
+            if isinstance(kind, str):
+                self.type = _named(kind)
 
     def split(self) -> Kids:
         raw, pos = self.raw, self.pos
-        known = _definition(self.type) if self.type is not None else None
-        kids: Kids = _Choices(known.choices) if known is not None and known.choices else {}
-        elements = known.elements if known is not None else {}
+        types, choices = _elements(self.type)
+        kids: Kids = _Choices(choices) if choices else {}
         for name, value in raw.items():
-            plain = name.removeprefix("_")
-            element = elements.get(plain)
-            kind = None if element is None else _named(element.type)
-            if plain == name and "_" + name not in raw:
-                nodes = _nodes(name, value, (pos, name), kind)
-            elif plain == name or plain not in raw:
-                nodes = _primitives(plain, raw.get(plain), (pos, name), raw["_" + plain], (pos, "_" + plain), kind)
+            plain = name
+            if name[:1] == "_":
+                plain = name[1:]
+                if plain in raw:
+                    continue
+                nodes = _primitives(plain, None, (pos, name), value, (pos, name), types.get(plain))
+            elif (twin := "_" + name) in raw:
+                nodes = _primitives(name, value, (pos, name), raw[twin], (pos, twin), types.get(name))
+            elif value.__class__ is str:  # As most are.
+                nodes = [Node(name, value, LEAF, types.get(name), (pos, name))]
             else:
-                continue
+                nodes = _nodes(name, value, (pos, name), types.get(name))
             if nodes:
                 kids[plain] = nodes
         reference = raw.get("reference")
@@ -59,7 +68,7 @@ class _Choices(dict[str, list[Node]]):
 
     __slots__ = ("choices",)
 
-    def __init__(self, choices: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(self, choices: Choices) -> None:
         self.choices = choices
 
     def get(self, name: str, default: Any = None) -> Any:
@@ -71,14 +80,18 @@ class _Choices(dict[str, list[Node]]):
         return default
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _named(name: str) -> FhirType:
     return FhirType(name)
 
 
-@cache
-def _definition(name: str) -> TypeDef | None:
-    return load().types.get(name)
+@lru_cache(maxsize=4096)
+def _elements(name: str | None) -> tuple[Mapping[str, FhirType], Choices]:
+    """The types of a type's elements by their names, and its choices; nothing of what the definitions do not know."""
+    known = load().types.get(name or "")
+    if known is None:
+        return {}, {}
+    return {name: _named(element.type) for name, element in known.elements.items()}, known.choices
 
 
 def _nodes(name: str, value: Any, pos: Any, kind: FhirType | None) -> list[Node]:

@@ -146,7 +146,7 @@ def objects(
     have that one is `must`.
     """
     try:
-        text = body.decode("utf-8-sig")
+        text = body.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as wrong:
         line, column = place(body, wrong.start)
         hint = "The message is not UTF-8, as JSON must be. Send it in UTF-8."
@@ -190,9 +190,6 @@ class Reader:
         self._limits = limits
         self._lines = Lines(body)
         self._mark = (0, 3 if body.startswith(b"\xef\xbb\xbf") else 0)
-        self._decode = json.JSONDecoder(
-            object_pairs_hook=_object, parse_float=_decimal, parse_int=_integer, parse_constant=_constant
-        ).raw_decode
 
     def records(self, listed: Listed, *, must: bool) -> Iterator[Found]:
         text = self.text
@@ -243,11 +240,11 @@ class Reader:
     def value(self) -> Any:
         """The value at hand, which a record on a line of its own does not look for beyond it."""
         if self._line is None:
-            value, self.at = self._decode(self.text, self.at)
+            value, self.at = _decode(self.text, self.at)
             return value
         start = self._line.start()
         try:
-            value, end = self._decode(self._line[0], self.at - start)
+            value, end = _decode(self._line[0], self.at - start)
         except json.JSONDecodeError as error:
             raise json.JSONDecodeError(error.msg, self.text, error.pos + start) from None
         self.at = start + end
@@ -395,6 +392,11 @@ def _decimal(text: str) -> Decimal:
 
 def _constant(_: str) -> None:
     raise _Refused("not-a-number", "NaN and Infinity are not JSON. Leave the value out.")
+
+
+_decode = json.JSONDecoder(
+    object_pairs_hook=_object, parse_float=_decimal, parse_int=_integer, parse_constant=_constant
+).raw_decode
 
 
 def _depth(value: Any, room: int) -> int:

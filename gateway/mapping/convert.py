@@ -8,7 +8,8 @@ from typing import Any
 
 from gateway.definitions import ElementDef
 from gateway.formats import FhirType, Node
-from gateway.mapping import primitives
+from gateway.formats.fhir_nodes import FhirNode
+from gateway.mapping import plainly, primitives
 from gateway.mapping.runtime import Run
 from gateway.mapping.times import Unfit
 
@@ -118,9 +119,13 @@ def copied(run: Run, node: Node, type_name: str | None, site: int) -> Any:
     """
     copier = run.copiers.get(type_name or "")
     if copier is not None:
-        made: dict[str, Any] = {}
-        copier(run, 1, node, made)
-        return made
+        filled: dict[str, Any] = {}
+        copier(run, 1, node, filled)
+        return filled
+    if node.__class__ is FhirNode and not run.copiers and type_name is not None and type_name == node.type:
+        made = plainly.copy(node.raw, type_name, run.zone, run.tick)
+        if made is not None:
+            return made
     kids = node.kids
     own = kids["resourceType"][0] if "resourceType" in kids else None
     if own is not None:
