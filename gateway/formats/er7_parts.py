@@ -54,6 +54,9 @@ class Syntax:
     def decode(self, raw: str) -> str:
         return raw.encode("latin-1").decode(self.encoding, "replace")
 
+    def _is_code(self, code: str) -> bool:
+        return self.escaped(code) is not None
+
     def escaped(self, code: str) -> str | None:
         """What stands for an escape sequence, or None where it is none that we know."""
         if code[:1] == "X" and len(code) > 1:
@@ -81,6 +84,9 @@ class Syntax:
 
     def unknown_escape(self, segment: str) -> bool:
         """Whether some value of a segment holds an escape character that is no part of an escape sequence."""
+        codes = segment.split(self.escape)[1::2]
+        if segment.count(self.escape) == 2 * len(codes) and all(map(self._is_code, codes)):
+            return False  # As it mostly is: codes hold no separators, so that each stands within one value.
         separators = "".join((self.field, self.repetition, *self.parts))
         for raw in re.split(f"[{re.escape(separators)}]", segment):
             if self.escape in raw:
@@ -156,7 +162,8 @@ class _Field(_Part):
         for number, text in enumerate(self.raw.split(syntax.parts[0]), 1):
             if text and not text.isspace():
                 name = str(number)
-                kids[name] = [_Component(name, text, offset << 2 | COMPONENT, syntax, syntax.value(text, lower))]
+                value = text if text.isalnum() and text.isascii() else syntax.value(text, lower)
+                kids[name] = [_Component(name, text, offset << 2 | COMPONENT, syntax, value)]
             offset += len(text) + 1
         return kids
 
