@@ -53,9 +53,9 @@ class EnvelopeRule:
     severity: Severity = "error"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Format:
-    """How to read a source: the manifest's `source:`, `records:` and `envelope:`."""
+    """How to read a source: the manifest's `source:`, `records:` and `envelope:`. Each is its own, as its hash says."""
 
     kind: Kind
     options: Mapping[str, Any] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from xml.parsers import expat
 
+from gateway.formats import xml_plain
 from gateway.formats.node import Node
 from gateway.formats.places import place
 from gateway.formats.record import Format, Limits, Record
@@ -23,6 +24,17 @@ _UNKNOWN_ENCODING = ("unknown-encoding", "The declared encoding is not read here
 
 def read(form: Format, body: bytes, issues: Issues, limits: Limits) -> Iterator[Record]:
     """The records of a message in order. What comes before a fault in the message is still given."""
+    whole = xml_plain.read(form, body, limits)
+    if whole is None:
+        return by_tags(form, body, issues, limits)
+    issues.extend(whole.issues)
+    if not whole.known:
+        issues.error("structure", "no-known-record", _unknown(form, whole.root), "line 1")
+    return iter(whole.records)
+
+
+def by_tags(form: Format, body: bytes, issues: Issues, limits: Limits) -> Iterator[Record]:
+    """The same for every message, large ones and those with a fault."""
     reader = Reader(form, Window(body), issues, limits)
     # A single token that never ends is scanned again with each chunk: at most 64 chunks keep that linear.
     step = max(_CHUNK, len(body) // 64)
@@ -49,7 +61,7 @@ def read(form: Format, body: bytes, issues: Issues, limits: Limits) -> Iterator[
     if not body.strip():
         issues.fatal("structure", "empty-message", "The message is empty. Send it again.")
     elif not reader.known:
-        issues.error("structure", "no-known-record", _unknown(form, reader), "line 1")
+        issues.error("structure", "no-known-record", _unknown(form, reader.root), "line 1")
 
 
 def stream(form: Format, chunks: Iterable[bytes], issues: Issues, limits: Limits) -> Iterator[tuple[Record, bytes]]:
@@ -79,7 +91,7 @@ def stream(form: Format, chunks: Iterable[bytes], issues: Issues, limits: Limits
         issues.fatal(code, rule, text, str(reader.here()))
     else:
         if not reader.known:
-            issues.error("structure", "no-known-record", _unknown(form, reader), "line 1")
+            issues.error("structure", "no-known-record", _unknown(form, reader.root), "line 1")
     finally:
         reader.close()
 
@@ -90,9 +102,9 @@ def _with_end(chunks: Iterable[bytes]) -> Iterator[bytes]:
     yield b""
 
 
-def _unknown(form: Format, reader: Reader) -> str:
+def _unknown(form: Format, root: str) -> str:
     return (
-        f"The message has none of the records of this source ({_expected(form)}); its root is {reader.root}. "
+        f"The message has none of the records of this source ({_expected(form)}); its root is {root}. "
         "Check that it was sent to the right source and in a version that the source's mappings name."
     )
 

@@ -5,6 +5,7 @@ Namespaces are resolved by expat, whose names are `namespace}local`. https://www
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 from xml.parsers import expat
@@ -15,12 +16,16 @@ from gateway.formats.xml_places import ended
 from gateway.issues import Issue, Issues
 from gateway.records import Position
 
-_XSI_TYPE = "http://www.w3.org/2001/XMLSchema-instance}type"
+XML = "http://www.w3.org/XML/1998/namespace"
+XSI_TYPE = "http://www.w3.org/2001/XMLSchema-instance}type"
 _FAULT = "The sender answered with a SOAP Fault instead of records. Ask it again, or ask who runs it."
 _ENVELOPE = (
     EnvelopeRule("soap-fault", "{http://schemas.xmlsoap.org/soap/envelope/}Fault", _FAULT),
     EnvelopeRule("soap-fault", "{http://www.w3.org/2003/05/soap-envelope}Fault", _FAULT),
 )
+Opened = tuple[list[RecordKind], list[EnvelopeRule]]
+"""What an element that is looked at may be a record of, and what may have to be told of it."""
+_MOST_NAMES = 1024
 _REST = "What follows was not read: mend the record and send the message again."
 
 
@@ -58,7 +63,7 @@ class Reader:
         self.finished: list[Record] = []
         self.known = False
         self.root = "not readable"
-        self._prefixes: dict[str | None, list[str]] = {}
+        self._prefixes: dict[str | None, list[str]] = {"xml": [XML]}
         self._nulls = frozenset(form.options.get("null", ()))
         self._placeholders: list[Issue] = []
         self._begun: int | None = None
@@ -85,29 +90,27 @@ class Reader:
         # garbage collector, they cost a fifth more. Within a record others listen than around it: most of a message
         # is records, and texts within one go straight into a list.
         parser, finished, make, drop, nulls = self.parser, self.finished, self._node, self._drop, self._nulls
-        wanted, deepest, most = _wanted(form), limits.depth, limits.nodes
-        # An answer without records has something to say: that there are none. So has a receipt.
-        spaces = {kind.at.partition("}")[0] for kind in form.records} - {"{*"}
-        spaces |= {"{" + name for name in form.options.get("namespaces", ())}
+        looked, deepest, most = looked_for(form), limits.depth, limits.nodes
         above: list[Node] = []
         text: list[str] = []
         depth = nodes = records = room = shift = 0
         node: Node
-        opened: tuple[list[RecordKind], list[EnvelopeRule], Position]
+        opened: Opened
+        where: Position
 
         def start_around(raw: str, attributes: list[str]) -> None:
-            nonlocal depth, nodes, room, shift, node, opened
+            nonlocal depth, nodes, room, shift, node, opened, where
             depth += 1
             if depth > deepest:
                 raise Refused("too-costly", "too-deep", f"Elements are nested more than {deepest} deep. {_REST}")
             local, qname = _name(raw)
             if depth == 1:
                 self.root = qname
-            if qname.partition("}")[0] in spaces:
+            known, found = looked.at(qname)
+            if known:
                 self.known = True
-            found = qualified(qname, wanted)
             if found:
-                opened = (*found, self.here(local))
+                opened, where = found, self.here(local)
                 self._begun = parser.CurrentByteIndex
                 if not window.whole:  # The nodes of a stream count from their record.
                     shift = self._shift = self._begun
@@ -163,12 +166,11 @@ class Reader:
             start = node.pos + shift
             self._begun = None
             self._listen(*self._around)
-            kinds, rules, where = opened
+            kinds, rules = opened
             placeholders, self._placeholders = self._placeholders, []
-            for rule in rules:
-                if holds(node, rule.when):
-                    self.known = True
-                    issues.add(Issue(rule.severity, "processing", rule.rule, rule.text, str(where)))
+            for issue in told(rules, node, where):
+                self.known = True
+                issues.add(issue)
             if not kinds:
                 return
             self.known = True
@@ -198,7 +200,7 @@ class Reader:
                 self._placeholder(value, "@" + name)
                 continue
             kids.setdefault(name, []).append(Node(name, value, LEAF, qname, ~start))
-            if raw == _XSI_TYPE:
+            if raw == XSI_TYPE:
                 node.type = self._resolve(value)
         return node
 
@@ -242,14 +244,40 @@ def _name(raw: str) -> tuple[str, str]:
     return local, "{" + raw if brace else raw
 
 
-def _wanted(form: Format) -> dict[str, tuple[list[RecordKind], list[EnvelopeRule]]]:
-    """The elements that are looked at, by qualified name."""
-    wanted: dict[str, tuple[list[RecordKind], list[EnvelopeRule]]] = {}
-    for kind in form.records:
-        wanted.setdefault(kind.at, ([], []))[0].append(kind)
-    for rule in (*_ENVELOPE, *form.envelope):
-        wanted.setdefault(rule.at, ([], []))[1].append(rule)
-    return wanted
+class Looked:
+    """What a source's messages are looked through for, by qualified names."""
+
+    def __init__(self, form: Format) -> None:
+        self._wanted: dict[str, Opened] = {}
+        for kind in form.records:
+            self._wanted.setdefault(kind.at, ([], []))[0].append(kind)
+        for rule in (*_ENVELOPE, *form.envelope):
+            self._wanted.setdefault(rule.at, ([], []))[1].append(rule)
+        # An answer without records has something to say: that there are none. So has a receipt.
+        own = {kind.at.partition("}")[0] for kind in form.records} - {"{*"}
+        self._spaces = own | {"{" + name for name in form.options.get("namespaces", ())}
+        self._met: dict[str, tuple[bool, Opened | None]] = {}
+
+    def at(self, qname: str) -> tuple[bool, Opened | None]:
+        """Whether a name is of the source's own namespaces; and what it opens, where it is looked for."""
+        found = self._met.get(qname)
+        if found is None:
+            found = qname.partition("}")[0] in self._spaces, qualified(qname, self._wanted)
+            if len(self._met) < _MOST_NAMES:
+                self._met[qname] = found
+        return found
+
+
+@lru_cache(maxsize=256)
+def looked_for(form: Format) -> Looked:
+    return Looked(form)
+
+
+def told(rules: Iterable[EnvelopeRule], node: Node, where: Position) -> Iterator[Issue]:
+    """What the manifest says must be told of an element."""
+    for rule in rules:
+        if holds(node, rule.when):
+            yield Issue(rule.severity, "processing", rule.rule, rule.text, str(where))
 
 
 def _say(node: Node, text: list[str]) -> None:
