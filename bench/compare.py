@@ -1,6 +1,6 @@
 """The same care contact to the same Encounter and Patient by other means, in one run: microseconds of CPU to map it.
 
-    .venv/bin/python -m pip install -r bench/requirements.txt    # optional: what is not there is passed over
+    .venv/bin/python -m pip install --require-hashes -r bench/requirements.txt    # optional
     .venv/bin/python -m bench.compare
 
 Reading and writing are left out: ours is a map of some thirty rules over the record's nodes, the others are given the

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
+import random
 import warnings
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from bench import second_opinion
 from gateway.definitions import load
 from gateway.fhirpath import FHIRPathError, compile
 from tests.fhirpath.suite import DATA
@@ -72,3 +76,21 @@ def test_we_agree_with_fhirpathpy() -> None:
                         wrong.append((example.name, text, ours[:3], theirs[:3]))
     assert compared > 300
     assert wrong == []
+
+
+# The long form is `python -m bench.second_opinion`, over all examples.
+SEED = 20261122
+NUMBER = 25
+
+
+def test_what_r4_is_made_of_differs_only_where_it_is_explained(caplog: pytest.LogCaptureFixture) -> None:
+    """R4's own search parameters and invariants, on a few of its examples."""
+    caplog.set_level(logging.CRITICAL)
+    small = [file for file in sorted(EXAMPLES.glob("*.json")) if file.stat().st_size < 20_000]
+    counted: Counter[str] = Counter()
+    for example in random.Random(SEED).sample(small, NUMBER):
+        if json.loads(example.read_text(encoding="utf-8"))["resourceType"] in load().resource_types:
+            found, differences, _ = second_opinion.compare(example)
+            counted += found
+            assert [one for one in differences if one["class"] == "unexplained"] == []
+    assert counted["alike"] > 500
