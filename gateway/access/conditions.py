@@ -64,7 +64,7 @@ def criteria(resource_type: str, condition: Matching, rooms: Rooms) -> Query:
     if not query.criteria or not all(value for _, value in condition.params):
         raise BadRequest(NO_CRITERIA, rule="condition-missing")
     plain = Query(query.types, criteria=query.criteria, used=query.used)
-    if query != plain:
+    if query != plain or query.types != (resource_type,):
         text = f"{NO_CRITERIA} How a result is shown, sorted, counted or included has no place in it."
         raise BadRequest(text, rule="condition-not-criteria")
     return query

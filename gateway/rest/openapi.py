@@ -24,7 +24,7 @@ from gateway.rest.format import JSON, XML
 from gateway.rest.offers import HEADER_NAMES, HEADERS, OFFERS, PARAMETERS, REFUSALS, Answer, Offer, Parameter
 from gateway.rest.request import asking, door_of
 from gateway.rest.response import dump_any
-from gateway.rest.schemas import ANY_RESOURCE, Schema, ref, schemas
+from gateway.rest.schemas import ANY_RESOURCE, PRIMITIVES, Schema, ref, schemas
 from gateway.search.query import served
 
 Row = tuple[str, str, str]
@@ -57,6 +57,10 @@ RESULT_PARAMETERS: Mapping[str, tuple[str, Schema]] = {
     "_revinclude": ("With what refers to the matches: Type:parameter.", {"type": "string"}),
     "_filter": ("Conditions joined by and, or, not.", {"type": "string"}),
     "_list": ("What a List names, by the List's id.", {"type": "string"}),
+    "_contained": (
+        "Whether what others contain is looked at too.",
+        {"type": "string", "enum": ["false", "true", "both"]},
+    ),
     "_total": ("How exact the total is.", {"type": "string", "enum": ["none", "estimate", "accurate"]}),
     "_summary": ("How much of each.", {"type": "string", "enum": ["true", "text", "data", "count", "false"]}),
     "_elements": ("Only these elements.", {"type": "string"}),
@@ -305,6 +309,6 @@ def _of_operation(operation: Operation) -> Iterable[Object]:
                 "name": parameter.name,
                 "in": "query",
                 "description": about,
-                "schema": {"type": "boolean"} if parameter.type == "boolean" else {"type": "string", "minLength": 1},
+                "schema": PRIMITIVES.get(parameter.type, PRIMITIVES["string"]),
                 "required": parameter.min > 0,
             }

@@ -191,26 +191,44 @@ class Itself:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A reference of the resource leads to one of `type` that meets all of `inner`."""
+    """A reference of the resource leads to one of `type` that meets all of `inner`.
+
+    `url` is the number of the urls that canonicals name it by, None where the type has none.
+    """
 
     numbers: Numbers
     type: str
     inner: tuple[Criterion, ...]
+    url: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ReverseChain:
-    """A resource of `type` that meets all of `inner` refers to the resource, which is of one of `targets`."""
+    """A resource of `type` that meets all of `inner` refers to the resource, which is of one of `targets`.
+
+    `urls` are the numbers of the urls that canonicals name those by.
+    """
 
     type: str
     number: int
     targets: tuple[str, ...]
     inner: tuple[Criterion, ...]
+    urls: Numbers = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OfType:
+    """The resource is of this type, where a search is of others too."""
+
+    type: str
 
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """Rows of one element of the resource meet all of these: (kind, number, conditions) of a composite's components."""
+    """Rows of one element of the resource meet all of these: (kind, number, conditions) of a composite's components.
+
+    Without conditions there is such a row. What a resource contains is an element too.
+    """
 
     parts: tuple[tuple[str, Numbers, tuple[Condition, ...]], ...]
 
@@ -247,4 +265,4 @@ class Not:
     criterion: Criterion
 
 
-Criterion = Where | Missing | Own | Itself | Together | Hierarchy | Chain | ReverseChain | AnyOf | AllOf | Not
+Criterion = Where | Missing | Own | Itself | OfType | Together | Hierarchy | Chain | ReverseChain | AnyOf | AllOf | Not

@@ -6,7 +6,7 @@ correlated with the one around it: each looks at tables of its own. https://hl7.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -39,13 +39,14 @@ from gateway.search.conditions import (
     Missing,
     Not,
     Numbers,
+    OfType,
     Own,
     ReverseChain,
     Together,
     Where,
 )
 from gateway.search.match import TABLES, Test, any_of, date
-from gateway.tables import locator, resource, search_reference
+from gateway.tables import locator, resource, search_reference, search_uri
 
 UPDATED: ColumnElement[int] = type_coerce(resource.c.last_updated, BigInteger)
 
@@ -96,6 +97,8 @@ def _criterion(what: Criterion, visible: Test | None) -> Test:
             return _own(what)
         case Itself(type=kind, id=id):
             return rid.in_(_located((kind,), (id,)))
+        case OfType(type=kind):
+            return resource.c.resource_type == kind
         case Together():
             return rid.in_(_together(what))
         case Hierarchy():
@@ -107,9 +110,9 @@ def _criterion(what: Criterion, visible: Test | None) -> Test:
         case Not(criterion=criterion):
             return not_(_criterion(criterion, visible))
         case Chain():
-            return rid.in_(_chain(what, visible))
+            return or_(*map(rid.in_, _chain(what, visible)))
         case ReverseChain():
-            return rid.in_(_reverse_chain(what, visible))
+            return or_(*map(rid.in_, _reverse_chain(what, visible)))
 
 
 def _own(what: Own) -> Test:
@@ -122,7 +125,7 @@ def _own(what: Own) -> Test:
 def _together(what: Together) -> Select[Any]:
     """The resources in one element of which every component is met; `edge` says in which."""
     first, *others = [
-        _rows_of(kind, numbers, any_of(conditions)).add_columns(TABLES[kind].c.edge).subquery()
+        _rows_of(kind, numbers, any_of(conditions) if conditions else None).add_columns(TABLES[kind].c.edge).subquery()
         for kind, numbers, conditions in what.parts
     ]
     found = select(first.c.rid)
@@ -160,19 +163,29 @@ def _located(types: Sequence[str], ids: Sequence[str]) -> Select[Any]:
     return found.where(one_of(locator.c.resource_type, types)) if types else found
 
 
-def _chain(what: Chain, visible: Test | None) -> Select[Any]:
+def _chain(what: Chain, visible: Test | None) -> Iterator[Select[Any]]:
     links = search_reference.c
     targets = _aside(matching((what.type,), what.inner, select(resource.c.id), visible))
     tests = (one_of(links.param, what.numbers), links.target_type == what.type, links.target_id.in_(targets))
-    return select(links.rid).where(*tests).correlate(None)
+    yield select(links.rid).where(*tests).correlate(None)
+    if what.url is not None:
+        named = _aside(matching((what.type,), what.inner, select(resource.c.rid), visible))
+        urls = select(search_uri.c.value).where(search_uri.c.param == what.url, search_uri.c.rid.in_(named))
+        tests = (one_of(links.param, what.numbers), links.target_type == "", links.target_id.in_(urls.correlate(None)))
+        yield select(links.rid).where(*tests).correlate(None)
 
 
-def _reverse_chain(what: ReverseChain, visible: Test | None) -> Select[Any]:
+def _reverse_chain(what: ReverseChain, visible: Test | None) -> Iterator[Select[Any]]:
     links = search_reference.c
     sources = _aside(matching((what.type,), what.inner, select(resource.c.rid), visible))
-    tests = (links.param == what.number, one_of(links.target_type, what.targets), links.rid.in_(sources))
+    tests = (links.param == what.number, links.rid.in_(sources))
     met = and_(locator.c.id == links.target_id, locator.c.resource_type == links.target_type)
-    return select(locator.c.rid).join(search_reference, met).where(*tests).correlate(None)
+    found = select(locator.c.rid).join(search_reference, met)
+    yield found.where(*tests, one_of(links.target_type, what.targets)).correlate(None)
+    if what.urls:
+        named = select(search_uri.c.rid).join(search_reference, links.target_id == search_uri.c.value)
+        of_urls = (links.target_type == "", one_of(search_uri.c.param, what.urls))
+        yield named.where(*tests, *of_urls).correlate(None)
 
 
 def _aside(found: Select[Any]) -> Select[Any]:
@@ -187,7 +200,7 @@ def _narrows(what: Criterion) -> bool:
             return not negated
         case Itself():
             return True
-        case Not():
+        case Not() | OfType():
             return False
         case Own(what=own, negated=negated):
             return own == "_id" and not negated

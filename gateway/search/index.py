@@ -5,7 +5,8 @@ https://hl7.org/fhir/R4/search.html
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from functools import lru_cache
@@ -32,7 +33,8 @@ from gateway.search.rows import (
     string_of_family,
     typed_of_identifier,
 )
-from gateway.search.units import UCUM
+from gateway.search.text import folded
+from gateway.search.units import BASE_UNITS, UCUM
 
 IndexRows = dict[str, list[Row]]
 """Search table to its rows: the table's columns after `partition` and `rid`."""
@@ -44,6 +46,8 @@ _OWN = frozenset({"_id", "_lastUpdated"})
 TEXT = ("_text", "_content")
 """The parameters that look for words: in the narrative, and in everything."""
 _NEAR = ("special", "near")
+MAX_CONTAINED = 200
+"""Contained resources of one resource that a search can see."""
 
 
 @lru_cache(maxsize=16384)
@@ -71,6 +75,21 @@ def typed_number(resource_type: str, code: str) -> int:
 def component_number(resource_type: str, code: str, position: int) -> int:
     """The number for one component of a composite parameter."""
     return number(resource_type, f"{code}${position}")
+
+
+def contained_number(resource_type: str, code: str) -> int:
+    """The number for what is contained in other resources: theirs are the rows, and `edge` says in which it stands."""
+    return number(within(resource_type), code)
+
+
+def within(resource_type: str) -> str:
+    """What a type is called where a resource of it is contained in another."""
+    return f"#{resource_type}"
+
+
+def link_number(resource_type: str, code: str) -> int:
+    """The number for a reference parameter's references to what the resource itself contains."""
+    return number(resource_type, code + ":contained")
 
 
 def kind_of(parameter: SearchParameter) -> str | None:
@@ -146,6 +165,7 @@ class Indexer:
         self._plans: dict[str, list[tuple[frozenset[str] | None, _Plan | _Composite]]] = {}
         self._fitting = lru_cache(maxsize=4096)(self._choose)  # Resources come in few shapes.
         self._parts: dict[tuple[str, str], _Part] = {}
+        self._contained: dict[tuple[str, str], _Plan] = {}
 
     def rows(self, resource: Resource) -> IndexRows:
         """The rows of a resource, by table."""
@@ -160,8 +180,45 @@ class Indexer:
             except FHIRPathError:
                 # The resource was checked; what a parameter makes of a rare shape must not keep it from being saved.
                 continue
+        if contained := resource.get("contained"):
+            self._read_contained(resource, contained, rows)
         _add_words(resource, (number(resource_type, TEXT[0]), number(resource_type, TEXT[1])), rows)
         return rows
+
+    def _read_contained(self, resource: Resource, contained: Sequence[Resource], rows: IndexRows) -> None:
+        """The rows of what the resource contains, and of its references to that: `edge` says which of them it is."""
+        places: dict[str, int] = {}
+        for place, one in enumerate(contained[:MAX_CONTAINED]):
+            kind, id = one.get("resourceType"), one.get("id")
+            if kind not in self.definitions.resource_types or not isinstance(id, str):
+                continue
+            places[f"#{id}"] = place
+            found: IndexRows = {"search_token": [(0, contained_number(kind, "_id"), "", folded(id), id, 0)]}
+            for plan in self._fitting(kind, tuple(one)):
+                if isinstance(plan, _Plan):
+                    with suppress(FHIRPathError):
+                        _read(self._inside(plan, kind), one, found)
+            for table, keys in found.items():
+                known = rows.setdefault(table, [])
+                known += [(len(known) + n, *key[1:-1], place) for n, key in enumerate(keys)]
+        links = rows.setdefault("search_reference", [])
+        for plan in self._fitting(resource["resourceType"], tuple(resource)):
+            if isinstance(plan, _Plan) and plan.kind == "reference":
+                place_number = link_number(resource["resourceType"], plan.code)
+                for text in dict.fromkeys(_texts_of(plan, resource)):
+                    if text in places:
+                        links.append((len(links), place_number, "", text, places[text]))
+
+    def _inside(self, plan: _Plan, resource_type: str) -> _Plan:
+        """The same for a resource of the type that is contained."""
+        known = self._contained.get((resource_type, plan.code))
+        if known is None:
+            kind = within(resource_type)
+            first, other = (identifier_number,) * 2 if plan.kind == "reference" else (text_number, typed_number)
+            more = first(kind, plan.code), other(kind, plan.code)
+            known = replace(plan, number=number(kind, plan.code), more=more)
+            self._contained[resource_type, plan.code] = known
+        return known
 
     def __call__(self, resource: Resource) -> IndexRows:
         return self.rows(resource)
@@ -252,6 +309,16 @@ class Indexer:
             found = entrances(self.definitions, type, path.syntax)
             known = self._parts[expression, type] = _Part(path, replace(self.place, systems=systems), found)
         return known
+
+
+def _texts_of(plan: _Plan, resource: Resource) -> Iterator[str]:
+    """What a reference parameter's references say."""
+    with suppress(FHIRPathError):
+        for item in plan.path.typed(resource)[0]:
+            value = item.value if isinstance(item, Element) else item
+            text = value.get("reference") if isinstance(value, dict) else None
+            if isinstance(text, str):
+                yield text
 
 
 def _cased(definitions: Definitions) -> Callable[[str], bool]:
@@ -361,11 +428,16 @@ def _add(rows: list[Row], plan: _Plan, keys: list[Row]) -> None:
         rows.append((len(rows), plan.number, *keys[0], _ONLY))
         return
     keys = sorted(set(keys))
-    sorted_by = [key for key in keys if key[1] != PART] if plan.kind == "string" else keys
+    sorted_by = [key for key in keys if _has_order(plan.kind, key)] or keys
     last = max(sorted_by, key=_high) if plan.kind == "date" else sorted_by[-1]
     for key in keys:
         edge = (_MIN if key == sorted_by[0] else 0) | (_MAX if key == last else 0)
         rows.append((len(rows), plan.number, *key, edge))
+
+
+def _has_order(kind: str, key: Row) -> bool:
+    """Whether a key is sorted by: a text as a whole, and a quantity as it is in the units that all are converted to."""
+    return key[1] != PART if kind == "string" else key[2] == BASE_UNITS if kind == "quantity" else True
 
 
 def _high(key: Row) -> Any:

@@ -43,6 +43,7 @@ from gateway.search.conditions import (
     VersionIs,
     WordsAre,
 )
+from gateway.search.rows import UNVERSIONED
 from gateway.search.units import BASE_UNITS
 from gateway.tables import (
     search_date,
@@ -214,7 +215,9 @@ def _words_sqlite(element: _Words, compiler: SQLCompiler, **kw: Any) -> str:
 
 def _of_type(name: str | None) -> Test:
     kind = search_reference.c.target_type
-    return kind != "" if name is None else kind == name
+    if name is None:
+        return kind.not_in(("", UNVERSIONED))
+    return kind.in_(("", UNVERSIONED)) if name == "" else kind == name
 
 
 def _quantity(is_: QuantityIs) -> Test:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from gateway.definitions import Definitions, SearchParameter
 from gateway.search.conditions import Numbers
-from gateway.search.index import identifier_number, kind_of, number
+from gateway.search.index import identifier_number, kind_of, number, within
 
 Types = tuple[str, ...]
 """The resource types that are searched together."""
@@ -41,6 +41,8 @@ class Parameter:
     targets: tuple[str, ...]
     """The types that a reference parameter names; none: any."""
     definition: SearchParameter
+    within: bool = False
+    """Whether it is looked for in what is contained in other resources."""
 
     @property
     def numbers(self) -> Numbers:
@@ -58,7 +60,7 @@ class Parameter:
         return (*found, ("token", self.identifiers)) if self.kind == "reference" else found
 
     def numbered(self, by: Callable[[str, str], int]) -> Numbers:
-        return tuple(by(one, self.code) for one in self.types)
+        return tuple(by(within(one) if self.within else one, self.code) for one in self.types)
 
 
 def served(definitions: Definitions, resource_type: str) -> dict[str, SearchParameter]:

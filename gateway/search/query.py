@@ -15,8 +15,8 @@ from gateway.definitions import Definitions
 from gateway.errors import BadRequest
 from gateway.issues import Issue
 from gateway.search import filtering
-from gateway.search.conditions import Criterion, Numbers
-from gateway.search.index import DEFAULT_ZONE
+from gateway.search.conditions import AllOf, AnyOf, Criterion, Numbers, OfType, Together, Where
+from gateway.search.index import DEFAULT_ZONE, contained_number
 from gateway.search.parameters import Parameter, Refused, Types, served, unknown_modifier
 from gateway.search.reading import OWN, Criteria
 from gateway.search.values import Reading
@@ -33,6 +33,8 @@ TYPES, FILTER = "_type", "_filter"
 SORTED = frozenset({"token", "reference", "date", "string", "uri", "number", "quantity"})
 """The types of parameters whose values have an order."""
 CONTROLS: Mapping[str, str] = {
+    "_contained": "token",
+    "_containedType": "token",
     "_count": "number",
     "_filter": "special",
     "_has": "string",
@@ -61,13 +63,15 @@ class Sort:
 class Include:
     """Along references of `source` resources (None: of any), to or from `target` resources (None: any).
 
-    `numbers` are the parameters' that lead there, none: whichever. `iterate`: also from what was included.
+    `numbers` are the parameters' that lead there, none: whichever. `iterate`: also from what was included. `urls` are
+    the numbers of the urls that canonicals lead to.
     """
 
     source: str | None
     numbers: Numbers
     target: str | None
     iterate: bool = False
+    urls: Numbers = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +163,11 @@ def parse(
         each([one for one in params if one not in typed], parser.add)
     if refused:
         raise BadRequest(refused[0].text, issues=refused)
-    return replace(parser.query, used=tuple(used), ignored=tuple(ignored))
+    try:
+        query = parser.finished()
+    except Refused as problem:
+        raise BadRequest(problem.text, rule=problem.rule, where="_contained") from None
+    return replace(query, used=tuple(used), ignored=(*ignored, *parser.told))
 
 
 class _Parser:
@@ -174,6 +182,11 @@ class _Parser:
         self.within = within
         self.types: Types = (resource_type,) if resource_type else self._all()
         self.query = Query((resource_type,) if resource_type else (), count=limits.count)
+        self.told: list[Issue] = []
+        """What was taken otherwise than it says."""
+        self.contained = "false"
+        self.asked: list[tuple[str, str]] = []
+        """The criteria as they were given."""
         self.said: dict[str, str] = {}
         """What a parameter was taken for, where that is not what it says."""
         self.results: Mapping[str, Callable[[Query, str, str], Query]] = {
@@ -225,23 +238,49 @@ class _Parser:
             self.query = self.results[code](self.query, modifier, value)
         else:
             found = self.criteria.criterion(self.types, name, value)
+            self.asked.append((name, value))
+            if "/_history/" in value and isinstance(found, Where) and found.kind == "reference":
+                text = f"{name[:100]}: the version that the reference names is not looked at."
+                self.told.append(Issue("warning", "informational", "version-not-searched", text, where=name[:100]))
             self.query = replace(self.query, criteria=(*self.query.criteria, found))
 
     def _contained(self, query: Query, modifier: str, value: str) -> Query:
-        """Only what stands by itself is found: what a resource contains has no identity of its own."""
-        if modifier or value != "false":
-            text = "Contained resources are not found by themselves here. Search for what contains them."
-            raise Refused("contained-not-searched", text)
+        """Whether what others contain is looked at too, or alone: https://hl7.org/fhir/R4/search.html#contained"""
+        self.contained = _one_of(value, modifier, ("false", "true", "both"))
         return query
 
     def _contained_type(self, query: Query, modifier: str, value: str) -> Query:
-        """As what a contained resource would come: nothing, while none is asked for."""
-        _one_of(value, modifier, ("container", "contained"))
+        """What contains the matches comes. They have no identity of their own by which they could come alone."""
+        if _one_of(value, modifier, ("container", "contained")) == "contained":
+            text = "What contains them is given, as _containedType=container says: contained resources come in it only."
+            raise Refused("contained-type", text, unknown=True)
         return query
+
+    def finished(self) -> Query:
+        """The query, when all parameters are there; they are asked of what others contain, where that is wanted."""
+        if self.contained == "false":
+            return self.query
+        if self.within is not None or len(self.types) != 1:
+            text = "Contained resources are looked for in one type, and not within a compartment."
+            raise Refused("contained-in-one-type", text)
+        if any(one.kind not in OWN for one in self.query.sort):
+            raise Refused("contained-not-sorted", "What contains others is sorted by _id and _lastUpdated only.")
+        (kind,) = self.types
+        parts = [self.criteria.contained(kind, name, value) for name, value in self.asked]
+        wrong = next((name for (name, _), part in zip(self.asked, parts, strict=True) if part is None), None)
+        if wrong is not None:
+            text = f"{wrong[:100]} is not asked of contained resources: no chain, filter, :not or :missing is."
+            raise Refused("contained-criterion", text)
+        places = ("token", (contained_number(kind, "_id"),), ())
+        inside: Criterion = Together((places, *((one.kind, one.numbers, one.conditions) for one in parts if one)))
+        if self.contained == "both":
+            inside = AnyOf((inside, AllOf((OfType(kind), *self.query.criteria))))
+        return replace(self.query, types=(), criteria=(inside,))
 
     def _filter(self, query: Query, modifier: str, value: str) -> Query:
         if modifier:
             raise unknown_modifier(modifier, [])
+        self.asked.append((FILTER, value))
         return replace(query, criteria=(*query.criteria, filtering.criterion(value, self.types, self.criteria)))
 
     def _count(self, query: Query, modifier: str, value: str) -> Query:
@@ -271,14 +310,20 @@ class _Parser:
     def _include(self, query: Query, modifier: str, value: str) -> Query:
         source, code, target, iterate = self._along(modifier, value)
         if source is None:
-            return replace(query, includes=(*query.includes, Include(None, (), None, iterate)))
+            urls = self.criteria.urls(tuple(self.definitions.resource_types))
+            return replace(query, includes=(*query.includes, Include(None, (), None, iterate, urls)))
         if source not in self.types and not iterate:
             text = (
                 f"It starts from {', '.join(self.types[:20])}, which is searched; from what is included with :iterate."
             )
             raise Refused("malformed-include", text)
-        numbers = () if code is None else self.criteria.parameter((source,), code).numbers
-        return replace(query, includes=(*query.includes, Include(source, numbers, target, iterate)))
+        numbers: Numbers = ()
+        targets = tuple(self.definitions.resource_types)
+        if code is not None:
+            parameter = self.criteria.parameter((source,), code)
+            numbers, targets = parameter.numbers, self.criteria.targets(parameter)
+        urls = self.criteria.urls(targets if target is None else (target,))
+        return replace(query, includes=(*query.includes, Include(source, numbers, target, iterate, urls)))
 
     def _revinclude(self, query: Query, modifier: str, value: str) -> Query:
         source, code, target, iterate = self._along(modifier, value)

@@ -6,6 +6,7 @@ https://hl7.org/fhir/R4/search.html#modifiers
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 
 from gateway.definitions import Definitions, SearchParameter
@@ -18,12 +19,14 @@ from gateway.search.conditions import (
     IdIs,
     Itself,
     Missing,
+    Numbers,
     Own,
     RefersTo,
     ReverseChain,
+    Together,
     Where,
 )
-from gateway.search.index import kind_of, number
+from gateway.search.index import contained_number, kind_of, link_number, number
 from gateway.search.modifiers import UNMODIFIED, Modified
 from gateway.search.parameters import Parameter, Refused, Types, served, unknown_modifier
 from gateway.search.values import Reading
@@ -168,9 +171,39 @@ class Criteria:
     def _chain(self, types: Types, code: str, modifier: str, rest: str, value: str, depth: int) -> Criterion:
         parameter = self.parameter(types, code)
         able = self.chained(parameter, modifier, rest.partition(".")[0].partition(":")[0])
-        places = parameter.numbers
-        chains = tuple(Chain(places, target, (self.criterion((target,), rest, value, depth + 1),)) for target in able)
-        return chains[0] if len(chains) == 1 else AnyOf(chains)
+        chains: list[Criterion] = []
+        for target in able:
+            inner = self.criterion((target,), rest, value, depth + 1)
+            chains.append(Chain(parameter.numbers, target, (inner,), self._url(target)))
+            if (held := self.contained(target, rest, value)) is not None:
+                link = ("reference", parameter.numbered(link_number), ())
+                chains.append(Together((link, (held.kind, held.numbers, held.conditions))))
+        return chains[0] if len(chains) == 1 else AnyOf(tuple(chains))
+
+    def contained(self, resource_type: str, name: str, value: str) -> Where | None:
+        """The same for resources that are contained in others; None for what is not looked for there.
+
+        That is whatever leads further (chains, lists), or asks for what is not there.
+        """
+        code, _, modifier = name.partition(":")
+        if name == "_id":
+            return Where("token", (contained_number(resource_type, "_id"),), self.modified.values(value, values.token))
+        if "." in name or code in EVERYWHERE or modifier == "missing" or not self._knows(resource_type, code):
+            return None
+        parameter = self.parameter((resource_type,), code)
+        if parameter.kind in UNMODIFIED:
+            return None
+        found = self.where(replace(parameter, within=True), modifier, value)
+        return found if isinstance(found, Where) and not found.negated else None
+
+    def _url(self, resource_type: str) -> int | None:
+        """The number of the urls by which canonicals name resources of a type."""
+        known = self.definitions.search_parameters(resource_type).get("url")
+        return number(resource_type, "url") if known is not None and known.type == "uri" else None
+
+    def urls(self, types: Types) -> Numbers:
+        """The numbers of the urls by which canonicals name resources of the types."""
+        return tuple(found for one in types if (found := self._url(one)) is not None)
 
     def chained(self, parameter: Parameter, modifier: str, first: str) -> tuple[str, ...]:
         """The types that a chain goes on in: those that the parameter leads to and that can be searched by `first`."""
@@ -204,7 +237,7 @@ class Criteria:
         if parameter.kind != "reference" or not targets:
             raise Refused("malformed-chain", f"{source} does not refer to a {', '.join(types[:20])} by {code}.")
         inner = self.criterion((source,), rest, value, depth + 1)
-        return ReverseChain(source, number(source, code), targets, (inner,))
+        return ReverseChain(source, number(source, code), targets, (inner,), self.urls(targets))
 
 
 def _leads_anywhere(parameter: SearchParameter) -> bool:

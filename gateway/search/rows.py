@@ -134,6 +134,10 @@ def target(reference: str, bases: tuple[str, ...]) -> tuple[str, str]:
     return local(reference, bases) or ("", reference.split("/_history/", maxsplit=1)[0])
 
 
+UNVERSIONED = "|"
+"""The type of a target that is named without the version that the resource names: it is found, and leads nowhere."""
+
+
 def reference_of_reference(value: Json, place: Place) -> Iterable[Row]:
     text = value.get("reference")
     if not text or text[0] == "#":
@@ -145,7 +149,7 @@ def reference_of_canonical(value: str, place: Place) -> Iterable[Row]:
     """A canonical with and without its version; one under our base urls also as the reference that it amounts to."""
     url, _bar, version = value.partition("|")
     own = local(url, place.bases)
-    return [("", url), *([("", value)] if version else []), *([own] if own else [])]
+    return [(UNVERSIONED if version else "", url), *([("", value)] if version else []), *([own] if own else [])]
 
 
 def reference_of_resource(value: Json, _: Place) -> Iterable[Row]:

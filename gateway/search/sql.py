@@ -171,10 +171,10 @@ def included(
         if rids and (include.iterate or not again):
             selects.append(_forward(include, rids, wanted))
     for include in query.revincludes:
-        ids: dict[str, list[str]] = {}
-        for _, kind, id in found:
+        ids: dict[str, list[tuple[int, str]]] = {}
+        for rid, kind, id in found:
             if include.target in (None, kind):
-                ids.setdefault(kind, []).append(id)
+                ids.setdefault(kind, []).append((rid, id))
         if include.iterate or not again:
             selects.extend(_backward(include, kind, group, wanted) for kind, group in ids.items())
     return selects
@@ -192,15 +192,29 @@ def _forward(include: Include, rids: Sequence[int], columns: Columns) -> Select[
         .join(link, and_(link.c.target_id == locator.c.id, link.c.target_type == locator.c.resource_type))
         .where(*tests)
     )
-    return _current(columns).where(resource.c.rid.in_(targets))
+    found: Test = resource.c.rid.in_(targets)
+    if include.urls:
+        tests = [link.c.rid.in_(rids), *([one_of(link.c.param, include.numbers)] if include.numbers else [])]
+        named = (
+            sql_select(search_uri.c.rid)
+            .join(link, and_(link.c.target_type == "", link.c.target_id == search_uri.c.value))
+            .where(*tests, one_of(search_uri.c.param, include.urls))
+        )
+        found = or_(found, resource.c.rid.in_(named))
+    return _current(columns).where(found)
 
 
-def _backward(include: Include, kind: str, ids: Sequence[str], columns: Columns) -> Select[Any]:
+def _backward(include: Include, kind: str, found: Sequence[tuple[int, str]], columns: Columns) -> Select[Any]:
     link = search_reference
+    by = one_of(link.c.param, include.numbers)
     sources = sql_select(link.c.rid).where(
-        one_of(link.c.param, include.numbers), link.c.target_type == kind, link.c.target_id.in_(ids)
+        by, link.c.target_type == kind, link.c.target_id.in_([id for _, id in found])
     )
-    return _current(columns).where(resource.c.rid.in_(sources))
+    urls = sql_select(search_uri.c.value).where(
+        search_uri.c.param == number(kind, "url"), search_uri.c.rid.in_([rid for rid, _ in found])
+    )
+    naming = sql_select(link.c.rid).where(by, link.c.target_type == "", link.c.target_id.in_(urls))
+    return _current(columns).where(or_(resource.c.rid.in_(sources), resource.c.rid.in_(naming)))
 
 
 def _current(columns: Columns) -> Select[Any]:

@@ -272,3 +272,47 @@ def test_words_are_found_as_soon_as_they_are_written_and_no_longer_than_they_sta
     assert ids(operator.get("/fhir/Patient?_content=pigg").json()) == ["p"]
     assert operator.delete("/fhir/Patient/p").status_code == 204
     assert ids(operator.get("/fhir/Patient?_content=pigg").json()) == []
+
+
+def test_a_search_by_a_version_of_a_reference_says_that_it_is_not_looked_at(shared: httpx.Client) -> None:
+    """https://hl7.org/fhir/R4/search.html#versions"""
+    found = shared.get("/fhir/Task?subject=Patient/nobody/_history/1").json()
+    (entry,) = found["entry"]
+    assert entry["search"]["mode"] == "outcome"
+    (issue,) = entry["resource"]["issue"]
+    assert (issue["severity"], issue["details"]["coding"][0]["code"]) == ("warning", "version-not-searched")
+    assert "entry" not in shared.get("/fhir/Task?subject=Patient/nobody").json()
+
+
+def test_what_contains_the_matches_comes(shared: httpx.Client) -> None:
+    """The whole way: page links, total and self are those of any search."""
+    for number in range(3):
+        medication = {"resourceType": "Medication", "id": "m", "identifier": [{"system": "urn:held", "value": "1"}]}
+        request = {
+            "resourceType": "MedicationRequest",
+            "id": f"holds-{number}",
+            "contained": [medication],
+            "status": "active",
+            "intent": "order",
+            "medicationReference": {"reference": "#m"},
+            "subject": {"reference": "Patient/nobody"},
+        }
+        assert shared.put(f"/fhir/MedicationRequest/holds-{number}", json=request).status_code in (200, 201)
+    page = shared.get("/fhir/Medication?identifier=urn:held|1&_contained=true&_sort=_id&_count=2").json()
+    assert page["total"] == 3
+    assert [one["fullUrl"].partition("/fhir/")[2] for one in page["entry"]] == [
+        "MedicationRequest/holds-0",
+        "MedicationRequest/holds-1",
+    ]
+    rest = shared.get(link(page, "next") or "").json()
+    assert [one["resource"]["id"] for one in rest["entry"]] == ["holds-2"]
+    assert "_contained=true" in (link(page, "self") or "")
+    chained = shared.get("/fhir/MedicationRequest?medication.identifier=urn:held|1").json()
+    assert chained["total"] == 3
+
+
+def test_a_condition_does_not_ask_what_is_contained(shared: httpx.Client) -> None:
+    condition = {"if-none-exist": "identifier=urn:held|1&_contained=both"}
+    refused = shared.post("/fhir/Medication", json={"resourceType": "Medication"}, headers=condition)
+    assert refused.status_code == 400
+    assert refused.json()["issue"][0]["details"]["coding"][0]["code"] == "condition-not-criteria"
