@@ -227,6 +227,7 @@ def test_what_is_announced_of_searches_is_served(operator: httpx.Client) -> None
     assert {"code": "search-system"} in rest["interaction"]
     assert "http://hl7.org/fhir/CompartmentDefinition/device" in rest["compartment"]
     values = {"_id": "x", "_lastUpdated": "2026", "_count": "1", "_sort": "_id", "_total": "none", "_type": "Task"}
+    values |= {"_contained": "false", "_containedType": "container"}
     values |= {"_filter": "_id eq x", "_has": "", "_include": "*", "_revinclude": "*", "_list": "x"}
     for one in rest["searchParam"]:
         name = "_has:Provenance:target:_id" if one["name"] == "_has" else one["name"]
