@@ -1,7 +1,8 @@
 """Runs the examples of a page of documentation as a reader would: in a clone after `make demo`, its server running.
 
 Blocks marked `sh` and `python` are run, in order, in one shell; blocks marked `console` only show (they need another
-machine, or do not end). A curl must get an answer of 2xx, or the status in the comment behind it (`# 404`).
+machine, or do not end). A curl must get an answer of 2xx, or the status in the comment behind it (`# 404`). A block
+marked `output` is what was printed since the one before, or a part of it.
 
 `samverka` is forked from a process that has loaded it: sixty starts would cost more than all else.
 """
@@ -105,6 +106,11 @@ class Clone:
         assert done.returncode == 0, (
             f"{path}: exit code {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
         )
+        left = done.stdout
+        for block in blocks(path):
+            if block.kind == "output":
+                before, found, left = left.partition(block.text)
+                assert found, f"{path}:{block.line}: not printed:\n{block.text}\nbut:\n{before[:2000]}"
         answered = " ".join(seen.read_text().split())
         expected = statuses(text)
         assert re.fullmatch(" ".join(map(PATTERNS.get, expected, expected)), answered), (

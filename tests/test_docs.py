@@ -309,6 +309,15 @@ def test_an_example_that_does_not_do_what_it_says_is_found(clone: Clone, tmp_pat
         clone.run(page)
 
 
+def test_output_that_is_not_printed_is_found(clone: Clone, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("```sh\necho one\necho two\n```\n```output\ntwo\n```\n")
+    clone.run(page)
+    page.write_text("```sh\necho one\necho two\n```\n```output\ntwo\n```\n```output\none\n```\n")
+    with pytest.raises(AssertionError, match=r"page\.md:9: not printed"):
+        clone.run(page)
+
+
 @pytest.mark.parametrize("page", ["README.md", "docs/api/README.md", "docs/guides/read-the-answer.md"])
 def test_pages_that_must_have_examples_have_them(page: str) -> None:
     assert any(block.kind == "sh" and "curl " in block.text for block in blocks(ROOT / page))
