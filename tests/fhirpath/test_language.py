@@ -16,6 +16,12 @@ def of(expression: str, focus: Any = None) -> list[Any]:
     return compile(expression)({} if focus is None else focus)
 
 
+@pytest.mark.parametrize("focus", ["text", Decimal("1.50"), True, {"resourceType": "Patient"}], ids=repr)
+def test_a_constant_is_selected_for_a_focus_of_any_kind(focus: Any) -> None:
+    assert of("select('a').distinct() = 'a'", focus) == [True]
+    assert of("$this.select(1).first() + 1", focus) == [2]
+
+
 @pytest.mark.parametrize(
     ("expression", "value"),
     [

@@ -116,8 +116,8 @@ class Forms(Writer):
         if not seen:
             return NOTHING
         item, many = seen[0]
-        if not many and len(block) == 1:
-            # Nothing but the item itself: no copy is needed.
+        if not many and len(block) == 1 and isinstance(block[0], ast.Assign):
+            # Nothing but the item itself, and under no condition: no copy is needed.
             return item
         self.add(py.assign(target, py.items() if many else py.NONE))
         self.block.extend(block)
