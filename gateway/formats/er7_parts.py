@@ -126,7 +126,7 @@ class Segment(_Part):
             number, texts = 2, texts[1:]
         else:
             offset += len(texts[0])
-        repetition = syntax.repetition
+        repetition, component = syntax.repetition, syntax.parts[0]
         for text in texts[1:]:
             number += 1
             offset += 1
@@ -136,6 +136,8 @@ class Segment(_Part):
                     found = self._repetitions(name, text, offset)
                     if found:
                         kids[name] = found
+                elif component in text:
+                    kids[name] = [_Field(name, text, offset << 2 | FIELD, syntax)]
                 elif not text.isspace():
                     kids[name] = [_Field(name, text, offset << 2 | FIELD, syntax, syntax.value(text, syntax.parts))]
                 offset += len(text)

@@ -37,9 +37,13 @@ class Lines:
         self._body = body
         self._line = 1
         self._counted = 0
+        self._plain = b"\r" not in body
 
     def at(self, offset: int) -> int:
-        self._line += sum(1 for _ in _BREAK.finditer(self._body, self._counted, offset))
+        if self._plain:
+            self._line += self._body.count(b"\n", self._counted, offset)
+        else:
+            self._line += sum(1 for _ in _BREAK.finditer(self._body, self._counted, offset))
         self._counted = offset
         return self._line
 

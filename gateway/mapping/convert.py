@@ -14,10 +14,14 @@ from gateway.mapping.runtime import Run
 from gateway.mapping.times import Unfit
 
 
-def _taking(convert: primitives.Convert, *, timed: bool) -> Take:
-    """The conversion of anything a rule can hold; `timed` ones may have to mark an ambiguous hour."""
+def _taking(name: str, convert: primitives.Convert) -> Take:
+    """The conversion of anything a rule can hold; times may have to mark an ambiguous hour."""
+    timed = name in ("date", "dateTime", "instant")
+    plain = primitives.PLAIN.get(name, _never)
 
     def take(run: Run, argument: Any, site: int, at: Any) -> Any:
+        if argument.__class__ is str and plain(argument):
+            return argument
         if isinstance(argument, Node):
             at = argument
             argument = argument.value
@@ -43,11 +47,13 @@ def _taking(convert: primitives.Convert, *, timed: bool) -> Take:
     return take
 
 
+def _never(text: str) -> bool:
+    return False
+
+
 def _of_node(name: str, take: Take) -> TakeNode:
     """The conversion of a node of the source, which mostly holds text that is of the type as it stands."""
-    plain = primitives.PLAIN.get(name)
-    if plain is None:
-        return lambda run, node, site: take(run, node, site, node)
+    plain = primitives.PLAIN.get(name, _never)
 
     def take_node(run: Run, node: Node, site: int) -> Any:
         value = node.value
@@ -60,10 +66,7 @@ def _of_node(name: str, take: Take) -> TakeNode:
 
 Take = Callable[[Run, Any, int, Any], Any]
 TakeNode = Callable[[Run, Node, int], Any]
-TAKE: dict[str, Take] = {
-    name: _taking(convert, timed=name in ("date", "dateTime", "instant"))
-    for name, convert in primitives.CONVERT.items()
-}
+TAKE: dict[str, Take] = {name: _taking(name, convert) for name, convert in primitives.CONVERT.items()}
 """For each primitive type: the value as that type, or None and an issue."""
 TAKE_NODE = {name: _of_node(name, take) for name, take in TAKE.items()}
 """The same of what is known to be a node."""

@@ -343,7 +343,7 @@ def uuid(run: Run, site: int) -> str:
 def translate(run: Run, table: ConceptTable, output: str, argument: Any, site: int, at: Any) -> Any:
     run.row = None
     node = argument if isinstance(argument, Node) else at
-    codings = list(_codings(argument))
+    codings = _codings(argument)
     for system, code in codings:
         row = table.find(system, code)
         if row is not None:
@@ -373,22 +373,20 @@ def is_code(code: str) -> bool:
     return len(code) <= 32 and not any(c.isspace() for c in code) and sum(c.isdigit() for c in code) < 6
 
 
-def _codings(argument: Any) -> Iterable[tuple[str | None, str]]:
+def _codings(argument: Any) -> list[tuple[str | None, str]]:
     """System and code of a leaf, of a Coding or CodeableConcept, or of an element with `code` and `codeSystem`."""
     if argument is None:
-        return
+        return []
     parts = kids(argument, "coding")
     if parts:
-        for part in parts:
-            yield from _codings(part)
-        return
-    code = kids(argument, "code")
+        return [coding for part in parts for coding in _codings(part)]
+    code, system = kids(argument, "code"), None
     if code:
-        system = kids(argument, "codeSystem") or kids(argument, "system")
         found = leaf(code[0])
-        if found not in (None, ""):
-            yield (str(leaf(system[0])) if system and leaf(system[0]) else None), primitives.as_text(found).strip()
-        return
-    own = leaf(argument)
-    if own not in (None, "") and own.__class__ is not dict:
-        yield None, primitives.as_text(own).strip()
+        systems = kids(argument, "codeSystem") or kids(argument, "system")
+        system = leaf(systems[0]) if systems else None
+    else:
+        found = leaf(argument)
+    if found is None or found == "" or found.__class__ is dict:
+        return []
+    return [(str(system) if system else None, primitives.as_text(found).strip())]
