@@ -106,6 +106,7 @@ class _Part(LazyNode):
         self.value = value
         self.type = None
         self.pos = pos
+        self._kids = None
         self.raw = raw
         self.syntax = syntax
 
@@ -114,7 +115,8 @@ class Segment(_Part):
     __slots__ = ()
 
     def split(self) -> Kids:
-        syntax, kids = self.syntax, Kids()
+        kids: Kids = {}
+        syntax = self.syntax
         texts = self.raw.split(syntax.field)
         number, offset = 0, self.pos >> 2
         if self.name == "MSH":
@@ -126,7 +128,7 @@ class Segment(_Part):
             number, texts = 2, texts[1:]
         else:
             offset += len(texts[0])
-        repetition, component = syntax.repetition, syntax.parts[0]
+        repetition, (component, _) = syntax.repetition, syntax.parts
         for text in texts[1:]:
             number += 1
             offset += 1
@@ -159,7 +161,8 @@ class _Field(_Part):
     __slots__ = ()
 
     def split(self) -> Kids:
-        syntax, offset, kids = self.syntax, self.pos >> 2, Kids()
+        kids: Kids = {}
+        syntax, offset = self.syntax, self.pos >> 2
         lower = syntax.parts[1:]
         for number, text in enumerate(self.raw.split(syntax.parts[0]), 1):
             if text and not text.isspace():
@@ -176,7 +179,8 @@ class _Component(_Part):
     __slots__ = ()
 
     def split(self) -> Kids:
-        syntax, offset, kids = self.syntax, self.pos >> 2, Kids()
+        kids: Kids = {}
+        syntax, offset = self.syntax, self.pos >> 2
         for number, text in enumerate(self.raw.split(syntax.parts[1]), 1):
             if text and not text.isspace():
                 name = str(number)

@@ -81,6 +81,7 @@ class JsonNode(LazyNode):
         self.value = None
         self.type = None
         self.pos = pos
+        self._kids = None
         self.raw = raw
 
     def split(self) -> Kids:

@@ -81,18 +81,20 @@ class Node:
 class LazyNode(Node):
     """A node whose children are made when they are first asked for: most fields of most messages never are.
 
-    `kids` stays an empty slot until then, so that only the first look goes through `__getattr__`.
+    Whoever makes one sets `_kids` to None.
     """
 
-    __slots__ = ("raw",)
+    __slots__ = ("_kids", "raw")
 
+    _kids: Kids | None
     raw: Any
 
     def split(self) -> Kids:
         raise NotImplementedError
 
-    def __getattr__(self, name: str) -> Any:
-        if name != "kids":
-            raise AttributeError(name)
-        kids = self.kids = self.split()
+    @property
+    def kids(self) -> Kids:  # type: ignore[override]  # Nobody sets it.
+        kids = self._kids
+        if kids is None:
+            kids = self._kids = self.split()
         return kids
