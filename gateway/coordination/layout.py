@@ -32,23 +32,45 @@ def laid_out(kind: str, id: str, agreed: Resource, marks: Iterable[str], known: 
 
 
 def _laid_out(value: Any, known: Mapping[Key, str]) -> Any:
-    kind = type(value)
-    if kind is dict:
-        made = {
-            name: _laid_out(child, known) if type(child := value[name]) is dict or type(child) is list else child
-            for name in _in_order(tuple(value), _EARLY)
-        }
-        if "identifier" in made and "reference" not in made and is_logical(made):
-            key = key_of(made)
-            if key is not None and key in known:
-                made["reference"] = f"{key[0]}/{known[key]}"
-        return made
-    if kind is list:
-        return [_laid_out(child, known) if type(child) is dict or type(child) is list else child for child in value]
-    return value
+    """The value in its order; what is so already is the value itself."""
+    if type(value) is list:
+        return _each_laid_out(value, known)
+    if type(value) is not dict:
+        return value
+    order, awaits = _shape(tuple(value))
+    made = value if order is None else {name: value[name] for name in order}
+    for name, child in value.items():
+        kind = type(child)
+        if kind is dict or kind is list:
+            new = _laid_out(child, known)
+            if new is not child:
+                made = value.copy() if made is value else made
+                made[name] = new
+    if awaits and is_logical(made):
+        key = key_of(made)
+        if key is not None and key in known:
+            made = {**made, "reference": f"{key[0]}/{known[key]}"}
+    return made
+
+
+def _each_laid_out(items: list[Any], known: Mapping[Key, str]) -> list[Any]:
+    made = items
+    for place, child in enumerate(items):
+        new = _laid_out(child, known)
+        if new is not child:
+            made = items.copy() if made is items else made
+            made[place] = new
+    return made
 
 
 @lru_cache(maxsize=4096)  # Elements come in few shapes.
+def _shape(names: tuple[str, ...]) -> tuple[tuple[str, ...] | None, bool]:
+    """The order of these members, where it is not theirs; and whether they may be a reference without a literal."""
+    order = _in_order(names, _EARLY)
+    return None if order == names else order, "identifier" in names and "reference" not in names
+
+
+@lru_cache(maxsize=4096)
 def _in_order(names: tuple[str, ...], first: tuple[str, ...]) -> tuple[str, ...]:
     """Names of members in their order: some first, then by the alphabet."""
     return tuple(sorted(names, key=lambda name: (first.index(name) if name in first else len(first), name)))

@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from gateway.identity.identifiers import is_logical
+from gateway.identity.identifiers import canonical, is_logical
 from gateway.identity.resolve import Resolved
 from gateway.records import Resource, Statement, StatementKind
 
@@ -53,6 +53,7 @@ def statement(resolved: Resolved, *, origin: Origin, record_key: str, recorded: 
         kind="withdraw" if draft.withdrawn else "assert",
         recorded=recorded,
         turn=turn,
+        wording=resolved.wording,
     )
 
 
@@ -69,12 +70,14 @@ def make(
     provider: str = "",
     kind: StatementKind = "assert",
     turn: int = 0,
+    wording: bytes | None = None,
 ) -> Statement:
-    """A statement about the resource `body["id"]`.
+    """A statement about the resource `body["id"]`. `wording` is what an assertion says, canonical, if it is at hand.
 
     What a replay says is a statement of its own, even where another record, or an earlier reading, says the same.
     """
     said = {name: value for name, value in body.items() if name != "id"}
+    words: Any = said.get("identifier") if kind != "assert" else said if wording is None else orjson.Fragment(wording)
     digest = sha256(
         canonical(
             [
@@ -86,7 +89,7 @@ def make(
                 party,
                 provider,
                 said["resourceType"],
-                logical(said if kind == "assert" else said.get("identifier")),
+                logical(words),
                 *((turn, origin.inbox_id, origin.item) if turn else ()),
             ]
         )
@@ -110,11 +113,6 @@ def make(
         map_hash=origin.map_hash,
         turn=turn,
     )
-
-
-def canonical(value: Any) -> bytes:
-    """JSON with sorted keys: equal bytes for equal values."""
-    return orjson.dumps(value, default=lambda decimal: {"decimal": str(decimal)}, option=orjson.OPT_SORT_KEYS)
 
 
 def logical(value: Any) -> Any:

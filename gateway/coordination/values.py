@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from gateway.coordination.statements import canonical, logical
+from gateway.coordination.statements import logical
+from gateway.identity.identifiers import canonical
 
 SWEDEN = ZoneInfo("Europe/Stockholm")
 FIRST, LAST = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC)

@@ -85,6 +85,18 @@ class Path:
         variant, found = self._evaluate(focus, env)
         return found, variant.type if variant.form is Form.RAW else None
 
+    def code(self) -> tuple[Callable[[Any, Any], Items], str] | None:
+        """The code for JSON of the context type, and the one FHIR type of what it finds; None where it is not plain.
+
+        It is called with the focus and None. Where it raises something, `typed` says it properly.
+        """
+        if self.context_type is None:
+            return None
+        variant = self._variant(self.context_type)
+        if variant.uses_run or variant.type is None or variant.form is not Form.RAW:
+            return None
+        return variant.function, variant.type
+
     def true(self, focus: Any, env: Environment = EMPTY) -> bool:
         """Whether the expression is true of the focus; nothing is not."""
         return self(focus, env) == [True]

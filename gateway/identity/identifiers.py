@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import orjson
+
 from gateway.identity.numbers import Reading, read
 from gateway.issues import Issues
 from gateway.records import Resource
@@ -26,17 +28,19 @@ _Trail = tuple[Any, str, int | None] | None
 
 @dataclass(slots=True)
 class Normal:
-    """A draft's resource in its one spelling: a copy, so that its references may be filled in."""
+    """A draft's resource in its one spelling; what is spelled so already is shared with the draft."""
 
     resource: Resource
     readings: list[Reading] = field(default_factory=list)
     """Of the resource's own identifiers."""
     references: list[Named] = field(default_factory=list)
-    """Every logical reference in it, in the order of the resource."""
+    """Every logical reference in it, in the order of the resource; each is a copy, and may be filled in."""
+    literal: bool = False
+    """Whether one of them, or what assigned a number in one, has a literal already."""
 
 
 def normalise(resource: Resource, own_system: str, issues: Issues) -> Normal:
-    """A copy with every identifier read by its register's rules.
+    """The resource with every identifier read by its register's rules.
 
     A placeholder is dropped, and the reference with it when nothing else says what it refers to. The issues'
     expressions are FHIRPaths within the draft.
@@ -59,6 +63,11 @@ def key_of(reference: dict[str, Any]) -> Key | None:
     return None
 
 
+def canonical(value: Any) -> bytes:
+    """JSON with sorted keys: equal bytes for equal values."""
+    return orjson.dumps(value, default=lambda decimal: {"decimal": str(decimal)}, option=orjson.OPT_SORT_KEYS)
+
+
 class _Walk:
     """One walk for everything: it is made for each draft."""
 
@@ -69,33 +78,42 @@ class _Walk:
         self.made = made
 
     def element(self, value: dict[str, Any], trail: _Trail, *, root: bool = False) -> dict[str, Any] | None:
-        """A copy of the element; None where nothing is left of a reference."""
+        """The element in its one spelling; None where nothing is left of a reference."""
         logical = not root and is_logical(value)
         before = len(self.made.references)
-        made = value.copy()
+        made = value.copy() if logical else value
         for name, child in value.items():
-            kind = type(child)
-            if kind is dict:
+            new: Any
+            if type(child) is dict:
                 new = self.child(name, child, (trail, name, None), root, logical)
+            elif type(child) is list:
+                new = self.items(name, child, trail, root, logical)
+            else:
+                continue
+            if new is not child:
+                made = value.copy() if made is value else made
                 if new is None:
                     del made[name]
                 else:
                     made[name] = new
-            elif kind is list:
-                items = [
-                    self.child(name, item, (trail, name, index), root, logical) if type(item) is dict else item
-                    for index, item in enumerate(child)
-                ]
-                made[name] = [new for new, old in zip(items, child, strict=True) if new is not None or old is None]
-                if not made[name]:
-                    del made[name]
         if logical:
             del self.made.references[before:]  # What an extension of it refers to is not what it refers to.
             if made.keys() <= {"type", "id"}:
                 return None
+            self.made.literal |= "reference" in made
             if "identifier" in made and (key := key_of(made)):
                 self.made.references.append((made, key))
         return made
+
+    def items(self, name: str, values: list[Any], trail: _Trail, root: bool, in_reference: bool) -> list[Any] | None:
+        """The elements of a list; None where none is left."""
+        made = [
+            self.child(name, item, (trail, name, index), root, in_reference) if type(item) is dict else item
+            for index, item in enumerate(values)
+        ]
+        left = [new for new, old in zip(made, values, strict=True) if new is not None or old is None]
+        same = len(left) == len(values) and all(new is old for new, old in zip(left, values, strict=True))
+        return values if same and values else left or None
 
     def child(
         self, name: str, value: dict[str, Any], trail: _Trail, root: bool, in_reference: bool
@@ -108,7 +126,11 @@ class _Walk:
         self, value: dict[str, Any], trail: _Trail, *, own: bool, in_reference: bool
     ) -> dict[str, Any] | None:
         # Whoever assigned the identifier in a reference is not what is referred to.
-        made = value.copy() if in_reference else self.element(value, trail) or {}
+        if in_reference:
+            made = value
+            self.made.literal |= "assigner" in value
+        else:
+            made = self.element(value, trail) or {}
         system, number = value.get("system"), value.get("value")
         if type(system) is not str or type(number) is not str:
             return made
@@ -121,8 +143,9 @@ class _Walk:
             self.issues.add(replace(issue, expression=self.expression(trail)))
         if own:
             self.made.readings.append(reading)
-        made["system"], made["value"] = reading.system, reading.value
-        return made
+        if (reading.system, reading.value) == (system, number):
+            return made
+        return {**made, "system": reading.system, "value": reading.value}
 
     def expression(self, trail: _Trail) -> str:
         """The FHIRPath of the place that a trail leads to."""

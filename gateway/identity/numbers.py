@@ -47,7 +47,7 @@ class Reading:
         return not any(issue.severity == "error" for issue in self.issues)
 
 
-@lru_cache(maxsize=1024)  # A record names the same person and units over and over.
+@lru_cache(maxsize=8192)  # A record names the same person and units over and over.
 def read(system: str, value: str, own_system: str, born_before: date | None = None) -> Reading | None:
     """An identifier read under its register's rules; None where the value is only a placeholder.
 

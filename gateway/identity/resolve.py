@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 from orjson import OPT_SORT_KEYS, dumps
 
 from gateway.identity import identifiers, systems
-from gateway.identity.identifiers import Named, is_logical, key_of, normalise
+from gateway.identity.identifiers import Named, canonical, is_logical, key_of, normalise
 from gateway.identity.numbers import Reading
 from gateway.issues import Issues
 from gateway.records import Draft, Link, Resource, Source
@@ -56,6 +56,8 @@ class Resolved:
     """A key that takes the record's place, when what is said is not peculiar to the record."""
     moment: str = ""
     """Tells apart what one record says of one thing as of several times; each is as good as a record of its own."""
+    wording: bytes | None = None
+    """The resource as canonical JSON without the ids that we gave, where its making had it at hand."""
 
 
 @dataclass(slots=True)
@@ -95,6 +97,7 @@ class _Entry:
     readings: list[Reading]
     references: list[Named]
     keys: list[Key]
+    wording: bytes | None
 
 
 class _Item:
@@ -108,7 +111,9 @@ class _Item:
             if not keys:
                 text = "Without an identifier nobody can say it again: give the record's own id in the map."
                 self.issues.error("required", "identifier-missing", text, expression=kind)
-            self.entries.append(_Entry(draft, read.resource, read.readings, read.references, keys))
+            # Written out now, before references are filled in: what follows need not take them out again.
+            wording = None if read.literal or "id" in read.resource else canonical(read.resource)
+            self.entries.append(_Entry(draft, read.resource, read.readings, read.references, keys, wording))
 
     def every_key(self) -> Iterator[Key]:
         for entry in self.entries:
@@ -150,7 +155,7 @@ class _Item:
             item.resolved.append(
                 _by_the_way(entry, resource, id)
                 if by_the_way
-                else Resolved(entry.draft, resource, id, person_of(resource))
+                else Resolved(entry.draft, resource, id, person_of(resource), wording=entry.wording)
             )
             if resource["resourceType"] == "Patient":
                 item.links += _stated_links(resource, known, here, namespace, recorded)
@@ -248,7 +253,7 @@ def _by_the_way(entry: _Entry, resource: Resource, id: str) -> Resolved:
     day = entry.draft.effective.astimezone(SWEDEN).replace(hour=0, minute=0, second=0, microsecond=0)
     wording = sha256(dumps(entry.resource, option=OPT_SORT_KEYS, default=str)).hexdigest()[:16]
     draft = replace(entry.draft, effective=day, version="", party="")
-    return Resolved(draft, resource, id, None, f"{ABOUT}{'|'.join(entry.keys[0])}|{wording}")
+    return Resolved(draft, resource, id, None, f"{ABOUT}{'|'.join(entry.keys[0])}|{wording}", wording=entry.wording)
 
 
 def _mention(source: Source, reference: Mapping[str, Any], key: Key, target: str) -> Resolved:

@@ -63,6 +63,7 @@ def moment_of(micros: int) -> datetime:
     return _EPOCH + timedelta(microseconds=micros)
 
 
+@lru_cache(maxsize=8192)  # A record says the same few moments again and again.
 def _moment(text: str, zone: tzinfo) -> Range | None:
     match = _MOMENT.fullmatch(text)
     if match is None:

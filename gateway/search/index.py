@@ -31,6 +31,7 @@ from gateway.search.rows import (
     extension_value,
     position_of_element,
     string_of_family,
+    token_of_identifier,
     typed_of_identifier,
 )
 from gateway.search.text import folded
@@ -125,8 +126,30 @@ class _Plan:
     path: Path
     place: Place
     readers: Mapping[str, Reader]
+    table: str
     versioned: bool = False
     """Whether it is the url of what has a version, with which a search may name it."""
+    straight: _Straight | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Straight:
+    """The code that finds the values of a parameter, all of one type, and what reads that type: most need no more."""
+
+    find: Callable[[Any, Any], list[Any]]
+    reader: Reader
+    identified: bool
+    texts: Callable[[Mapping[str, Any]], list[Row]] | None
+    typed: bool
+
+
+def _straight(path: Path, kind: str, readers: Mapping[str, Reader]) -> _Straight | None:
+    code = path.code()
+    reader = readers.get(code[1]) if code else None
+    if code is None or reader is None:
+        return None
+    texts = TEXTS.get(code[1]) if kind == "token" else None
+    return _Straight(code[0], reader, (kind, code[1]) == ("reference", "Reference"), texts, code[1] == "Identifier")
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +278,7 @@ class Indexer:
             readers = {**readers, "string": string_of_family}
         more = (identifier_number, identifier_number) if kind == "reference" else (text_number, typed_number)
         elements = self.definitions.types[resource_type].elements
+        versioned = kind == "uri" and parameter.expression == f"{resource_type}.url" and "version" in elements
         return _Plan(
             code=code,
             kind=kind,
@@ -263,7 +287,9 @@ class Indexer:
             path=path,
             place=place,
             readers=readers,
-            versioned=kind == "uri" and parameter.expression == f"{resource_type}.url" and "version" in elements,
+            table=_table(kind),
+            versioned=versioned,
+            straight=None if versioned else _straight(path, kind, readers),
         )
 
     def _composite(self, resource_type: str, parameter: SearchParameter, path: Path) -> _Composite | None:
@@ -338,6 +364,35 @@ def _is_path(expression: str) -> bool:
 
 
 def _read(plan: _Plan, resource: Resource, rows: IndexRows) -> None:
+    straight = plan.straight
+    if straight is None:
+        _read_typed(plan, resource, rows)
+        return
+    try:
+        found = straight.find(resource, None)
+    except Exception:  # A rare shape.
+        _read_typed(plan, resource, rows)
+        return
+    if not found:
+        return
+    place, reader = plan.place, straight.reader
+    keys = reader(found[0], place) if len(found) == 1 else [row for value in found for row in reader(value, place)]
+    if keys:
+        _add(rows.setdefault(plan.table, []), plan, keys)
+    if straight.identified:
+        named = [value["identifier"] for value in found if "identifier" in value]
+        if named:
+            _append(
+                rows, "search_token", plan.more[0], [row for one in named for row in token_of_identifier(one, place)]
+            )
+    elif straight.texts is not None:
+        _append(rows, "search_string", plan.more[0], [row for value in found for row in straight.texts(value)])
+        if straight.typed:
+            types = [row for value in found if "type" in value for row in typed_of_identifier(value)]
+            _append(rows, "search_token", plan.more[1], types)
+
+
+def _read_typed(plan: _Plan, resource: Resource, rows: IndexRows) -> None:
     found, kind = plan.path.typed(resource)
     if not found:
         return
@@ -345,7 +400,7 @@ def _read(plan: _Plan, resource: Resource, rows: IndexRows) -> None:
     if plan.versioned and keys and "version" in resource:
         keys.append((f"{keys[0][0]}|{resource['version']}",))
     if keys:
-        _add(rows.setdefault(_table(plan.kind), []), plan, keys)
+        _add(rows.setdefault(plan.table, []), plan, keys)
     if plan.kind == "reference":
         _append(rows, "search_token", plan.more[0], [row for value in found for row in _identifier_of(value)])
     elif plan.kind == "token" and (kind is None or kind in TEXTS):
@@ -417,12 +472,12 @@ def _append(rows: IndexRows, table: str, number: int, keys: list[Row]) -> None:
     """Append keys that nobody sorts by, equal ones once."""
     if not keys:
         return
-    for key in dict.fromkeys(keys):
-        found = rows.setdefault(table, [])
+    found = rows.setdefault(table, [])
+    for key in keys if len(keys) == 1 else dict.fromkeys(keys):
         found.append((len(found), number, *key, 0))
 
 
-def _add(rows: list[Row], plan: _Plan, keys: list[Row]) -> None:
+def _add(rows: list[Row], plan: _Plan, keys: Sequence[Row]) -> None:
     """Append the keys of a parameter, equal ones once, the smallest and the largest marked."""
     if len(keys) == 1:
         rows.append((len(rows), plan.number, *keys[0], _ONLY))

@@ -6,10 +6,11 @@ The tables of which type means what: https://hl7.org/fhir/R4/search.html#ptypes
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 from gateway.fhirpath import Element
@@ -41,43 +42,44 @@ class Place:
     """Whether a system's codes mind case."""
 
 
-def _token(system: str, code: str, place: Place) -> Row:
+@lru_cache(maxsize=8192)
+def _token(system: str, code: str, cased: Callable[[str], bool]) -> Row:
     """Case matters where the system says so. When in doubt it does not: https://hl7.org/fhir/R4/search.html#token"""
-    return system, folded(code), code if system and place.cased(system) else ""
+    return system, folded(code), code if system and cased(system) else ""
 
 
-def token_of_code(value: Any, place: Place) -> Iterable[Row]:
+def token_of_code(value: Any, place: Place) -> Sequence[Row]:
     systems = place.systems
-    return (_token("" if systems is None else systems.get(value, ""), value, place),)
+    return (_token("" if systems is None else systems.get(value, ""), value, place.cased),)
 
 
-def token_of_text(value: Any, _: Place) -> Iterable[Row]:
+def token_of_text(value: Any, _: Place) -> Sequence[Row]:
     return (("", folded(str(value)), ""),)
 
 
-def token_of_uri(value: str, _: Place) -> Iterable[Row]:
+def token_of_uri(value: str, _: Place) -> Sequence[Row]:
     return (("", folded(value), value),)
 
 
-def token_of_boolean(value: Any, _: Place) -> Iterable[Row]:
+def token_of_boolean(value: Any, _: Place) -> Sequence[Row]:
     return ((BOOLEAN, "true" if value else "false", ""),)
 
 
-def token_of_coding(value: Json, place: Place) -> Iterable[Row]:
+def token_of_coding(value: Json, place: Place) -> Sequence[Row]:
     system, code = value.get("system", ""), value.get("code")
-    return () if code is None and not system else (_token(system, code or "", place),)
+    return () if code is None and not system else (_token(system, code or "", place.cased),)
 
 
-def token_of_concept(value: Json, place: Place) -> Iterable[Row]:
+def token_of_concept(value: Json, place: Place) -> Sequence[Row]:
     return [row for coding in value.get("coding", ()) for row in token_of_coding(coding, place)]
 
 
-def token_of_identifier(value: Json, _: Place) -> Iterable[Row]:
+def token_of_identifier(value: Json, _: Place) -> Sequence[Row]:
     text = value.get("value")
     return () if text is None else ((value.get("system", ""), folded(text), ""),)
 
 
-def token_of_contact(value: Json, _: Place) -> Iterable[Row]:
+def token_of_contact(value: Json, _: Place) -> Sequence[Row]:
     text = value.get("value")
     return () if text is None else (("", folded(text), ""),)
 
@@ -129,6 +131,7 @@ def local(reference: str, bases: tuple[str, ...]) -> tuple[str, str] | None:
     return (parts[0], parts[1]) if len(parts) == 2 and parts[0][:1].isupper() and parts[1] else None
 
 
+@lru_cache(maxsize=8192)
 def target(reference: str, bases: tuple[str, ...]) -> tuple[str, str]:
     """A reference as target type and id; with an empty type the url of a resource that is not ours."""
     return local(reference, bases) or ("", reference.split("/_history/", maxsplit=1)[0])
@@ -138,26 +141,26 @@ UNVERSIONED = "|"
 """The type of a target that is named without the version that the resource names: it is found, and leads nowhere."""
 
 
-def reference_of_reference(value: Json, place: Place) -> Iterable[Row]:
+def reference_of_reference(value: Json, place: Place) -> Sequence[Row]:
     text = value.get("reference")
     if not text or text[0] == "#":
         return ()
     return (target(text, place.bases),)
 
 
-def reference_of_canonical(value: str, place: Place) -> Iterable[Row]:
+def reference_of_canonical(value: str, place: Place) -> Sequence[Row]:
     """A canonical with and without its version; one under our base urls also as the reference that it amounts to."""
     url, _bar, version = value.partition("|")
     own = local(url, place.bases)
     return [(UNVERSIONED if version else "", url), *([("", value)] if version else []), *([own] if own else [])]
 
 
-def reference_of_resource(value: Json, _: Place) -> Iterable[Row]:
+def reference_of_resource(value: Json, _: Place) -> Sequence[Row]:
     """A whole resource, as the first entry of a document is, has its type and id itself."""
     return ((value["resourceType"], value["id"]),) if "id" in value and "resourceType" in value else ()
 
 
-def string_of_text(value: Any, _: Place) -> Iterable[Row]:
+def string_of_text(value: Any, _: Place) -> Sequence[Row]:
     return _strings((value,)) if isinstance(value, str) else ()
 
 
@@ -178,13 +181,13 @@ PART = ""
 _PARTS = 10
 
 
-def string_of_family(value: str, _: Place) -> Iterable[Row]:
+def string_of_family(value: str, _: Place) -> Sequence[Row]:
     """A family name, and its later parts by themselves: https://hl7.org/fhir/R4/search.html#string"""
     words = spellings(value)[1].split()
     return [*_strings((value,)), *((" ".join(words[i:]), PART) for i in range(1, min(len(words), _PARTS)))]
 
 
-def string_of_name(value: Json, place: Place) -> Iterable[Row]:
+def string_of_name(value: Json, place: Place) -> Sequence[Row]:
     """Every part, and the name as it is said and as it is listed."""
     given, family = [part for part in value.get("given", ()) if part], value.get("family", "")
     parts = [*given, *value.get("prefix", ()), *value.get("suffix", ()), value.get("text", "")]
@@ -196,27 +199,27 @@ def string_of_name(value: Json, place: Place) -> Iterable[Row]:
 _ADDRESS = ("text", "city", "district", "state", "postalCode", "country")
 
 
-def string_of_address(value: Json, _: Place) -> Iterable[Row]:
+def string_of_address(value: Json, _: Place) -> Sequence[Row]:
     return _strings([*(value.get(key, "") for key in _ADDRESS), *value.get("line", ())])
 
 
-def date_of_text(value: str, place: Place) -> Iterable[Row]:
+def date_of_text(value: str, place: Place) -> Sequence[Row]:
     found = dates.span(value, place.zone)
     return () if found is None else (found,)
 
 
-def date_of_instant(value: str, place: Place) -> Iterable[Row]:
+def date_of_instant(value: str, place: Place) -> Sequence[Row]:
     """A fixed point in time, whatever its digits: https://hl7.org/fhir/R4/search.html#date"""
     found = dates.span(value, place.zone)
     return () if found is None else ((found[0], found[0] + 1),)
 
 
-def date_of_period(value: Json, place: Place) -> Iterable[Row]:
+def date_of_period(value: Json, place: Place) -> Sequence[Row]:
     found = dates.period(value.get("start"), value.get("end"), place.zone)
     return () if found is None else (found,)
 
 
-def date_of_timing(value: Json, place: Place) -> Iterable[Row]:
+def date_of_timing(value: Json, place: Place) -> Sequence[Row]:
     """From the first to the last of what is scheduled: https://hl7.org/fhir/R4/search.html#date"""
     spans = [found for event in value.get("event", ()) if (found := dates.span(event, place.zone))]
     bounds = value.get("repeat", {}).get("boundsPeriod")
@@ -225,20 +228,20 @@ def date_of_timing(value: Json, place: Place) -> Iterable[Row]:
     return ((min(low for low, _ in spans), max(high for _, high in spans)),) if spans else ()
 
 
-def uri_of_text(value: str, _: Place) -> Iterable[Row]:
+def uri_of_text(value: str, _: Place) -> Sequence[Row]:
     return ((value,),)
 
 
-def uri_of_canonical(value: str, _: Place) -> Iterable[Row]:
+def uri_of_canonical(value: str, _: Place) -> Sequence[Row]:
     url, bar, _version = value.partition("|")
     return ((url,), (value,)) if bar else ((url,),)
 
 
-def number_of_number(value: Any, _: Place) -> Iterable[Row]:
+def number_of_number(value: Any, _: Place) -> Sequence[Row]:
     return ((float(value), float(value)),)
 
 
-def number_of_range(value: Json, _: Place) -> Iterable[Row]:
+def number_of_range(value: Json, _: Place) -> Sequence[Row]:
     low, high = value.get("low", {}).get("value"), value.get("high", {}).get("value")
     return ((_or(low, -INFINITE), _or(high, INFINITE)),)
 
@@ -251,7 +254,7 @@ def _or(value: Any, otherwise: float) -> float:
 _BELOW, _ABOVE, _BESIDE = ("<", "<="), (">", ">="), ("<", ">")
 
 
-def quantity_of_quantity(value: Json, _: Place) -> Iterable[Row]:
+def quantity_of_quantity(value: Json, _: Place) -> Sequence[Row]:
     amount = value.get("value")
     if amount is None:
         return ()
@@ -267,12 +270,12 @@ def _inside(low: float, high: float) -> tuple[float, float]:
     return (low, math.nextafter(high, low)) if low == -INFINITE else (math.nextafter(low, high), high)
 
 
-def quantity_of_range(value: Json, _: Place) -> Iterable[Row]:
+def quantity_of_range(value: Json, _: Place) -> Sequence[Row]:
     low, high = value.get("low", {}), value.get("high", {})
     return _measured(low.get("value", -INFINITE), high.get("value", INFINITE), low or high)
 
 
-def quantity_of_money(value: Json, _: Place) -> Iterable[Row]:
+def quantity_of_money(value: Json, _: Place) -> Sequence[Row]:
     amount = value.get("value")
     if amount is None:
         return ()
@@ -280,7 +283,7 @@ def quantity_of_money(value: Json, _: Place) -> Iterable[Row]:
     return ((float(amount), float(amount), CURRENCY, currency, currency),)
 
 
-def quantity_of_sampled(value: Json, _: Place) -> Iterable[Row]:
+def quantity_of_sampled(value: Json, _: Place) -> Sequence[Row]:
     """Sampled data by its bounds: https://hl7.org/fhir/R4/observation.html#search"""
     origin, factor = value.get("origin", {}), Decimal(str(value.get("factor", 1)))
     zero = Decimal(str(origin.get("value", 0)))
@@ -301,7 +304,7 @@ def _sample(text: Any) -> Decimal | None:
         return None
 
 
-def _measured(low: Any, high: Any, unit: Json) -> Iterable[Row]:
+def _measured(low: Any, high: Any, unit: Json) -> Sequence[Row]:
     system, code = unit.get("system", ""), unit.get("code", "")
     row = (float(low), float(high), system, code, unit.get("unit", ""))
     found = scale(code) if system == UCUM else None
@@ -311,13 +314,13 @@ def _measured(low: Any, high: Any, unit: Json) -> Iterable[Row]:
     return row, (least, least if high is low else found.of(high), BASE_UNITS, found.base, "")
 
 
-def position_of_element(value: Json, _: Place) -> Iterable[Row]:
+def position_of_element(value: Json, _: Place) -> Sequence[Row]:
     """A place on earth as a point on the unit sphere, where distance is plain arithmetic."""
     latitude, longitude = value.get("latitude"), value.get("longitude")
     return () if latitude is None or longitude is None else (sphere.point(float(latitude), float(longitude)),)
 
 
-Reader = Callable[[Any, Place], Iterable[Row]]
+Reader = Callable[[Any, Place], Sequence[Row]]
 
 _QUANTITIES = dict.fromkeys(("Quantity", "Age", "Duration", "Count", "Distance"), quantity_of_quantity)
 _TEXTS = ("string", "id", "uri", "url", "canonical", "oid", "uuid", "markdown")

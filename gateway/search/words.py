@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from typing import Any
 
 from gateway.records import Resource
 from gateway.search.text import letters
@@ -17,6 +18,7 @@ _WORD = re.compile(r"[^\W_]+")
 _TAG = re.compile(r"<[^>]*>")
 _APART = bytes(code if chr(code).isalnum() and code < 128 else 32 for code in range(256))
 _BLOB = 1000
+_OUR_ID = re.compile(r"(?:[A-Z][A-Za-z]+/)?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _NO_WORDS = ("<div", "http://", "https://", "urn:")
 
 
@@ -34,28 +36,33 @@ def of(resource: Resource) -> tuple[str, str]:
     div = narrative.get("div") if isinstance(narrative, dict) else None
     told = split(unescape(_TAG.sub(" ", div)))[:MAX_WORDS] if isinstance(div, str) else []
     texts = _texts(resource)
-    joined = " \n ".join(texts)
+    joined = "\n".join(texts)
     if not joined.isascii():  # Each by itself: a single å must not send them all the long way to plain letters.
-        joined = " \n ".join(map(letters, texts))
+        joined = "\n".join([text if text.isascii() else letters(text) for text in texts])
     rest = split(joined)
     return " ".join(told), " ".join([*rest, *told][:MAX_WORDS])
 
 
 def _texts(resource: Resource) -> list[str]:
-    """Every value outside narratives, one after the other in whatever order."""
+    """Every value outside narratives that is text, one after the other in whatever order."""
     found: list[str] = []
-    stack = [value for name, value in resource.items() if name != "resourceType"]
+    stack: list[Any] = [{**resource, "resourceType": None}]
     while stack:
-        value = stack.pop()
-        if type(value) is str:
-            # A thousand characters without a space are data, not text. Nor does anybody look for a code system's or a
-            # profile's url by its words, and they were half of all words.
-            if (len(value) <= _BLOB or " " in value[:_BLOB]) and not value.startswith(_NO_WORDS):
+        node = stack.pop()
+        for value in node.values() if type(node) is dict else node:
+            kind = type(value)
+            if kind is str:
                 found.append(value)
-        elif type(value) is dict:
-            stack.extend(value.values())
-        elif type(value) is list:
-            stack.extend(value)
-        elif value is not None and type(value) is not bool:
-            found.append(str(value))
-    return found
+            elif kind is dict or kind is list:
+                stack.append(value)
+            elif value is not None and kind is not bool:
+                found.append(str(value))
+    return [
+        text
+        for text in found
+        # A thousand characters without a space are data, not text. Nor does anybody look by its words for a code
+        # system's or a profile's url, or for an id that we made: they were two thirds of all words.
+        if not text.startswith(_NO_WORDS)
+        and (text[-13:-12] != "-" or not _OUR_ID.fullmatch(text))
+        and (len(text) <= _BLOB or " " in text[:_BLOB])
+    ]

@@ -287,9 +287,10 @@ def replace_search_rows(
 ) -> None:
     """The rows of `indexed` (partition, rid, resource), after those of the `replaced` rids are taken away."""
     rows: dict[str, list[sets.Row]] = {}
-    for *place, body in indexed:
+    for *where, body in indexed:
+        place = tuple(where)
         for name, found in index(body).items():
-            rows.setdefault(name, []).extend((*place, *row) for row in found)
+            rows.setdefault(name, []).extend([place + row for row in found])
     for table in search_tables():
         if replaced:
             connection.execute(table.delete().where(among(table.c.rid, replaced)))

@@ -34,6 +34,14 @@ def test_urls_and_urns_are_no_words() -> None:
     assert sorted(everything.split()) == ["1", "93870000", "k", "liver", "p7", "patient"]
 
 
+def test_ids_that_we_made_are_no_words() -> None:
+    id = "6f9619ff-8b86-5011-b42d-00cf4fc964ff"
+    resource = {"resourceType": "Task", "id": id, "for": {"reference": f"Patient/{id}", "display": "Anna"}}
+    note = {"note": [{"text": f"See {id}"}]}
+    _, everything = words.of(resource | note)
+    assert sorted(everything.split()) == sorted(["anna", "see", *id.split("-")])
+
+
 def test_a_resource_has_only_so_many_words() -> None:
     _, everything = words.of({"resourceType": "Basic", "id": "b", "text": "word " * 20_000})
     assert len(everything.split()) == words.MAX_WORDS
