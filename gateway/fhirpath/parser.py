@@ -164,7 +164,8 @@ class Parser:
             case "name" | "quoted":
                 return self.invocation(None)
             case _:
-                raise self.fail(f"Expected a value, found {self._shown(token)}.", token)
+                hint = "FHIRPath asks with one =" if token.text == "=" else ""
+                raise self.fail(f"Expected a value, found {self._shown(token)}.", token, hint)
 
     def number(self) -> Syntax:
         token = self.take()

@@ -235,12 +235,14 @@ def _check_header(
     required = tuple(options.get("required", ()))
     missing = [name for name in required if name not in columns]
     strange = [name for name in columns if name not in known and name not in required]
-    if len(columns) == 1 and (missing or len(known) > 1):
-        other = next((d for d in _DELIMITERS if d != delimiter and d in columns[0]), None)
-        if other:
-            text = f"The columns seem to be separated by {other!r}; this source's are by {delimiter!r}. Send it so."
-            issues.fatal("structure", "wrong-delimiter", text, where)
-            return False
+    other = next((d for d in _DELIMITERS if d != delimiter and d in columns[0]), None) if len(columns) == 1 else None
+    if other and (missing or len(known) > 1):
+        text = f"The columns seem to be separated by {other!r}; this source's are by {delimiter!r}. Send it so."
+        issues.fatal("structure", "wrong-delimiter", text, where)
+        return False
+    if other and not (known or required):  # Nothing says what it should be: it may be one column, named so.
+        text = f"The header is one column, which holds {other!r}. If that parts the columns, the manifest must say so:"
+        issues.warning("structure", "wrong-delimiter", f"{text} delimiter.", where)
     # A name is told only where it is like one of ours: a file without header has a person's data here.
     for index, name in enumerate(columns, 1):
         at = f"{where}, column {index}"

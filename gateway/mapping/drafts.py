@@ -40,7 +40,7 @@ class Drafting:
         if "identifier" in known.elements and not (given.get("system") and given.get("value")):
             text = (
                 f"The {known.name} of this record has no identifier with system and value, so nobody could find it "
-                "again. Send the identifier; the record is held."
+                "again. Send the identifier, or make it in the map; the record is held."
             )
             facts.issues.error("required", "draft-without-identifier", text, facts.where())
         # What is withdrawn need only say which it is.

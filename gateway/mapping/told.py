@@ -93,6 +93,8 @@ _NAMED = 5
 
 def asked_next(found: RunReport, missed: Unread, source: str, file: str) -> list[str]:
     """Behind a run: what was not read, what came to nothing, and the commands that say why."""
+    if any(issue.rule == "map-invalid" for _, result in found.records for issue in result.issues):
+        return []  # Nothing was mapped, so nothing was read.
     lines: list[str] = []
     if names := [one.shown for one in missed.unread]:
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""

@@ -289,7 +289,9 @@ def _meant_table(shown: str, known: list[str]) -> str:
     end = shown.lstrip("#").lower()
     same = [name for name in known if end and name.lower().rpartition("/")[2].lstrip("#") == end]
     listed = "put it into the package's conceptmaps/, and name it by its url, or by its id behind #"
-    return did_you_mean(shown, same or known) or meant_or_known(shown, known) or listed
+    if same:
+        return f"did you mean {' or '.join(map(repr, same))}?"
+    return did_you_mean(shown, known) or meant_or_known(shown, known) or listed
 
 
 _Special = Callable[[Values, Place, syntax.Call, Scope, ir.Source, ir.Element | None], Typed]

@@ -62,6 +62,14 @@ def test_a_quote_that_is_never_closed_costs_its_row_only() -> None:
     assert [values(record) for record in records] == [{"a": "1", "b": '"open'}, {"a": "2", "b": "x"}]
 
 
+def test_a_header_of_one_column_that_holds_another_separator_is_told() -> None:
+    plain = Format.of({"source": {"format": "csv"}, "records": [{"name": "row"}]})
+    for header, told in (("a,b", ["wrong-delimiter"]), ("a", [])):
+        issues = Issues()
+        assert len(list(formats.read(plain, f"{header}\n1\n".encode(), issues))) == 1
+        assert [issue.rule for issue in issues] == told
+
+
 @pytest.mark.parametrize(("encoding", "told"), [("utf-8", []), ("utf-8-sig", []), ("cp1252", ["encoding-chosen"])])
 def test_both_encodings_are_read_and_the_choice_is_told(encoding: str, told: list[str]) -> None:
     [record], issues = read("a;b\nÅsa;ö\n".encode(encoding))

@@ -60,6 +60,12 @@ def ran(folder: Path, *, code: int = 0) -> str:
     ("old", "new", "said", "hint"),
     [
         ("p.start =", "p.begin =", "Period has no element 'begin'", "there are id, extension, start, end"),
+        (
+            "src.kind as v ->",
+            "src.kind as v where v == 'A' ->",
+            "Expected a value, found '='.",
+            "FHIRPath asks with one =",
+        ),
         ("idSystem", "idsystem", "%source has no 'idsystem'", "did you mean 'idSystem'?"),
         (
             "as v -> tgt.type",
@@ -72,7 +78,7 @@ def ran(folder: Path, *, code: int = 0) -> str:
             "'https://samverka.example/fhir/ConceptMap/visit-kind'",
             "'#visit-kind'",
             "there is no ConceptMap '#visit-kind'",
-            "there are https://samverka.example/fhir/ConceptMap/visit-kind",
+            "did you mean 'https://samverka.example/fhir/ConceptMap/visit-kind'?",
         ),
     ],
 )
