@@ -11,8 +11,8 @@ import gc
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from gateway.access.reading import Rooms
 from gateway.adapters import file_drop, mllp
 from gateway.definitions import Definitions, shipped
 from gateway.ingest import sources as source_instances
+from gateway.ingest.admission import Admission
 from gateway.ingest.housekeeping import Housekeeping
 from gateway.ingest.pipeline import Ingest
 from gateway.ingest.rebuild import Rebuilt, rebuild
@@ -74,6 +75,7 @@ class Gateway:
     door: Door
     reload: Reload | None = None
     """What watches the mappings folder, where the settings ask for it."""
+    admission: Admission = field(kw_only=True)
 
     @property
     def definitions(self) -> Definitions:
@@ -115,11 +117,11 @@ def clock_of(settings: Settings) -> Clock:
     return lambda: fixed
 
 
-def configured_sources(settings: Settings, packages: Packages | None = None) -> Sources:
-    """The source instances of the configuration, or one for each mapping package."""
+def configured_sources(settings: Settings, packages: Packages | None = None, broken: Iterable[str] = ()) -> Sources:
+    """The source instances of the configuration, or one for each mapping package; they may name a broken one."""
     packages = packages or Packages.load(settings.mappings or shipped.folder("mappings"))
     if settings.sources:
-        return source_instances.read(settings.sources, packages.ids)
+        return source_instances.read(settings.sources, [*packages.ids, *broken])
     return source_instances.defaults(packages.instances)
 
 
@@ -134,10 +136,13 @@ def wire(settings: Settings, clock: Clock | None = None) -> Gateway:
     store = Store.open(settings.database_url, index=known.index)
     known.watch(store)
     folder = settings.mappings or shipped.folder("mappings")
-    packages = Packages.load(folder, tables)
-    sources = configured_sources(settings, packages)
+    broken: dict[str, tuple[str, ...]] = {}
+    packages = Packages.load(folder, tables, broken if settings.mappings else None)
+    admission = Admission(packages, broken, own=settings.mappings is not None)
+    sources = configured_sources(settings, packages, broken)
     identities = TestIdentities(store.secret("test-identities"))
-    ingest = Ingest(store, packages, sources, clock, lease=timedelta(seconds=settings.lease))
+    lease = timedelta(seconds=settings.lease)
+    ingest = Ingest(store, packages, sources, clock, lease=lease, admission=admission)
     rooms = Rooms(
         store=store,
         known=known,
@@ -155,7 +160,9 @@ def wire(settings: Settings, clock: Clock | None = None) -> Gateway:
     issuers = Issuers.read(settings.issuers, clock) if settings.issuers else Issuers({}, clock)
     reload = Reload(packages, folder, tables) if settings.watch_mappings else None
     door = Door(rooms)
-    return Gateway(settings, clock, store, known, packages, sources, identities, issuers, ingest, door, reload)
+    return Gateway(
+        settings, clock, store, known, packages, sources, identities, issuers, ingest, door, reload, admission=admission
+    )
 
 
 def settle() -> None:
@@ -211,9 +218,13 @@ def create_app(gateway: Gateway) -> FastAPI:
 
 
 def _maps(gateway: Gateway) -> list[dict[str, Any]]:
-    """The packages in use; `refused`: a changed version lies there that could not be taken, as the log tells."""
-    refused = gateway.reload.refused if gateway.reload else {}
-    return [
+    """The packages in use; `refused`: what lies there could not be taken, as the log tells."""
+    not_used = gateway.admission.refused
+    refused = {*not_used, *(gateway.reload.refused if gateway.reload else ())}
+    broken = [
+        {"package": id, "version": "", "hash": "", "refused": True} for id in sorted(not_used - gateway.packages.keys())
+    ]
+    return broken + [
         {
             "package": one.id,
             "version": one.version,
@@ -240,7 +251,9 @@ def _lifespan(gateway: Gateway) -> Callable[[FastAPI], contextlib.AbstractAsyncC
                 await _open_transports(transports, gateway, source)
             if gateway.reload is not None:
                 await transports.enter_async_context(gateway.reload.watching())
+            looking = asyncio.create_task(asyncio.to_thread(gateway.admission.look, gateway.packages.ids))
             yield
+            await looking
         await asyncio.to_thread(worker.stop)
         await asyncio.to_thread(jobs.stop)
 
@@ -252,7 +265,8 @@ async def _open_transports(stack: contextlib.AsyncExitStack, gateway: Gateway, s
         return await asyncio.to_thread(gateway.ingest.keep, source, body, media_type, transport=transport, id=id)
 
     if source.mllp_port is not None:
-        form = gateway.packages[source.package].format
+        package = gateway.packages.get(source.package)
+        form = package.format if package else mllp.ANY_MESSAGE  # Of a package that is refused, messages are kept too.
         # Never the gateway's own address by itself: MLLP does not say who is sending.
         listener = mllp.listen(source.id, source.mllp_host, source.mllp_port, keep, form=form, clock=gateway.clock)
         await stack.enter_async_context(listener)

@@ -17,6 +17,7 @@ from gateway.definitions import load, shipped
 from gateway.errors import Conflict
 from gateway.mapping import CompileError, Problem, parse, printer
 from gateway.mapping.formatter import formatted
+from gateway.mapping.report import counted
 from gateway.mapping.skeleton import skeleton
 from gateway.mapping.structuremap import structure_map
 from gateway.mapping.structuremap_reader import read
@@ -119,5 +120,5 @@ def fmt_command(
     if problems:
         raise CompileError(problems)
     done = "would be changed" if check else "changed"
-    text = "\n".join([*changed, f"{len(changed)} maps {done}"])
+    text = "\n".join([*changed, f"{counted(len(changed), 'map', 'maps')} {done}"])
     end(text, {"changed": changed}, not (check and changed), as_json)

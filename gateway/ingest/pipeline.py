@@ -21,6 +21,7 @@ from gateway import definitions, formats
 from gateway.coordination.recorder import Recorder
 from gateway.errors import BadRequest, Conflict, NotFound, Unavailable
 from gateway.formats import Record
+from gateway.ingest.admission import Admission
 from gateway.ingest.outcome import Outcome
 from gateway.ingest.range import Done, Ended, Entry, Mapped, Work, broken, commit
 from gateway.ingest.sources import Sources
@@ -57,10 +58,12 @@ class Ingest:
         clock: Callable[[], datetime],
         *,
         lease: timedelta = LEASE,
+        admission: Admission | None = None,
     ) -> None:
         self._store = store
         self._definitions = definitions.load()
         self._packages = packages
+        self._admission = admission or Admission(packages, own=False)
         self._sources = sources
         self._clock = clock
         self._lease = lease
@@ -158,6 +161,10 @@ class Ingest:
         issues = Issues()
         try:
             source = self._sources.get(claimed.message.source)
+            if problems := self._admission.problems(source.package):
+                issues.error("processing", "package-refused", _refused(source.package, problems))
+                yield Ended(claimed, None, issues)
+                return
             work = Work(claimed, source, self._packages[source.package])
         except (NotFound, KeyError):
             text = "The source instance or its mapping package is not configured any more: configure it and replay."
@@ -227,6 +234,13 @@ class Ingest:
                 )
             )
             self._archived.add(package.hash)
+
+
+def _refused(package: str, problems: Sequence[str]) -> str:
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return (
+        f"The mapping package is not used: {problems[0]}{more}. Mend it, look at samverka map status {package}, replay."
+    )
 
 
 def _held(entry: Entry, failure: Exception) -> Entry:

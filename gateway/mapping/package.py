@@ -328,8 +328,13 @@ class Packages(Mapping[str, Package]):
         self._by_id = {package.id: package for package in packages}
 
     @classmethod
-    def load(cls, folder: Path, definitions: Definitions | None = None) -> Packages:
-        """Read every package's manifest; maps are read when they are first used. CompileError with all problems."""
+    def load(
+        cls, folder: Path, definitions: Definitions | None = None, broken: dict[str, tuple[str, ...]] | None = None
+    ) -> Packages:
+        """Read every package's manifest; maps are read when they are first used. CompileError with all problems.
+
+        Given `broken`, a package that cannot be read is told there, by its folder's name, and the others are read.
+        """
         common = Files(folder / COMMON)
         packages: list[Package] = []
         problems: list[Problem] = []
@@ -338,7 +343,9 @@ class Packages(Mapping[str, Package]):
                 packages.append(Package(Files(path.parent), common, definitions or load()))
             except CompileError as error:
                 problems += error.problems
-        if problems:
+                if broken is not None:
+                    broken[path.parent.name] = tuple(str(one).partition("\n")[0] for one in error.problems)
+        if problems and broken is None:
             raise CompileError(problems)
         return cls(packages, folder)
 

@@ -24,12 +24,18 @@ def checks(reports: Iterable[CheckReport]) -> tuple[str, list[dict[str, Any]], b
     well = True
     for report in reports:
         well = well and report.passed
-        state = "ok" if report.passed else f"{len(report.problems)} problems"
-        lines.append(f"{report.package}: {report.maps} maps, {report.records} kinds of record: {state}")
+        state = "ok" if report.passed else counted(len(report.problems), "problem", "problems")
+        maps = counted(report.maps, "map", "maps")
+        records = counted(report.records, "kind of record", "kinds of record")
+        lines.append(f"{report.package}: {maps}, {records}: {state}")
         lines += [str(problem) for problem in report.problems]
         problems = [problem.to_issue().to_json() for problem in report.problems]
         data.append({"package": report.package, "maps": report.maps, "problems": problems})
     return "\n".join(lines), data, well
+
+
+def counted(count: int, one: str, more: str) -> str:
+    return f"{count} {one if count == 1 else more}"
 
 
 def tests(reports: Iterable[CaseReport]) -> tuple[str, list[dict[str, Any]], bool]:
@@ -42,7 +48,7 @@ def tests(reports: Iterable[CaseReport]) -> tuple[str, list[dict[str, Any]], boo
         if len(report.differences) > SHOWN:
             lines.append(f"       and {len(report.differences) - SHOWN} more")
     failed = sum(not report.passed for report in found)
-    lines.append(f"{len(found)} cases, {failed} failed" if found else f"no case: {A_CASE}")
+    lines.append(f"{counted(len(found), 'case', 'cases')}, {failed} failed" if found else f"no case: {A_CASE}")
     data = [{"case": r.name, "title": r.title, "passed": r.passed, "differences": r.differences} for r in found]
     return "\n".join(lines), data, bool(found) and not failed
 

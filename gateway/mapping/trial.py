@@ -32,8 +32,8 @@ class Tried:
         return self.package is not None and not self.problems
 
 
-def trial(package: Package) -> list[str]:
-    """What is wrong with it; empty where nothing is."""
+def trial(package: Package, *, needs_case: bool = True) -> list[str]:
+    """What is wrong with it; empty where nothing is. Where no other version stays in use, it may be without a case."""
     try:
         package.check()
     except CompileError as error:
@@ -51,7 +51,7 @@ def trial(package: Package) -> list[str]:
             where = differing[0].partition(":")[0]
             more = f" and {len(differing) - 1} more places" if len(differing) > 1 else ""
             problems.append(f"case {case.name} fails at {where}{more}")
-    if not count:
+    if needs_case and not count:
         problems.append(f"{package.id} has no case: nothing shows that it does what it should; add one")
     return problems[:MOST]
 

@@ -69,7 +69,7 @@ def test_a_case_without_expectation_fails_until_it_is_written(package: Package) 
     ]
     assert not case.update()
     text, _, _ = report.tests(commands.test([package]))
-    assert text == "ok   example/one: A person\n1 cases, 0 failed"
+    assert text == "ok   example/one: A person\n1 case, 0 failed"
 
 
 def test_a_case_that_no_longer_holds_says_where(package: Package) -> None:
@@ -115,7 +115,7 @@ def test_a_message_can_be_mapped_and_explained_without_being_kept(package: Packa
 
 
 def test_checking_lists_every_problem(package: Package) -> None:
-    assert report.checks(commands.check([package]))[0] == "example: 1 maps, 1 kinds of record: ok"
+    assert report.checks(commands.check([package]))[0] == "example: 1 map, 1 kind of record: ok"
     (package.folder / "example.fml").write_text(MAP.replace("n.text", "n.txt"))
     broken = Packages.load(package.folder.parent)["example"]
     text, data, well = report.checks(commands.check([broken]))

@@ -62,7 +62,7 @@ def test_maps_are_laid_out_or_only_looked_at(tmp_path: Path) -> None:
     path = tmp_path / "m.fml"
     path.write_text("/// url = 'u'\ngroup A(source s, target t) {s.a->t.b;}\n")
     assert json.loads(run("fmt", path, "--check", "--json", code=1)) == {"changed": [str(path)]}
-    assert run("fmt", path).endswith("1 maps changed\n")
+    assert run("fmt", path).endswith("1 map changed\n")
     assert path.read_text() == "/// url = 'u'\ngroup A(source s, target t) { s.a -> t.b; }\n"
     assert run("fmt", path, "--check") == "0 maps would be changed\n"
     assert run("fmt", "--check") == "0 maps would be changed\n"
@@ -101,7 +101,7 @@ def test_a_package_is_begun_from_a_sample(tmp_path: Path) -> None:
     words = ("new", "--from", CASE, "--to", "Organization", "--id", "units")
     assert 'uses "http://hl7.org/fhir/StructureDefinition/Organization" as target' in run(*words)
     assert "now: samverka map check units" in run(*words, "--out", tmp_path)
-    assert run("check", "units", "--mappings", tmp_path) == "units: 1 maps, 1 kinds of record: ok\n"
+    assert run("check", "units", "--mappings", tmp_path) == "units: 1 map, 1 kind of record: ok\n"
     with pytest.raises(Conflict, match="is there already"):
         run(*words, "--out", tmp_path)
 
