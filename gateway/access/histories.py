@@ -8,7 +8,7 @@ https://hl7.org/fhir/R4/http.html#history
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 from urllib.parse import urlencode
@@ -44,6 +44,8 @@ class Ask:
     ascending: bool = False
     only_counted: bool = False
     used: Params = ()
+    until: datetime | None = None
+    """What was recorded later waits for the next question: something older may still be on its way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ class Histories(Reading):
             params = list(page.params)
             before = (moment_of(int(str(page.cursor.keys[0]))), page.cursor.rid or 0)
         ask = _asked(params, self._rooms)
+        if ask.ascending:  # Who goes on from the last version that he saw must not miss one that is committed late.
+            ask = replace(ask, until=self._rooms.store.read(lambda uow: uow.resources.settled()))
         found = self._rooms.store.read(lambda uow: self._versions(uow, asking, resource_type, id, ask, before))
         if id is not None:
             self.known(asking, found.latest, found.decision)
@@ -159,6 +163,7 @@ class Histories(Reading):
                 limit=most + 1,
                 ascending=ask.ascending,
                 concerning=concerning,
+                until=ask.until,
             )
             found += [one for one in batch if caller.operator or not self.withheld(uow, caller, one)]
             if len(found) > most:

@@ -10,12 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, literal, or_, select, text, union_all
 
 from gateway.store.sets import among
 from gateway.store.versions import COLUMNS, FIELDS, Stored, stored
 from gateway.tables import locator, resource, resource_version, takes_part
 
+_OLDEST = text(
+    "SELECT min(xact_start) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    " AND (backend_xid IS NOT NULL OR xact_start > now() - interval '1 minute')"
+)
 Keyset = tuple[datetime, int]
 """Where the page before ended: a version's last_updated and rid."""
 
@@ -31,6 +35,17 @@ class Concerning:
 class History:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+
+    def settled(self) -> datetime | None:
+        """Before this time nothing is being written any more; None where nobody else writes.
+
+        Ask in a unit of work before the one that reads: what commits between the two is then behind this time, or is
+        read. A transaction that has written nothing for a minute reads only. SQLite has one writer: us.
+        """
+        if self._connection.dialect.name == "sqlite":
+            return None
+        found: datetime | None = self._connection.scalar(_OLDEST)
+        return found
 
     def vread(self, resource_type: str, id: str, version: str) -> Stored | None:
         for table in (resource, resource_version):
@@ -51,17 +66,20 @@ class History:
         limit: int = 100,
         ascending: bool = False,
         concerning: Concerning | None = None,
+        until: datetime | None = None,
     ) -> list[Stored]:
         """Versions of an instance, of a type or of all, latest first, or `ascending`.
 
         `since`: recorded at or after it; `at`: current at some time from the first instant until before the second;
-        `before`: those that come behind it in this order.
+        `before`: those that come behind it in this order; `until`: recorded before it.
         """
         parts = []
         for table in (resource, resource_version):
             query = _selected(table, _versions(table), resource_type, id, since, at, concerning)
             if before is not None:
                 query = query.where(_behind(table, before, ascending))
+            if until is not None:
+                query = query.where(table.c.last_updated < until)
             query = query.order_by(*_order(table.c, ascending)).limit(limit)
             parts.append(select(query.subquery()))
         both = union_all(*parts).subquery()

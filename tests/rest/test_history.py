@@ -11,7 +11,10 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from sqlalchemy import create_engine, text
 
+from gateway.app import background, wire
+from gateway.settings import Settings
 from tests.rest.conftest import REGION
 from tests.rest.test_interactions import outcome
 
@@ -170,3 +173,21 @@ def test_what_a_history_cannot_be_asked_is_refused(shared: httpx.Client, query: 
     for address in ("/fhir/_history", "/fhir/Patient/_history", "/fhir/Patient/x/_history"):
         assert outcome(shared.get(f"{address}?{query}"), 400)["details"]["coding"][0]["code"] == rule
     assert outcome(shared.get("/fhir/Nonsense/_history"), 404)
+
+
+@pytest.mark.postgres
+def test_oldest_first_nothing_is_shown_that_something_older_may_still_come_before(postgres_url: str) -> None:
+    wired = wire(Settings(database_url=postgres_url, worker=False))
+    slow = create_engine(postgres_url)
+    with background(wired) as base, httpx.Client(base_url=base, timeout=60) as client, slow.connect() as writing:
+        put(client, "Basic", "before", code={"text": "x"})
+        writing.execute(text("SELECT pg_current_xact_id()"))
+        put(client, "Basic", "after", code={"text": "x"})
+
+        assert told(history(client, "/fhir/Basic/_history?_sort=_lastUpdated")) == ["POST Basic/before"]
+        assert told(history(client, "/fhir/Basic/_history")) == ["POST Basic/after", "POST Basic/before"]
+        writing.rollback()
+        both = history(client, "/fhir/Basic/_history?_sort=_lastUpdated")
+        assert told(both) == ["POST Basic/before", "POST Basic/after"]
+    slow.dispose()
+    wired.close()
