@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
+from gateway.access.histories import MOST_VERSIONS
 from gateway.fhir import primitives
 
 Taken = Literal["nothing", "resource", "content", "patch", "bundle", "form", "message", "parameters"]
@@ -96,7 +97,12 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
         "_format", "query", "JSON or XML, whatever Accept says.", {"type": "string", "enum": ["json", "xml"]}
     ),
     "_pretty": Parameter("_pretty", "query", "Indented.", {"type": "boolean"}),
-    "_count": Parameter("_count", "query", "How many are on a page.", {"type": "integer", "minimum": 1}),
+    "_count": Parameter(
+        "_count",
+        "query",
+        "How many are on a page; 0 only counts.",
+        {"type": "integer", "minimum": 0, "maximum": MOST_VERSIONS},
+    ),
     "_since": Parameter("_since", "query", "Only versions made at or after this time.", _TIME),
     "_at": Parameter("_at", "query", "Only versions that were current at some time of this day, month or year.", _TIME),
     "history-sort": Parameter(
@@ -282,7 +288,7 @@ OFFERS: Final[Mapping[str, Offer]] = {
         "The CapabilityStatement, written from what the server works by.",
         {200: Answer("The CapabilityStatement.", "capabilities", ("X-Request-Id",))},
         takes=SHOWN,
-        refuses=(401, 406),
+        refuses=(400, 401, 406),
     ),
     "read": Offer(
         "Read",

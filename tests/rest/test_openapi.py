@@ -104,6 +104,24 @@ def test_a_type_that_is_none_is_refused(operator: httpx.Client) -> None:
     assert refused.json()["issue"][0]["details"]["coding"][0]["code"] == "unknown-resource-type"
 
 
+def test_the_bounds_of_a_page_of_a_history_are_told(operator: httpx.Client) -> None:
+    schema = document(operator)["components"]["parameters"]["_count"]["schema"]
+    for count, status in ((schema["minimum"], 200), (schema["maximum"], 200), (schema["maximum"] + 1, 400)):
+        assert operator.get("/fhir/_history", params={"_count": count}).status_code == status
+
+
+def test_the_parameters_of_operations_have_the_form_of_their_types(operator: httpx.Client) -> None:
+    told = document(operator)["paths"]["/fhir/Patient/{id}/$who-does-what"]["get"]["parameters"]
+    (at,) = (one for one in told if one.get("name") == "at")
+    assert jsonschema_rs.Draft202012Validator(at["schema"]).is_valid("2026-03-01")
+    assert not jsonschema_rs.Draft202012Validator(at["schema"]).is_valid("monday")
+
+
+def test_pretty_is_true_or_false_as_it_is_told(operator: httpx.Client) -> None:
+    for value, status in (("true", 200), ("false", 200), ("null", 400), ("", 400)):
+        assert operator.get("/fhir/metadata", params={"_pretty": value}).status_code == status
+
+
 @cache
 def validator(resource_type: str) -> jsonschema_rs.Draft202012Validator:
     made = schemas(load(), [resource_type])
