@@ -6,7 +6,7 @@ https://build.fhir.org/ig/HL7/mapping-language-ig/grammar.html
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.mapping.problems import Problems
 from gateway.mapping.syntax import Span, Text
@@ -33,8 +33,7 @@ _ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "f": "\f"}
 _UNTERMINATED = {"'": "string", '"': "string", "`": "delimited name", "/*": "comment"}
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     kind: str
     text: str
     start: int
