@@ -98,13 +98,15 @@ def _criterion(what: Criterion, visible: Test | None) -> Test:
         case Itself(type=kind, id=id):
             return rid.in_(_located((kind,), (id,)))
         case OfType(type=kind):
-            return resource.c.resource_type == kind
+            return _is_of((kind,), ())
         case Together():
             return rid.in_(_together(what))
         case Hierarchy():
             return rid.in_(_along(what, visible))
         case AnyOf(criteria=criteria):
             return or_(false(), *(_criterion(one, visible) for one in criteria))
+        case AllOf(criteria=(OfType(type=kind), *others)):
+            return and_(_is_of((kind,), others), *(_criterion(one, visible) for one in others))
         case AllOf(criteria=criteria):
             return and_(true(), *(_criterion(one, visible) for one in criteria))
         case Not(criterion=criterion):
@@ -214,14 +216,19 @@ def _narrows(what: Criterion) -> bool:
             return True
 
 
+def _is_of(types: Sequence[str], criteria: Sequence[Criterion]) -> Test:
+    """The resource is of one of the types, where it meets the criteria beside."""
+    kind = resource.c.resource_type
+    return one_of(_Plain(kind) if any(map(_narrows, criteria)) else kind, types)
+
+
 def matching(
     types: Sequence[str], criteria: Sequence[Criterion], found: Select[Any], visible: Test | None
 ) -> Select[Any]:
     """The current resources of these types (none: of any) that meet all criteria, and that may be seen."""
     tests = [resource.c.deleted.is_(False), *(_criterion(one, visible) for one in criteria)]
     if types:
-        kind = resource.c.resource_type
-        tests.insert(0, one_of(_Plain(kind) if any(map(_narrows, criteria)) else kind, types))
+        tests.insert(0, _is_of(types, criteria))
     if visible is not None:
         tests.append(visible)
     return found.where(*tests).correlate(None)

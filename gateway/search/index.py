@@ -530,12 +530,16 @@ def problems(definitions: Definitions) -> list[str]:
 
 
 def numbers_of(resource_type: str, parameter: SearchParameter) -> Iterable[int]:
-    """Every number that a parameter takes."""
-    yield number(resource_type, parameter.code)
+    """Every number that a parameter takes, for what stands by itself and for what is contained."""
+    code = parameter.code
+    for kind in (resource_type, within(resource_type)):
+        yield number(kind, code)
+        if parameter.type == "reference":
+            yield identifier_number(kind, code)
+        if parameter.type == "token":
+            yield text_number(kind, code)
+            yield typed_number(kind, code)
     if parameter.type == "reference":
-        yield identifier_number(resource_type, parameter.code)
-    if parameter.type == "token":
-        yield text_number(resource_type, parameter.code)
-        yield typed_number(resource_type, parameter.code)
+        yield link_number(resource_type, code)
     for position in range(len(parameter.components)):
-        yield component_number(resource_type, parameter.code, position)
+        yield component_number(resource_type, code, position)

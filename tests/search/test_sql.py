@@ -77,6 +77,11 @@ def test_a_chain_does_not_tell_of_what_may_not_be_seen() -> None:
         ("Encounter?class:below=IMP", "search_token_code"),
         ("Observation?component-code-value-quantity=8480-6$gt120", "search_token_code"),
         ("Procedure?location:below=42", "search_reference_target_id"),
+        ("Medication?_contained=true&code=a&status=active", "search_token_code"),
+        ("Medication?_contained=both&identifier=urn:x|1", "search_token_code"),
+        ("MedicationRequest?medication.code=a", "search_reference_target_id"),
+        ("QuestionnaireResponse?questionnaire.status=active", "search_uri_value"),
+        ("Questionnaire?_has:QuestionnaireResponse:questionnaire:status=completed", "search_uri_value"),
         ("Location?near=58|12|5|km", "search_position_z"),
         ("Condition?_text=liver", "search_text_words VIRTUAL TABLE INDEX"),
     ],
@@ -88,6 +93,8 @@ def test_each_kind_of_criterion_is_answered_from_an_index(search: str, index: st
         plan = connection.execute(text(f"EXPLAIN QUERY PLAN {statement}".replace(":", "\\:")))
         steps = " ".join(row[-1] for row in plan)
     assert index in steps
+    # A hierarchy is walked over the resources of its type; otherwise only those that a value finds are looked at.
+    assert ("resource_type_changed" in steps) is (":below=42" in search)
     assert "SCAN search" not in steps.replace("SCAN search_text_words VIRTUAL TABLE INDEX", "")
 
 
