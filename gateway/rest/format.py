@@ -57,7 +57,7 @@ def negotiate(request: Request, params: Iterable[tuple[str, str]] | None = None)
     offers = [chosen] if chosen is not None else request.headers.get("accept", "*/*").split(",")
     media_type, pretty = _best(offers, default), given.get("_pretty") == "true"
     request.state.shown = Shown(media_type, pretty)  # So that what cannot be given is refused in this format.
-    if given.get("_pretty", "true") not in ("true", "false"):
+    if given.get("_pretty", "") not in ("true", "false", ""):
         raise BadRequest("_pretty is true or false.", rule="parameter-malformed", where="_pretty")
     request.state.shown = Shown(media_type, pretty, _view(request, pairs))
 

@@ -94,9 +94,9 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
     "source": Parameter("source", "path", "A configured source instance.", {"type": "string", "minLength": 1}),
     "message": Parameter("id", "path", "What the message was kept under.", {"type": "string", "minLength": 1}),
     "_format": Parameter(
-        "_format", "query", "JSON or XML, whatever Accept says.", {"type": "string", "enum": ["json", "xml"]}
+        "_format", "query", "JSON or XML, whatever Accept says.", {"type": "string", "enum": ["json", "xml", ""]}
     ),
-    "_pretty": Parameter("_pretty", "query", "Indented.", {"type": "boolean"}),
+    "_pretty": Parameter("_pretty", "query", "Indented.", {"type": "string", "enum": ["true", "false", ""]}),
     "_count": Parameter(
         "_count",
         "query",

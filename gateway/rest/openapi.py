@@ -177,7 +177,9 @@ class _Writer:
             else:
                 yield self._take("message" if path.startswith("/ingest/") and name == "id" else name)
         for key in offer.takes:
-            if key != "x-security-context" or self._holds_content:
+            if key == "type":
+                yield _among(key, self._definitions.resource_types)
+            elif key != "x-security-context" or self._holds_content:
                 yield self._take(key)
         if offer.operation is not None:
             yield from _of_operation(self._operation(offer.operation))

@@ -118,8 +118,18 @@ def test_the_parameters_of_operations_have_the_form_of_their_types(operator: htt
 
 
 def test_pretty_is_true_or_false_as_it_is_told(operator: httpx.Client) -> None:
-    for value, status in (("true", 200), ("false", 200), ("null", 400), ("", 400)):
-        assert operator.get("/fhir/metadata", params={"_pretty": value}).status_code == status
+    told = document(operator)["components"]["parameters"]
+    for value in ("true", "false", "", "null", "True"):
+        known = value in told["_pretty"]["schema"]["enum"]
+        assert operator.get("/fhir/metadata", params={"_pretty": value}).is_success is known
+    for value in ("json", "xml", "", "yaml"):
+        known = value in told["_format"]["schema"]["enum"]
+        assert operator.get("/fhir/metadata", params={"_format": value}).is_success is known
+
+
+def test_the_document_names_the_types_that_it_is_asked_by(operator: httpx.Client) -> None:
+    (asked, _) = document(operator)["paths"]["/openapi.json"]["get"]["parameters"]
+    assert asked["name"] == "type" and "Task" in asked["schema"]["enum"] and "" not in asked["schema"]["enum"]
 
 
 @cache
