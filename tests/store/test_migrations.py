@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,42 +11,90 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, insert, inspect, text
+from sqlalchemy import Connection, create_engine, insert, inspect, text
 
 from gateway.store import Store
-from gateway.store.migrations import HEAD, config, migrate, revision
+from gateway.store.migrations import HEAD, config, migrate, revision, upgrade
 from gateway.tables import metadata
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def test_migrations_make_the_tables_of_the_metadata(database_url: str) -> None:
+@pytest.fixture
+def stepped(database_url: str) -> Iterator[Connection]:
+    """A database that took every step, one after the other, as one that has been there from the first has."""
+    engine = create_engine("sqlite://" if database_url.startswith("sqlite") else database_url)
+    with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":  # All of it is rolled back.
+            connection.execute(text("CREATE SCHEMA stepped"))
+            connection.execute(text("SET LOCAL search_path TO stepped"))
+        upgrade(connection)
+        yield connection
+        connection.rollback()
+    engine.dispose()
+
+
+@pytest.fixture
+def made(database_url: str) -> Iterator[Connection]:
+    """A new database, made at once."""
     engine = create_engine(database_url)
     with engine.connect() as connection:
-        assert revision(connection) == HEAD
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": _ours})
-        assert compare_metadata(context, metadata) == []
-        names = {name for name in inspect(connection).get_table_names() if _ours(name)}
-        assert names == {*metadata.tables, "alembic_version"}
-        if engine.dialect.name == "postgresql":
-            assert set(inspect(connection).get_sequence_names()) >= {"rid"}
+        yield connection
     engine.dispose()
+
+
+def test_the_steps_make_the_tables_of_the_metadata(stepped: Connection) -> None:
+    _has_the_tables_of_the_metadata(stepped)
+
+
+def test_a_new_database_has_the_tables_of_the_metadata(made: Connection) -> None:
+    _has_the_tables_of_the_metadata(made)
+
+
+def _has_the_tables_of_the_metadata(connection: Connection) -> None:
+    assert revision(connection) == HEAD
+    context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": _ours})
+    assert compare_metadata(context, metadata) == []
+    names = {name for name in inspect(connection).get_table_names() if _ours(name)}
+    assert names == {*metadata.tables, "alembic_version"}
+    if connection.dialect.name == "postgresql":
+        assert set(inspect(connection).get_sequence_names()) >= {"rid"}
+
+
+def test_what_is_made_at_once_is_what_the_steps_lead_to(stepped: Connection, made: Connection) -> None:
+    """Partial indexes, collations and tables without row ids are nothing that Alembic compares."""
+    assert _schema(stepped) == _schema(made)
+
+
+def _schema(connection: Connection) -> dict[str, object]:
+    if connection.dialect.name == "sqlite":
+        rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
+        return dict(map(_plain, rows))
+    columns = text(
+        "SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attcollation,"
+        " a.attidentity, pg_get_expr(d.adbin, d.adrelid) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
+        " LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum"
+        " WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'i', 'S')"
+        " AND a.attnum > 0 AND NOT a.attisdropped"
+    )
+    indexes = text(
+        "SELECT indexname, replace(indexdef, current_schema() || '.', '') FROM pg_indexes"
+        " WHERE schemaname = current_schema()"
+    )
+    rules = text(
+        "SELECT conname, replace(pg_get_constraintdef(oid), current_schema() || '.', '') FROM pg_constraint"
+        " WHERE connamespace = current_schema()::regnamespace"
+    )
+    return {
+        "columns": sorted(map(str, connection.execute(columns))),
+        "indexes": sorted(map(str, connection.execute(indexes))),
+        "constraints": sorted(map(str, connection.execute(rules))),
+    }
 
 
 def _ours(name: str | None, *_: object) -> bool:
     """The index of words is nothing that Alembic compares, and on SQLite it is tables of its own."""
     return name is None or not name.startswith("search_text_words")
-
-
-def test_what_sqlite_makes_of_the_migrations_is_what_it_makes_of_the_metadata(sqlite_url: str) -> None:
-    """Partial indexes and tables without row ids are nothing that Alembic compares."""
-    migrated, made = create_engine(sqlite_url), create_engine("sqlite://")
-    schema = text("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'alembic%' AND sql IS NOT NULL")
-    with migrated.connect() as one, made.connect() as other:
-        metadata.create_all(other)
-        assert dict(map(_plain, one.execute(schema))) == dict(map(_plain, other.execute(schema)))
-    migrated.dispose()
-    made.dispose()
 
 
 def _plain(row) -> tuple[str, list[str]]:

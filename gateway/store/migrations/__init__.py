@@ -1,5 +1,7 @@
 """Migrations: the tables as numbered steps, run by Alembic when the database is not up to date.
 
+A new database gets at once what all steps lead to: the tests hold the two to be the same.
+
 https://alembic.sqlalchemy.org/en/latest/cookbook.html#programmatic-api-use-connection-sharing-with-alembic
 """
 
@@ -8,8 +10,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Engine, inspect, select, table, text
-from sqlalchemy.sql import column
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    insert,
+    inspect,
+    select,
+    text,
+)
+
+from gateway.tables import metadata
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -18,7 +33,13 @@ FOLDER = Path(__file__).parent
 HEAD = max((path.stem for path in (FOLDER / "versions").glob("[0-9]*.py")), default=None)
 """The newest revision: its file's name is its id, and they sort."""
 
-_REVISION = table("alembic_version", column("version_num"))
+# As Alembic makes it: https://alembic.sqlalchemy.org/en/latest/api/runtime.html
+_REVISION = Table(
+    "alembic_version",
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
 _LOCK = text("SELECT pg_advisory_xact_lock(7305, 2)")
 
 
@@ -27,10 +48,23 @@ def migrate(engine: Engine) -> None:
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(_LOCK)
-        if revision(connection) != HEAD:
-            from alembic import command  # Slow to load, and most starts need none.
+        if not inspect(connection).get_table_names():
+            _create(connection)
+        elif revision(connection) != HEAD:
+            upgrade(connection)
 
-            command.upgrade(config(connection), "head")
+
+def upgrade(connection: Connection) -> None:
+    """Take the steps that are missing, one after the other."""
+    from alembic import command  # Slow to load, and most starts need none.
+
+    command.upgrade(config(connection), "head")
+
+
+def _create(connection: Connection) -> None:
+    metadata.create_all(connection, checkfirst=False)
+    _REVISION.create(connection)
+    connection.execute(insert(_REVISION).values(version_num=HEAD))
 
 
 def revision(connection: Connection) -> str | None:
