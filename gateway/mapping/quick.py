@@ -21,6 +21,7 @@ from gateway.formats import Node
 from gateway.mapping import python as py
 
 _NOTHING: tuple[Any, ...] = ()
+_PARTS = {"startsWith": str.startswith, "endsWith": str.endswith, "contains": str.__contains__}
 Told = tuple[Any, int, Any]
 """The run, the site and the node: whom to tell that an operator was given what it cannot take."""
 
@@ -114,6 +115,9 @@ class Shortcut:
                 return py.call(
                     "_matches" if wanted else "_not_matches", self._items(target), py.const(pattern), self.told
                 )
+            case syntax.Call(target, name, (syntax.Literal(str(part)),)) if target is not None and name in _PARTS:
+                asked = (py.const(name), py.const(part), py.const(wanted))
+                return py.call("_has_part", self._items(target), *asked, self.told)
         raise _Long
 
     def _there(self, node: syntax.Syntax, *, wanted: bool) -> ast.expr:
@@ -166,7 +170,16 @@ class Shortcut:
                 return py.call("_children", self._items(target), py.const(name))
             case syntax.Binary("&", left, right):
                 return py.call("_joined", self._items(left), self._items(right), self.told)
+            case syntax.Call(target, "first", ()) if target is not None:
+                return py.item(self._before(target), ast.Slice(None, py.const(1)))
         raise _Long
+
+    def _before(self, node: syntax.Syntax) -> ast.expr:
+        """What the first is taken of: where that is a union, its left side unless that is empty."""
+        match node:
+            case syntax.Binary("|", left, right):
+                return ast.BoolOp(ast.Or(), [self._before(left), self._before(right)])
+        return self._items(node)
 
     def _child(self, owner: ast.Name, name: str) -> ast.expr:
         if self._is_node(owner) and name != "value":
@@ -305,6 +318,17 @@ def not_matches(items: Sequence[Any], pattern: str, told: Told) -> bool:
     return _searched(items, pattern, told) is False
 
 
+def has_part(items: Sequence[Any], name: str, part: str, wanted: bool, told: Told) -> bool:
+    """Whether a text begins with another, ends with it or holds it, is as wanted."""
+    if not items:
+        return False
+    value = items[0].value if isinstance(items[0], Node) else items[0]
+    if len(items) > 1 or not isinstance(value, str):
+        told[0].refused(told[1], told[2])
+        return False
+    return _PARTS[name](value, part) is wanted
+
+
 def _searched(items: Sequence[Any], pattern: str, told: Told) -> bool | None:
     if not items:
         return None
@@ -353,6 +377,7 @@ HELPERS: dict[str, Any] = {
     "_not_among": not_among,
     "_matches": matches,
     "_not_matches": not_matches,
+    "_has_part": has_part,
     "_joined": joined,
     "_text": text,
     "_E": _NOTHING,

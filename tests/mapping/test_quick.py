@@ -21,7 +21,8 @@ ATOMS = st.sampled_from(
     [
         "a.exists()", "a.empty()", "b.c.exists()", "v.a.exists().not()", "a = 'J'", "a != 'J'", "b.c = true",
         "b.d != 1", "a in ('J' | 'N')", "b.c in ('x')", "%v.e = 'x'", "a.matches('^[JN]$')", "%source.role = 'k'",
-        "%source.municipality.exists()",
+        "%source.municipality.exists()", "a.startsWith('J')", "b.c.endsWith('N')", "v.a.contains('')",
+        "(b.c | a).first() = 'J'", "(a | e).first().exists()",
     ]
 )  # fmt: skip
 CONDITIONS = st.recursive(
@@ -44,6 +45,9 @@ PATHS = st.sampled_from(
         "'x'",
         "b",
         "a & a",
+        "(a | e).first()",
+        "'k-' & (b.c | b.d | a).first()",
+        "b.first().c",
         "%source.role & a",
     ]
 )
