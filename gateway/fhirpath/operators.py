@@ -53,7 +53,7 @@ def _calculated(calculate: Callable[[Any, Any], Any]) -> Callable[[Any, Any], An
     def call(a: Any, b: Any) -> Any:
         try:
             return calculate(a, b)
-        except DecimalException:
+        except (DecimalException, ValueError):  # NaN is no whole number
             return None
 
     return call

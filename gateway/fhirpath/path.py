@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable
+from decimal import DecimalException
 from functools import lru_cache
 from types import CodeType, FunctionType, TracebackType
 from typing import Any
@@ -132,6 +133,8 @@ class Path:
             raise self._placed(problem, text, "Narrow what the inner criteria look at.") from None
         except EvaluationError as problem:
             raise self._placed(problem, problem.text, problem.hint) from None
+        except (DecimalException, OverflowError) as problem:
+            raise self._placed(problem, "A number is beyond what can be calculated with.", "") from None
         except (AttributeError, TypeError) as problem:
             text = "A value does not have the shape that its type prescribes."
             raise self._placed(problem, text, "Check the resource against its definition first.") from None

@@ -6,7 +6,7 @@ https://hl7.org/fhirpath/N1/#quantity
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, DecimalException
 from fractions import Fraction
 
 from gateway.fhirpath import ucum
@@ -116,7 +116,10 @@ def multiply(a: Quantity, b: Quantity, *, power: int = 1) -> Quantity | None:
     """The product, or with power -1 the quotient, in base units where the units differ."""
     if power < 0 and not b.value:
         return None
-    value = a.value * b.value if power > 0 else a.value / b.value
+    try:
+        value = a.value * b.value if power > 0 else a.value / b.value
+    except DecimalException:
+        return None
     if b.unit == "1" and not b.calendar:
         return Quantity(value, a.unit, a.calendar)
     if a.unit == "1" and power > 0 and not a.calendar:
@@ -128,7 +131,8 @@ def multiply(a: Quantity, b: Quantity, *, power: int = 1) -> Quantity | None:
         unit = one.times(other, power)
     except ValueError:
         return None
-    return Quantity(as_decimal(Fraction(value) * unit.factor), ucum.canonical(unit.dimensions))
+    amount = unit.amount(value)
+    return None if amount is None else Quantity(as_decimal(amount), ucum.canonical(unit.dimensions))
 
 
 def add(a: Quantity, b: Quantity, sign: int) -> Quantity | None:

@@ -237,6 +237,8 @@ def compare(a: Temporal, b: Temporal) -> int | None:
 
 _STEP = {"week": 7 * DAY, "day": DAY, "hour": HOUR, "minute": MINUTE, "second": SECOND, "millisecond": 1000}
 _MONTHS = {"year": 12, "month": 1}
+_FARTHEST = 20
+"""In powers of ten: more of any unit leaves the calendar."""
 
 
 def add(value: T, amount: Decimal, unit: str) -> T | None:
@@ -244,6 +246,8 @@ def add(value: T, amount: Decimal, unit: str) -> T | None:
 
     What is finer than the value's own precision counts in whole units of that precision.
     """
+    if not amount.is_finite() or amount.adjusted() > _FARTHEST:
+        return None
     whole = int(amount)
     if isinstance(value, Time):
         if unit not in ("hour", "minute", "second", "millisecond"):

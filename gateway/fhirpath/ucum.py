@@ -22,6 +22,10 @@ _ALONE = re.compile(r"(^|[./(])\{[^}]*\}")
 _ANNOTATION = re.compile(r"\{[^}]*\}")
 _MAX_LENGTH = 100
 _MAX_POWER = 30
+_MAX_BITS = 8_000
+"""Of a factor: powers of powers would grow without end. `(10*30)30` has 3,000."""
+_MAX_DIGITS = 400
+"""How far from 1 an amount may be, in powers of ten: a number of JSON may be 1e999999999."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,8 @@ class Unit:
             if self == ONE and power == 1:
                 return other
             raise ValueError
+        if _bits(self.factor) + _bits(other.factor) * abs(power) > _MAX_BITS:
+            raise ValueError
         total = dict(self.dimensions)
         for name, exponent in other.dimensions:
             total[name] = total.get(name, 0) + exponent * power
@@ -49,7 +55,9 @@ class Unit:
         return Unit(self.factor * other.factor**power, dimensions)
 
     def amount(self, value: Fraction | Decimal) -> Fraction | None:
-        """So many of the unit in base units; None where the scale does not reach."""
+        """So many of the unit in base units; None for what is beyond all measure."""
+        if isinstance(value, Decimal) and (not value.is_finite() or (value and abs(value.adjusted()) > _MAX_DIGITS)):
+            return None
         if not self.scale:
             return Fraction(value) * self.factor
         proper = SCALES[self.scale].proper(Fraction(value) * self.prefix)
@@ -61,6 +69,10 @@ class Unit:
             return amount / self.factor
         special = SCALES[self.scale].special(amount / self.factor)
         return None if special is None else special / self.prefix
+
+
+def _bits(factor: Fraction) -> int:
+    return max(abs(factor.numerator).bit_length(), factor.denominator.bit_length())
 
 
 ONE = Unit(Fraction(1), ())

@@ -29,11 +29,14 @@ class Scale:
         """An amount of the unit as one of the base unit, rounded once."""
         if isinstance(amount, float) and abs(amount) >= INFINITE:
             return amount
-        exact = self.unit.amount(Fraction(amount if not isinstance(amount, float) else str(amount)))
-        if exact is None:
-            # Beyond what a logarithm reaches: without end, or next to nothing.
-            return INFINITE if amount > 0 else 0.0
-        return number(exact)
+        given = Decimal(str(amount)) if isinstance(amount, float) else Decimal(amount)
+        exact = self.unit.amount(given)
+        if exact is not None:
+            return number(exact)
+        # Beyond all measure: without end, or next to nothing.
+        if given.adjusted() < 0 or (self.unit.scale and given < 0):
+            return 0.0
+        return INFINITE if given > 0 else -INFINITE
 
 
 @lru_cache(maxsize=1024)

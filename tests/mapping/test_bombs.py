@@ -6,6 +6,7 @@ Each row is a try: an expression or a map that would reach Python, or that would
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -101,10 +102,47 @@ def test_a_bomb_is_refused_before_it_goes_off(expression: str, text: str) -> Non
         ("@9999-12-31 + 1 year", []),
         ("@2020-01-01 - 99999999999 days", []),
         ("1.lowBoundary(1000)", []),
+        ("1 '((((((((Ym30)30)30)30)30)30)30)30' > 1 'm'", []),
+        ("1 'Ym30.Ym30.Ym30.Ym30.Ym30.Ym30'.toQuantity('m180')", []),
+        ("1 '" + "(" * 50 + "m" + ")" * 50 + "'.comparable(1 'm')", [False]),
+        ("1 '" + "m." * 49 + "m'.comparable(1 'm')", [False]),
+        ("99999999999999 'Np'.toQuantity('1')", []),
+        ("99999999999999 '[pH]' > 1 'mol/L'", []),
     ],
 )
 def test_what_overflows_or_could_take_for_ever_has_an_answer(expression: str, found: list[Any]) -> None:
     assert compile(expression)(PATIENT, ENVIRONMENT) == found
+
+
+VAST = ["1e999999999", "-1e999999999", "1e-999999999", "1e5000", "NaN", "Infinity"]
+
+
+@pytest.mark.parametrize("amount", VAST)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "value > 1 'kg'", "value + 1 'kg'", "value * 1 'kg'", "value ~ 1 'kg'", "value * value", "value + value",
+        "-value", "value.toQuantity('kg')", "value.comparable(1 'kg')", "value.abs()", "value.lowBoundary()",
+    ],
+)  # fmt: skip
+def test_an_amount_beyond_all_measure_ends_in_good_time(text: str, amount: str) -> None:
+    focus = {"resourceType": "Observation", "valueQuantity": {"value": Decimal(amount), "code": "g"}}
+    with suppress(FHIRPathError):
+        compile(text)(focus, ENVIRONMENT)
+
+
+@pytest.mark.parametrize("amount", VAST)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "value.round(2)", "value.floor()", "value * value", "value + 1", "value.power(2)", "value div 1", "value mod 7",
+        "value.toInteger()", "value.sqrt()", "value.exp()",
+    ],
+)  # fmt: skip
+def test_a_number_beyond_all_measure_ends_in_good_time(text: str, amount: str) -> None:
+    focus = {"resourceType": "Extension", "valueDecimal": Decimal(amount)}
+    with suppress(FHIRPathError):
+        compile(text, "Extension")(focus, ENVIRONMENT)
 
 
 def test_many_items_are_counted_and_compared_in_good_time() -> None:

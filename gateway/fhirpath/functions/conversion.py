@@ -34,7 +34,7 @@ def to_boolean(value: Any) -> bool | None:
         word = value.lower()
         return True if word in _TRUE else False if word in _FALSE else None
     if isinstance(value, int | Decimal):
-        return {0: False, 1: True}.get(int(value)) if value == int(value) else None
+        return True if value == 1 else False if value == 0 else None
     return None
 
 

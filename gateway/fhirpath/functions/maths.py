@@ -6,7 +6,7 @@ https://hl7.org/fhirpath/N1/#math
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal, DecimalException, localcontext
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Decimal, DecimalException, localcontext
 from typing import Any
 
 from gateway.fhirpath.errors import EvaluationError
@@ -18,12 +18,21 @@ from gateway.fhirpath.values import is_number
 _DIGITS = 28
 _MAX_PLACES = 28
 _MOST_DIGITS = 100
+_LARGEST = 400
+"""In powers of ten. JSON may have 1e999999999, which as a whole number would fill the memory."""
 
 
 def _number(value: Any) -> Decimal:
     if not is_number(value):
         raise EvaluationError("A number is needed here.", "toDecimal() makes one of a text.")
     return Decimal(value)
+
+
+def _to_whole(value: Any, rounding: str) -> int:
+    number = _number(value)
+    if not number.is_finite() or number.adjusted() > _LARGEST:
+        raise EvaluationError("The number is too large to be a whole one.")
+    return int(number.to_integral_value(rounding))
 
 
 @scalar("abs")
@@ -35,17 +44,17 @@ def absolute(value: Any) -> Any:
 
 @scalar("ceiling", result="Integer")
 def ceiling(value: Any) -> int:
-    return int(_number(value).to_integral_value(ROUND_CEILING))
+    return _to_whole(value, ROUND_CEILING)
 
 
 @scalar("floor", result="Integer")
 def floor(value: Any) -> int:
-    return int(_number(value).to_integral_value(ROUND_FLOOR))
+    return _to_whole(value, ROUND_FLOOR)
 
 
 @scalar("truncate", result="Integer")
 def truncate(value: Any) -> int:
-    return int(_number(value))
+    return _to_whole(value, ROUND_DOWN)
 
 
 @scalar("round", "value", required=0, result="Decimal")
