@@ -19,6 +19,10 @@ MAX_PATTERN = 1000
 MAX_STEPS = 3_000_000
 MAX_TEXT = 1_000_000
 
+# A group with a name, which Python writes with a P; what is escaped or within brackets is none.
+_NAMED = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?<(?![=!])", re.DOTALL)
+_GROUP = re.compile(r"\$(?:(\d+)|\{(\w+)\})")
+
 
 @dataclass(frozen=True, slots=True)
 class _Ways:
@@ -49,6 +53,7 @@ def _expression(pattern: str) -> _Expression:
     if len(pattern) > MAX_PATTERN:
         raise EvaluationError("The regular expression is too long.", f"At most {MAX_PATTERN} characters.")
     try:
+        pattern = pythonic(pattern)
         compiled = re.compile(pattern, re.DOTALL)
         ways = _ways(sre.parse(pattern, int(re.DOTALL)))
     except (re.error, OverflowError, RecursionError) as problem:
@@ -93,7 +98,11 @@ def _repeated(least: int, most: Any, body: Any) -> _Ways:
 
 @lru_cache(maxsize=128)
 def _automaton(pattern: str) -> Automaton:
-    return Automaton(pattern)
+    return Automaton(pythonic(pattern))
+
+
+def pythonic(pattern: str) -> str:
+    return _NAMED.sub(lambda found: "(?P<" if found[0] == "(?<" else found[0], pattern)
 
 
 def _bounded(text: str) -> str:
@@ -119,12 +128,12 @@ def fullmatch(pattern: str, text: str) -> bool:
 
 
 def replace(pattern: str, text: str, substitution: str) -> str:
-    """The text with everything that the expression finds replaced; `$1` is the first group."""
+    """The text with everything that the expression finds replaced; `$1` is the first group, `${name}` one of a name."""
     found = _expression(pattern)
     if not found.ways.simple(_bounded(text)):
         hint = "Take repeats out of repeats, or match a shorter text."
         raise EvaluationError("This replacement could take for ever.", hint)
-    template = re.sub(r"\$(\d+)", r"\\g<\1>", substitution.replace("\\", "\\\\"))
+    template = _GROUP.sub(lambda one: f"\\g<{one[1] or one[2]}>", substitution.replace("\\", "\\\\"))
     try:
         return found.pattern.sub(template, text)
     except (re.error, IndexError):
