@@ -31,7 +31,7 @@ class Admission:
         self._known: dict[str, Problems] = {}
         self._lock = Lock()
         for id, problems in self._broken.items():
-            log.error("map-refused", package=id, problems=list(problems))
+            log.warning("map-refused", package=id, problems=list(problems))
 
     @property
     def refused(self) -> frozenset[str]:
@@ -51,7 +51,7 @@ class Admission:
             if known is None:
                 known = self._known[package.hash] = tuple(trial(package, needs_case=False))
                 if known:
-                    log.error("map-refused", package=id, problems=list(known))
+                    log.warning("map-refused", package=id, problems=list(known))
         return known
 
     def look(self, ids: Iterable[str]) -> None:
