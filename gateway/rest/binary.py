@@ -73,7 +73,7 @@ def settle(request: Request, resource_type: str) -> None:
     try:
         negotiate(request)
     except NotAcceptable:
-        if resource_type != TYPE:
+        if resource_type != TYPE or request.query_params.get("_format"):
             raise
         request.state.shown = PLAIN
 

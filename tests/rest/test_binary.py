@@ -116,6 +116,13 @@ def test_a_write_is_answered_with_the_resource(shared: httpx.Client) -> None:
     assert put(shared, "answered", b"text", "text/plain", prefer="return=minimal").content == b""
 
 
+def test_a_write_is_not_done_where_its_answer_cannot_be_given(shared: httpx.Client) -> None:
+    headers = {"content-type": "text/plain"}
+    for query, status in (("_format=pdf", 406), ("_pretty=perhaps", 400)):
+        assert outcome(shared.put(f"/fhir/Binary/undone?{query}", content=b"x", headers=headers), status)
+    assert outcome(shared.get("/fhir/Binary/undone"), 404)
+
+
 def test_content_never_runs_as_ours(shared: httpx.Client) -> None:
     put(shared, "page", b"<script>alert(1)</script>", "text/html")
     headers = shared.get("/fhir/Binary/page", headers={"accept": "text/html"}).headers
