@@ -1,12 +1,14 @@
 """Ingest end to end: keep, parse, map, resolve, state, agree, index, save; audit and history on, durable commits.
 
-    python -m bench.ingest [--records 2000 --records 10000] [--package NAME …] [--json]
+    python -m bench.ingest [--records 2000 --records 10000] [--package NAME …] [--senders 8] [--json]
     python -m bench.ingest --database-url postgresql    a server of its own; or the URL of one, whose tables are emptied
 
-All messages are kept first, one by one; then waiting messages are worked through until none is left, as the server's
-worker does. Each row of the table begins with an empty database. `keep` is the share of a record in keeping its
-message: event sources send one record a message. What counts is CPU of this process, both shares together, for the
-machines are shared and noisy; on PostgreSQL the server's own comes beside it, and `rec/s` has to show that.
+All messages are kept first, each on its own and answered after its commit, by as many senders at once as `--senders`
+says: those that come while another's commit is under way share the next one, as a server's do. Then waiting messages
+are worked through until none is left, as the server's worker does. Each row of the table begins with an empty database.
+`keep` is the share of a record in keeping its message: event sources send one record a message. What counts is CPU of
+this process, both shares together, for the machines are shared and noisy; on PostgreSQL the server's own comes beside
+it, and `rec/s` has to show that.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -38,6 +41,7 @@ from gateway.store import Store
 T = TypeVar("T")
 
 RECORDS = 10_000
+SENDERS = 8
 HEAD = (
     f"{'package':16} {'messages':>8} {'records':>8} {'held':>5} {'statements':>10} {'resources':>9} {'rec/s':>7} "
     f"{'rec/CPU s':>9} {'CPU ms/rec':>10} {'keep':>6} {'work':>6}"
@@ -76,6 +80,7 @@ def main() -> None:
     parser.add_argument("--records", type=int, action="append", help=f"may be given several times; {RECORDS}")
     parser.add_argument("--package", action="append", choices=list(GENERATORS))
     parser.add_argument("--database-url", default="sqlite", help="sqlite, postgresql, or the URL of a PostgreSQL")
+    parser.add_argument("--senders", type=int, default=SENDERS, help=f"how many send at once; {SENDERS}")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
     parser.add_argument("--profile", action="store_true", help="print where the time goes; it then takes twice as long")
     given = parser.parse_args()
@@ -88,7 +93,7 @@ def main() -> None:
         rows = []
         for package in given.package or GENERATORS:
             for count in given.records or [RECORDS]:
-                rows.append(measure(package, count, url, profiled=given.profile))
+                rows.append(measure(package, count, url, senders=given.senders, profiled=given.profile))
                 if not given.json:
                     print(rows[-1].line(), flush=True)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -98,7 +103,7 @@ def main() -> None:
         print(f"peak resident memory: {peak:.0f} MB")
 
 
-def measure(package: str, count: int, url: str, *, profiled: bool = False) -> Measured:
+def measure(package: str, count: int, url: str, *, senders: int = SENDERS, profiled: bool = False) -> Measured:
     """Keep and work through `count` records of a package, from an empty database."""
     databases.empty(url)
     messages = list(generate(package, count))
@@ -109,8 +114,8 @@ def measure(package: str, count: int, url: str, *, profiled: bool = False) -> Me
     settle()
 
     def keep() -> None:
-        for message in messages:
-            ingest.keep(source, message.body, "application/octet-stream")
+        with ThreadPoolExecutor(senders) as pool:
+            list(pool.map(lambda one: ingest.keep(source, one.body, "application/octet-stream"), messages))
 
     with _profiles(gateway.store) if profiled else _nothing():
         began = time.perf_counter()
