@@ -40,12 +40,16 @@ def narrowing(reading: Reading, caller: Caller) -> Narrowing | None:
     return Narrowing(caller.organisations, tuple(sorted(reading.own(caller))), WITHHELD, DIRECTORY)
 
 
-def terminology(rooms: Rooms, base: str) -> Terminology:
-    """With what is kept here. Value sets and code systems say nothing of persons: all may search by them."""
+def terminology(rooms: Rooms, base: str, *given: Resource) -> Terminology:
+    """With what is kept here, and before it what is given. Value sets and code systems say nothing of persons."""
     store, bases = rooms.store, (base.rstrip("/") + "/",)
-    return Terminology(
-        rooms.definitions, lambda kind, url: store.read(lambda uow: uow.searches.canonical(kind, url, bases))
-    )
+    first = {(one["resourceType"], str(one.get("url", ""))): one for one in given}
+
+    def find(kind: str, url: str) -> Resource | None:
+        own = first.get((kind, url.partition("|")[0]))
+        return own or store.read(lambda uow: uow.searches.canonical(kind, url, bases))
+
+    return Terminology(rooms.definitions, find)
 
 
 def criteria(resource_type: str, condition: Matching, rooms: Rooms) -> Query:

@@ -16,6 +16,7 @@ from gateway.access.organisations import Organisation, organisations
 from gateway.access.persons import Persons
 from gateway.access.reading import Rooms
 from gateway.access.remapping import Remaps
+from gateway.access.terms import Terms
 from gateway.access.trail import Trail
 from gateway.access.transaction import Transacting
 from gateway.access.transforming import Transforming
@@ -24,7 +25,18 @@ from gateway.definitions import Definitions
 
 
 class Door(
-    Transacting, Translating, Transforming, Histories, Answers, Persons, Trail, Explaining, Remaps, Benching, Deferring
+    Transacting,
+    Translating,
+    Terms,
+    Transforming,
+    Histories,
+    Answers,
+    Persons,
+    Trail,
+    Explaining,
+    Remaps,
+    Benching,
+    Deferring,
 ):
     """read, vread, history, search, create, update, delete; who does what; inbox, audit trail, explanations."""
 

@@ -6,7 +6,7 @@ https://hl7.org/fhir/R4/conformance-module.html
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from functools import cache
+from functools import cache, cached_property
 
 import orjson
 
@@ -134,6 +134,13 @@ class Definitions:
         """What a code is called in a language, as far as the conformance resources know."""
         return self._vocabulary.display(system, code, language)
 
+    def shipped_display(self, system: str, code: str) -> str | None:
+        """What R4 itself calls a code of a code system that it holds whole; None where it does not have the code."""
+        known = self._shipped.code_systems.get(system)
+        if known is None or code not in known.above:
+            return None
+        return self._shipped.displays.get(system, {}).get(code, code)
+
 
 Compartments = Mapping[str, Mapping[str, tuple[str, ...]]]
 
@@ -171,6 +178,11 @@ class Shipped:
         self.resource_types = tuple(
             name for name, line in rows.items() if b'"kind":"resource"' in line[:20] and b'"abstract":true' not in line
         )
+
+    @cached_property
+    def displays(self) -> Mapping[str, Mapping[str, str]]:
+        """What codes are called that are not called like themselves; read when it is first asked for."""
+        return tables.Table(tables.lines("displays"), lambda _, row: dict(row))
 
 
 @cache

@@ -12,8 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from gateway import __version__, patch
-from gateway.definitions import CANONICAL, Definitions, SearchParameter
-from gateway.records import Resource
+from gateway.definitions import CANONICAL, Definitions, Operation, SearchParameter
 from gateway.rest.format import JSON, XML
 from gateway.search.query import CONTROLS, served
 
@@ -36,7 +35,7 @@ def statement(
     known = {code for _, code in definitions.codes(INTERACTIONS) or ()}
     interactions = [{"code": code} for code in offered if code in known]
     whole = {code for _, code in definitions.codes(SYSTEM_INTERACTIONS) or ()} - known
-    operations = [one for one in definitions.of("OperationDefinition") if one["code"] in offered]
+    operations = [one for one in definitions.operations.values() if {one.code, one.id.lower()} & {*offered}]
     return {
         "resourceType": "CapabilityStatement",
         "url": f"{CANONICAL}/CapabilityStatement/samverka",
@@ -63,7 +62,7 @@ def statement(
                         name,
                         versioning,
                         interactions,
-                        [one for one in operations if name in one["resource"]],
+                        [one for one in operations if name in one.resources],
                     )
                     for name in sorted(definitions.resource_types)
                 ],
@@ -110,7 +109,7 @@ def _resource(
     name: str,
     versioning: str,
     interactions: list[dict[str, str]],
-    operations: list[Resource],
+    operations: list[Operation],
 ) -> dict[str, Any]:
     parameters = list(served(definitions, name).values())
     references = sorted(f"{name}:{p.code}" for p in parameters if p.type == "reference")
@@ -130,5 +129,5 @@ def _resource(
         "searchParam": [_parameter(p) for p in sorted(parameters, key=lambda p: p.code)],
     }
     if operations:
-        entry["operation"] = [{"name": one["code"], "definition": one["url"]} for one in operations]
+        entry["operation"] = [{"name": one.code, "definition": one.url} for one in operations]
     return entry

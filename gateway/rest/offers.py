@@ -238,6 +238,61 @@ def _by_parameters(operation: Offer) -> Offer:
     )
 
 
+def _of_codes(name: str, operation: str, title: str, about: str, gives: Answer) -> dict[str, Offer]:
+    """An operation of the terminology, by GET and by POST, of all and of one."""
+    first = Offer(title, about, {200: gives}, takes=SHOWN, refuses=(*READING, 422), operation=operation)
+    one = replace(first, title=f"{title}, of this one", refuses=(*first.refuses, 410))
+    return {
+        name: first,
+        f"{name}_by_post": _by_parameters(first),
+        f"{name}_instance": one,
+        f"{name}_instance_by_post": _by_parameters(one),
+    }
+
+
+_PARAMETERS_SAY: Final = Answer("Parameters.", "parameters", ("X-Request-Id",))
+_VALIDATED: Final = Answer("Parameters: result, message and display.", "parameters", ("X-Request-Id",))
+_TERMS: Final = {
+    **_of_codes(
+        "lookup",
+        "lookup",
+        "What a code is called and means",
+        "Its name, designations and properties, as the code system has them that is held here.",
+        _PARAMETERS_SAY,
+    ),
+    **_of_codes(
+        "subsumes",
+        "subsumes",
+        "How two codes lie to one another",
+        "Whether one of two codes of a code system subsumes the other.",
+        Answer("Parameters: the outcome.", "parameters", ("X-Request-Id",)),
+    ),
+    **_of_codes(
+        "codesystem_validate_code",
+        "CodeSystem-validate-code",
+        "Whether a code system has a code",
+        "And whether it is called so.",
+        _VALIDATED,
+    ),
+    **_of_codes(
+        "valueset_validate_code",
+        "ValueSet-validate-code",
+        "Whether a value set has a code",
+        "And whether it is called so.",
+        _VALIDATED,
+    ),
+    **_of_codes(
+        "expand",
+        "expand",
+        "The codes of a value set",
+        "Those with all words of a text in them, a page at a time, with their names.",
+        Answer("The ValueSet with its expansion.", "resource", ("X-Request-Id",)),
+    ),
+}
+for _name in ("lookup_instance", "lookup_instance_by_post"):  # Only of all code systems.
+    del _TERMS[_name]
+
+
 def _by_form(search: Offer) -> Offer:
     return replace(search, title=f"{search.title} by form", body="form", refuses=(*search.refuses, 413, 415))
 
@@ -358,6 +413,7 @@ OFFERS: Final[Mapping[str, Offer]] = {
         refuses=(*READING, 410),
         operation="who-does-what",
     ),
+    **_TERMS,
     "transform": _TRANSFORM,
     "transform_instance": replace(_TRANSFORM, title="Content, mapped by this StructureMap"),
     "translate": _TRANSLATE,

@@ -200,7 +200,7 @@ class _Writer:
         return {"$ref": f"#/components/parameters/{key}"}
 
     def _operation(self, code: str) -> Operation:
-        return next(one for one in self._definitions.operations.values() if one.code == code)
+        return next(one for one in self._definitions.operations.values() if code in (one.code, one.id))
 
     def _search_parameters(self) -> Iterable[SearchParameter]:
         """Those of the type; in the document of everything, those that every type has."""

@@ -41,6 +41,7 @@ _TEXTS = frozenset(
     )
 )
 _VALUE = re.compile(r"value[A-Z]")
+_INTEGER = re.compile(r"-?[0-9]{1,10}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,10 @@ def _of_text(op: Operation, name: str, text: str) -> Any:
         if text not in ("true", "false"):
             raise BadRequest(f"{name} is true or false.", rule="parameter-malformed", where=name)
         return text == "true"
+    if one.type == "integer":
+        if not _INTEGER.fullmatch(text):
+            raise BadRequest(f"{name} is a whole number.", rule="parameter-malformed", where=name)
+        return int(text)
     if one.type not in _TEXTS:
         raise BadRequest(f"{name} is given in a Parameters resource, by POST.", rule="parameter-malformed", where=name)
     return text

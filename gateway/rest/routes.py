@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from re import Pattern
+from typing import Final
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
@@ -31,6 +32,7 @@ from gateway.rest.interactions.update import update, update_conditional
 from gateway.rest.interactions.vread import vread
 from gateway.rest.later import Handler, deferrable
 from gateway.rest.openapi import openapi
+from gateway.rest.operations import terminology
 from gateway.rest.operations.transform import transform, transform_instance
 from gateway.rest.operations.translate import (
     translate,
@@ -46,7 +48,7 @@ def _methods(method: str) -> list[str]:
     return ["GET", "HEAD"] if method == "GET" else [method]
 
 
-ROUTES = (
+ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
     ("GET", "/fhir/_async/{request_id}", asynchronous_status),
     ("DELETE", "/fhir/_async/{request_id}", asynchronous_cancel),
     ("GET", "/fhir/metadata", capabilities),
@@ -55,6 +57,7 @@ ROUTES = (
     ("POST", "/fhir/ConceptMap/$translate", translate_by_post),
     ("GET", "/fhir/ConceptMap/{id}/$translate", translate_instance),
     ("POST", "/fhir/ConceptMap/{id}/$translate", translate_instance_by_post),
+    *terminology.ROUTES,
     ("POST", "/fhir/StructureMap/$transform", transform),
     ("POST", "/fhir/StructureMap/{id}/$transform", transform_instance),
     ("GET", "/fhir", search_system),

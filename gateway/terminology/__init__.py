@@ -3,6 +3,6 @@
 https://hl7.org/fhir/R4/terminology-module.html
 """
 
-from gateway.terminology.terminology import Find, Terminology, TooLarge
+from gateway.terminology.terminology import Find, System, Terminology, TooLarge
 
-__all__ = ["Find", "Terminology", "TooLarge"]
+__all__ = ["Find", "System", "Terminology", "TooLarge"]

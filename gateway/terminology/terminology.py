@@ -6,7 +6,7 @@ https://hl7.org/fhir/R4/valueset.html#compose
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from gateway.definitions import CodeSystem, Definitions
@@ -43,6 +43,29 @@ class Terminology:
     def codes(self, url: str) -> frozenset[Code] | None:
         """The codes of a value set."""
         return self._codes(url, MAX_DEPTH)
+
+    def codes_of(self, value_set: Resource) -> frozenset[Code] | None:
+        """The codes of a value set that is at hand."""
+        return self._expanded(value_set, MAX_DEPTH)
+
+    def value_set(self, url: str) -> Resource | None:
+        """A value set by its url: as it is kept or shipped; the head of one that is shipped as codes only."""
+        kept = self._find("ValueSet", url)
+        if kept is not None:
+            return kept
+        resource = self._definitions.resources.get(url.partition("|")[0])
+        if resource is not None and resource["resourceType"] == "ValueSet":
+            return resource
+        known = _IMPLICIT.fullmatch(url) or self._definitions.codes(url) is not None
+        return {"resourceType": "ValueSet", "url": url, "status": "unknown"} if known else None
+
+    def display(self, system: str, code: str) -> str | None:
+        """What a code is called; None where nothing says so."""
+        found = self.system(system)
+        concept = found.concepts.get(code) if found is not None else None
+        if concept is not None and "display" in concept:
+            return str(concept["display"])
+        return self._definitions.shipped_display(system, code)
 
     def below(self, system: str, code: str) -> frozenset[str] | None:
         """A code of a system and everything that it subsumes."""
@@ -156,8 +179,23 @@ class System:
         self._resource = resource
 
     @property
-    def codes(self) -> Iterable[str]:
-        return self._table.above
+    def head(self) -> Resource:
+        """What the code system says of itself, where the resource is at hand."""
+        return self._resource or {"url": self._table.url}
+
+    @property
+    def cased(self) -> bool:
+        return self._table.cased
+
+    @property
+    def codes(self) -> Collection[str]:
+        return self._table.above.keys()
+
+    def right_above(self, code: str) -> Sequence[str]:
+        return self._table.above.get(code, ())
+
+    def right_below(self, code: str) -> Sequence[str]:
+        return self._right_below.get(code, ())
 
     def above(self, code: str) -> frozenset[str]:
         return _reached(self._table.above, code)

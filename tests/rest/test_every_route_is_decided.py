@@ -31,7 +31,15 @@ CALLED = {
 """Routes for callers that are known, without a decision."""
 MOUNTED = {"/static": "Style sheets and pictures."}
 PARTS = {"compartment": "Patient", "resource_type": "Patient", "source": "rivta-logistics"}
-ASKED = {"$translate": "?system=http://example.org&code=none", "$transform": "?source=http://example.org/none"}
+ASKED = {
+    "$lookup": "?system=http://hl7.org/fhir/administrative-gender&code=male",
+    "$subsumes": "?system=http://hl7.org/fhir/administrative-gender&codeA=male&codeB=female",
+    "$expand": "?url=http://hl7.org/fhir/ValueSet/administrative-gender",
+    "CodeSystem/$validate-code": "?url=http://hl7.org/fhir/administrative-gender&code=male",
+    "ValueSet/$validate-code": "?url=http://hl7.org/fhir/ValueSet/administrative-gender&system=http://a.example&code=b",
+    "$translate": "?system=http://example.org&code=none",
+    "$transform": "?source=http://example.org/none",
+}
 """What operations must be asked to come to a decision."""
 CODING = {"name": "coding", "valueCoding": {"system": "http://example.org", "code": "none"}}
 PARAMETERS = json.dumps({"resourceType": "Parameters", "parameter": [CODING]})
@@ -71,7 +79,10 @@ def call(address: str, method: str, path: str, headers: dict[str, str]) -> httpx
     elif operation == "$translate" and method == "POST":
         body = PARAMETERS
     else:
-        filled += ASKED.get(operation, "")
+        about = path.split("/")[2] if operation.startswith("$") else ""
+        filled += ASKED.get(operation) or ASKED.get(f"{about}/{operation}", "")
+        if about in ("CodeSystem", "ValueSet") and method == "POST":
+            body = '{"resourceType":"Parameters"}'
     return httpx.request(method, address + filled, content=body, headers=kind | {"origin": address} | headers)
 
 
