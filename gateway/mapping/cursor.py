@@ -14,6 +14,10 @@ from gateway.mapping.syntax import Expression, Literal, Span, Text
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
+MOST = (2**31 - 1, 2**63 - 1)
+"""Of a whole number, and of one that ends with L: https://hl7.org/fhir/R5/datatypes.html#integer"""
+
+
 class Wrong(Exception):
     """The problem is noted; go on at the next rule or group."""
 
@@ -182,6 +186,8 @@ class Cursor:
         elif token.kind == "number":
             digits = token.text.rstrip("L")
             value = Decimal(digits) if "." in digits else int(digits)
+            if isinstance(value, int) and value > MOST["L" in token.text]:
+                self.wrong("a whole number has 32 bits, with L behind it 64: write a decimal, or a text")
         elif token.kind == "date":
             value = token.text[1:]
         elif token.text in ("true", "false"):

@@ -58,6 +58,8 @@ def dotted(names: Iterable[str]) -> str:
 def literal(value: str | int | Decimal | bool) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, Decimal):  # The language has no exponents.
+        return format(value, "f")
     return string(value) if isinstance(value, str) else str(value)
 
 

@@ -46,7 +46,7 @@ def text_of(resource: Mapping[str, Any], file: str = "StructureMap") -> str:
     """A StructureMap's map as text; for `parse`. A CompileError where it lacks what every map has."""
     try:
         return printer.fml(_map(resource))
-    except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, StopIteration) as error:
         text = f"this is no StructureMap that can be read ({type(error).__name__}: {error})"
         raise CompileError([Problem(file, 1, 1, text)]) from None
 

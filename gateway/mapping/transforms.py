@@ -48,7 +48,10 @@ class Definition:
 
 
 def truncate(run: Context, value: Any, length: Any) -> str:
-    return as_text(value)[: int(as_text(length))]
+    try:
+        return as_text(value)[: int(as_text(length))]
+    except ValueError:
+        raise Unfit("the length is no whole number") from None
 
 
 def escape(run: Context, value: Any, source: Any, target: Any = "text") -> str:

@@ -22,6 +22,11 @@ def test_a_constant_is_selected_for_a_focus_of_any_kind(focus: Any) -> None:
     assert of("$this.select(1).first() + 1", focus) == [2]
 
 
+def test_a_long_row_of_casts_is_written_once_each() -> None:
+    assert of("a" + ".as(code)" * 60, {"resourceType": "Patient"}) == []
+    assert of("name" + ".as(HumanName).where(true)" * 25, {"resourceType": "Patient", "name": [{}]}) == [{}]
+
+
 @pytest.mark.parametrize(
     ("expression", "value"),
     [

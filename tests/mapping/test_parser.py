@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.mapping import CompileError, parse
 from gateway.mapping.syntax import Expression, Literal, Map, Name
-from tests.mapping.maps import text_of
+from tests.mapping.maps import problems_of, text_of
 
 DATA = Path(__file__).parents[2] / "../shared/data"
 EXAMPLES = sorted(DATA.glob("fml-guide/input/examples/*.fml"))
@@ -169,3 +169,11 @@ def test_a_map_cut_anywhere_is_refused_or_read(data: st.DataObject) -> None:
         parse(whole[:cut], "m.fml")
     except CompileError as error:
         assert error.problems
+
+
+def test_a_whole_number_has_the_bits_of_fhir() -> None:
+    def problems(number: str) -> list[str]:
+        return [one.text for one in problems_of(text_of(f'src.a as v -> tgt.id = truncate(v, {number}) "r";'))]
+
+    assert problems("2147483647") == []
+    assert "32 bits" in problems("2147483648")[0]

@@ -145,6 +145,7 @@ def test_a_rule_without_a_name_comes_back_without() -> None:
         "src.a as v -> G(v, tgt)",
         "src.a as v then G(v, 'x', (v & 'y'))",
         "src -> create('Patient') as p, (1 + 1) as n",
+        "src.a as v -> tgt.a = 0.000000000000000000000000000001",
         "src.a where a.b = 1 and (c or d) -> tgt.a",
     ],
 )
@@ -219,3 +220,10 @@ group A(source s, target t : P) { // behind its brace
     assert [one.get("documentation") for one in rules(resource)] == ["Why\nand behind it", None]
     assert structure_map(parse(again, "m")) == resource
     assert "of nothing" not in again
+
+
+def test_a_number_that_is_none_is_refused_with_the_map() -> None:
+    resource = structure_map(parse(map_of('src.a as v -> tgt.a = v "r";'), "m"))
+    resource["group"][0]["rule"][0]["source"][0]["min"] = float("inf")
+    with pytest.raises(CompileError):
+        read(resource, "m")

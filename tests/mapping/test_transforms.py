@@ -208,3 +208,10 @@ def test_a_code_is_quoted_only_where_it_is_like_the_tables_own(code: str, quoted
     """A name that stands where a code should is not told."""
     rows = [Row("u", n, "", one, None, one, None) for n, one in enumerate(("M", "F"), 1)]
     assert ConceptTable("u", "u", "u.json", rows, {}).like(code) is quoted
+
+
+def test_a_length_that_is_no_number_costs_its_field_only() -> None:
+    found, rules = told(EXTENSION.format("truncate(v, src.w)"), {"v": "abc", "w": "x"})
+    assert "map-failed" not in rules
+    assert rules
+    assert "valueString" not in str(found)

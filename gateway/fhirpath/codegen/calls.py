@@ -315,10 +315,17 @@ def _as_call(compiler: Compiler, node: Call, scope: Scope) -> Value:
     name = _type_argument(compiler, node)
     if name is None:
         return NOTHING
-    if node.target is not None and not (isinstance(node.target, Call) and node.target.name in _UNORDERED):
-        whole = compiler.value(node.target, scope)
-        if whole.many:
-            compiler.add(py.effect(py.call("one", whole.code)))
+    if node.target is None or (isinstance(node.target, Call) and node.target.name in _UNORDERED):
+        return compiler.collect(lambda body: compiler.as_type(node.target, name, scope, body))
+    whole = compiler.value(node.target, scope)
+    if whole.many:
+        compiler.add(py.effect(py.call("one", whole.code)))
+    type = compiler.named_type(name)
+    if type is None:
+        return NOTHING
+    if any(isinstance(one, Call) and one.name == "as" for one in walk(node.target)):
+        # The target is in the code once: written twice, each as() behind another would double it.
+        return compiler.collect(lambda body: compiler.visit(whole, lambda item: compiler.only(item, type, body)))
     return compiler.collect(lambda body: compiler.as_type(node.target, name, scope, body))
 
 
