@@ -99,6 +99,10 @@ def beside(run: Run, owner: Any, key: str, node: Node, site: int, many: bool, tr
         run.note((run.program.sites[site].rule, node, owner, name, None, about))
 
 
+class PlainOwner(Exception):
+    """A rule puts something into a text or a number."""
+
+
 def arrange(run: Run, items: list[Any], mode: str) -> None:
     """Put what was just added first; what is to be last goes there when the run ends."""
     if mode == "first":
@@ -108,7 +112,11 @@ def arrange(run: Run, items: list[Any], mode: str) -> None:
 
 
 def loose(owner: Any, key: str, item: Any) -> None:
-    """Into a structure without definition: a second value makes a list."""
+    """Into a structure without definition: a second value makes a list. PlainOwner."""
+    if owner is None:  # It was left out, and what would be put into it with it.
+        return
+    if owner.__class__ is not dict:
+        raise PlainOwner
     before = owner.get(key)
     if before is None:
         owner[key] = item

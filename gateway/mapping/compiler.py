@@ -97,6 +97,9 @@ class CompiledMap:
         except (StopIteration, RecursionError):
             text = f"The map does more than {steps} steps for this record, or groups nest deeper than {runtime.DEPTH}."
             run.report("error", "too-costly", "map-too-costly", f"{text} The record is held.", -1, source)
+        except build.PlainOwner as error:
+            text = f"A rule at {map_line(self.program, error.__traceback__)} puts something into a plain value."
+            run.report("error", "structure", "plain-value-filled", f"{text} The record is held.", -1, source)
         except Exception as error:  # A fault of map or engine must hold this record only, and say where it is.
             where = map_line(self.program, error.__traceback__)
             text = f"The map failed at {where} ({type(error).__name__}). The record is held; mend the map and replay."

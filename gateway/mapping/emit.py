@@ -283,7 +283,7 @@ class Emitter(Writer):
         given = self.temporary()
         if several is not None:
             if target.variable:  # An expression without values leaves the variable empty.
-                statements.append(py.let(target.variable, py.const(None)))
+                statements.append(py.let(target.variable, self.absent(element)))
             put = self.put(rule, target, element, owner, py.name(given), last)
             statements.append(self.loop(given, several, put))
             return statements, True
@@ -339,9 +339,16 @@ class Emitter(Writer):
                 py.when(py.not_none(result), filled),
                 py.when(ast.BoolOp(ast.And(), [plain, py.attribute(given, "kids")]), [py.effect(taken)]),
             ]
-        return (
-            [made, *filled] if isinstance(target.value, ir.Constant) else [made, py.when(py.not_none(result), filled)]
-        )
+        if isinstance(target.value, ir.Constant) and (element.open or self.trusted(element, target.value)):
+            return [made, *filled]
+        put = [made, py.when(py.not_none(result), filled)]
+        if target.variable and not element.primitive and not element.open:
+            put.append(py.when(py.is_none(result), [py.let(result, self.absent(element))]))
+        return put
+
+    def absent(self, element: ir.Element) -> ast.expr:
+        """For a variable whose element was left out: what rules put into it is left out with it."""
+        return py.const(None) if element.primitive or element.open else py.literal({})
 
     def put_choice(
         self,

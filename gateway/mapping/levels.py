@@ -35,6 +35,7 @@ RULES = FIELDS | {
     "map-failed",
     "map-invalid",
     "map-too-costly",
+    "plain-value-filled",
     "required-element-missing",
     "source-cardinality",
     "value-missing",

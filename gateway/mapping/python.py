@@ -36,6 +36,10 @@ def method(owner: ast.expr, attribute_name: str, *arguments: ast.expr) -> ast.Ca
     return ast.Call(ast.Attribute(owner, attribute_name, LOAD), list(arguments), [])
 
 
+def is_none(variable: str) -> ast.expr:
+    return ast.Compare(name(variable), [ast.Is()], [const(None)])
+
+
 def not_none(variable: str) -> ast.expr:
     return ast.Compare(name(variable), [ast.IsNot()], [const(None)])
 

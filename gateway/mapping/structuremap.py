@@ -168,8 +168,8 @@ def _target(target: Target) -> JSON:
 
 
 def _transform(transform: Argument | Call | None) -> JSON:
-    if transform is None:
-        return {}
+    if transform is None or (isinstance(transform, Call) and transform.name == "create" and not transform.arguments):
+        return {}  # An element that is named alone is created, and is read as such.
     if isinstance(transform, Expression):
         return {"transform": "evaluate", "parameter": [{"valueString": transform.text.strip()}]}
     if not isinstance(transform, Call):

@@ -17,6 +17,14 @@ from gateway.mapping.compiler import CompiledMap
 from gateway.mapping.runtime import Run
 from tests.mapping.maps import STOCKHOLM, compiled, mapped, node, text_of, told
 
+FREE = """map "http://example.org/free" = Free
+uses "http://example.org/A" alias A as source
+uses "http://example.org/B" alias B as target
+group G(source src : A, target tgt : B) {
+  src.a as v -> tgt.name = ('Eva') as n, n.family = v "r";
+}"""
+"""Between types that nobody defines."""
+
 
 def test_a_group_that_calls_itself_for_ever_holds_the_record() -> None:
     more = "group Loop(source s, target t) { s -> t then Loop(s, t); }"
@@ -32,6 +40,16 @@ def test_combinations_without_end_hold_the_record() -> None:
     source = {"a": ["x"] * 100}
     rules = "src.a as a, src.a as b, src.a as c -> tgt.name as n, n.given = a;"
     assert told(rules, source, steps=10_000)[1] == ["map-too-costly"]
+
+
+def test_what_is_put_into_a_value_that_was_left_out_is_left_out_with_it() -> None:
+    rules = "src.a as v -> tgt.name = ('HumanName') as n, n.family = v, tgt.id = v;"
+    assert told(rules, {"a": "x"}) == ({"id": "x"}, ["value-not-valid"])
+
+
+def test_what_is_put_into_a_plain_value_holds_the_record() -> None:
+    _, run = compiled(FREE).run(node({"a": "x"}))
+    assert [one.rule for one in run.found] == ["plain-value-filled"]
 
 
 def test_a_fault_of_the_engine_names_the_map_line_and_no_values() -> None:

@@ -227,3 +227,10 @@ def test_a_number_that_is_none_is_refused_with_the_map() -> None:
     resource["group"][0]["rule"][0]["source"][0]["min"] = float("inf")
     with pytest.raises(CompileError):
         read(resource, "m")
+
+
+def test_what_is_created_without_a_type_is_an_element_that_is_named_alone() -> None:
+    made, alone = (
+        structure_map(parse(map_of(f'src.a as v -> tgt.a{how} as x "r";'), "m")) for how in (" = create()", "")
+    )
+    assert made == alone
