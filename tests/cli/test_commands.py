@@ -179,6 +179,8 @@ def test_a_held_item_ends_with_3_until_it_is_mended_and_replayed(
     package.mkdir(parents=True)
     shipped = DEMO.parent / "mappings"
     for file in (shipped / "municipal-csv").rglob("*.*"):
+        if "cases" in file.parts:  # They say INSATS, and a package whose cases do not hold is refused.
+            continue
         to = package / file.relative_to(shipped / "municipal-csv")
         to.parent.mkdir(parents=True, exist_ok=True)
         to.write_bytes(file.read_bytes())
