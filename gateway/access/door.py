@@ -9,6 +9,7 @@ from datetime import datetime
 
 from gateway.access.answers import Answers
 from gateway.access.bench import Benching
+from gateway.access.everything import Everything
 from gateway.access.explain import Explaining
 from gateway.access.histories import Histories
 from gateway.access.later import Deferring
@@ -29,6 +30,7 @@ class Door(
     Translating,
     Terms,
     Transforming,
+    Everything,
     Histories,
     Answers,
     Persons,

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from hashlib import blake2b
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -22,10 +23,15 @@ from gateway.coordination.recorder import Recorder
 from gateway.coordination.statements import last_readings
 from gateway.definitions import Definitions
 from gateway.errors import Gone, NotFound
+from gateway.fhir.datetime import instant, text
+from gateway.fhir.json import dump
 from gateway.mapping import Packages
-from gateway.records import Source, Statement
+from gateway.records import Resource, Source, Statement
 from gateway.search.links import PageLinks
 from gateway.store import Stored, UnitOfWork, Units
+
+FIRST = datetime(2019, 11, 1, tzinfo=UTC)
+"""When R4 (4.0.1) was published: since then its definitions are what they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +78,12 @@ class Reading:
         self._rooms = rooms
 
     def read(self, asking: Asking, resource_type: str, id: str) -> Served:
-        """The current version. NotFound, Gone."""
+        """The current version, or a definition that the server itself works by. NotFound, Gone."""
         self.known_type(resource_type)
-        return self._one(asking, lambda uow: uow.resources.read(resource_type, id))
+        published = self._rooms.definitions.published
+        return self._one(
+            asking, lambda uow: uow.resources.read(resource_type, id), lambda: published(resource_type, id)
+        )
 
     def vread(self, asking: Asking, resource_type: str, id: str, version_id: str) -> Served:
         """One version. NotFound, Gone."""
@@ -141,14 +150,23 @@ class Reading:
             raise NotFound(rule="resource-unknown")
         return found
 
-    def _one(self, asking: Asking, find: Callable[[UnitOfWork], Stored | None]) -> Served:
-        """One version, found and decided on in one snapshot."""
+    def _one(
+        self,
+        asking: Asking,
+        find: Callable[[UnitOfWork], Stored | None],
+        published: Callable[[], Resource | None] = lambda: None,
+    ) -> Served:
+        """One version, found and decided on in one snapshot; where nothing is stored, what is published."""
 
         def ask(uow: UnitOfWork) -> tuple[Stored | None, Decision]:
             found = find(uow)
             return found, self.judge(uow, asking, found)
 
-        found = self.known(asking, *self._rooms.store.read(ask))
+        stored, decision = self._rooms.store.read(ask)
+        if stored is None and (resource := published()) is not None:
+            self.audit(asking, decision)
+            return _published(resource)
+        found = self.known(asking, stored, decision)
         if found.deleted:
             raise Gone()
         return served(found)
@@ -175,6 +193,15 @@ class Reading:
             for subject, entities in about.items()
         ]
         self._rooms.store.write(lambda uow: uow.audit.add_about(events), now=self._rooms.clock())
+
+
+def _published(resource: Resource) -> Served:
+    """What the server itself works by, and nobody has stored: about nobody, and so for everybody."""
+    version = blake2b(dump(resource), digest_size=8).hexdigest()
+    updated = FIRST if "date" not in resource else instant(str(resource["date"]))
+    meta = {**resource.get("meta", {}), "versionId": version, "lastUpdated": text(updated)}
+    body = dump({"resourceType": resource["resourceType"], "id": resource["id"], "meta": meta} | resource)
+    return Served(resource["resourceType"], resource["id"], version, updated, body)
 
 
 def served(found: Stored) -> Served:

@@ -52,3 +52,35 @@ def _resource_parameter(row: Row) -> OperationParameter:
 
 def _limit(high: str) -> int | None:
     return None if high == "*" else int(high)
+
+
+def to_resource(operation: Operation) -> Row:
+    """The definition as a resource: what is known of one that is R4's own."""
+    return {
+        "resourceType": "OperationDefinition",
+        "id": operation.id,
+        "url": operation.url,
+        "version": "4.0.1",
+        "name": "".join(part.capitalize() for part in operation.id.split("-")),
+        "title": operation.name,
+        "status": "draft",
+        "kind": "operation",
+        "affectsState": operation.affects_state,
+        "code": operation.code,
+        **({"resource": list(operation.resources)} if operation.resources else {}),
+        "system": operation.system,
+        "type": operation.type,
+        "instance": operation.instance,
+        "parameter": [_parameter(one) for one in operation.parameters],
+    }
+
+
+def _parameter(one: OperationParameter) -> Row:
+    made: Row = {"name": one.name, "use": one.use, "min": one.min, "max": "*" if one.max is None else str(one.max)}
+    if one.type:
+        made["type"] = one.type
+    if one.search_type:
+        made["searchType"] = one.search_type
+    if one.parts:
+        made["part"] = [_parameter(part) for part in one.parts]
+    return made

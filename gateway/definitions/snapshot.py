@@ -63,6 +63,14 @@ class Definitions:
         """The conformance resources of one type."""
         return [resource for resource in self.resources.values() if resource["resourceType"] == resource_type]
 
+    def published(self, resource_type: str, id: str) -> Resource | None:
+        """A conformance resource by its id: one that is shipped, or R4's own definition of an operation."""
+        for resource in self.of(resource_type):
+            if resource["id"] == id:
+                return resource
+        operation = self.operations.get(id) if resource_type == "OperationDefinition" else None
+        return None if operation is None else operations.to_resource(operation)
+
     def with_resources(
         self, resources: Iterable[Resource], number: int | None = None, *, preparing: Collection[str] = ()
     ) -> Definitions:

@@ -36,6 +36,7 @@ def statement(
     interactions = [{"code": code} for code in offered if code in known]
     whole = {code for _, code in definitions.codes(SYSTEM_INTERACTIONS) or ()} - known
     operations = [one for one in definitions.operations.values() if {one.code, one.id.lower()} & {*offered}]
+    whole_operations = [_operation(one) for one in operations if one.system]
     return {
         "resourceType": "CapabilityStatement",
         "url": f"{CANONICAL}/CapabilityStatement/samverka",
@@ -62,11 +63,12 @@ def statement(
                         name,
                         versioning,
                         interactions,
-                        [one for one in operations if name in one.resources],
+                        [one for one in operations if _of_type(definitions, one, name)],
                     )
                     for name in sorted(definitions.resource_types)
                 ],
                 "interaction": [{"code": code} for code in dict.fromkeys(offered) if code in whole],
+                **({"operation": whole_operations} if whole_operations else {}),
                 "searchParam": [
                     *(_parameter(one) for one in common(definitions)),
                     *({"name": name, "type": kind} for name, kind in CONTROLS.items()),
@@ -129,5 +131,14 @@ def _resource(
         "searchParam": [_parameter(p) for p in sorted(parameters, key=lambda p: p.code)],
     }
     if operations:
-        entry["operation"] = [{"name": one.code, "definition": one.url} for one in operations]
+        entry["operation"] = [_operation(one) for one in operations]
     return entry
+
+
+def _operation(one: Operation) -> dict[str, str]:
+    return {"name": one.code, "definition": one.url}
+
+
+def _of_type(definitions: Definitions, operation: Operation, name: str) -> bool:
+    """Whether an operation is offered on a type, or on one of it."""
+    return (operation.type or operation.instance) and any(definitions.is_a(name, one) for one in operation.resources)

@@ -22,6 +22,7 @@ from gateway.patch import json_patch, xml_patch
 from gateway.rest.capability import common
 from gateway.rest.format import JSON, XML
 from gateway.rest.offers import HEADER_NAMES, HEADERS, OFFERS, PARAMETERS, REFUSALS, Answer, Offer, Parameter
+from gateway.rest.operation_offers import OPERATIONS
 from gateway.rest.request import asking, door_of
 from gateway.rest.response import dump_any
 from gateway.rest.schemas import ANY_RESOURCE, PRIMITIVES, Schema, ref, schemas
@@ -31,6 +32,7 @@ Row = tuple[str, str, str]
 """Method, path and the handler's name."""
 Object = dict[str, Any]
 
+OFFERED: Mapping[str, Offer] = {**OFFERS, **OPERATIONS}
 FORM = "application/x-www-form-urlencoded"
 XML_SCHEMA: Schema = {"type": "string", "contentMediaType": XML, "description": "The same, in FHIR's XML."}
 CONTENT: Schema = {"description": "What a Binary holds, in its own form, under its own media type."}
@@ -87,7 +89,7 @@ def document(
     paths: dict[str, Object] = {}
     for method, path, handler in routes:
         if (shown := writer.path(path)) is not None:
-            paths.setdefault(shown, {})[method.lower()] = writer.operation(OFFERS[handler], handler, shown, method)
+            paths.setdefault(shown, {})[method.lower()] = writer.operation(OFFERED[handler], handler, shown, method)
     return {
         "openapi": "3.1.1",
         "info": {

@@ -40,6 +40,8 @@ _TEXTS = frozenset(
         "time",
     )
 )
+_WHOLE = {"integer": -(2**31), "unsignedInt": 0, "positiveInt": 1}
+"""Types of whole numbers, and the least of them."""
 _VALUE = re.compile(r"value[A-Z]")
 _INTEGER = re.compile(r"-?[0-9]{1,10}")
 
@@ -71,9 +73,9 @@ def operation(definitions: Definitions, resource_type: str, code: str) -> Operat
     return next(one for one in definitions.operations.values() if one.code == code and resource_type in one.resources)
 
 
-def asked(request: Request, op: Operation) -> Given:
-    """What the query gives. BadRequest."""
-    return _checked([(name, _of_text(op, name, text), {}) for name, text in _query(request)], op.parameters)
+def asked(request: Request, op: Operation, *, beside: Sequence[str] = ()) -> Given:
+    """What the query gives; in it names `beside` are no parameters of the operation. BadRequest."""
+    return _checked([(name, _of_text(op, name, text), {}) for name, text in _query(request, beside)], op.parameters)
 
 
 async def sent(request: Request, op: Operation, definitions: Definitions, *, alone: str | None = None) -> Given:
@@ -94,8 +96,9 @@ async def sent(request: Request, op: Operation, definitions: Definitions, *, alo
 Entry = tuple[str, Any, Mapping[str, Any]]
 
 
-def _query(request: Request) -> Iterable[tuple[str, str]]:
-    return [(name, text) for name, text in request.query_params.multi_items() if name not in PRESENTATION]
+def _query(request: Request, beside: Sequence[str] = ()) -> Iterable[tuple[str, str]]:
+    passed = (*PRESENTATION, *beside)
+    return [(name, text) for name, text in request.query_params.multi_items() if name not in passed]
 
 
 def _named(parameters: Sequence[OperationParameter], name: Any, where: str) -> OperationParameter:
@@ -113,9 +116,9 @@ def _of_text(op: Operation, name: str, text: str) -> Any:
         if text not in ("true", "false"):
             raise BadRequest(f"{name} is true or false.", rule="parameter-malformed", where=name)
         return text == "true"
-    if one.type == "integer":
-        if not _INTEGER.fullmatch(text):
-            raise BadRequest(f"{name} is a whole number.", rule="parameter-malformed", where=name)
+    if one.type in _WHOLE:
+        if not _INTEGER.fullmatch(text) or int(text) < _WHOLE[one.type]:
+            raise BadRequest(f"{name} is a {one.type}.", rule="parameter-malformed", where=name)
         return int(text)
     if one.type not in _TEXTS:
         raise BadRequest(f"{name} is given in a Parameters resource, by POST.", rule="parameter-malformed", where=name)

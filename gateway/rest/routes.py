@@ -32,7 +32,7 @@ from gateway.rest.interactions.update import update, update_conditional
 from gateway.rest.interactions.vread import vread
 from gateway.rest.later import Handler, deferrable
 from gateway.rest.openapi import openapi
-from gateway.rest.operations import terminology
+from gateway.rest.operations import everything, terminology
 from gateway.rest.operations.transform import transform, transform_instance
 from gateway.rest.operations.translate import (
     translate,
@@ -57,6 +57,7 @@ ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
     ("POST", "/fhir/ConceptMap/$translate", translate_by_post),
     ("GET", "/fhir/ConceptMap/{id}/$translate", translate_instance),
     ("POST", "/fhir/ConceptMap/{id}/$translate", translate_instance_by_post),
+    *everything.ROUTES,
     *terminology.ROUTES,
     ("POST", "/fhir/StructureMap/$transform", transform),
     ("POST", "/fhir/StructureMap/{id}/$transform", transform_instance),
@@ -89,7 +90,16 @@ WATCHING = (("GET", "/health", "health"), ("GET", "/ready", "ready"))
 """Beside the table, by the app itself."""
 
 
-DEFERRABLE = ("search", "history", "transaction", "who_does_what", "translate", "transform")
+DEFERRABLE = (
+    "search",
+    "history",
+    "transaction",
+    "who_does_what",
+    "translate",
+    "transform",
+    "patient_everything",
+    "encounter_everything",
+)
 """How the names begin of what may take long, and can be asked to be answered later."""
 
 

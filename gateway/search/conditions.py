@@ -33,6 +33,13 @@ class RefersTo:
 
 
 @dataclass(frozen=True, slots=True)
+class RefersToAny:
+    """Whichever of this type."""
+
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
 class DateIs:
     prefix: Prefix
     low: int
@@ -138,6 +145,7 @@ Condition = (
     | Unlike
     | TokenIs
     | RefersTo
+    | RefersToAny
     | DateIs
     | StringIs
     | UriIs

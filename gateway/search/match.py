@@ -35,6 +35,7 @@ from gateway.search.conditions import (
     NumberIs,
     QuantityIs,
     RefersTo,
+    RefersToAny,
     StringIs,
     TextIs,
     TokenIs,
@@ -237,6 +238,8 @@ def row(condition: Condition) -> Test:
             return _token(condition)
         case RefersTo():
             return _reference(condition)
+        case RefersToAny(type=target):
+            return _of_type(target)
         case DateIs():
             return date(condition, search_date.c.low, search_date.c.high)
         case StringIs():

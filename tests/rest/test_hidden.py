@@ -259,9 +259,17 @@ READS = tuple(
         for one in ("Patient/p", "Patient/q", "Task/t", "Task/tq", "Encounter/c", "Encounter/cq", "Encounter/cw")
     )
 )
+OPERATIONS = (
+    *(f"Patient/{id}/$everything" for id in "pq"),
+    *(f"Encounter/{id}/$everything" for id in ("c", "cq", "cw")),
+    "Patient/$everything",
+    "Patient/$everything?_count=1",
+    "Patient/p/$everything?_type=Organization,Provenance",
+)
 PATHS = (
     *(f"/fhir{'' if search.startswith('?') else '/'}{search}" for search in SEARCHES),
     *(f"/fhir/{read}" for read in READS),
+    *(f"/fhir/{operation}" for operation in OPERATIONS),
     *(f"/fhir/Patient/{id}/$who-does-what{at}" for id in "pq" for at in ("", "?at=2026-03-02", "?since=2026-01-01")),
     *("/", "/patient/p", "/patient/q", "/inbox", "/inbox/none", "/ingest/clinic/none", "/ingest/none/none"),
 )

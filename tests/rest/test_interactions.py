@@ -5,6 +5,7 @@ https://hl7.org/fhir/R4/http.html
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -201,6 +202,24 @@ def test_the_request_id_comes_back(operator: httpx.Client) -> None:
     assert operator.get("/fhir/Patient/1", headers={"x-request-id": "abc-1"}).headers["x-request-id"] == "abc-1"
 
 
+def test_the_definitions_of_the_operations_that_are_announced_are_read(shared: httpx.Client) -> None:
+    (rest,) = shared.get("/fhir/metadata").json()["rest"]
+    announced = {op["definition"] for one in (rest, *rest["resource"]) for op in one.get("operation", ())}
+    for url in sorted(announced):
+        answer = shared.get(f"/fhir/OperationDefinition/{url.rpartition('/')[2]}")
+        assert (answer.status_code, answer.json()["url"]) == (200, url)
+        assert answer.headers["etag"] == f'W/"{answer.json()["meta"]["versionId"]}"'
+        again = shared.put(f"/fhir/OperationDefinition/test-{url.rpartition('/')[2]}", content=_renamed(answer))
+        assert again.status_code in (200, 201), again.text
+    assert shared.get("/fhir/OperationDefinition/none").status_code == 404
+
+
+def _renamed(answer: httpx.Response) -> str:
+    """The same resource, to be stored under another id and url."""
+    resource = answer.json()
+    return json.dumps(resource | {"id": f"test-{resource['id']}", "url": f"urn:test:{resource['id']}"})
+
+
 def test_metadata_lists_every_type_with_what_is_served(operator: httpx.Client) -> None:
     statement = operator.get("/fhir/metadata").json()
 
@@ -212,8 +231,9 @@ def test_metadata_lists_every_type_with_what_is_served(operator: httpx.Client) -
     for parameter in task["searchParam"]:
         value = {"date": "2026", "quantity": "1", "number": "1"}.get(parameter["type"], "x")
         assert operator.get("/fhir/Task", params={parameter["name"]: value}).status_code == 200, parameter
-    assert [one["name"] for one in resources["Patient"]["operation"]] == ["who-does-what"]
-    assert "operation" not in task
+    operations = {name: {one["name"] for one in entry.get("operation", ())} for name, entry in resources.items()}
+    assert {"who-does-what", "everything"} <= operations["Patient"]
+    assert "everything" in operations["Encounter"] and not {"who-does-what", "everything"} & operations["Task"]
 
 
 def test_metadata_announces_the_interactions_that_there_are_routes_for(operator: httpx.Client) -> None:

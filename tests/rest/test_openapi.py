@@ -18,7 +18,8 @@ from openapi_spec_validator import validate
 
 from gateway.app import Gateway, background, create_app, wire
 from gateway.definitions import load
-from gateway.rest.offers import OFFERS, PARAMETERS
+from gateway.rest.offers import PARAMETERS
+from gateway.rest.openapi import OFFERED
 from gateway.rest.schemas import schemas
 from gateway.settings import Settings
 from gateway.web import pages
@@ -64,9 +65,9 @@ def test_every_route_is_in_it_and_every_path_in_it_is_served(operator: httpx.Cli
 
 def test_no_offer_and_no_parameter_is_idle(gateway: Gateway) -> None:
     handlers = {handler for _, _, handler in create_app(gateway).state.described}
-    assert set(OFFERS) == handlers
+    assert set(OFFERED) == handlers
     of_paths = {"resource_type", "compartment", "id", "version_id", "request_id", "source", "message"}
-    assert {key for offer in OFFERS.values() for key in offer.takes} | of_paths == set(PARAMETERS)
+    assert {key for offer in OFFERED.values() for key in offer.takes} | of_paths == set(PARAMETERS)
 
 
 def test_no_interaction_is_announced_twice(operator: httpx.Client) -> None:
