@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import create_engine, make_url, text
@@ -10,16 +15,57 @@ from sqlalchemy import create_engine, make_url, text
 from gateway.tables import metadata
 from tests import postgres
 
+DURABLE = {
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    "autovacuum": "on",
+    "shared_buffers": "256MB",
+    "max_wal_size": "4GB",
+}
+
 
 def postgresql() -> str:
     """The URL of a server that ends with this process, as durable as in production: a commit waits for the disk."""
-    postgres.SETTINGS.update(fsync="on", synchronous_commit="on", full_page_writes="on", autovacuum="on")
+    postgres.SETTINGS.update(DURABLE)
     server = postgres.start(os.getpid())
     engine = create_engine(f"{server}/postgres", isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text("CREATE DATABASE bench"))
     engine.dispose()
     return f"{server}/bench"
+
+
+@contextmanager
+def kept(folder: Path) -> Iterator[str]:
+    """The URL of a server whose files stay in the folder, for the next run to go on with; as durable as above."""
+    binaries = postgres.binaries()
+    if binaries is None:
+        raise SystemExit("This needs a PostgreSQL server: apt-get install postgresql")
+    as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.getuid() == 0 else []
+    data = folder / "postgres"
+    if not (data / "PG_VERSION").exists():
+        data.mkdir(parents=True, exist_ok=True)
+        if as_user:
+            shutil.chown(data, "postgres", "postgres")
+        made = ["-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-locale"]
+        subprocess.run([*as_user, binaries / "initdb", *made], check=True, capture_output=True, cwd="/")
+    port = postgres.free_port()
+    settings = [f"--{name}={value}" for name, value in (postgres.SETTINGS | DURABLE).items()]
+    with (folder / "postgres.log").open("wb") as log:
+        server = subprocess.Popen(
+            [*as_user, binaries / "postgres", "-D", data, "-p", str(port), *settings],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+        )
+        try:
+            postgres.wait(binaries, port, folder / "postgres.log")
+            yield f"postgresql+psycopg://postgres@127.0.0.1:{port}"
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.wait()
 
 
 def empty(url: str) -> None:

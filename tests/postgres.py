@@ -73,7 +73,7 @@ def start(run: int) -> str:
         "--no-sync",
     ]
     subprocess.run([*as_user, *map(str, initdb)], check=True, capture_output=True, cwd="/")
-    port = _free_port()
+    port = free_port()
     server = [str(bin / "postgres"), "-D", str(data), "-p", str(port)]
     for name, value in SETTINGS.items():
         server += ["-c", f"{name}={value}"]
@@ -87,17 +87,17 @@ def start(run: int) -> str:
             start_new_session=True,
         )
     _WATCHES.append(watch)
-    _wait(bin, port, log)
+    wait(bin, port, log)
     return f"postgresql+psycopg://postgres@127.0.0.1:{port}"
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
 
 
-def _wait(bin: Path, port: int, log: Path) -> None:
+def wait(bin: Path, port: int, log: Path) -> None:
     ready = [str(bin / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
     for _ in range(200):
         if subprocess.run(ready, check=False).returncode == 0:
