@@ -12,6 +12,7 @@ from gateway.access.bench import Benching
 from gateway.access.everything import Everything
 from gateway.access.explain import Explaining
 from gateway.access.histories import Histories
+from gateway.access.labels import Labelling
 from gateway.access.later import Deferring
 from gateway.access.organisations import Organisation, organisations
 from gateway.access.persons import Persons
@@ -31,6 +32,7 @@ class Door(
     Terms,
     Transforming,
     Everything,
+    Labelling,
     Histories,
     Answers,
     Persons,

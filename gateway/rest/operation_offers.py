@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from gateway.rest.offers import READING, SHOWN, Answer, Offer
+from gateway.rest.offers import READING, SHOWN, VERSION, WRITING, Answer, Offer
 
 _FOUND: Final = Answer("A Bundle of what was found.", "searchset", ("X-Request-Id",))
 
@@ -38,6 +38,29 @@ _EVERYTHING: Final = Offer(
     operation="Patient-everything",
 )
 
+_META: Final = Offer(
+    "The labels that are in use",
+    "Profiles, tags and security labels of all resources that the caller may see.",
+    {200: Answer("Parameters with a Meta.", "parameters", ("X-Request-Id",))},
+    takes=SHOWN,
+    refuses=(*READING, 422),
+)
+_META_OF_ONE: Final = replace(
+    _META,
+    title="The labels of a resource",
+    about="Its Meta, without the resource.",
+    answers={200: Answer("Parameters with its Meta.", "parameters", VERSION)},
+    refuses=(*READING, 410),
+)
+_META_CHANGE: Final = Offer(
+    "Add labels to a resource",
+    "Profiles, tags and security labels, in Parameters with a Meta; those that are there already are not added again.",
+    {200: Answer("Parameters with the Meta of the resource as it is stored.", "parameters", VERSION)},
+    takes=("if-match", *SHOWN),
+    body="parameters",
+    refuses=(*WRITING, 410),
+)
+
 OPERATIONS: Final[Mapping[str, Offer]] = {
     **_both("patient_everything", _EVERYTHING),
     **_both(
@@ -58,6 +81,16 @@ OPERATIONS: Final[Mapping[str, Offer]] = {
             refuses=(*READING, 410),
             operation="Encounter-everything",
         ),
+    ),
+    **_both("meta", _META),
+    **_both("meta_type", replace(_META, title="The labels that are in use in a type")),
+    **_both("meta_instance", _META_OF_ONE),
+    **_both("meta_version", replace(_META_OF_ONE, title="The labels of a version")),
+    "meta_add": _META_CHANGE,
+    "meta_delete": replace(
+        _META_CHANGE,
+        title="Take labels from a resource",
+        about="Profiles, tags and security labels, in Parameters with a Meta; those that are not there are no error.",
     ),
 }
 """By the handler's name."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from fastapi import Request
 
+from gateway.access.commands import Body
 from gateway.definitions import Definitions, Operation
 from gateway.definitions.model import OperationParameter
 from gateway.errors import BadRequest
@@ -78,9 +79,14 @@ def asked(request: Request, op: Operation, *, beside: Sequence[str] = ()) -> Giv
     return _checked([(name, _of_text(op, name, text), {}) for name, text in _query(request, beside)], op.parameters)
 
 
-async def sent(request: Request, op: Operation, definitions: Definitions, *, alone: str | None = None) -> Given:
-    """What the body gives: Parameters, or (`alone`) the one resource that is a parameter; and the query. BadRequest."""
-    came = await body(request)
+async def sent(
+    request: Request, op: Operation, definitions: Definitions, *, alone: str | None = None, came: Body | None = None
+) -> Given:
+    """What the body gives: Parameters, or (`alone`) the one resource that is a parameter; and the query. BadRequest.
+
+    `came` is the body, where it was read already.
+    """
+    came = came or await body(request)
     is_xml = came.media_type == XML
     resource = await in_thread(lambda: xml.parse(came.raw, definitions) if is_xml else json.parse(came.raw))
     given: list[Entry] = [(name, _of_text(op, name, text), {}) for name, text in _query(request)]

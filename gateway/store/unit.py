@@ -15,6 +15,7 @@ from gateway.store.deferred import Deferrals
 from gateway.store.identifiers import Identifiers
 from gateway.store.inbox import Inbox
 from gateway.store.jobs import Jobs
+from gateway.store.labels import Labels
 from gateway.store.links import Links
 from gateway.store.maps import Maps
 from gateway.store.meta import Meta
@@ -51,6 +52,7 @@ class UnitOfWork:
         self.persons = Persons(connection, now)
         self.resources = Resources(connection, now, index)
         self.searches = Searches(connection)
+        self.labels = Labels(connection)
         self.changes = Changes(connection)
         self.audit = Audit(connection, now, chain)
         self.meta = Meta(connection)

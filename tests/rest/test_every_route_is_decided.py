@@ -43,6 +43,13 @@ ASKED = {
 """What operations must be asked to come to a decision."""
 CODING = {"name": "coding", "valueCoding": {"system": "http://example.org", "code": "none"}}
 PARAMETERS = json.dumps({"resourceType": "Parameters", "parameter": [CODING]})
+META = {"name": "meta", "valueMeta": {"tag": [{"code": "none"}]}}
+BODIES = {
+    "$translate": PARAMETERS,
+    "$meta-add": json.dumps({"resourceType": "Parameters", "parameter": [META]}),
+    "$meta-delete": json.dumps({"resourceType": "Parameters", "parameter": [META]}),
+}
+"""What operations must be sent to come to a decision."""
 STRANGER = Caller("organisation", "SE2321000081-T0100", "Stranger", "SE2321000081-T0000")
 FHIR = {"content-type": "application/fhir+json"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -76,8 +83,8 @@ def call(address: str, method: str, path: str, headers: dict[str, str]) -> httpx
     operation = path.rpartition("/")[2]
     if method == "POST" and path.rstrip("/") == "/fhir":
         body = BUNDLE
-    elif operation == "$translate" and method == "POST":
-        body = PARAMETERS
+    elif operation in BODIES and method == "POST":
+        body = BODIES[operation]
     else:
         about = path.split("/")[2] if operation.startswith("$") else ""
         filled += ASKED.get(operation) or ASKED.get(f"{about}/{operation}", "")

@@ -265,6 +265,7 @@ OPERATIONS = (
     "Patient/$everything",
     "Patient/$everything?_count=1",
     "Patient/p/$everything?_type=Organization,Provenance",
+    *(f"{within}$meta" for within in ("", "Encounter/", "Encounter/c/", "Encounter/cw/", "Patient/q/")),
 )
 PATHS = (
     *(f"/fhir{'' if search.startswith('?') else '/'}{search}" for search in SEARCHES),
