@@ -7,6 +7,7 @@ correlated with the one around it: each looks at tables of its own. https://hl7.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
@@ -22,6 +23,7 @@ from sqlalchemy import (
     select,
     true,
     type_coerce,
+    union_all,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -49,6 +51,8 @@ from gateway.search.match import TABLES, Test, any_of, date
 from gateway.tables import locator, resource, search_reference, search_uri
 
 UPDATED: ColumnElement[int] = type_coerce(resource.c.last_updated, BigInteger)
+MOST_SETS = 100
+"""Selects in one union; SQLite takes 500."""
 
 
 class _Plain(FunctionElement[str]):
@@ -72,6 +76,28 @@ def _plain_sqlite(element: _Plain, compiler: SQLCompiler, **kw: Any) -> str:
     return f"+{compiler.process(element.clauses, **kw)}"
 
 
+class AsId(FunctionElement[str]):
+    """An id that stands in a search row, to look up the resource by it.
+
+    Search rows are ordered by code points, ids as the database orders texts: unless told so, PostgreSQL compares the
+    two by the former, and reads every id there is.
+    """
+
+    name = "as_id"
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(AsId)
+def _as_id(element: AsId, compiler: SQLCompiler, **kw: Any) -> str:
+    return compiler.process(element.clauses, **kw)
+
+
+@compiles(AsId, "postgresql")
+def _as_id_postgresql(element: AsId, compiler: SQLCompiler, **kw: Any) -> str:
+    return f'({compiler.process(element.clauses, **kw)} COLLATE "default")'
+
+
 def one_of(column: ColumnElement[Any], values: Sequence[Any]) -> Test:
     """`column` is one of these: of a single one in the words that leave an index its order."""
     return column == values[0] if len(values) == 1 else column.in_(values)
@@ -85,24 +111,18 @@ def _rows_of(kind: str, numbers: Numbers, test: Test | None = None) -> Select[An
 
 def _criterion(what: Criterion, visible: Test | None) -> Test:
     """A criterion on `resource`; `visible` tells of which others a chain may say something."""
-    rid = resource.c.rid
+    sets = list(_sets(what, visible) or ())
+    if sets:
+        return in_any(sets)
     match what:
-        case Where(kind=kind, numbers=numbers, conditions=conditions, negated=negated):
-            found = rid.in_(_rows_of(kind, numbers, any_of(conditions)))
-            return not_(found) if negated else found
-        case Missing(places=places, missing=missing):
-            there = or_(*(rid.in_(_rows_of(kind, numbers)) for kind, numbers in places))
-            return not_(there) if missing else there
+        case Where(negated=True):
+            return not_(_criterion(replace(what, negated=False), visible))
+        case Missing(missing=True):
+            return not_(_criterion(replace(what, missing=False), visible))
         case Own():
             return _own(what)
-        case Itself(type=kind, id=id):
-            return rid.in_(_located((kind,), (id,)))
         case OfType(type=kind):
             return _is_of((kind,), ())
-        case Together():
-            return rid.in_(_together(what))
-        case Hierarchy():
-            return rid.in_(_along(what, visible))
         case AnyOf(criteria=criteria):
             return or_(false(), *(_criterion(one, visible) for one in criteria))
         case AllOf(criteria=(OfType(type=kind), *others)):
@@ -111,10 +131,43 @@ def _criterion(what: Criterion, visible: Test | None) -> Test:
             return and_(true(), *(_criterion(one, visible) for one in criteria))
         case Not(criterion=criterion):
             return not_(_criterion(criterion, visible))
+    raise AssertionError(what)
+
+
+def _sets(what: Criterion, visible: Test | None) -> Sequence[Select[Any]] | None:
+    """The selects whose row ids together are what a criterion finds; None where it is a test on each resource."""
+    match what:
+        case Where(kind=kind, numbers=numbers, conditions=conditions, negated=False):
+            return [_rows_of(kind, numbers, any_of(conditions))]
+        case Missing(places=places, missing=False):
+            return [_rows_of(kind, numbers) for kind, numbers in places]
+        case Itself(type=kind, id=id):
+            return [_located((kind,), (id,))]
+        case Together():
+            return [_together(what)]
+        case Hierarchy():
+            return [_along(what, visible)]
         case Chain():
-            return or_(*map(rid.in_, _chain(what, visible)))
+            return list(_chain(what, visible))
         case ReverseChain():
-            return or_(*map(rid.in_, _reverse_chain(what, visible)))
+            return list(_reverse_chain(what, visible))
+        case AnyOf(criteria=criteria):
+            found = [_sets(one, visible) for one in criteria]
+            return None if None in found else [one for each in found for one in each or ()]
+    return None
+
+
+def in_any(sets: Sequence[Select[Any]]) -> Test:
+    """The resource is in one of the sets of row ids.
+
+    Not `IN … OR IN …`: for that PostgreSQL reads every resource, and looks each up in both.
+    """
+    rid = resource.c.rid
+    if len(sets) == 1:
+        return rid.in_(sets[0])
+    if len(sets) > MOST_SETS:
+        return or_(*map(rid.in_, sets))
+    return rid.in_(union_all(*sets))
 
 
 def _own(what: Own) -> Test:
@@ -149,7 +202,13 @@ def _along(what: Hierarchy, visible: Test | None) -> Select[Any]:
     step = (
         select(end.c.id)
         .join_from(steps, lower, lower.c.rid == steps.c.rid)
-        .join(upper, and_(upper.c.id == steps.c.target_id, upper.c.resource_type == what.type))
+        .join(
+            upper,
+            and_(
+                upper.c.id == (AsId(steps.c.target_id) if what.up else steps.c.target_id),
+                upper.c.resource_type == what.type,
+            ),
+        )
         .join(reached, reached.c.id == begin.c.id)
         .where(steps.c.param == what.part_of, steps.c.target_type == what.type, end.c.rid.in_(seen.correlate(None)))
     )
@@ -181,7 +240,7 @@ def _reverse_chain(what: ReverseChain, visible: Test | None) -> Iterator[Select[
     links = search_reference.c
     sources = _aside(matching((what.type,), what.inner, select(resource.c.rid), visible))
     tests = (links.param == what.number, links.rid.in_(sources))
-    met = and_(locator.c.id == links.target_id, locator.c.resource_type == links.target_type)
+    met = and_(locator.c.id == AsId(links.target_id), locator.c.resource_type == AsId(links.target_type))
     found = select(locator.c.rid).join(search_reference, met)
     yield found.where(*tests, one_of(links.target_type, what.targets)).correlate(None)
     if what.urls:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, false, func, or_, true
 from sqlalchemy import select as sql_select
 
-from gateway.search.criteria import UPDATED, matching, one_of
+from gateway.search.criteria import UPDATED, AsId, in_any, matching, one_of
 from gateway.search.index import number
 from gateway.search.match import TABLES, Test
 from gateway.search.query import Include, Query, Sort
@@ -189,10 +189,10 @@ def _forward(include: Include, rids: Sequence[int], columns: Columns) -> Select[
         tests.append(link.c.target_type == include.target)
     targets = (
         sql_select(locator.c.rid)
-        .join(link, and_(link.c.target_id == locator.c.id, link.c.target_type == locator.c.resource_type))
+        .join(link, and_(AsId(link.c.target_id) == locator.c.id, AsId(link.c.target_type) == locator.c.resource_type))
         .where(*tests)
     )
-    found: Test = resource.c.rid.in_(targets)
+    sets: list[Select[Any]] = [targets]
     if include.urls:
         tests = [link.c.rid.in_(rids), *([one_of(link.c.param, include.numbers)] if include.numbers else [])]
         named = (
@@ -200,8 +200,8 @@ def _forward(include: Include, rids: Sequence[int], columns: Columns) -> Select[
             .join(link, and_(link.c.target_type == "", link.c.target_id == search_uri.c.value))
             .where(*tests, one_of(search_uri.c.param, include.urls))
         )
-        found = or_(found, resource.c.rid.in_(named))
-    return _current(columns).where(found)
+        sets.append(named)
+    return _current(columns).where(in_any(sets))
 
 
 def _backward(include: Include, kind: str, found: Sequence[tuple[int, str]], columns: Columns) -> Select[Any]:
@@ -214,7 +214,7 @@ def _backward(include: Include, kind: str, found: Sequence[tuple[int, str]], col
         search_uri.c.param == number(kind, "url"), search_uri.c.rid.in_([rid for rid, _ in found])
     )
     naming = sql_select(link.c.rid).where(by, link.c.target_type == "", link.c.target_id.in_(urls))
-    return _current(columns).where(or_(resource.c.rid.in_(sources), resource.c.rid.in_(naming)))
+    return _current(columns).where(in_any([sources, naming]))
 
 
 def _current(columns: Columns) -> Select[Any]:
