@@ -18,6 +18,8 @@ Severity = Literal["fatal", "error", "warning", "information"]
 _UNSHOWN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 RULE_SYSTEM = "https://samverka.example/fhir/CodeSystem/issue"
+_LINE = "http://hl7.org/fhir/StructureDefinition/operationoutcome-issue-line"
+_COLUMN = "http://hl7.org/fhir/StructureDefinition/operationoutcome-issue-col"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,8 @@ class Issue:
 
     `code` is of http://hl7.org/fhir/issue-type; `rule` is our own stable code for it (`personnummer-check-digit`);
     `text` says what is wrong and what to do; `where` is a place in the source (`line 12, column 5`, `PID-3.1`,
-    `row 7, column status`, a JSON pointer); `expression` is a FHIRPath into what a client sent.
+    `row 7, column status`, a JSON pointer); `expression` is a FHIRPath into what a client sent, `spot` the line and the
+    column of it there, from 1.
     """
 
     severity: Severity
@@ -35,12 +38,18 @@ class Issue:
     text: str
     where: str | None = None
     expression: str | None = None
+    spot: tuple[int, int] | None = None
 
     def at(self, where: str) -> Issue:
         return replace(self, where=where)
 
     def to_fhir(self) -> dict[str, Any]:
+        placed: dict[str, Any] = {}
+        if self.spot:
+            line, column = self.spot
+            placed["extension"] = [{"url": _LINE, "valueInteger": line}, {"url": _COLUMN, "valueInteger": column}]
         issue: dict[str, Any] = {
+            **placed,
             "severity": self.severity,
             "code": self.code,
             "details": {"coding": [{"system": RULE_SYSTEM, "code": self.rule}], "text": _shown(self.text)},

@@ -23,6 +23,7 @@ from gateway.access.trail import Trail
 from gateway.access.transaction import Transacting
 from gateway.access.transforming import Transforming
 from gateway.access.translating import Translating
+from gateway.access.validating import Validating
 from gateway.definitions import Definitions
 
 
@@ -30,6 +31,7 @@ class Door(
     Transacting,
     Translating,
     Terms,
+    Validating,
     Transforming,
     Everything,
     Labelling,

@@ -38,20 +38,26 @@ CODES: Final = {
 TYPE_NAME: Final = re.compile(r"[A-Z][A-Za-z]{1,63}")
 
 
-def check(resource: dict[str, Any], d: Definitions, *, base: str | None = None) -> list[Issue]:
+def check(resource: dict[str, Any], d: Definitions, *, base: str | None = None, at: str | None = None) -> list[Issue]:
     """Everything that is structurally wrong with a resource; nothing, if it may be stored.
 
-    `base` is this server's own address, so that absolute references to itself are checked like relative ones.
+    `base` is this server's own address, so that absolute references to itself are checked like relative ones; `at` is
+    where the resource stands in what was sent, where it does not stand alone.
     """
     faults = compiled(d).whole(resource, base)
     if not faults:
         return []
-    named = resource.get("resourceType")
-    root = named if isinstance(named, str) and TYPE_NAME.fullmatch(named) else "Resource"
+    root = root_of(resource) if at is None else at
     return [
         Issue("error", CODES.get(rule, "invariant"), rule, text, expression=root + path)
         for path, rule, text in islice(faults, MOST)
     ]
+
+
+def root_of(resource: dict[str, Any]) -> str:
+    """What paths into a resource begin with."""
+    named = resource.get("resourceType")
+    return named if isinstance(named, str) and TYPE_NAME.fullmatch(named) else "Resource"
 
 
 @lru_cache(maxsize=4)

@@ -56,8 +56,8 @@ def test(element: ElementDef, plans: Plans, owner: str) -> Test:
 
 
 def _path(element: ElementDef) -> str:
-    """As FHIRPath names it: a choice without its type."""
-    return f".{element.choice_of or element.name}"
+    """As FHIRPath names it: a choice with the type that was chosen."""
+    return f".{element.name}" if element.choice_of is None else f".{element.choice_of}.ofType({element.type})"
 
 
 def _under(path: str, faults: list[Fault]) -> list[Fault]:

@@ -6,7 +6,7 @@ https://hl7.org/fhir/R4/xml.html
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from xml.parsers import expat
 
 from gateway.formats.node import Node
@@ -50,6 +50,25 @@ def entries(body: bytes) -> tuple[list[tuple[int, int]], list[int]]:
 
     _walk(body, seen)
     return spans, lines
+
+
+def spans(body: bytes, wanted: Iterable[tuple[str | int, ...]]) -> dict[tuple[str | int, ...], int]:
+    """Where the elements begin that these paths (as in JSON) lead to, and those around them; attributes do not."""
+    paths: dict[Path, list[tuple[str | int, ...]]] = {}
+    for path in wanted:
+        for length in range(len(path) + 1):
+            if path[:length]:
+                paths.setdefault(_wanted(list(path[:length])), []).append(path[:length])
+    found: dict[tuple[str | int, ...], int] = {}
+
+    def seen(path: Path, start: int, _end: int, _line: int) -> None:
+        # The type of a resource within is any: its place among the steps is kept, not its name.
+        for key in (path, tuple(("", 0) if name[:1].isupper() else (name, number) for name, number in path)):
+            for one in paths.get(key, ()):
+                found.setdefault(one, start)
+
+    _walk(body, seen)
+    return found
 
 
 def _wanted(tokens: list[str | int]) -> Path:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import Any
 
 _TOKEN = re.compile(r'[ \t\r\n]*([{}\[\],:]|"(?:[^"\\]|\\.)*"?|[^\s{}\[\],:"]+|\S)', re.DOTALL)
@@ -35,6 +35,44 @@ def locate(text: str, path: list[str | int]) -> tuple[int, int]:
             next(tokens)
             token = next(tokens)
     return token.start(1), _value_end(tokens, token)
+
+
+def starts(text: str, wanted: Container[tuple[str | int, ...]]) -> dict[tuple[str | int, ...], int]:
+    """Where the values begin that these paths lead to, in a text that is known to be JSON; of a member, its name.
+
+    A path that leads to what stands beside a primitive (`_name`) is the primitive's where that is not there.
+    """
+    found: dict[tuple[str | int, ...], int] = {}
+    path: list[str | int] = []
+    open_: list[str] = []
+    named: int | None = None
+    is_name = False
+    for token in _tokens(text, 0):
+        word, at = token[1], token.start(1)
+        if is_name and word[0] == '"':
+            path[-1], named, is_name = json.loads(word).removeprefix("_"), at, False
+            continue
+        if word == ":":
+            continue
+        if word == ",":
+            last = path[-1]
+            is_name = open_[-1] == "{"
+            path[-1] = last + 1 if isinstance(last, int) else last
+            continue
+        if word not in "}]":
+            here = tuple(path)
+            if here in wanted:
+                found.setdefault(here, at if named is None else named)
+            named = None
+        if word in "{[":
+            open_.append(word)
+            path.append("" if word == "{" else 0)
+            is_name = word == "{"
+        elif word in "}]":
+            open_.pop()
+            path.pop()
+            is_name = False
+    return found
 
 
 def find_fault(text: str, at: int, rule: str, deepest: int, stop: int | None = None) -> int:

@@ -60,8 +60,31 @@ _META_CHANGE: Final = Offer(
     body="parameters",
     refuses=(*WRITING, 410),
 )
+_VALIDATE: Final = Offer(
+    "What is wrong with a resource",
+    "Everything at once, by R4 and by profiles: of the resource that is sent, alone or in Parameters. Nothing is kept.",
+    {200: Answer("An OperationOutcome, whether the resource is valid or not.", "outcome", ("X-Request-Id",))},
+    takes=SHOWN,
+    body="resource",
+    refuses=(400, 401, 404, 406, 413, 415, 503),
+    operation="validate",
+)
 
 OPERATIONS: Final[Mapping[str, Offer]] = {
+    "validate_system": _VALIDATE,
+    "validate": _VALIDATE,
+    "validate_instance": replace(
+        _VALIDATE,
+        title="What is wrong with a stored resource",
+        about="Everything at once, by R4 and by profiles.",
+        body="nothing",
+        refuses=(*READING, 410),
+    ),
+    "validate_instance_by_post": replace(
+        _VALIDATE,
+        about="Of what is sent, as a change of the stored resource; or of the stored one, where none is sent.",
+        refuses=(*_VALIDATE.refuses, 410),
+    ),
     **_both("patient_everything", _EVERYTHING),
     **_both(
         "patient_everything_instance",

@@ -40,6 +40,7 @@ from gateway.rest.operations.translate import (
     translate_instance,
     translate_instance_by_post,
 )
+from gateway.rest.operations.validate import validate, validate_instance, validate_instance_by_post, validate_system
 from gateway.rest.operations.who_does_what import who_does_what
 
 
@@ -62,6 +63,10 @@ ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
     *terminology.ROUTES,
     ("POST", "/fhir/StructureMap/$transform", transform),
     ("POST", "/fhir/StructureMap/{id}/$transform", transform_instance),
+    ("POST", "/fhir/$validate", validate_system),
+    ("POST", "/fhir/{resource_type}/$validate", validate),
+    ("GET", "/fhir/{resource_type}/{id}/$validate", validate_instance),
+    ("POST", "/fhir/{resource_type}/{id}/$validate", validate_instance_by_post),
     ("GET", "/fhir", search_system),
     ("GET", "/fhir/", search_system),
     ("POST", "/fhir", transaction),

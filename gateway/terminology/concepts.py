@@ -129,7 +129,7 @@ def validated(
     if not abstract and _grouping(system.concepts.get(code, {})):
         return Verdict(False, "This code groups others and is not to be used by itself.", called)
     given = coding.get("display")
-    if given is not None and _plain(str(given)) not in map(_plain, _names(terminology, system, url, code)):
+    if given is not None and _plain(str(given)) not in map(_plain, names(terminology, system, url, code)):
         return Verdict(False, f"The code is right and has another display: {called!r}.", called)
     return Verdict(True, None, called)
 
@@ -150,7 +150,7 @@ def _grouping(concept: Resource) -> bool:
     return any(one["code"] in ABSTRACT and one.get("valueBoolean") is True for one in concept.get("property", ()))
 
 
-def _names(terminology: Terminology, system: System, url: str, code: str) -> Iterator[str]:
+def names(terminology: Terminology, system: System, url: str, code: str) -> Iterator[str]:
     yield terminology.display(url, code) or code
     for one in system.concepts.get(code, {}).get("designation", ()):
         yield str(one["value"])

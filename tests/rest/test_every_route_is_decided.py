@@ -88,7 +88,7 @@ def call(address: str, method: str, path: str, headers: dict[str, str]) -> httpx
     else:
         about = path.split("/")[2] if operation.startswith("$") else ""
         filled += ASKED.get(operation) or ASKED.get(f"{about}/{operation}", "")
-        if operation.startswith("$") and about != "StructureMap" and method == "POST":
+        if operation.startswith("$") and operation != "$validate" and about != "StructureMap" and method == "POST":
             body = '{"resourceType":"Parameters"}'
     return httpx.request(method, address + filled, content=body, headers=kind | {"origin": address} | headers)
 

@@ -9,9 +9,9 @@ from them. What the values may be is the structural check's business (`gateway.f
 
 from typing import Final
 
-from gateway.fhir.xml.reader import parse
+from gateway.fhir.xml.reader import parse, read
 from gateway.fhir.xml.writer import dump
 
 MEDIA_TYPE: Final = "application/fhir+xml"
 
-__all__ = ["MEDIA_TYPE", "dump", "parse"]
+__all__ = ["MEDIA_TYPE", "dump", "parse", "read"]

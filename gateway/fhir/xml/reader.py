@@ -34,11 +34,23 @@ Frame = tuple[dict[str, Any], Mapping[str, Member], int, int, Member]
 
 def parse(body: bytes, d: Definitions, *, most_bytes: int = MOST_BYTES, deepest: int = DEEPEST) -> Resource:
     """The one resource in the body, as JSON. BadRequest with line and column for all that JSON could not say."""
+    resource, faults = read(body, d, most_bytes=most_bytes, deepest=deepest)
+    if faults or resource is None:
+        raise BadRequest(issues=faults)
+    return resource
+
+
+def read(
+    body: bytes, d: Definitions, *, most_bytes: int = MOST_BYTES, deepest: int = DEEPEST
+) -> tuple[Resource | None, list[Issue]]:
+    """The same with what JSON could not say left out and told; None where the body could not be read to its end."""
     if len(body) > most_bytes:
         raise TooLarge(f"The body has more than {most_bytes} bytes: send it in parts.")
     reader = _Reader(body, d, deepest)
+    whole = False
     try:
         reader.parser.Parse(body, True)
+        whole = True
     except expat.ExpatError as error:
         text = f"The body is not well-formed XML in UTF-8 ({expat.ErrorString(error.code)})"
         reader.faults.append(_issue("structure", "xml-syntax", text, error.lineno, error.offset + 1))
@@ -46,9 +58,8 @@ def parse(body: bytes, d: Definitions, *, most_bytes: int = MOST_BYTES, deepest:
         pass
     finally:
         reader.close()
-    if reader.faults:
-        raise BadRequest(issues=reader.faults)
-    return reader.finished()
+    resource = reader.finished() if whole else None
+    return (resource if resource else None), reader.faults
 
 
 class _Refused(Exception):
@@ -208,10 +219,10 @@ class _Reader:
 
     # --- faults, told and then passed over ---------------------------------------------------------------------------
 
-    def _fault(self, code: str, rule: str, text: str) -> None:
+    def _fault(self, code: str, rule: str, text: str, below: str = "") -> None:
         parser = self.parser
         line, column = parser.CurrentLineNumber, parser.CurrentColumnNumber + 1
-        self.faults.append(_issue(code, rule, text, line, column, self._path()))
+        self.faults.append(_issue(code, rule, text, line, column, f"{self._path() or ''}{below}" or None))
         if len(self.faults) >= MOST:
             raise _Refused
 
@@ -222,7 +233,7 @@ class _Reader:
             if member.kind == "resource":
                 path = path or member.key
                 continue
-            path += f".{member.step}"
+            path += _step(member)
             if member.many:
                 path += f"[{len(holder[member.key]) - 1}]"
         return path or None
@@ -260,7 +271,7 @@ class _Reader:
     def _malformed(self, member: Member) -> None:
         shown = "true or false" if member.type == "boolean" else "a number in digits"
         text = f"{member.key} is not a {member.type}: write {shown}, without white space"
-        self._fault("value", "primitive-format", text)
+        self._fault("value", "primitive-format", text, _step(member))
 
     def _attributes(self, attributes: list[str], member: Member) -> None:
         for name in attributes[::2]:
@@ -286,6 +297,10 @@ class _Reader:
 
     def _namespace_ended(self, prefix: str | None) -> None:
         self._prefixes[prefix].pop()
+
+
+def _step(member: Member) -> str:
+    return f".{member.step}" if member.step == member.key else f".{member.step}.ofType({member.type})"
 
 
 def _issue(code: str, rule: str, text: str, line: int, column: int, path: str | None = None) -> Issue:

@@ -1,0 +1,113 @@
+"""What the text of R4 says of single data types, beyond their invariants: addresses, uris, sizes, embedded markup.
+
+https://hl7.org/fhir/R4/datatypes.html
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from binascii import Error
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from gateway.fhir import reference
+from gateway.fhir.primitives import OID
+from gateway.issues import Severity
+from gateway.validation.spots import Primitive, Spot
+
+Told = tuple[Severity, str, str, str, str]
+"""Severity, issue code, rule, text, and the step below the spot where it is (empty: the spot itself)."""
+
+ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
+UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+MARKUP: Final = re.compile(r"</?[A-Za-z][A-Za-z0-9]*(?:\s[^<>]*)?/?>")
+VALUE_SET: Final = re.compile(r"https?://\S+/ValueSet/\S+")
+URIS: Final = "urn:ietf:rfc:3986"
+
+
+def coding(value: Mapping[str, Any]) -> Iterator[Told]:
+    system = value.get("system")
+    if type(system) is str:
+        if not ABSOLUTE.fullmatch(system):
+            text = "A code system is named by an absolute uri, such as http://loinc.org."
+            yield "error", "value", "coding-system-absolute", text, "system"
+        elif VALUE_SET.fullmatch(system):
+            text = "This is the url of a value set. Name the code system that the code is of."
+            yield "error", "value", "coding-system-value-set", text, "system"
+    elif "code" in value and "_system" not in value and "extension" not in value:
+        text = "A code without a system means nothing to others: name its code system."
+        yield "warning", "value", "coding-without-system", text, "system"
+
+
+def identifier(value: Mapping[str, Any]) -> Iterator[Told]:
+    system, number = value.get("system"), value.get("value")
+    if type(system) is str and not ABSOLUTE.fullmatch(system):
+        text = "The system of an identifier is an absolute uri, such as urn:oid:1.2.752.129.2.1.3.1."
+        yield "error", "value", "identifier-system-absolute", text, "system"
+    elif system == URIS and type(number) is str and not ABSOLUTE.fullmatch(number):
+        text = f"Under {URIS} the value is a whole uri, such as urn:uuid:…"
+        yield "warning", "value", "identifier-value-uri", text, "value"
+
+
+def attachment(value: Mapping[str, Any]) -> Iterator[Told]:
+    data, size = value.get("data"), value.get("size")
+    if type(data) is str and type(size) is int:
+        try:
+            length = len(b64decode(data))
+        except (Error, ValueError):
+            return
+        if length != size:
+            text = f"The size is said to be {size} bytes, and the data has {length}."
+            yield "error", "value", "attachment-size", text, "size"
+    elif data is None and not {"url", "_url", "_data", "title", "extension"} & value.keys():
+        text = "An attachment without data or url has nothing to show."
+        yield "warning", "value", "attachment-empty", text, ""
+
+
+def literal_reference(value: Mapping[str, Any]) -> Iterator[Told]:
+    written = value.get("reference")
+    if type(written) is not str:
+        if value.keys() <= {"type", "id"}:
+            text = "A reference says where it leads: give reference, identifier or display."
+            yield "warning", "value", "reference-empty", text, ""
+        return
+    if reference.parse(written).kind == "other" and not ABSOLUTE.fullmatch(written):
+        text = "Write Type/id, an absolute url, urn:uuid:…, or # and the id of a contained resource."
+        yield "error", "value", "reference-form", text, "reference"
+
+
+def uri(value: Any) -> Iterator[Told]:
+    if type(value) is not str:
+        return
+    if value.startswith("urn:uuid:") and not UUID.fullmatch(value[9:].partition("#")[0]):
+        yield "error", "value", "uri-uuid", "After urn:uuid: stands a UUID: 8-4-4-4-12 hexadecimal digits.", ""
+    elif value.startswith("urn:oid:") and not OID.fullmatch(value):
+        yield "warning", "value", "uri-oid", "After urn:oid: stand numbers with dots between, the first 0, 1 or 2.", ""
+
+
+def markup(value: Any) -> Iterator[Told]:
+    if type(value) is str and "<" in value and MARKUP.search(value):
+        text = "This looks like HTML, which is not shown as such here. Write it as text or as Markdown."
+        yield "warning", "value", "embedded-markup", text, ""
+
+
+OBJECTS: Final[Mapping[str, Callable[[Mapping[str, Any]], Iterator[Told]]]] = {
+    "Coding": coding,
+    "Identifier": identifier,
+    "Attachment": attachment,
+    "Reference": literal_reference,
+}
+PRIMITIVES: Final[Mapping[str, Callable[[Any], Iterator[Told]]]] = {
+    **dict.fromkeys(("uri", "url", "canonical"), uri),
+    **dict.fromkeys(("string", "markdown"), markup),
+}
+
+
+def told(spot: Spot) -> Iterator[Told]:
+    """What is wrong with a value by its type alone."""
+    if type(spot.value) is Primitive:
+        if (primitive := PRIMITIVES.get(spot.type)) is not None:
+            yield from primitive(spot.value.value)
+    elif (rule := OBJECTS.get(spot.type)) is not None:
+        yield from rule(spot.value)
