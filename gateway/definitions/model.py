@@ -34,6 +34,8 @@ class ElementDef:
     is_modifier: bool
     order: int
     choice_of: str | None
+    profiles: tuple[str, ...] = ()
+    """Profiles of the type, by name, of which the value meets one (`SimpleQuantity`)."""
 
     @property
     def is_list(self) -> bool:

@@ -25,6 +25,8 @@ class Definitions:
     number: int
     types: Mapping[str, TypeDef]
     invariants: Mapping[str, tuple[Invariant, ...]]
+    profiles: Mapping[str, Resource]
+    """R4's own profiles and extensions by url: StructureDefinitions without what only describes."""
     compartments: Compartments
     """By name, the parameters that put a resource into it, by type."""
     operations: Mapping[str, Operation]
@@ -47,6 +49,7 @@ class Definitions:
         self.number = number
         self.types = shipped.types
         self.invariants = shipped.invariants
+        self.profiles = shipped.profiles
         self.resources = {str(resource.get("url") or resource["id"]): resource for resource in resources}
         self.operations = shipped.operations | {
             resource["id"]: operations.from_resource(resource) for resource in self.of("OperationDefinition")
@@ -169,6 +172,7 @@ class Shipped:
         rows = tables.lines("types")
         self.types = structures.types(rows)
         self.invariants = structures.invariants(self.types, rows)
+        self.profiles: Mapping[str, Resource] = tables.Table(tables.lines("profiles"), structures.profile)
         self.value_sets = tables.Table(tables.lines("valuesets"), codes.from_table)
         self.code_systems = tables.Table(tables.lines("codesystems"), codes.system_from_table)
         self.compartments = tables.Table(

@@ -53,6 +53,7 @@ def _add(owner: str, row: list[Any], elements: dict[str, ElementDef], choices: d
             is_modifier=options.get("modifier", False),
             order=order,
             choice_of=choice,
+            profiles=tuple(options.get("profiles", {}).get(code, ())),
         )
     if choice:
         choices[choice] = names
@@ -82,3 +83,9 @@ def _rules(name: str, row: Row) -> tuple[Invariant, ...]:
         Invariant(key, severity, human, expression, f"{name}.{rest[0]}" if rest else name)
         for key, severity, human, expression, *rest in row.get("rules", ())
     )
+
+
+def profile(url: str, row: Row) -> Row:
+    """A StructureDefinition from its row; an element's id is its path, where the row has none."""
+    elements = [{"id": one["path"], **one} for one in row["differential"]]
+    return {**row, "resourceType": "StructureDefinition", "url": url, "differential": {"element": elements}}

@@ -55,3 +55,7 @@ class Findings:
             text = "Validation took too long and was ended: what is told is not all. Send less at once."
             self.issues.append(Issue("error", "too-costly", "validation-too-costly", text))
             raise Enough
+
+    def aside(self) -> Findings:
+        """Findings of a trial, which has as much time as is left."""
+        return Findings(seconds=self._end - self._clock(), clock=self._clock)

@@ -18,9 +18,9 @@ from gateway.definitions.model import Invariant
 from gateway.fhir.invariants import NATIVE
 from gateway.fhirpath import Element, Environment, FHIRPathError, Path
 from gateway.fhirpath import compile as compiled
+from gateway.issues import Severity
 from gateway.validation.findings import Findings
 from gateway.validation.spots import Primitive, Spot, members_of
-from gateway.validation.surroundings import Surroundings
 
 WALKED: Final = frozenset(("ele-1", "dom-2", "dom-3", "ref-1", "txt-1", "txt-2"))
 """Rules that the structural check decides by its walk."""
@@ -109,28 +109,11 @@ def verdict(path: Path, focus: Any, env: Environment, *, empty: bool = True) -> 
     return (found != [False], None) if found else (empty, None)
 
 
-def environment(spot: Spot, around: Surroundings, resolve: Any, conforms: Any, member_of: Any) -> Environment:
-    """What the expressions about values of the spot's resource may ask."""
-    frame = spot.frame
-    return Environment(
-        variables={"resource": _element(frame.resource), "rootResource": _element(frame.root)},
-        resolve=resolve,
-        member_of=member_of,
-        conforms_to=conforms,
-        now=around.now,
-    )
-
-
-def _element(resource: dict[str, Any]) -> Element:
-    kind = resource.get("resourceType")
-    return Element(resource, kind if type(kind) is str else None)
-
-
 def tell(findings: Findings, rule: Invariant, spot: Spot, why: str | None) -> None:
     """Add the issue of a rule that does not hold, or could not be decided."""
     if why is None:
-        severity = "error" if rule.severity == "error" else "warning"
-        findings.add(severity, "invariant", rule.key, f"{rule.human} ({rule.key})", spot.path)  # type: ignore[arg-type]
+        severity: Severity = "error" if rule.severity == "error" else "warning"
+        findings.add(severity, "invariant", rule.key, f"{rule.human} ({rule.key})", spot.path)
     else:
         text = f"The rule {rule.key} could not be decided here: {why}"
         findings.add("warning", "incomplete", "invariant-undecided", text, spot.path)

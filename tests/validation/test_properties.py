@@ -1,0 +1,61 @@
+"""Whatever is validated, there is an answer; and what is accepted stays so when it is written and read again."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.definitions import load
+from gateway.fhir.json import dump, parse
+from tests.validation.conftest import Validate
+
+D = load()
+NAMES = sorted({name for kind in ("Patient", "Observation", "Bundle", "Extension") for name in D.types[kind].elements})
+TYPES = ("Patient", "Observation", "Bundle", "Questionnaire", "StructureDefinition", "Parameters")
+leaves = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-5, 5),
+    st.decimals(-5, 5, places=1).map(Decimal),
+    st.sampled_from(
+        ("final", "urn:uuid:x", "#a", "Patient/1", "http://hl7.org/fhir/StructureDefinition/bp", "2020-01", "")
+    ),
+    st.text(max_size=5),
+)
+names = st.one_of(
+    st.sampled_from(NAMES),
+    st.sampled_from(("resource", "reference", "url", "coding", "code", "system", "fullUrl", "valueQuantity", "meta")),
+)
+json_values = st.recursive(
+    leaves,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(names, inner, max_size=4),
+        st.dictionaries(names, inner, max_size=4).map(lambda one: {"resourceType": "Patient", **one}),
+    ),
+    max_leaves=12,
+)
+resources = st.builds(
+    lambda kind, more: {"resourceType": kind, **more},
+    st.sampled_from(TYPES),
+    st.dictionaries(names, json_values, max_size=6),
+)
+PROFILES = ("http://hl7.org/fhir/StructureDefinition/bp", "http://hl7.org/fhir/StructureDefinition/nowhere")
+
+
+@settings(max_examples=150, deadline=None)
+@given(resources)
+def test_any_json_has_an_answer(validating: Validate, resource: dict[str, Any]) -> None:
+    for issue in validating(resource, profiles=PROFILES):
+        json.dumps(issue.to_fhir())
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(st.sampled_from(("active", "birthDate", "gender", "deceasedBoolean")), leaves, max_size=4))
+def test_what_is_accepted_stays_accepted(validating: Validate, more: dict[str, Any]) -> None:
+    resource = {"resourceType": "Patient", **more}
+    assert validating(parse(dump(resource))) == validating(resource)
