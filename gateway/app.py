@@ -154,6 +154,7 @@ def wire(settings: Settings, clock: Clock | None = None) -> Gateway:
         zone=zone,
         page_size=settings.page_size,
         links=PageLinks(store.secret("page-links")),
+        validate_on_write=settings.validate_on_write,
         require_if_match=settings.require_if_match,
         own_mappings=settings.mappings,
     )

@@ -36,6 +36,9 @@ class Settings(BaseSettings):
         None, description="The web origins whose pages may call the API, separated by blanks; `*` is any."
     )
     require_if_match: bool = Field(False, description="Change what is there only where If-Match names its version.")
+    validate_on_write: Literal["structure", "invariants", "profiles"] = Field(
+        "structure", description="What resources that are written over REST are held to."
+    )
     demo_network: bool = Field(
         False, description="Serve test identities on other addresses than loopback; every page warns."
     )

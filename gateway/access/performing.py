@@ -18,6 +18,7 @@ from gateway.access.commands import ANY_VERSION, Command, Create, Delete, Done, 
 from gateway.access.conditions import Find, criteria, locks, meeting, narrowing, unmet
 from gateway.access.decision import DIRECTORY, Decision, decide_write, source_of
 from gateway.access.reading import Reading, Rooms, Served, served
+from gateway.access.validated import against
 from gateway.coordination.statements import Origin, make
 from gateway.errors import (
     BadRequest,
@@ -463,9 +464,9 @@ def unconditional(resource: Resource, rooms: Rooms) -> None:
 
 
 def checked(resource: Resource, rooms: Rooms) -> None:
-    """Invalid where the resource breaks the structural rules of its type."""
+    """Invalid where the resource breaks the structural rules of its type, or others that writes are held to."""
     found = [issue for issue in check(resource, rooms.definitions) if issue.severity in ("fatal", "error")]
-    found = found or rooms.known.problems(resource)
+    found = found or rooms.known.problems(resource) or against(resource, rooms)
     if found:
         raise Invalid(issues=found)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from gateway.access.audit import audit_event
@@ -60,6 +61,8 @@ class Rooms:
     zone: ZoneInfo
     page_size: int
     links: PageLinks
+    validate_on_write: Literal["structure", "invariants", "profiles"] = "structure"
+    """What the resources that are written are held to."""
     require_if_match: bool = False
     """Whether who changes what is there must say which version he has seen."""
     own_mappings: Path | None = None

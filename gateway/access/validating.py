@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from gateway.access.caller import Asking
 from gateway.access.commands import Body
-from gateway.access.conditions import terminology
 from gateway.access.conformance import Canonicals
 from gateway.access.decision import decide
+from gateway.access.validated import surroundings
 from gateway.errors import BadRequest
 from gateway.fhir import json, reference, xml
 from gateway.fhir.check import root_of
@@ -121,10 +121,6 @@ class Validating(Canonicals):
 
     def _surroundings(self, asking: Asking, base: str) -> Surroundings:
         rooms = self._rooms
-        terms, bases = terminology(rooms, base), (base.rstrip("/") + "/",)
-
-        def structure(url: str) -> Resource | None:
-            return rooms.store.read(lambda uow: uow.searches.canonical("StructureDefinition", url, bases))
 
         def resolve(text: str) -> Resource | None:
             target = reference.parse(text, base)
@@ -138,7 +134,7 @@ class Validating(Canonicals):
 
             return rooms.store.read(find)
 
-        return Surroundings(rooms.definitions, terms, rooms.clock(), structure, resolve, base)
+        return surroundings(rooms, base, resolve)
 
 
 REFUSED: Final = frozenset(("unknown-parameter", "parameter-malformed", "parameter-missing", "parameter-repeated"))

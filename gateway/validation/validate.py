@@ -31,6 +31,8 @@ class Wanted:
 
     profiles: Sequence[str] = ()
     at: str | None = None
+    held: bool = True
+    """Whether it is held to the profiles that it names, and its extensions to their definitions."""
 
 
 def validate(resource: Object, around: Surroundings, wanted: Wanted = Wanted()) -> list[Issue]:
@@ -49,10 +51,12 @@ class Validation:
         self._codes = Codes(around.terminology)
         self._invariants = invariants.invariants_of(around.definitions)
         self._broken = False
+        self._held = True
         self._meets: dict[tuple[int, str], bool] = {}
 
     def run(self, resource: Object, wanted: Wanted) -> list[Issue]:
         d = self.around.definitions
+        self._held = wanted.held
         at = wanted.at or structure.root_of(resource)
         with suppress(Enough):
             for issue in structure.check(resource, d, base=self.around.base, at=at):
@@ -62,7 +66,7 @@ class Validation:
             for spot in self.members.walk(root):
                 self.findings.tick()
                 self._look(spot)
-                if spot.frame.resource is spot.value:
+                if spot.frame.resource is spot.value and self._held:
                     self._profiles(spot, wanted.profiles if spot is root else ())
         return self.findings.issues
 
@@ -74,7 +78,7 @@ class Validation:
                 found += bundles.told(spot.value)
             elif spot.type == "Reference":
                 found += bundles.lost(spot)
-            elif spot.type == "Extension":
+            elif spot.type == "Extension" and self._held:
                 found += self._extension(spot)
             self._rules(spot)
             if spot.element is not None:

@@ -8,6 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.app import background, wire
+from gateway.settings import Settings
+
 OBSERVATION: dict[str, Any] = {
     "resourceType": "Observation",
     "status": "final",
@@ -136,3 +139,48 @@ def test_a_question_that_is_malformed_is_refused(shared: httpx.Client, query: st
     answer = shared.post(f"/fhir/Observation/$validate{query}", json=body)
     assert answer.status_code == 400
     assert answer.json()["issue"][0]["details"]["coding"][0]["code"] == rule
+
+
+RULE = {"key": "weighed-1", "severity": "error", "human": "There is a value.", "expression": "value.exists()"}
+WEIGHED = {
+    "resourceType": "StructureDefinition",
+    "id": "weighed",
+    "url": "http://example.org/fhir/StructureDefinition/weighed",
+    "name": "Weighed",
+    "status": "active",
+    "kind": "resource",
+    "abstract": False,
+    "type": "Observation",
+    "derivation": "constraint",
+    "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Observation",
+    "differential": {"element": [{"id": "Observation", "path": "Observation", "constraint": [RULE]}]},
+}
+
+
+def test_a_profile_that_is_stored_is_used_from_then_on(shared: httpx.Client) -> None:
+    url = WEIGHED["url"]
+    assert ("error", "profile-unknown", "Observation") in told(
+        shared.post(f"/fhir/Observation/$validate?profile={url}", json=OBSERVATION)
+    )
+    assert shared.put("/fhir/StructureDefinition/weighed", json=WEIGHED).status_code == 201
+    for answer in (
+        shared.post(f"/fhir/Observation/$validate?profile={url}", json=OBSERVATION),
+        shared.post("/fhir/Observation/$validate", json=OBSERVATION | {"meta": {"profile": [url]}}),
+    ):
+        assert ("error", "weighed-1", "Observation") in told(answer)
+    wrapped = parameters(OBSERVATION, profile=str(url))
+    assert ("error", "weighed-1", "Parameters.parameter[1].resource") in told(
+        shared.post("/fhir/Observation/$validate", json=wrapped)
+    )
+    shared.delete("/fhir/StructureDefinition/weighed")
+
+
+@pytest.mark.parametrize(("held", "status"), [("structure", 201), ("invariants", 422)])
+def test_a_setting_holds_writes_to_invariants_too(sqlite_url: str, held: Any, status: int) -> None:
+    wired = wire(Settings(database_url=sqlite_url, validate_on_write=held))
+    with background(wired) as base:
+        broken = OBSERVATION | {"referenceRange": [{"type": {"text": "normal"}}]}
+        answer = httpx.post(f"{base}/fhir/Observation", json=broken, headers={"content-type": "application/fhir+json"})
+    wired.close()
+    assert answer.status_code == status
+    assert status == 201 or answer.json()["issue"][0]["details"]["coding"][0]["code"] == "obs-3"
