@@ -11,6 +11,7 @@ from gateway.access.answers import Answers
 from gateway.access.bench import Benching
 from gateway.access.everything import Everything
 from gateway.access.explain import Explaining
+from gateway.access.graphs import Graphs
 from gateway.access.histories import Histories
 from gateway.access.labels import Labelling
 from gateway.access.later import Deferring
@@ -35,6 +36,7 @@ class Door(
     Transforming,
     Everything,
     Labelling,
+    Graphs,
     Histories,
     Answers,
     Persons,

@@ -103,7 +103,7 @@ class Searching(Reading):
 
         this = () if sealed is None else ((PAGE, sealed),)
         links = {"self": _url(base, scope, (*query.used, *this, *shown))}
-        links |= {relation: to(place) for relation, place in _others(query, found).items()}
+        links |= {relation: to(place) for relation, place in others(query, found.page, found.total).items()}
         entries = [bundle.Found(one.resource_type, one.id, one.body) for one in found.page.matches]
         entries += [bundle.Found(one.resource_type, one.id, one.body, "include") for one in found.included]
         answer = bundle.searchset(entries, base=base, links=links, total=found.total)
@@ -137,9 +137,8 @@ class Searching(Reading):
         return self._rooms.store.read(ask)
 
 
-def _others(query: Query, found: _Result) -> dict[str, Cursor]:
+def others(query: Query, page: SearchPage, total: int | None) -> dict[str, Cursor]:
     """The other pages, by relation; none where there is one page only."""
-    page, total = found.page, found.total
     if page.before is None and page.behind is None:
         return {}
     # The last page holds what is left when all before it are full, and so is the same whether come to from either side.

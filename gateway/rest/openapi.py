@@ -49,6 +49,15 @@ JSON_PATCH: Schema = {
         },
     },
 }
+GRAPHQL: Schema = {
+    "type": "object",
+    "required": ["query"],
+    "properties": {
+        "query": {"type": "string"},
+        "operationName": {"type": ["string", "null"]},
+        "variables": {"type": ["object", "null"]},
+    },
+}
 BUNDLES = {"searchset": "searchset", "history": "history", "document": "document", "answer": "batch-response"}
 RESOURCES = {"capabilities": "CapabilityStatement", "outcome": "OperationOutcome", "bundle": "Bundle"}
 PREFIXED = "Prefixes eq, ne, gt, lt, ge, le, sa, eb, ap."
@@ -229,13 +238,15 @@ class _Writer:
         elif offer.body == "parameters":
             self.named.add("Parameters")
             content = {JSON: {"schema": ref("Parameters")}, XML: {"schema": XML_SCHEMA}}
+        elif offer.body == "graphql":
+            content = {"application/json": {"schema": GRAPHQL}, "application/graphql": {"schema": {"type": "string"}}}
         elif offer.body == "form":
             fields = {name: schema for name, (_, schema) in RESULT_PARAMETERS.items()}
             fields |= {one.code: {"type": "string"} for one in self._search_parameters()}
             content = {FORM: {"schema": {"type": "object", "properties": fields, "additionalProperties": False}}}
         else:
             content = {"*/*": {"schema": {}}}
-        return {"required": offer.body in ("resource", "content", "patch", "parameters", "bundle"), "content": content}
+        return {"required": offer.body not in ("form", "message"), "content": content}
 
     def _answer(self, answer: Answer) -> Object:
         made: Object = {"description": answer.about}

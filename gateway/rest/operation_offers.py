@@ -69,6 +69,17 @@ _VALIDATE: Final = Offer(
     refuses=(400, 401, 404, 406, 413, 415, 503),
     operation="validate",
 )
+_GRAPHQL: Final = Offer(
+    "A GraphQL query",
+    "Of whatever the caller may see: read by id, searched, and followed along references.",
+    {200: Answer("`data`, and `errors` with an OperationOutcome each.", "json", ("X-Request-Id",))},
+    takes=("x-request-id",),
+    refuses=(400, 401, 413, 415, 503),
+    operation="graphql",
+)
+_GRAPHQL_OF_ONE: Final = replace(
+    _GRAPHQL, title="A GraphQL query of a resource", refuses=(400, 401, 404, 410, 413, 415, 503)
+)
 
 OPERATIONS: Final[Mapping[str, Offer]] = {
     "validate_system": _VALIDATE,
@@ -109,6 +120,12 @@ OPERATIONS: Final[Mapping[str, Offer]] = {
     **_both("meta_type", replace(_META, title="The labels that are in use in a type")),
     **_both("meta_instance", _META_OF_ONE),
     **_both("meta_version", replace(_META_OF_ONE, title="The labels of a version")),
+    "graphql": _GRAPHQL,
+    "graphql_by_post": replace(_GRAPHQL, title="A GraphQL query, as a body", body="graphql", operation=None),
+    "graphql_instance": _GRAPHQL_OF_ONE,
+    "graphql_instance_by_post": replace(
+        _GRAPHQL_OF_ONE, title="A GraphQL query of a resource, as a body", body="graphql", operation=None
+    ),
     "meta_add": _META_CHANGE,
     "meta_delete": replace(
         _META_CHANGE,

@@ -54,6 +54,7 @@ FETCHES = {
 CLIENTS: dict[str, tuple[str, Sequence[str]]] = {
     "fhirclient-py": ("python", ("bin/python", str(HERE / "fhirclient-py/client.py"))),
     "fhirpy": ("python", ("bin/python", str(HERE / "fhirpy/client.py"))),
+    "gql": ("python", ("bin/python", str(HERE / "gql/client.py"))),
     "fhirclient-js": ("fhirclient-js", ("node", "client.mjs")),
     "fhir-kit-client": ("fhir-kit-client", ("node", "client.mjs")),
     "hapi": ("hapi", ("java", "-XX:TieredStopAtLevel=1", "-cp", "lib/*", "HapiClient.java")),

@@ -39,6 +39,7 @@ ASKED = {
     "ValueSet/$validate-code": "?url=http://hl7.org/fhir/ValueSet/administrative-gender&system=http://a.example&code=b",
     "$translate": "?system=http://example.org&code=none",
     "$transform": "?source=http://example.org/none",
+    "$graphql": "?query={PatientList{id}}",
 }
 """What operations must be asked to come to a decision."""
 CODING = {"name": "coding", "valueCoding": {"system": "http://example.org", "code": "none"}}
@@ -46,6 +47,7 @@ PARAMETERS = json.dumps({"resourceType": "Parameters", "parameter": [CODING]})
 META = {"name": "meta", "valueMeta": {"tag": [{"code": "none"}]}}
 BODIES = {
     "$translate": PARAMETERS,
+    "$graphql": json.dumps({"resourceType": "Parameters", "parameter": [{"name": "query", "valueString": "{id}"}]}),
     "$meta-add": json.dumps({"resourceType": "Parameters", "parameter": [META]}),
     "$meta-delete": json.dumps({"resourceType": "Parameters", "parameter": [META]}),
 }
@@ -90,7 +92,9 @@ def call(address: str, method: str, path: str, headers: dict[str, str]) -> httpx
         filled += ASKED.get(operation) or ASKED.get(f"{about}/{operation}", "")
         if operation.startswith("$") and operation != "$validate" and about != "StructureMap" and method == "POST":
             body = '{"resourceType":"Parameters"}'
-    return httpx.request(method, address + filled, content=body, headers=kind | {"origin": address} | headers)
+    return httpx.request(
+        method, address + filled, content=body, headers=kind | {"origin": address} | headers, timeout=30
+    )
 
 
 @pytest.fixture

@@ -259,12 +259,22 @@ READS = tuple(
         for one in ("Patient/p", "Patient/q", "Task/t", "Task/tq", "Encounter/c", "Encounter/cq", "Encounter/cw")
     )
 )
+GRAPHS = (("", "all"), ("Patient/p/", "p"), ("Patient/q/", "p"), ("Encounter/c/", "c"), ("Encounter/cw/", "c"))
+GRAPH = {
+    "all": "{PatientList{id name{text} TaskList(_reference:patient){id owner{resource(optional:true){id}}}}"
+    ' Patient(id:"q"){id} Encounter(id:"cw"){id} EncounterConnection(_sort:"-date"){count edges{resource{id}}}'
+    " OrganizationList{id TaskList(_reference:owner){description}}}",
+    "p": "{id EncounterList(_reference:patient){id reasonCode{text}} TaskConnection(_reference:patient){count}}",
+    "c": "{id subject{resource{id ...on Patient{EncounterList(_reference:patient){id}}}}}",
+}
+"""Queries that go from what may be seen to what may not."""
 OPERATIONS = (
     *(f"Patient/{id}/$everything" for id in "pq"),
     *(f"Encounter/{id}/$everything" for id in ("c", "cq", "cw")),
     "Patient/$everything",
     "Patient/$everything?_count=1",
     "Patient/p/$everything?_type=Organization,Provenance",
+    *(f"{within}$graphql?query={GRAPH[kind]}" for within, kind in GRAPHS),
     *(f"{within}$meta" for within in ("", "Encounter/", "Encounter/c/", "Encounter/cw/", "Patient/q/")),
 )
 PATHS = (
