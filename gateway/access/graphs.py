@@ -20,7 +20,7 @@ from gateway.errors import BadRequest
 from gateway.fhir import json
 from gateway.fhir.json import dump
 from gateway.fhirpath import Environment
-from gateway.identity.identifiers import key_of
+from gateway.identity.identifiers import is_logical, key_of
 from gateway.records import Resource
 from gateway.search.conditions import IdIs, Own
 from gateway.search.links import Page
@@ -114,7 +114,8 @@ class _Reader:
     def target(self, references: Sequence[Mapping[str, Any]]) -> Sequence[Key | None]:
         bases = (f"{self.base.rstrip('/')}/",)
         literal = [local(str(one.get("reference", "")), bases) for one in references]
-        named = [None if key else key_of(dict(one)) for one, key in zip(references, literal, strict=True)]
+        logical = [None if key else dict(one) for one, key in zip(references, literal, strict=True)]
+        named = [key_of(one) if one is not None and is_logical(one) else None for one in logical]
         known = self.uow.identifiers.find([one for one in named if one is not None])
         ids = [(key[0], known[key]) if key is not None and key in known else None for key in named]
         return [key or other for key, other in zip(literal, ids, strict=True)]

@@ -30,7 +30,7 @@ RESOURCES: tuple[dict[str, Any], ...] = (
         "_birthDate": {"extension": [{"url": "urn:unknown", "valueCode": "asked"}]},
         "telecom": [{"system": "phone", "value": "1", "rank": 1}, {"system": "email", "value": "2", "rank": 2}],
         "managingOrganization": {"type": "Organization", "identifier": {"system": "urn:w", "value": "1"}},
-        "generalPractitioner": [{"reference": "Practitioner/gone"}],
+        "generalPractitioner": [{"reference": "Practitioner/gone"}, {"display": "Somebody"}],
     },
     *(
         {
@@ -85,9 +85,15 @@ def test_elements_are_fields_and_references_are_followed(there: httpx.Client) ->
         "birthDate": None,
         "_birthDate": {"extension": [{"valueCode": "asked"}]},
         "managingOrganization": {"resource": {"id": "ward", "name": "Ward"}},
-        "generalPractitioner": [{"reference": "Practitioner/gone", "resource": None}],
+        "generalPractitioner": [
+            {"reference": "Practitioner/gone", "resource": None},
+            {"reference": None, "resource": None},
+        ],
         "of": {"resource": None},
     }
+    lost = asked(there, "{ generalPractitioner { resource { id } } }", "Patient/tolvan/")
+    assert rules(lost) == ["reference-unresolved", "reference-unresolved"]
+    assert lost["data"] == {"generalPractitioner": [{"resource": None}, {"resource": None}]}
     contained = '{ Observation(id: "weight-1") { performer { resource { ... on Practitioner { name { family } } } } } }'
     night = {"resource": {"name": [{"family": "Night"}]}}
     assert data(there, contained)["Observation"] == {"performer": [night]}
