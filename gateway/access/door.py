@@ -16,6 +16,7 @@ from gateway.access.histories import Histories
 from gateway.access.labels import Labelling
 from gateway.access.later import Deferring
 from gateway.access.organisations import Organisation, organisations
+from gateway.access.packaging import Packaging
 from gateway.access.persons import Persons
 from gateway.access.reading import Rooms
 from gateway.access.remapping import Remaps
@@ -29,6 +30,7 @@ from gateway.definitions import Definitions
 
 
 class Door(
+    Packaging,
     Transacting,
     Translating,
     Terms,

@@ -10,7 +10,20 @@ from pydantic import ValidationError
 from gateway import logs
 from gateway.access.issuers import IssuersError
 from gateway.app import AddressError
-from gateway.cli import audit, demo, inbox, ingest, maps, maps_ask, maps_status, maps_text, models, operate, replay
+from gateway.cli import (
+    audit,
+    demo,
+    inbox,
+    ingest,
+    maps,
+    maps_ask,
+    maps_status,
+    maps_text,
+    models,
+    operate,
+    packages,
+    replay,
+)
 from gateway.errors import GatewayError
 from gateway.ingest.sources import SourcesError
 from gateway.mapping import CompileError
@@ -33,6 +46,7 @@ maps_ask.add_to(maps.app)
 maps_text.add_to(maps.app)
 maps_status.add_to(maps.app)
 app.add_typer(maps.app, name="map")
+app.add_typer(packages.app, name="package")
 app.add_typer(models.app, name="models")
 app.add_typer(demo.app, name="demo")
 

@@ -1,0 +1,107 @@
+"""FHIR packages: the resources of a `.tgz`, of a folder, or single files, as they were published.
+
+https://confluence.hl7.org/display/FHIR/NPM+Package+Specification
+
+Nothing is unpacked to disk; number and size of the files are bounded.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from gateway.errors import BadRequest
+
+MANIFEST: Final = "package.json"
+NOT_RESOURCES: Final = frozenset((MANIFEST, ".index.json", ".index.db"))
+MOST_FILES: Final = 50_000
+MOST_BYTES: Final = 512 * 2**20
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,63}")
+CORE: Final = re.compile(r"hl7\.fhir\.r4\.(?:core|expansions)|hl7\.fhir\.core")
+"""What the gateway itself is made of."""
+
+
+@dataclass(frozen=True, slots=True)
+class FhirPackage:
+    """A package: its name and version, what it depends on, and the bytes of its resources by file."""
+
+    name: str
+    version: str
+    files: Mapping[str, bytes]
+    title: str = ""
+    canonical: str = ""
+    dependencies: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def needed(self) -> dict[str, str]:
+        """The packages that it depends on, besides R4 itself."""
+        return {name: version for name, version in self.dependencies.items() if not CORE.fullmatch(name)}
+
+
+def read(paths: Sequence[Path]) -> FhirPackage:
+    """The package of a `.tgz`, of a folder, or of single resources, which are called as the first file. BadRequest."""
+    first = paths[0]
+    try:
+        if len(paths) == 1 and first.is_dir():
+            files = dict(_of_folder(first))
+        elif len(paths) == 1 and not first.name.endswith(".json"):
+            files = dict(_of_archive(first))
+        else:
+            files = {path.name: path.read_bytes() for path in paths}
+    except (OSError, tarfile.TarError, EOFError) as error:
+        raise BadRequest(
+            f"The package cannot be read: {error}.", rule="package-unreadable", where=str(first)
+        ) from error
+    manifest = _object(files.get(MANIFEST, b"{}"), MANIFEST)
+    stem = first.name.partition(".tgz")[0].removesuffix(".json")
+    name, version = str(manifest.get("name") or stem), str(manifest.get("version") or "0")
+    if not NAME.fullmatch(name):
+        raise BadRequest(
+            "A package's name has letters, digits, dots and hyphens.", rule="package-name", where=name[:64]
+        )
+    needed = manifest.get("dependencies")
+    return FhirPackage(
+        name,
+        version,
+        {path: body for path, body in files.items() if path not in NOT_RESOURCES},
+        str(manifest.get("title") or manifest.get("description") or name),
+        str(manifest.get("canonical") or ""),
+        {str(one): str(held) for one, held in needed.items()} if isinstance(needed, dict) else {},
+    )
+
+
+def _of_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
+    inner = folder / "package"
+    top = inner if inner.is_dir() else folder
+    for path in sorted(top.glob("*.json"))[:MOST_FILES]:
+        yield path.name, path.read_bytes()
+
+
+def _of_archive(path: Path) -> Iterator[tuple[str, bytes]]:
+    """The files right under `package/`: those in other folders are examples and what tools need."""
+    size = count = 0
+    with tarfile.open(path, mode="r:gz") as archive:
+        for member in archive:
+            folder, _, name = member.name.removeprefix("./").partition("/")
+            if folder != "package" or "/" in name or not name.endswith(".json") or not member.isfile():
+                continue
+            size, count = size + member.size, count + 1
+            if size > MOST_BYTES or count > MOST_FILES:
+                text = f"A package has at most {MOST_FILES} files and {MOST_BYTES} bytes."
+                raise BadRequest(text, rule="package-too-large", where=path.name)
+            content = archive.extractfile(member)
+            assert content is not None
+            yield name, content.read()
+
+
+def _object(body: bytes, name: str) -> dict[str, Any]:
+    try:
+        found = json.loads(body)
+    except ValueError:
+        raise BadRequest("This is not JSON.", rule="package-unreadable", where=name) from None
+    return found if isinstance(found, dict) else {}
