@@ -19,6 +19,7 @@ from gateway.issues import Issue
 
 # What a hostile Bundle could make the answer grow to.
 MOST: Final = 500
+TOO_MANY: Final = "There are more errors than are told: these are the first. Mend them, and validate again."
 
 CODES: Final = {
     "json-type": "structure",
@@ -48,10 +49,13 @@ def check(resource: dict[str, Any], d: Definitions, *, base: str | None = None, 
     if not faults:
         return []
     root = root_of(resource) if at is None else at
-    return [
+    told = [
         Issue("error", CODES.get(rule, "invariant"), rule, text, expression=root + path)
         for path, rule, text in islice(faults, MOST)
     ]
+    if len(faults) > MOST:
+        told.append(Issue("warning", "incomplete", "too-many-issues", TOO_MANY))
+    return told
 
 
 def root_of(resource: dict[str, Any]) -> str:

@@ -12,12 +12,14 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from gateway.definitions.codes import Code
+from gateway.issues import Severity
 from gateway.terminology import Terminology, TooLarge
 from gateway.terminology.concepts import names
 from gateway.validation.datatypes import Told
 from gateway.validation.spots import Object, Spot, listed
 
 CODED: Final = frozenset(("Coding", "CodeableConcept", "Quantity"))
+GROWING: Final = "http://terminology.hl7.org/"
 SHOWN: Final = 12
 """Codes that are listed of a value set."""
 
@@ -80,7 +82,9 @@ def _coding(value: Object, codes: Codes) -> Iterator[Told]:
         return
     if code not in system.codes and (system.cased or code.casefold() not in {one.casefold() for one in system.codes}):
         text = f"The code system {url} does not have this code."
-        yield "warning", "code-invalid", "code-unknown", text, "code"
+        # The systems of terminology.hl7.org go on growing: what a later version has is not wrong.
+        severity: Severity = "warning" if url.startswith(GROWING) else "error"
+        yield severity, "code-invalid", "code-unknown", text, "code"
         return
     shown = value.get("display")
     if type(shown) is str and code in system.codes:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from gateway.fhir import reference
 from gateway.fhir.primitives import OID
+from gateway.fhirpath.ucum import unit
 from gateway.issues import Severity
 from gateway.validation.spots import Primitive, Spot
 
@@ -23,6 +24,7 @@ ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
 UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 MARKUP: Final = re.compile(r"</?[A-Za-z][A-Za-z0-9]*(?:\s[^<>]*)?/?>")
 VALUE_SET: Final = re.compile(r"https?://\S+/ValueSet/\S+")
+UCUM: Final = "http://unitsofmeasure.org"
 URIS: Final = "urn:ietf:rfc:3986"
 
 
@@ -65,6 +67,13 @@ def attachment(value: Mapping[str, Any]) -> Iterator[Told]:
         yield "warning", "value", "attachment-empty", text, ""
 
 
+def quantity(value: Mapping[str, Any]) -> Iterator[Told]:
+    code = value.get("code")
+    if value.get("system") == UCUM and type(code) is str and unit(code) is None:
+        text = "UCUM has no unit that is written so. Its codes are such as mg, mmol/L, 10*9/L, [degF] and {tablet}."
+        yield "warning", "code-invalid", "unit-unknown", text, "code"
+
+
 def literal_reference(value: Mapping[str, Any]) -> Iterator[Told]:
     written = value.get("reference")
     if type(written) is not str:
@@ -97,6 +106,7 @@ OBJECTS: Final[Mapping[str, Callable[[Mapping[str, Any]], Iterator[Told]]]] = {
     "Identifier": identifier,
     "Attachment": attachment,
     "Reference": literal_reference,
+    **dict.fromkeys(("Quantity", "Age", "Count", "Distance", "Duration"), quantity),
 }
 PRIMITIVES: Final[Mapping[str, Callable[[Any], Iterator[Told]]]] = {
     **dict.fromkeys(("uri", "url", "canonical"), uri),

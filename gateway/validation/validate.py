@@ -7,7 +7,7 @@ The structural check of every write comes first; what it finds wrong is not told
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from gateway.fhir import check as structure
 from gateway.fhirpath import Element, Environment
 from gateway.issues import Issue
-from gateway.validation import bindings, bundles, datatypes, extensions, invariants
+from gateway.validation import bindings, bundles, datatypes, extensions, inside, invariants
 from gateway.validation.bindings import Codes
 from gateway.validation.findings import Enough, Findings
 from gateway.validation.held import Held
@@ -66,6 +66,8 @@ class Validation:
             for spot in self.members.walk(root):
                 self.findings.tick()
                 self._look(spot)
+                if spot.frame.resource is spot.value:
+                    self._tell(spot, inside.told(spot.value, is_contained=spot.frame.container is not None))
                 if spot.frame.resource is spot.value and self._held:
                     self._profiles(spot, wanted.profiles if spot is root else ())
         return self.findings.issues
@@ -84,6 +86,9 @@ class Validation:
             if spot.element is not None:
                 for name in spot.element.profiles:
                     self._hold(spot, CORE + name)
+        self._tell(spot, found)
+
+    def _tell(self, spot: Spot, found: Iterable[datatypes.Told]) -> None:
         for severity, code, rule, text, step in found:
             self.findings.add(severity, code, rule, text, f"{spot.path}.{step}" if step else spot.path)
 

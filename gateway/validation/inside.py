@@ -1,0 +1,76 @@
+"""What holds within one resource: ids that are there once, contained resources with a name, links of the narrative.
+
+https://hl7.org/fhir/R4/references.html#contained, https://hl7.org/fhir/R4/narrative.html#linking
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from gateway.validation.datatypes import Told
+from gateway.validation.spots import Object, listed
+
+ANCHOR: Final = re.compile(r"""\b(?:id|name)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+LINK: Final = re.compile(r"""<a\b[^<>]*?\bhref\s*=\s*(?:"#([^"]*)"|'#([^']*)')""")
+
+
+def told(resource: Object, *, is_contained: bool) -> Iterator[Told]:
+    """What is wrong with a resource as a whole, beyond its invariants."""
+    if not is_contained:
+        yield from _contained(resource)
+        yield from _repeated(resource)
+    text = resource.get("text")
+    div = text.get("div") if type(text) is dict else None
+    if type(div) is str and "#" in div:
+        yield from _links(div, resource)
+
+
+def _contained(resource: Object) -> Iterator[Told]:
+    seen: set[str] = set()
+    held: Any = resource.get("contained")
+    for place, one in enumerate(held if type(held) is list else ()):
+        id = one.get("id") if type(one) is dict else None
+        if type(id) is not str:
+            text = "A contained resource has an id, by which # and the id refer to it."
+            yield "error", "required", "contained-id-missing", text, f"contained[{place}].id"
+        elif id in seen:
+            text = "Two contained resources have this id: a reference could mean either."
+            yield "error", "duplicate", "contained-id-repeated", text, f"contained[{place}].id"
+        else:
+            seen.add(id)
+
+
+def _repeated(resource: Object) -> Iterator[Told]:
+    """Element ids that are there more than once; what is contained, or an entry, has ids of its own."""
+    seen: set[str] = set()
+    ahead: list[tuple[Any, str]] = [(resource, "")]
+    while ahead:
+        value, path = ahead.pop()
+        below: list[tuple[Any, str]] = []
+        for name, item in value.items():
+            step = f"{path}.{name.removeprefix('_')}" if path else name.removeprefix("_")
+            if type(item) is dict and "resourceType" not in item:
+                below.append((item, step))
+            elif type(item) is list and name != "contained":
+                below += [(one, f"{step}[{place}]") for place, one in enumerate(item) if type(one) is dict]
+        # The id of an ElementDefinition is its path, in the differential and in the snapshot.
+        id = value.get("id") if path and "path" not in value else None
+        if type(id) is str:
+            if id in seen:
+                text = "Another element of the resource has this id."
+                yield "error", "duplicate", "element-id-repeated", text, f"{path}.id"
+            seen.add(id)
+        ahead += reversed(below)
+
+
+def _links(div: str, resource: Object) -> Iterator[Told]:
+    """Links of the narrative to what is not there."""
+    anchors = {one or other for one, other in ANCHOR.findall(div)}
+    anchors |= {str(one.get("id")) for one in listed(resource.get("contained"))}
+    for one, other in LINK.findall(div):
+        if (one or other) and (one or other) not in anchors:
+            text = "A link of the narrative leads to a place that it does not have."
+            yield "error", "not-found", "narrative-link", text, "text.div"
+            return
