@@ -68,6 +68,7 @@ class Packaging(Transacting, Canonicals):
     ) -> Added:
         """Keep the package's definitions in the place of those of another version. What cannot be kept is told."""
         added = Added(package.name, package.version)
+        added.refused += [(one.partition(": ")[0], one.partition(": ")[2]) for one in package.problems]
         before = {(one.resource_type, one.id): one for one in self._of_package(asking, package.name)}
         kept: set[tuple[str, str]] = set()
         for done, (file, body) in enumerate(package.files.items(), 1):

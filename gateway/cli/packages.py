@@ -20,7 +20,10 @@ app = typer.Typer(help="FHIR packages: what validation and terminology know beyo
 @app.command("add")
 def add(
     paths: Annotated[
-        list[Path], typer.Argument(exists=True, help="A package (.tgz), its folder, or single resources (.json).")
+        list[Path],
+        typer.Argument(
+            exists=True, help="A package (.tgz), its folder, a project in FHIR Shorthand, or resources (.json)."
+        ),
     ],
     database_url: DatabaseOption = None,
     as_json: JsonOption = False,
@@ -32,8 +35,8 @@ def add(
 
     Example: `samverka package add hl7se.fhir.base.tgz`
     """
-    package = read(paths)
     with gateway(settings_from(database_url=database_url)) as wired, Progress(console=err, disable=as_json) as progress:
+        package = read(paths, wired.definitions.types)
         task = progress.add_task("keeping", total=len(package.files))
         added = wired.door.add_package(
             _asking("package-add"), package, lambda done, of: progress.update(task, completed=done, total=of)

@@ -15,8 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import orjson
+import yaml
+
+from gateway.definitions import fsh
+from gateway.definitions.model import TypeDef
 from gateway.errors import BadRequest
 
+PROJECT: Final = "sushi-config.yaml"
 MANIFEST: Final = "package.json"
 NOT_RESOURCES: Final = frozenset((MANIFEST, ".index.json", ".index.db"))
 MOST_FILES: Final = 50_000
@@ -36,6 +42,8 @@ class FhirPackage:
     title: str = ""
     canonical: str = ""
     dependencies: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    """What in its sources cannot be read."""
 
     @property
     def needed(self) -> dict[str, str]:
@@ -43,10 +51,12 @@ class FhirPackage:
         return {name: version for name, version in self.dependencies.items() if not CORE.fullmatch(name)}
 
 
-def read(paths: Sequence[Path]) -> FhirPackage:
-    """The package of a `.tgz`, of a folder, or of single resources, which are called as the first file. BadRequest."""
+def read(paths: Sequence[Path], types: Mapping[str, TypeDef]) -> FhirPackage:
+    """The package of a `.tgz`, of a folder, of a project in FHIR Shorthand, or of single resources. BadRequest."""
     first = paths[0]
     try:
+        if len(paths) == 1 and (first / PROJECT).is_file():
+            return _of_project(first, types)
         if len(paths) == 1 and first.is_dir():
             files = dict(_of_folder(first))
         elif len(paths) == 1 and not first.name.endswith(".json"):
@@ -73,6 +83,33 @@ def read(paths: Sequence[Path]) -> FhirPackage:
         str(manifest.get("canonical") or ""),
         {str(one): str(held) for one, held in needed.items()} if isinstance(needed, dict) else {},
     )
+
+
+def _of_project(folder: Path, types: Mapping[str, TypeDef]) -> FhirPackage:
+    """A project that publishes its sources: `sushi-config.yaml`, and `input/fsh`. BadRequest."""
+    try:
+        config = yaml.safe_load((folder / PROJECT).read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise BadRequest("The project's configuration is no YAML.", rule="package-unreadable", where=PROJECT) from error
+    if not isinstance(config, dict) or not config.get("canonical"):
+        raise BadRequest("The project's configuration names no canonical.", rule="package-unreadable", where=PROJECT)
+    texts = {path.name: path.read_text(encoding="utf-8") for path in sorted((folder / "input/fsh").rglob("*.fsh"))}
+    canonical, version = str(config["canonical"]), str(config.get("version", "0"))
+    resources, problems = fsh.compiled(texts, canonical, version, types)
+    needed = config.get("dependencies") or {}
+    return FhirPackage(
+        str(config.get("id") or folder.name),
+        version,
+        {f"{one['resourceType']}-{one['id']}.json": _dumped(one) for one in resources},
+        str(config.get("title") or folder.name),
+        canonical,
+        {str(one): str(held.get("version") if isinstance(held, dict) else held) for one, held in needed.items()},
+        tuple(problems),
+    )
+
+
+def _dumped(resource: dict[str, Any]) -> bytes:
+    return orjson.dumps(resource, default=lambda number: orjson.Fragment(str(number)))
 
 
 def _of_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
