@@ -14,7 +14,9 @@ from gateway.access.explain import Explaining
 from gateway.access.graphs import Graphs
 from gateway.access.histories import Histories
 from gateway.access.labels import Labelling
+from gateway.access.lastn import Lastn
 from gateway.access.later import Deferring
+from gateway.access.matching import Matching
 from gateway.access.organisations import Organisation, organisations
 from gateway.access.packaging import Packaging
 from gateway.access.persons import Persons
@@ -39,6 +41,8 @@ class Door(
     Everything,
     Labelling,
     Graphs,
+    Lastn,
+    Matching,
     Histories,
     Answers,
     Persons,

@@ -11,12 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlencode
 
 from gateway.access.caller import Asking
 from gateway.access.conditions import narrowing
 from gateway.access.decision import Decision, decide, source_of
-from gateway.access.searching import MOST_INCLUDED, PAGE, Params, Searching
+from gateway.access.searching import MOST_INCLUDED, PAGE, Params, Searching, url_of
 from gateway.errors import BadRequest, Gone
 from gateway.fhir import bundle
 from gateway.fhir.json import dump
@@ -102,8 +101,8 @@ class Everything(Searching):
             return ((PAGE, self._rooms.links.seal(Page(path, params, cursor), source_of(asking.caller))),)
 
         places = {"first": START if part.before or part.behind else None, "prev": part.before, "next": part.behind}
-        links = {"self": _url(base, path, (*params, *(((PAGE, page),) if page else ()), *shown))}
-        links |= {name: _url(base, path, (*params, *to(place), *shown)) for name, place in places.items() if place}
+        links = {"self": url_of(base, path, (*params, *(((PAGE, page),) if page else ()), *shown))}
+        links |= {name: url_of(base, path, (*params, *to(place), *shown)) for name, place in places.items() if place}
         return dump(_answer(part, base, links))
 
     def _place(self, asking: Asking, path: str, params: Params, page: str | None) -> Cursor:
@@ -240,7 +239,3 @@ def _answer(part: _Part, base: str, links: dict[str, str]) -> Resource:
         outcome = operation_outcome([Issue("warning", "too-costly", "too-many-included", text)])
         answer.setdefault("entry", []).append({"resource": outcome, "search": {"mode": "outcome"}})
     return answer
-
-
-def _url(base: str, path: str, params: Params) -> str:
-    return f"{base}/{path}" + (f"?{urlencode(params)}" if params else "")

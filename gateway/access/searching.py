@@ -99,10 +99,10 @@ class Searching(Reading):
 
         def to(cursor: Cursor) -> str:
             sealed = self._rooms.links.seal(Page(scope.path, tuple(params), cursor), source_of(asking.caller))
-            return _url(base, scope, ((PAGE, sealed), *shown))
+            return url_of(base, scope.path, ((PAGE, sealed), *shown))
 
         this = () if sealed is None else ((PAGE, sealed),)
-        links = {"self": _url(base, scope, (*query.used, *this, *shown))}
+        links = {"self": url_of(base, scope.path, (*query.used, *this, *shown))}
         links |= {relation: to(place) for relation, place in others(query, found.page, found.total).items()}
         entries = [bundle.Found(one.resource_type, one.id, one.body) for one in found.page.matches]
         entries += [bundle.Found(one.resource_type, one.id, one.body, "include") for one in found.included]
@@ -156,6 +156,7 @@ def _outcome(query: Query, whole: bool) -> dict[str, object] | None:
     return operation_outcome(issues) if issues else None
 
 
-def _url(base: str, scope: Scope, used: Params) -> str:
-    address = f"{base}/{scope.path}" if scope.path else base
+def url_of(base: str, path: str, used: Params) -> str:
+    """An address below the base, with its parameters."""
+    address = f"{base}/{path}" if path else base
     return address + (f"?{urlencode(used)}" if used else "")

@@ -151,6 +151,15 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
         "Patient/1",
     ),
     "as-of": Parameter("as-of", "query", "When what the message says was so, where it does not say.", _TIME),
+    "max": Parameter(
+        "max", "query", "How many of each code.", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 1}
+    ),
+    "sourceIdentifier": Parameter(
+        "sourceIdentifier", "query", "An identifier of a person, as system|value.", {"type": "string"}, "urn:oid:1.2|3"
+    ),
+    "targetSystem": Parameter(
+        "targetSystem", "query", "Of which system identifiers are wanted; may be repeated.", {"type": "string"}
+    ),
     "type": Parameter("type", "query", "One resource type, with its schemas and search parameters.", _TEXT, "Task"),
 }
 """By key; the key is the name but for two that share one."""

@@ -80,6 +80,21 @@ _GRAPHQL: Final = Offer(
 _GRAPHQL_OF_ONE: Final = replace(
     _GRAPHQL, title="A GraphQL query of a resource", refuses=(400, 401, 404, 410, 413, 415, 503)
 )
+_LASTN: Final = Offer(
+    "The last few observations of each code",
+    "Of one subject, of a category or by a code, by the search parameters of Observation; those of one time together.",
+    {200: _FOUND},
+    takes=("max", *SHOWN),
+    refuses=(400, 401, 406, 422, 503),
+    searches=True,
+)
+_PIX: Final = Offer(
+    "The other identifiers of a person",
+    "As IHE's PIXm has it: those of all Patients that are this person, and the Patients themselves.",
+    {200: Answer("Parameters: targetIdentifier and targetId.", "parameters", ("X-Request-Id",))},
+    takes=("sourceIdentifier", "targetSystem", *SHOWN),
+    refuses=(400, 401, 403, 404, 406, 503),
+)
 
 OPERATIONS: Final[Mapping[str, Offer]] = {
     "validate_system": _VALIDATE,
@@ -120,6 +135,18 @@ OPERATIONS: Final[Mapping[str, Offer]] = {
     **_both("meta_type", replace(_META, title="The labels that are in use in a type")),
     **_both("meta_instance", _META_OF_ONE),
     **_both("meta_version", replace(_META_OF_ONE, title="The labels of a version")),
+    "lastn": _LASTN,
+    "lastn_by_post": replace(_LASTN, title="The last few of each code, by form", body="form", searches=True),
+    "match": Offer(
+        "Who a person may be",
+        "From a Patient, perhaps not a whole one, alone or in Parameters: those who are alike, the likeliest first.",
+        {200: Answer("A Bundle of matches with score and grade.", "searchset", ("X-Request-Id",))},
+        takes=SHOWN,
+        body="parameters",
+        refuses=(400, 401, 406, 413, 415, 422, 503),
+    ),
+    "ihe_pix": _PIX,
+    "ihe_pix_by_post": replace(_posted(_PIX), takes=SHOWN, refuses=(*_PIX.refuses, 413, 415)),
     "graphql": _GRAPHQL,
     "graphql_by_post": replace(_GRAPHQL, title="A GraphQL query, as a body", body="graphql", operation=None),
     "graphql_instance": _GRAPHQL_OF_ONE,

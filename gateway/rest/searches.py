@@ -24,7 +24,7 @@ MOST_FORM = 1 << 20
 async def searched(request: Request, interaction: str, scope: Scope, *, posted: bool = False) -> Response:
     """The answer to a search; `posted`: with a form."""
     who = asking(request, interaction)
-    params = [*request.query_params.multi_items(), *(await _form(request) if posted else ())]
+    params = [*request.query_params.multi_items(), *(await form(request) if posted else ())]
     negotiate(request, params)
     handling = preferences(request).get("handling")
     asked, shown = parted(params)
@@ -34,7 +34,7 @@ async def searched(request: Request, interaction: str, scope: Scope, *, posted: 
     return await answered(request, body, headers=applied, entries=True)
 
 
-async def _form(request: Request) -> list[tuple[str, str]]:
+async def form(request: Request) -> list[tuple[str, str]]:
     """The parameters of the body."""
     media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
     raw = await bounded(request, MOST_FORM)

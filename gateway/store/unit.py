@@ -16,6 +16,7 @@ from gateway.store.identifiers import Identifiers
 from gateway.store.inbox import Inbox
 from gateway.store.jobs import Jobs
 from gateway.store.labels import Labels
+from gateway.store.latest import Latest
 from gateway.store.links import Links
 from gateway.store.maps import Maps
 from gateway.store.meta import Meta
@@ -53,6 +54,7 @@ class UnitOfWork:
         self.resources = Resources(connection, now, index)
         self.searches = Searches(connection)
         self.labels = Labels(connection)
+        self.latest = Latest(connection)
         self.changes = Changes(connection)
         self.audit = Audit(connection, now, chain)
         self.meta = Meta(connection)

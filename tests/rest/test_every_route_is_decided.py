@@ -40,13 +40,18 @@ ASKED = {
     "$translate": "?system=http://example.org&code=none",
     "$transform": "?source=http://example.org/none",
     "$graphql": "?query={PatientList{id}}",
+    "$lastn": "?patient=none&category=vital-signs",
+    "$ihe-pix": "?sourceIdentifier=urn:none|1",
 }
 """What operations must be asked to come to a decision."""
 CODING = {"name": "coding", "valueCoding": {"system": "http://example.org", "code": "none"}}
 PARAMETERS = json.dumps({"resourceType": "Parameters", "parameter": [CODING]})
+SOURCE = {"name": "sourceIdentifier", "valueIdentifier": {"system": "urn:none", "value": "1"}}
 META = {"name": "meta", "valueMeta": {"tag": [{"code": "none"}]}}
 BODIES = {
     "$translate": PARAMETERS,
+    "$match": '{"resourceType":"Patient","birthDate":"1912-12-12"}',
+    "$ihe-pix": json.dumps({"resourceType": "Parameters", "parameter": [SOURCE]}),
     "$graphql": json.dumps({"resourceType": "Parameters", "parameter": [{"name": "query", "valueString": "{id}"}]}),
     "$meta-add": json.dumps({"resourceType": "Parameters", "parameter": [META]}),
     "$meta-delete": json.dumps({"resourceType": "Parameters", "parameter": [META]}),
@@ -77,7 +82,7 @@ def routes(app: FastAPI) -> Iterator[tuple[str, str]]:
 def call(address: str, method: str, path: str, headers: dict[str, str]) -> httpx.Response:
     """The route, with values in its path and a body where it takes one."""
     filled = re.sub(r"\{(\w+)\}", lambda part: PARTS.get(part[1], "none"), path)
-    is_form = path == "/find" or path.endswith("/_search")
+    is_form = path == "/find" or path.endswith(("/_search", "/$lastn"))
     body = '{"resourceType":"Patient","id":"none"}' if method in ("PUT", "POST") and not is_form else None
     kind = FORM if is_form else FHIR
     if method == "PATCH":
@@ -90,7 +95,8 @@ def call(address: str, method: str, path: str, headers: dict[str, str]) -> httpx
     else:
         about = path.split("/")[2] if operation.startswith("$") else ""
         filled += ASKED.get(operation) or ASKED.get(f"{about}/{operation}", "")
-        if operation.startswith("$") and operation != "$validate" and about != "StructureMap" and method == "POST":
+        by_parameters = operation.startswith("$") and operation not in ("$validate", "$lastn")
+        if by_parameters and about != "StructureMap" and method == "POST":
             body = '{"resourceType":"Parameters"}'
     return httpx.request(
         method, address + filled, content=body, headers=kind | {"origin": address} | headers, timeout=30

@@ -274,6 +274,9 @@ OPERATIONS = (
     "Patient/$everything",
     "Patient/$everything?_count=1",
     "Patient/p/$everything?_type=Organization,Provenance",
+    "Patient/$ihe-pix?sourceIdentifier=urn:none|1",
+    *(f"Patient/$ihe-pix?sourceIdentifier={PNR}|{pnr}" for pnr in ("191212121212", "195009072553")),
+    *(f"Observation/$lastn?patient={id}&category=vital-signs" for id in "pq"),
     *(f"{within}$graphql?query={GRAPH[kind]}" for within, kind in GRAPHS),
     *(f"{within}$meta" for within in ("", "Encounter/", "Encounter/c/", "Encounter/cw/", "Patient/q/")),
 )
