@@ -20,8 +20,9 @@ from zoneinfo import ZoneInfo
 
 import structlog
 import uvicorn
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from gateway import __version__, definitions, logs
 from gateway.access.bearer import Trust
@@ -82,7 +83,7 @@ class Gateway:
         """The snapshot that is in use now."""
         return self.known.current
 
-    def jobs(self, settle: timedelta = SETTLE, app: FastAPI | None = None) -> Runner:
+    def jobs(self, settle: timedelta = SETTLE, app: Starlette | None = None) -> Runner:
         """What works in the background, for a server to start or a command to run; a server performs requests too."""
         apart = {} if app is None else {REQUEST: Performer(app, self.door).perform}
         return Runner(self.store, {REINDEX: Reindex(settle)}, apart)
@@ -180,10 +181,9 @@ def _make_folder(database_url: str) -> None:
         Path(database_url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
 
 
-def create_app(gateway: Gateway) -> FastAPI:
+def create_app(gateway: Gateway) -> Starlette:
     """The web application over a wired gateway."""
-    app = FastAPI(title="Samverka", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
-    app.router.lifespan_context = _lifespan(gateway)
+    app = Starlette(lifespan=_lifespan(gateway))
     app.state.settings = gateway.settings
     app.state.zone = ZoneInfo(gateway.settings.timezone)
     app.state.door = gateway.door
@@ -202,19 +202,19 @@ def create_app(gateway: Gateway) -> FastAPI:
     refusals.install(app)
     routes.install(app)
     app.state.openapi = lambda kind: openapi.document(gateway.definitions, app.state.described, resource_type=kind)
-    app.include_router(pages.router())
+    app.routes.extend(pages.routes())
     app.mount("/static", pages.static())
 
-    @app.get("/health", include_in_schema=False)
-    async def health() -> Response:
+    async def health(_: Request) -> Response:
         return PlainTextResponse("alive")
 
-    @app.get("/ready", include_in_schema=False)
-    async def ready(request: Request) -> Response:
+    async def ready(_: Request) -> Response:
         state = await asyncio.to_thread(gateway.store.ready)
         told = {"ready": state, "version": __version__, "maps": _maps(gateway)}
         return JSONResponse(told, 200 if state else 503)
 
+    app.add_route("/health", health)
+    app.add_route("/ready", ready)
     return app
 
 
@@ -236,9 +236,9 @@ def _maps(gateway: Gateway) -> list[dict[str, Any]]:
     ]
 
 
-def _lifespan(gateway: Gateway) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
+def _lifespan(gateway: Gateway) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
         worker = Worker(gateway.ingest, Housekeeping(gateway.store))
         jobs = gateway.jobs(app=app)
         if gateway.settings.worker:

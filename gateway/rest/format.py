@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from fastapi import Request
+from starlette.requests import Request
 
 from gateway.definitions import load
 from gateway.errors import BadRequest, NotAcceptable, UnsupportedMediaType

@@ -5,14 +5,15 @@ https://hl7.org/fhir/R4/http.html#summary
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from re import Pattern
 from typing import Final
 
-from fastapi import APIRouter, FastAPI
-from fastapi.routing import APIRoute
-from starlette.routing import Match, compile_path
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match, Route, compile_path
 from starlette.types import Scope
 
 from gateway.rest.ingest import push, status
@@ -149,7 +150,7 @@ def allowed(path: str) -> list[str]:
     return [] if found is None else sorted(found[0].handlers)
 
 
-class _Route(APIRoute):
+class _Route(Route):
     """A route that is found at its own place only."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -161,13 +162,20 @@ class _Route(APIRoute):
         return match, inside
 
 
-def install(app: FastAPI) -> None:
+def _by_path(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    """The handler, which takes the parts of the path by their names."""
+
+    async def endpoint(request: Request) -> Response:
+        return await handler(request, **request.path_params)
+
+    return endpoint
+
+
+def install(app: Starlette) -> None:
     """The table as routes. Handlers have the names of the specification: what is announced is read from them."""
-    routes = APIRouter(route_class=_Route)
     for method, path, handler in ROUTES:
         served = deferrable(handler) if handler.__name__.startswith(DEFERRABLE) else handler
-        routes.add_api_route(path, served, methods=_methods(method), include_in_schema=False, response_model=None)
-    app.include_router(routes)
+        app.routes.append(_Route(path, _by_path(served), methods=[method]))
     app.state.allowed, app.state.place_of = allowed, place_of
     app.state.described = (*((method, path, handler.__name__) for method, path, handler in ROUTES), *WATCHING)
     # A batch comes where a transaction does.
