@@ -71,7 +71,13 @@ def lost(spot: Spot) -> Iterator[Told]:
     entries, written = spot.frame.bundle, spot.value.get("reference")
     if entries is None or type(written) is not str or written.startswith("#"):
         return
-    if entries.kind not in CLOSED or entries.find(written, spot.frame.url) is not None:
+    found = entries.find(written, spot.frame.url)
+    if found is not None and written.startswith("urn:"):
+        kind, targets = found.get("resourceType"), spot.element.targets if spot.element is not None else ()
+        if targets and kind not in targets and "Resource" not in targets:
+            text = f"The entry that is meant is of another type than this element refers to: {', '.join(targets)}."
+            yield "error", "value", "reference-target", text, "reference"
+    if entries.kind not in CLOSED or found is not None:
         return
     if written.startswith("urn:uuid:"):
         text = "No entry of the Bundle has this fullUrl: add the resource, or refer to it otherwise."

@@ -22,9 +22,11 @@ from gateway.validation.findings import Findings
 from gateway.validation.invariants import focus_of, verdict
 from gateway.validation.library import Library, Unusable
 from gateway.validation.slicing import at_root, named, raw_of
-from gateway.validation.spots import DEEPEST, Primitive, Spot
-from gateway.validation.tree import Node, Rule, Tree, Use
+from gateway.validation.spots import Primitive, Spot
+from gateway.validation.tree import CORE, Node, Rule, Tree, Use
 
+DEEPEST: Final = 20
+"""Profiles of types within one another."""
 SHOWN: Final = 200
 """Characters of a value of the profile's own that are shown."""
 REST: Final = re.compile(r"(?:.*/)?([A-Z][A-Za-z]+)/[A-Za-z0-9\-.]{1,64}(?:/_history/[A-Za-z0-9\-.]{1,64})?")
@@ -35,6 +37,8 @@ class Around(slicing.Judge, Protocol):
 
     findings: Findings
     library: Library
+    holding: set[tuple[int, str]]
+    """The values that are being held to a profile of their type, with that profile."""
 
     def environment(self, spot: Spot) -> Environment:
         """What the expressions about a value may ask."""
@@ -123,6 +127,9 @@ class Held:
             one = slicing.slice_of(item, node, how, self._around)
             if one is None or one.slice is None:
                 open_end = True
+                if self._tree.type == "Extension" and _is_part(item):
+                    text = "The definition of the extension has no part of this url."
+                    self._tell("error", "structure", "extension-part-unknown", text, f"{item.path}.url")
                 if how.rules == "closed":
                     names = ", ".join(node.slices)
                     text = f"This is none of the slices, and there may be no others: {names}."
@@ -180,9 +187,12 @@ class Held:
 
     def _around_hold(self, spot: Spot, profile: str) -> None:
         if self._around.library.is_type(profile) is None:
-            tree = self._around.library.find(profile)
-            if self._depth < DEEPEST:
+            tree, key = self._around.library.find(profile), (id(spot.value), profile)
+            # A profile whose root is of a type that is held to it, or to one that leads back to it.
+            if key not in self._around.holding and self._depth < DEEPEST:
+                self._around.holding.add(key)
                 Held(self._around, tree, self._findings, self._depth + 1).root(spot)
+                self._around.holding.discard(key)
 
     def _known(self, profile: str, spot: Spot) -> bool:
         if self._around.library.is_type(profile) is not None:
@@ -284,7 +294,8 @@ class Held:
             text = f"The rule {rule.key} of the profile cannot be read: {error.problems[0].text}"
             self._tell("warning", "incomplete", "invariant-undecided", text, spot.path)
             return
-        good, why = verdict(path, focus_of(spot), env, empty=False)
+        # R4's own profiles take an empty result for kept, as R4's rules do; others are written for stricter validators.
+        good, why = verdict(path, focus_of(spot), env, empty=self._name.startswith(CORE))
         if good:
             return
         if why is not None:
@@ -297,6 +308,12 @@ class Held:
 
 def _is_a(d: Any, kind: str, code: str) -> bool:
     return kind == code or (kind in d.types and code in d.types and d.is_a(kind, code))
+
+
+def _is_part(item: Spot) -> bool:
+    """Whether this is a part of a complex extension, which is named by a word."""
+    url = item.value.get("url") if item.type == "Extension" else None
+    return type(url) is str and ":" not in url
 
 
 def _are(count: int) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from gateway.validation.datatypes import Told
-from gateway.validation.spots import Object, listed
+from gateway.validation.spots import Object, Primitive, Spot, listed
 
 ANCHOR: Final = re.compile(r"""\b(?:id|name)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 LINK: Final = re.compile(r"""<a\b[^<>]*?\bhref\s*=\s*(?:"#([^"]*)"|'#([^']*)')""")
@@ -20,7 +20,6 @@ def told(resource: Object, *, is_contained: bool) -> Iterator[Told]:
     """What is wrong with a resource as a whole, beyond its invariants."""
     if not is_contained:
         yield from _contained(resource)
-        yield from _repeated(resource)
     text = resource.get("text")
     div = text.get("div") if type(text) is dict else None
     if type(div) is str and "#" in div:
@@ -42,27 +41,14 @@ def _contained(resource: Object) -> Iterator[Told]:
             seen.add(id)
 
 
-def _repeated(resource: Object) -> Iterator[Told]:
-    """Element ids that are there more than once; what is contained, or an entry, has ids of its own."""
-    seen: set[str] = set()
-    ahead: list[tuple[Any, str]] = [(resource, "")]
-    while ahead:
-        value, path = ahead.pop()
-        below: list[tuple[Any, str]] = []
-        for name, item in value.items():
-            step = f"{path}.{name.removeprefix('_')}" if path else name.removeprefix("_")
-            if type(item) is dict and "resourceType" not in item:
-                below.append((item, step))
-            elif type(item) is list and name != "contained":
-                below += [(one, f"{step}[{place}]") for place, one in enumerate(item) if type(one) is dict]
-        # The id of an ElementDefinition is its path, in the differential and in the snapshot.
-        id = value.get("id") if path and "path" not in value else None
-        if type(id) is str:
-            if id in seen:
-                text = "Another element of the resource has this id."
-                yield "error", "duplicate", "element-id-repeated", text, f"{path}.id"
-            seen.add(id)
-        ahead += reversed(below)
+def repeated(spot: Spot) -> Iterator[Told]:
+    """An element's id that another element of the same resource has. That of an ElementDefinition is its path."""
+    held = spot.value.beside if type(spot.value) is Primitive else spot.value
+    id = held.get("id") if type(held) is dict and spot.frame.resource is not held else None
+    if type(id) is str and spot.type != "ElementDefinition":
+        if id in spot.frame.ids:
+            yield "error", "duplicate", "element-id-repeated", "Another element of the resource has this id.", "id"
+        spot.frame.ids.add(id)
 
 
 def _links(div: str, resource: Object) -> Iterator[Told]:

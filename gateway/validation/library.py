@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from gateway.definitions import Definitions
+from gateway.fhir.json import dump, parse
 from gateway.records import Resource
 from gateway.validation.surroundings import Surroundings
 from gateway.validation.tree import CORE, Tree, tree
@@ -85,9 +86,22 @@ class Library:
                 if whole is None or error.rule == "profile-circular":
                     raise
                 own = None
-        elements = own if own is not None else whole
-        assert elements is not None
-        return tree(structure, elements, base, d)
+        view = "differential" if own is not None else "snapshot"
+        return _tree(d, dump({**_head(structure), view: {"element": own or whole}}), view, base)
+
+
+HEAD: Final = ("url", "type", "context", "contextInvariant")
+
+
+def _head(structure: Resource) -> Resource:
+    return {name: structure[name] for name in HEAD if name in structure}
+
+
+@lru_cache(maxsize=512)
+def _tree(d: Definitions, body: bytes, view: str, base: Tree | None) -> Tree:
+    """By its content and its base: another version of a profile is another tree."""
+    structure = parse(body)
+    return tree(structure, structure[view]["element"], base, d)
 
 
 def _elements(structure: Resource, view: str) -> list[dict[str, Any]] | None:

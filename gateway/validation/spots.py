@@ -8,14 +8,17 @@ https://hl7.org/fhir/R4/fhirpath.html
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from gateway.definitions import Definitions, ElementDef
+from gateway.fhirpath import Environment
 
 Object = dict[str, Any]
 
+TEXTS = frozenset(("string", "markdown"))
+URIS = frozenset(("uri", "url", "canonical"))
 DEEPEST = 100
 """Levels that are looked at; JSON that is nested more deeply than twice as much is not read at all."""
 
@@ -59,6 +62,10 @@ class Frame:
     bundle: Entries | None = None
     url: str | None = None
     """Its fullUrl, where it is an entry."""
+    ids: set[str] = field(default_factory=set)
+    """Those of its elements that were seen."""
+    environment: Environment | None = None
+    """What expressions about its values may ask, made when it is first needed."""
 
     @property
     def root(self) -> Object:
@@ -133,8 +140,8 @@ class Members:
         is_primitive = self.d.types[element.type].kind == "primitive"
         return step, element.type, element.is_list, is_primitive, element
 
-    def children(self, spot: Spot) -> Iterator[Spot]:
-        """The values right below an object, those of primitives among them."""
+    def children(self, spot: Spot, *, telling: bool = False) -> Iterator[Spot]:
+        """The values right below an object, primitives among them; `telling`: only those with more than their form."""
         if type(spot.value) is not dict:
             return
         members = self.of(spot.type)
@@ -145,7 +152,9 @@ class Members:
                 if member is not None and member[3] and name[1:] not in spot.value:
                     yield from self._primitives(spot, member, None, item)
             elif member[3]:
-                yield from self._primitives(spot, member, item, spot.value.get("_" + name))
+                beside = spot.value.get("_" + name)
+                if not telling or beside is not None or _tells(member[1], item):
+                    yield from self._primitives(spot, member, item, beside)
             else:
                 yield from self._objects(spot, member, item)
 
@@ -208,8 +217,16 @@ class Members:
                 spot.frame.bundle = Entries(spot.value)
             yield spot
             if depth < DEEPEST:
-                below = self.extensions(spot) if type(spot.value) is Primitive else self.children(spot)
-                ahead += [(one, depth + 1) for one in reversed(list(below))]
+                is_primitive = type(spot.value) is Primitive
+                below = self.extensions(spot) if is_primitive else self.children(spot, telling=True)
+                ahead += reversed([(one, depth + 1) for one in below])
+
+
+def _tells(kind: str, value: Any) -> bool:
+    """Whether there is more to a primitive, or a list of them, than its form, which the structural check has."""
+    if type(value) is str:
+        return "<" in value if kind in TEXTS else kind in URIS and value.startswith("urn:")
+    return type(value) is list and any(_tells(kind, one) for one in value)
 
 
 def listed(value: Any) -> list[Object]:

@@ -21,6 +21,8 @@ ANY: Final = 1_000_000_000
 SYSTEM_TYPE: Final = "http://hl7.org/fhirpath/System."
 SEGMENT: Final = re.compile(r"(?P<name>[^.:]+)(?::(?P<slice>[^.]+))?")
 MOST_ELEMENTS: Final = 20_000
+DEEPEST: Final = 60
+"""Steps of an element's path, and slices within one another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ class Node:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Tree:
     """A profile: of which type, and its root. `faults` are what it says that cannot be understood."""
 
@@ -138,6 +140,9 @@ class _Writer:
 
     def add(self, element: Mapping[str, Any]) -> None:
         path = str(element.get("path", ""))
+        if path.count(".") > DEEPEST or str(element.get("sliceName", "")).count("/") > DEEPEST:
+            self.faults.append(path[:200])
+            return
         node = self._at(path, element.get("id"), element.get("sliceName"))
         if node is None:
             self.faults.append(path)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from gateway.fhir import check as structure
 from gateway.fhirpath import Element, Environment
@@ -20,9 +20,12 @@ from gateway.validation.bindings import Codes
 from gateway.validation.findings import Enough, Findings
 from gateway.validation.held import Held
 from gateway.validation.library import Library, Unusable
-from gateway.validation.spots import Object, Primitive, Spot, members_of
+from gateway.validation.spots import Frame, Object, Primitive, Spot, members_of
 from gateway.validation.surroundings import Surroundings
 from gateway.validation.tree import CORE, Tree
+
+NARRATIVE: Final = "dom-6"
+"""The rule that a resource should have a narrative."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class Validation:
         self._invariants = invariants.invariants_of(around.definitions)
         self._broken = False
         self._held = True
+        self.holding: set[tuple[int, str]] = set()
         self._meets: dict[tuple[int, str], bool] = {}
 
     def run(self, resource: Object, wanted: Wanted) -> list[Issue]:
@@ -73,7 +77,7 @@ class Validation:
         return self.findings.issues
 
     def _look(self, spot: Spot) -> None:
-        found = [*datatypes.told(spot)]
+        found = [*datatypes.told(spot), *inside.repeated(spot)]
         if type(spot.value) is not Primitive:
             found += bindings.told(spot, self._codes)
             if spot.type == "Bundle":
@@ -95,6 +99,8 @@ class Validation:
     def _rules(self, spot: Spot) -> None:
         for rule, where, why in self._invariants.broken(spot, self.environment(spot)):
             # A value that is not of its type's form makes rules fail that say nothing more than that.
+            if rule.key == NARRATIVE and spot.frame.container is not None:
+                continue  # The narrative of the container tells of what it contains.
             if why is None or not self._broken:
                 invariants.tell(self.findings, rule, where, why)
 
@@ -142,6 +148,11 @@ class Validation:
     def environment(self, spot: Spot) -> Environment:
         """What the expressions about a value may ask."""
         frame = spot.frame
+        if frame.environment is None:
+            frame.environment = self._environment(spot, frame)
+        return frame.environment
+
+    def _environment(self, spot: Spot, frame: Frame) -> Environment:
         return Environment(
             variables={"resource": _element(frame.resource), "rootResource": _element(frame.root)},
             resolve=self._resolver(spot),
