@@ -52,11 +52,14 @@ class Codes:
         return any(pair in codes for pair in pairs(value))
 
 
-def pairs(value: Object) -> list[tuple[Any, Any]]:
+def pairs(value: Object) -> list[tuple[str | None, str | None]]:
     """System and code of what is coded: of each coding of a concept."""
-    if "coding" in value:
-        return [(one.get("system"), one.get("code")) for one in listed(value["coding"])]
-    return [(value.get("system"), value.get("code"))]
+    codings = listed(value["coding"]) if "coding" in value else [value]
+    return [(_text(one.get("system")), _text(one.get("code"))) for one in codings]
+
+
+def _text(value: Any) -> str | None:
+    return value if type(value) is str else None
 
 
 def told(spot: Spot, codes: Codes) -> Iterator[Told]:

@@ -20,7 +20,7 @@ CLOSED: Final = frozenset(("document", "message", "transaction", "collection", "
 
 def told(bundle: Object) -> Iterator[Told]:
     """What is wrong with a Bundle beyond its invariants."""
-    kind = bundle.get("type")
+    kind = str(bundle.get("type"))
     yield from _links(bundle)
     entries: Any = bundle.get("entry")
     for place, entry in enumerate(entries if type(entries) is list else ()):
@@ -40,7 +40,7 @@ def _links(bundle: Object) -> Iterator[Told]:
             seen.add(relation)
 
 
-def _entry(entry: Object, kind: Any) -> Iterator[Told]:
+def _entry(entry: Object, kind: str) -> Iterator[Told]:
     url, resource = entry.get("fullUrl"), entry.get("resource")
     if type(url) is not str:
         if kind not in SENT and type(resource) is dict and "_fullUrl" not in entry:

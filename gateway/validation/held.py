@@ -129,7 +129,7 @@ class Held:
                 open_end = True
                 if self._tree.type == "Extension" and _is_part(item):
                     text = "The definition of the extension has no part of this url."
-                    self._tell("error", "structure", "extension-part-unknown", text, f"{item.path}.url")
+                    self._tell("warning", "structure", "extension-part-unknown", text, f"{item.path}.url")
                 if how.rules == "closed":
                     names = ", ".join(node.slices)
                     text = f"This is none of the slices, and there may be no others: {names}."

@@ -85,7 +85,7 @@ class Entries:
     """The resources of a Bundle by their fullUrl, and by type and id."""
 
     def __init__(self, bundle: Object) -> None:
-        self.kind = bundle.get("type")
+        self.kind = str(bundle.get("type"))
         self.by_url: dict[str, Object] = {}
         self.by_name: dict[str, Object] = {}
         for entry in listed(bundle.get("entry")):
