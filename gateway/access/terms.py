@@ -20,6 +20,7 @@ from gateway.records import Resource
 from gateway.terminology import System, Terminology, TooLarge
 from gateway.terminology import concepts as answers
 from gateway.terminology.concepts import Coding, Verdict, Wanted
+from gateway.terminology.context import bound
 from gateway.terminology.expansion import Page, among, expand
 
 CODE_SYSTEM, VALUE_SET = "CodeSystem", "ValueSet"
@@ -74,15 +75,20 @@ class Terms(Canonicals):
         abstract: bool,
         language: str | None,
         base: str,
+        versions: Sequence[tuple[str, str]] = (),
     ) -> Resource:
         """Parameters with the result. NotFound; Unprocessable where the value set cannot be expanded."""
         terms, _, codes = self._value_set(asking, which, base)
+        _held(terms, versions)
         judged = (among(terms, codes, one, abstract=abstract, language=language) for one in codings)
         return _parameters(answers.best(judged).parameters())
 
-    def expand(self, asking: Asking, which: Which, page: Page, base: str) -> Resource:
-        """The ValueSet with its expansion. NotFound, Unprocessable."""
+    def expand(
+        self, asking: Asking, which: Which, page: Page, base: str, versions: Sequence[tuple[str, str]] = ()
+    ) -> Resource:
+        """The ValueSet with its expansion; of these versions of code systems. NotFound, Unprocessable."""
         terms, value_set, codes = self._value_set(asking, which, base)
+        _held(terms, versions)
         return expand(terms, value_set, codes, page, self._rooms.clock())
 
     def _code_system(self, asking: Asking, which: Which, base: str) -> tuple[Terminology, str, System]:
@@ -124,6 +130,14 @@ class Terms(Canonicals):
             raise Unprocessable(text, rule="value-set-not-expanded")
         return terms, found, codes
 
+    def bound(self, context: str) -> str:
+        """The value set that an element is bound to. NotFound."""
+        found = bound(context, self._rooms.definitions)
+        if found is None:
+            text = "Name an element of R4 that is bound to a value set: [StructureDefinition]#[Type.element]."
+            raise NotFound(text, rule="context-unknown", where="context")
+        return found
+
     def _given(self, asking: Asking, kind: str, which: Which, base: str) -> tuple[Resource | None, Terminology]:
         """The resource that is sent or named by its id; and the terminology, in which it goes before what is kept."""
         if which.id is not None:
@@ -132,6 +146,16 @@ class Terms(Canonicals):
             given = which.sent
             self.audit(asking, decide(asking.caller, kind, takes_part=None))
         return given, terminology(self._rooms, base, *([given] if given is not None else []))
+
+
+def _held(terms: Terminology, versions: Sequence[tuple[str, str]]) -> None:
+    """Unprocessable where a code system is held in another version than is asked for."""
+    for url, version in versions:
+        system = terms.system(url)
+        held = None if system is None else system.head.get("version")
+        if system is not None and held != version:
+            text = f"This code system is held in {f'version {held}' if held else 'no version'}, and in no other."
+            raise Unprocessable(text, rule="version-not-held", where=url[:200])
 
 
 def _no_code(url: str) -> NotFound:

@@ -17,6 +17,7 @@ from gateway.definitions.shipped import folder
 from gateway.records import Resource
 
 CANONICAL = "https://samverka.example/fhir"
+R4 = "4.0.1"
 
 
 class Definitions:
@@ -145,6 +146,10 @@ class Definitions:
         """What a code is called in a language, as far as the conformance resources know."""
         return self._vocabulary.display(system, code, language)
 
+    def shipped_version(self, url: str) -> str:
+        """The version of a code system or value set that is shipped with R4: its own, or R4's."""
+        return self._shipped.versions.get(url.partition("|")[0], R4)
+
     def shipped_display(self, system: str, code: str) -> str | None:
         """What R4 itself calls a code of a code system that it holds whole; None where it does not have the code."""
         known = self._shipped.code_systems.get(system)
@@ -190,6 +195,11 @@ class Shipped:
         self.resource_types = tuple(
             name for name, line in rows.items() if b'"kind":"resource"' in line[:20] and b'"abstract":true' not in line
         )
+
+    @cached_property
+    def versions(self) -> Mapping[str, str]:
+        """Of the code systems and value sets that have another version than R4; read when it is first asked for."""
+        return tables.Table(tables.lines("versions"), lambda _, version: str(version))
 
     @cached_property
     def displays(self) -> Mapping[str, Mapping[str, str]]:

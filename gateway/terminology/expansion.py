@@ -30,6 +30,8 @@ class Page:
     count: int | None = None
     language: str | None = None
     designations: bool = False
+    languages: tuple[str, ...] = ()
+    """Of which languages designations are given, or of which uses (system|code); none: all."""
     definition: bool = False
     active: bool = False
     excluded: frozenset[str] = frozenset()
@@ -49,6 +51,7 @@ def expand(
     asked += [{"name": "displayLanguage", "valueCode": page.language}] if page.language else []
     asked += [{"name": "activeOnly", "valueBoolean": True}] if page.active else []
     asked += [{"name": "exclude-system", "valueUri": one} for one in sorted(page.excluded)]
+    asked += [{"name": "version", "valueUri": one} for one in _versions(terminology, codes, page)]
     expansion: Resource = {
         "identifier": f"urn:uuid:{uuid4()}",
         "timestamp": now.isoformat(timespec="milliseconds"),
@@ -86,9 +89,25 @@ def _entry(url: str, code: str, display: str, concept: Resource, page: Page) -> 
     if _inactive(concept):
         entry["inactive"] = True
     entry |= {"code": code, "display": display}
-    if page.designations and concept.get("designation"):
-        entry["designation"] = concept["designation"]
+    found = [one for one in concept.get("designation", ()) if _is_wanted(one, page.languages)]
+    if page.designations and found:
+        entry["designation"] = found
     return entry
+
+
+def _is_wanted(designation: Resource, languages: tuple[str, ...]) -> bool:
+    use = designation.get("use", {})
+    of = (str(designation.get("language", "")).partition("-")[0], f"{use.get('system', '')}|{use.get('code', '')}")
+    plain = [one.removeprefix("urn:ietf:bcp:47|") for one in languages]
+    return not plain or any(one in of or one.partition("-")[0] == of[0] for one in plain)
+
+
+def _versions(terminology: Terminology, codes: frozenset[Code], page: Page) -> Iterator[str]:
+    """By which versions of its code systems the value set is expanded, as far as they have one."""
+    for url in sorted({url for url, _ in codes} - page.excluded):
+        system = terminology.system(url)
+        if system is not None and (version := system.head.get("version")):
+            yield f"{url}|{version}"
 
 
 def _ordered(terminology: Terminology, codes: frozenset[Code]) -> Iterator[Code]:

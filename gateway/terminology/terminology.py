@@ -57,7 +57,10 @@ class Terminology:
         if resource is not None and resource["resourceType"] == "ValueSet":
             return resource
         known = _IMPLICIT.fullmatch(url) or self._definitions.codes(url) is not None
-        return {"resourceType": "ValueSet", "url": url, "status": "unknown"} if known else None
+        if not known:
+            return None
+        version = self._definitions.shipped_version(url)
+        return {"resourceType": "ValueSet", "url": url.partition("|")[0], "version": version, "status": "unknown"}
 
     def display(self, system: str, code: str) -> str | None:
         """What a code is called; None where nothing says so."""
@@ -95,7 +98,9 @@ class Terminology:
             return System(system_from_resource(kept), kept)
         shipped = self._definitions.code_system(url)
         resource = self._definitions.resources.get(url.partition("|")[0])
-        return None if shipped is None else System(shipped, resource)
+        if shipped is None:
+            return None
+        return System(shipped, resource, self._definitions.shipped_version(url))
 
     def _codes(self, url: str, depth: int) -> frozenset[Code] | None:
         if depth == 0:
@@ -174,14 +179,15 @@ def _contained(level: Sequence[Resource]) -> frozenset[Code] | None:
 class System:
     """A code system as a hierarchy, with what its concepts say where the resource is at hand."""
 
-    def __init__(self, table: CodeSystem, resource: Resource | None) -> None:
+    def __init__(self, table: CodeSystem, resource: Resource | None, version: str | None = None) -> None:
         self._table = table
         self._resource = resource
+        self._version = version
 
     @property
     def head(self) -> Resource:
-        """What the code system says of itself, where the resource is at hand."""
-        return self._resource or {"url": self._table.url}
+        """What the code system says of itself, where the resource is at hand; else what is known of it."""
+        return self._resource or {"url": self._table.url} | ({"version": self._version} if self._version else {})
 
     @property
     def cased(self) -> bool:

@@ -282,7 +282,10 @@ def test_what_is_abstract_or_retired_is_marked_and_can_be_left_out(kept: httpx.C
         ("", (400, "parameter-missing")),
         ("url=http://hl7.org/fhir/ValueSet/administrative-gender&count=many", (400, "parameter-malformed")),
         ("url=http://hl7.org/fhir/ValueSet/administrative-gender&offset=-1", (400, "parameter-malformed")),
-        ("url=http://hl7.org/fhir/ValueSet/administrative-gender&context=http://a", (400, "parameter-not-offered")),
+        ("context=http://a", (404, "context-unknown")),
+        ("context=http://hl7.org/fhir/StructureDefinition/Patient%23Patient.birthDate", (404, "context-unknown")),
+        ("url=http://hl7.org/fhir/ValueSet/administrative-gender&date=2020", (400, "parameter-not-offered")),
+        (f"url={HEARTS['url']}&system-version={WARDS}|1", (422, "version-not-held")),
     ],
 )
 def test_what_cannot_be_expanded_is_refused(kept: httpx.Client, query: str, said: tuple[int, str]) -> None:
@@ -300,10 +303,59 @@ def test_the_operations_are_announced(kept: httpx.Client) -> None:
     announced = {
         (name, one["name"]) for name in ("CodeSystem", "ValueSet") for one in resources[name].get("operation", ())
     }
-    assert announced == {
+    of_every_type = {
+        (name, code) for name in resources for code in ("meta", "meta-add", "meta-delete", "graphql", "validate")
+    }
+    assert announced - of_every_type == {
         ("CodeSystem", "lookup"),
         ("CodeSystem", "subsumes"),
         ("CodeSystem", "validate-code"),
         ("ValueSet", "expand"),
         ("ValueSet", "validate-code"),
     }
+
+
+# --- versions, contexts, designations
+
+
+@pytest.mark.parametrize(
+    ("system", "code", "version"),
+    [
+        (GENDER, "male", "4.0.1"),
+        (ACT, "IMP", "2018-08-12"),
+        ("http://terminology.hl7.org/CodeSystem/v2-0131", "C", "2.9"),
+    ],
+)
+def test_what_is_shipped_is_known_in_its_own_version(kept: httpx.Client, system: str, code: str, version: str) -> None:
+    answer = kept.get(f"/fhir/CodeSystem/$lookup?system={system}&code={code}&version={version}")
+    assert told(answer)["version"] == version
+    assert rule(kept.get(f"/fhir/CodeSystem/$lookup?system={system}&code={code}&version=1")) == (
+        404,
+        "code-system-unknown",
+    )
+
+
+def test_an_expansion_says_by_which_versions_it_is(kept: httpx.Client) -> None:
+    url = "http://terminology.hl7.org/ValueSet/v3-ActEncounterCode"
+    answer = kept.get(f"/fhir/ValueSet/$expand?url={url}&valueSetVersion=2014-03-26&system-version={ACT}|2018-08-12")
+    assert answer.status_code == 200, answer.text
+    parameters = {one["name"]: one for one in answer.json()["expansion"]["parameter"]}
+    assert parameters["version"]["valueUri"] == f"{ACT}|2018-08-12"
+
+
+def test_an_element_leads_to_the_value_set_that_it_is_bound_to(kept: httpx.Client) -> None:
+    context = "http://hl7.org/fhir/StructureDefinition/Patient%23Patient.contact.gender"
+    answer = kept.get(f"/fhir/ValueSet/$expand?context={context}")
+    assert {code for code, _ in listed(answer)} == {"male", "female", "other", "unknown"}
+    valid = kept.get(f"/fhir/ValueSet/$validate-code?context={context}&system={GENDER}&code=male&systemVersion=4.0.1")
+    assert told(valid)["result"] is True
+
+
+def test_designations_are_given_of_the_languages_that_are_asked_for(kept: httpx.Client) -> None:
+    def given(query: str) -> list[dict[str, Any]]:
+        found = kept.get(f"/fhir/ValueSet/$expand?url={HEARTS['url']}&{query}").json()["expansion"]["contains"]
+        return [one for entry in found for one in entry.get("designation", ())]
+
+    assert [one["value"] for one in given("designation=sv")] == ["Hjärtkliniken"]
+    assert given("designation=fi") == []
+    assert given("") == []

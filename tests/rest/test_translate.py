@@ -185,4 +185,4 @@ def test_an_organisation_may_ask(kept: httpx.Client, client_of: Callable[..., ht
 def test_it_is_announced(operator: httpx.Client) -> None:
     resources = operator.get("/fhir/metadata").json()["rest"][0]["resource"]
     found = next(one for one in resources if one["type"] == "ConceptMap")
-    assert [one["name"] for one in found["operation"]] == ["translate"]
+    assert "translate" in {one["name"] for one in found["operation"]}

@@ -27,9 +27,10 @@ from gateway.rest.response import answered, base_of
 from gateway.terminology.concepts import Coding, Wanted
 from gateway.terminology.expansion import Page
 
-NOW_ONLY: Final = ("date", "context", "contextDirection", "designation")
+NOW_ONLY: Final = ("date",)
 """Parameters of R4 that are not answered here, and would change the answer: refused rather than passed over."""
-VERSIONS: Final = ("system-version", "check-system-version", "force-system-version", "systemVersion")
+VERSIONS: Final = ("system-version", "check-system-version", "force-system-version")
+"""Whichever way a version of a code system is asked for: there is the one that is held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,10 @@ def _code_in_system(door: Door, who: Asking, given: Given, id: str | None, base:
 def _code_in_set(door: Door, who: Asking, given: Given, id: str | None, base: str) -> Resource:
     if "code" in given and "system" not in given:
         raise BadRequest("A code has a system: give it too.", rule="parameter-missing", where="system")
-    which = Which(id, given.one("valueSet"), given.one("url"), given.one("valueSetVersion"))
-    return door.code_in_set(who, which, _codings(given), base=base, **_manner(given))
+    version = given.one("systemVersion")
+    versions = [(str(given.one("system")), str(version))] if version is not None and "system" in given else []
+    which = _set(door, given, id)
+    return door.code_in_set(who, which, _codings(given), base=base, versions=versions, **_manner(given))
 
 
 def _expand(door: Door, who: Asking, given: Given, id: str | None, base: str) -> Resource:
@@ -81,14 +84,22 @@ def _expand(door: Door, who: Asking, given: Given, id: str | None, base: str) ->
         offset=offset,
         count=count,
         language=given.one("displayLanguage"),
-        designations=given.flag("includeDesignations"),
+        designations=given.flag("includeDesignations") or "designation" in given,
+        languages=tuple(given.all("designation")),
         definition=given.flag("includeDefinition"),
         active=given.flag("activeOnly"),
         excluded=frozenset(given.all("exclude-system")),
     )
-    return door.expand(
-        who, Which(id, given.one("valueSet"), given.one("url"), given.one("valueSetVersion")), page, base
-    )
+    asked = [str(one).partition("|") for name in VERSIONS for one in given.all(name)]
+    return door.expand(who, _set(door, given, id), page, base, [(url, version) for url, _, version in asked])
+
+
+def _set(door: Door, given: Given, id: str | None) -> Which:
+    """The value set: itself, by its id, by its url, or the one that an element is bound to."""
+    url, context = given.one("url"), given.one("context")
+    if url is None and context is not None:
+        url = door.bound(context)
+    return Which(id, given.one("valueSet"), url, given.one("valueSetVersion"))
 
 
 SERVED: Final = (
@@ -117,7 +128,7 @@ def _handler(one: Served, name: str, *, posted: bool = False, instance: bool = F
         who, door = asking(request, one.code), door_of(request)
         op = parameters.operation(door.definitions, one.type, one.code)
         given = await parameters.sent(request, op, door.definitions) if posted else parameters.asked(request, op)
-        for parameter in (*NOW_ONLY, *VERSIONS):
+        for parameter in NOW_ONLY:
             if parameter in given:
                 text = "This parameter is not answered here. Leave it out: the answer is of what is held now."
                 raise BadRequest(text, rule="parameter-not-offered", where=parameter)
