@@ -23,6 +23,7 @@ from gateway.cli import (
     operate,
     packages,
     replay,
+    validate,
 )
 from gateway.errors import GatewayError
 from gateway.ingest.sources import SourcesError
@@ -40,6 +41,7 @@ app = typer.Typer(
 operate.add_to(app)
 ingest.add_to(app)
 replay.add_to(app)
+app.command("validate")(validate.validate)
 app.add_typer(inbox.app, name="inbox")
 app.add_typer(audit.app, name="audit")
 maps_ask.add_to(maps.app)

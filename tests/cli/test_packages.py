@@ -105,3 +105,16 @@ def test_single_resources_are_a_package_of_the_files_name(samverka: Run, tmp_pat
     path = tmp_path / "named.json"
     path.write_text(json.dumps(PROFILE))
     assert samverka("package", "add", path, "--json").json["name"] == "named"
+
+
+def test_files_are_validated_by_line_and_by_the_profiles_that_are_kept(samverka: Run, tmp_path: Path) -> None:
+    samverka("package", "add", package(tmp_path, "1.0.0", PROFILE))
+    good, broken = tmp_path / "good.json", tmp_path / "broken.xml"
+    good.write_text('{"resourceType": "Patient", "active": true}')
+    broken.write_text('<Patient xmlns="http://hl7.org/fhir">\n  <birthDate value="noon"/>\n</Patient>')
+    assert samverka("validate", good).code == 0
+    told = samverka("validate", good, broken, "--profile", PROFILE["url"])
+    assert told.code == 1
+    assert f"{broken}:2:3: error: Patient.birthDate: This is not a date" in told.out
+    assert f"{good}:1:1: error: Patient.name: The profile says that name is required." in told.out
+    assert len(samverka("validate", good, "--json").json) == 1
