@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import gc
 import socket
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -50,6 +51,7 @@ from gateway.rest import openapi, outcome, routes
 from gateway.rest.cors import Cors
 from gateway.rest.edge import Edge
 from gateway.rest.later import Performer
+from gateway.rest.rounds import Rounds
 from gateway.search.index import Indexer
 from gateway.search.links import PageLinks
 from gateway.settings import Settings
@@ -57,6 +59,7 @@ from gateway.store import Job, Store
 from gateway.web import pages, refusals
 
 Clock = Callable[[], datetime]
+SWITCH = 0.0002
 log = structlog.get_logger(__name__)
 
 
@@ -174,6 +177,8 @@ def settle() -> None:
     """
     gc.freeze()
     gc.set_threshold(50_000)
+    # A thread whose database has answered waits for the one that runs for so long, and for 5 ms if nothing is said.
+    sys.setswitchinterval(SWITCH)
 
 
 def _make_folder(database_url: str) -> None:
@@ -187,6 +192,7 @@ def create_app(gateway: Gateway) -> Starlette:
     app.state.settings = gateway.settings
     app.state.zone = ZoneInfo(gateway.settings.timezone)
     app.state.door = gateway.door
+    app.state.reads = Rounds(gateway.door.read_all)
     app.state.trust = Trust(
         gateway.issuers,
         gateway.identities,
@@ -195,12 +201,12 @@ def create_app(gateway: Gateway) -> Starlette:
     )
     app.state.test_identities = gateway.test_identities
     app.state.clock = gateway.clock
+    outcome.install(app)
+    refusals.install(app)
+    routes.install(app)  # What is added first lies innermost.
     if origins := (gateway.settings.cors_origins or "").split():
         app.add_middleware(Cors, origins=tuple(origins))
     app.add_middleware(Edge)
-    outcome.install(app)
-    refusals.install(app)
-    routes.install(app)
     app.state.openapi = lambda kind: openapi.document(gateway.definitions, app.state.described, resource_type=kind)
     app.routes.extend(pages.routes())
     app.mount("/static", pages.static())

@@ -8,7 +8,7 @@ https://hl7.org/fhir/R4/http.html#read
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -23,13 +23,13 @@ from gateway.access.known import Known
 from gateway.coordination.recorder import Recorder
 from gateway.coordination.statements import last_readings
 from gateway.definitions import Definitions
-from gateway.errors import Gone, NotFound
+from gateway.errors import GatewayError, Gone, NotFound
 from gateway.fhir.datetime import instant, text
 from gateway.fhir.json import dump
 from gateway.mapping import Packages
 from gateway.records import Resource, Source, Statement
 from gateway.search.links import PageLinks
-from gateway.store import Stored, UnitOfWork, Units
+from gateway.store import Event, Stored, UnitOfWork, Units
 
 FIRST = datetime(2019, 11, 1, tzinfo=UTC)
 """When R4 (4.0.1) was published: since then its definitions are what they are."""
@@ -45,6 +45,19 @@ class Served:
     last_updated: datetime
     body: bytes
     created: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The current version of one resource, as somebody asks for it."""
+
+    asking: Asking
+    resource_type: str
+    id: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.resource_type, self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +95,32 @@ class Reading:
 
     def read(self, asking: Asking, resource_type: str, id: str) -> Served:
         """The current version, or a definition that the server itself works by. NotFound, Gone."""
-        self.known_type(resource_type)
-        published = self._rooms.definitions.published
-        return self._one(
-            asking, lambda uow: uow.resources.read(resource_type, id), lambda: published(resource_type, id)
-        )
+        (answer,) = self.read_all([Wanted(asking, resource_type, id)])
+        if isinstance(answer, GatewayError):
+            raise answer
+        return answer
+
+    def read_all(self, wanted: Sequence[Wanted]) -> list[Served | GatewayError]:
+        """Several reads, of whomever, each decided on by itself: of one snapshot, and recorded together."""
+        named = [one for one in wanted if self._is_type(one.resource_type)]
+
+        def ask(uow: UnitOfWork) -> list[tuple[Stored | None, Decision]]:
+            stored = uow.resources.read_many({one.key for one in named})
+            return [(found := stored.get(one.key), self.judge(uow, one.asking, found)) for one in named]
+
+        # Whether an organisation may see it is asked beside.
+        once = all(one.asking.caller.operator for one in named)
+        decided = self._rooms.store.read(ask, once=once) if named else []
+        events: list[Event] = []
+        answers: dict[int, Served | GatewayError] = {}
+        for one, (found, decision) in zip(named, decided, strict=True):
+            published = None if found is not None else self._rooms.definitions.published(*one.key)
+            failure = "not-found" if found is None and published is None else None
+            events += self.events(one.asking, decision, *([found] if found else []), failure=failure)
+            answers[id(one)] = _answer(found, decision) if published is None else _published(published)
+        if events:
+            self._rooms.store.record(events, now=self._rooms.clock())
+        return [answers.get(id(one)) or _no_type(one.resource_type) for one in wanted]
 
     def vread(self, asking: Asking, resource_type: str, id: str, version_id: str) -> Served:
         """One version. NotFound, Gone."""
@@ -95,11 +129,12 @@ class Reading:
 
     def known_type(self, resource_type: str) -> None:
         """NotFound unless R4 has a resource of this name."""
-        kind = self._rooms.definitions.types.get(resource_type)
-        if kind is None or kind.kind != "resource" or kind.abstract:
-            raise NotFound(
-                "R4 has no resource type of this name.", rule="unknown-resource-type", where=resource_type[:64]
-            )
+        if not self._is_type(resource_type):
+            raise _no_type(resource_type)
+
+    def _is_type(self, name: str) -> bool:
+        kind = self._rooms.definitions.types.get(name)
+        return kind is not None and kind.kind == "resource" and not kind.abstract
 
     def may_see(self, uow: UnitOfWork, asking: Asking, found: Stored) -> Decision:
         """The decision about one stored version."""
@@ -153,23 +188,14 @@ class Reading:
             raise NotFound(rule="resource-unknown")
         return found
 
-    def _one(
-        self,
-        asking: Asking,
-        find: Callable[[UnitOfWork], Stored | None],
-        published: Callable[[], Resource | None] = lambda: None,
-    ) -> Served:
-        """One version, found and decided on in one snapshot; where nothing is stored, what is published."""
+    def _one(self, asking: Asking, find: Callable[[UnitOfWork], Stored | None]) -> Served:
+        """One version, found and decided on in one snapshot."""
 
         def ask(uow: UnitOfWork) -> tuple[Stored | None, Decision]:
             found = find(uow)
             return found, self.judge(uow, asking, found)
 
-        stored, decision = self._rooms.store.read(ask)
-        if stored is None and (resource := published()) is not None:
-            self.audit(asking, decision)
-            return _published(resource)
-        found = self.known(asking, stored, decision)
+        found = self.known(asking, *self._rooms.store.read(ask))
         if found.deleted:
             raise Gone()
         return served(found)
@@ -178,10 +204,17 @@ class Reading:
         self, asking: Asking, decision: Decision, *found: Stored, person: str | None = None, failure: str | None = None
     ) -> None:
         """Record the decision, once for each person whom it is about; the answer waits for its commit."""
+        events = self.events(asking, decision, *found, person=person, failure=failure)
+        self._rooms.store.record(events, now=self._rooms.clock())
+
+    def events(
+        self, asking: Asking, decision: Decision, *found: Stored, person: str | None = None, failure: str | None = None
+    ) -> list[Event]:
+        """The decision as AuditEvents, one for each person whom it is about."""
         about: dict[str | None, list[str]] = {person: []} if person or not found else {}
         for one in found:
             about.setdefault(person or one.person, []).append(f"{one.resource_type}/{one.id}")
-        events = [
+        return [
             (
                 audit_event(
                     asking,
@@ -195,7 +228,17 @@ class Reading:
             )
             for subject, entities in about.items()
         ]
-        self._rooms.store.write(lambda uow: uow.audit.add_about(events), now=self._rooms.clock())
+
+
+def _answer(found: Stored | None, decision: Decision) -> Served | GatewayError:
+    """What he who asked for it is told."""
+    if found is None or not decision.allowed:
+        return NotFound(rule="resource-unknown")
+    return Gone() if found.deleted else served(found)
+
+
+def _no_type(name: str) -> NotFound:
+    return NotFound("R4 has no resource type of this name.", rule="unknown-resource-type", where=name[:64])
 
 
 def _published(resource: Resource) -> Served:

@@ -24,7 +24,7 @@ from gateway.fhir import reference
 from gateway.fhir.entries import Entry, within
 from gateway.fhir.links import Kind, conditional, renamed
 from gateway.records import Resource
-from gateway.store import UnitOfWork
+from gateway.store import Event, UnitOfWork
 
 T = TypeVar("T")
 
@@ -77,8 +77,11 @@ class _Inside:
         self._uow = uow
         self.written: list[Callable[[UnitOfWork], Any]] = []
 
-    def read(self, work: Callable[[UnitOfWork], T]) -> T:
+    def read(self, work: Callable[[UnitOfWork], T], *, once: bool = False) -> T:
         return work(self._uow)
+
+    def record(self, events: Sequence[Event], *, now: datetime) -> None:
+        self.write(lambda uow: uow.audit.add_about(events), now=now)
 
     def write(self, work: Callable[[UnitOfWork], T], *, now: datetime | None = None) -> T:
         self.written.append(work)

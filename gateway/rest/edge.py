@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -25,7 +24,9 @@ HEADERS: Mapping[str, str] = {
 """Where the answer does not say otherwise, as pages do."""
 PUBLIC = "/static/"
 """What stands here is about nobody, and browsers may keep it."""
-_HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?", re.ASCII)
+_RAW = tuple((name.lower().encode(), value.encode()) for name, value in HEADERS.items())
+_KEPT = tuple(one for one in _RAW if one[0] != b"cache-control")
+_HOST = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 
 
 class Edge:
@@ -43,13 +44,12 @@ class Edge:
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    if not (name == "Cache-Control" and may_be_kept):
-                        headers.setdefault(name, value)
+                headers = message.setdefault("headers", [])
+                said = {name.lower() for name, _ in headers}
+                headers += [one for one in (_KEPT if may_be_kept else _RAW) if one[0] not in said]
             await send(message)
 
-        host = Headers(scope=scope).get("host")
+        host = next((value for name, value in scope["headers"] if name == b"host"), b"")
         if host and not _HOST.fullmatch(host):
             refusal = BadRequest("The Host header names no host.", rule="host-malformed")
             await outcome_response(refusal, Request(scope))(scope, receive, guarded)

@@ -6,6 +6,7 @@ https://hl7.org/fhir/R4/http.html#mime-type
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from starlette.requests import Request
@@ -50,6 +51,10 @@ PLAIN: Final = Shown(JSON, False)
 
 def negotiate(request: Request, params: Iterable[tuple[str, str]] | None = None) -> None:
     """Settle how the answer is written; NotAcceptable where it cannot be. `params` are the query's, if not others."""
+    if params is None and not request.scope["query_string"]:
+        headers = request.headers
+        request.state.shown = _unasked(headers.get("accept", "*/*"), headers.get("content-type", ""))
+        return
     pairs = request.query_params.multi_items() if params is None else list(params)
     given = dict(pairs)
     default = IN_KIND.get(named(request.headers.get("content-type", "")), JSON)
@@ -60,6 +65,12 @@ def negotiate(request: Request, params: Iterable[tuple[str, str]] | None = None)
     if given.get("_pretty", "") not in ("true", "false", ""):
         raise BadRequest("_pretty is true or false.", rule="parameter-malformed", where="_pretty")
     request.state.shown = Shown(media_type, pretty, _view(request, pairs))
+
+
+@lru_cache(maxsize=1000)
+def _unasked(accept: str, content_type: str) -> Shown:
+    """How an answer is written whose address says nothing of it."""
+    return Shown(_best(accept.split(","), IN_KIND.get(named(content_type), JSON)), False)
 
 
 def _view(request: Request, params: list[tuple[str, str]]) -> View:

@@ -44,6 +44,11 @@ def outcome_response(error: GatewayError, request: Request, more: Mapping[str, s
     return _response(request, error.issues, error.status, headers)
 
 
+async def refused(request: Request, error: GatewayError | HTTPException) -> Response:
+    """The answer to what was refused."""
+    return await (_refused if isinstance(error, GatewayError) else _framework)(request, error)
+
+
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, GatewayError)
     if error.status == 401:

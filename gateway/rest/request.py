@@ -20,9 +20,11 @@ from gateway.access.bearer import IDENTITY_COOKIE, Trust
 from gateway.access.caller import Asking, Caller
 from gateway.access.commands import Body
 from gateway.access.door import Door
+from gateway.access.reading import Served, Wanted
 from gateway.errors import TooLarge
 from gateway.fhir.datetime import parameter
 from gateway.rest.format import NAMES, sent
+from gateway.rest.rounds import Rounds
 
 T = TypeVar("T")
 
@@ -78,6 +80,14 @@ def moment(request: Request, name: str) -> datetime | None:
     """The time that a parameter names, in the server's zone where it names none; None where it is not given."""
     value = request.query_params.get(name)
     return None if value is None else parameter(name, value, request.app.state.zone)
+
+
+async def current(request: Request, wanted: Wanted) -> Served:
+    """The current version of a resource, read with whatever else is read in this moment. NotFound, Gone."""
+    if INLINE.get():
+        return door_of(request).read(wanted.asking, wanted.resource_type, wanted.id)
+    reads: Rounds[Wanted, Served] = request.app.state.reads
+    return await reads.ask(wanted)
 
 
 async def in_thread(work: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:

@@ -5,17 +5,20 @@ https://hl7.org/fhir/R4/http.html#summary
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from re import Pattern
 from typing import Final
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Match, Route, compile_path
-from starlette.types import Scope
+from starlette.responses import RedirectResponse
+from starlette.routing import compile_path
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.errors import GatewayError
+from gateway.rest import outcome
 from gateway.rest.ingest import push, status
 from gateway.rest.interactions.asynchronous import asynchronous_cancel, asynchronous_status
 from gateway.rest.interactions.batch import batch
@@ -130,6 +133,11 @@ def _places() -> Iterator[Place]:
 
 
 PLACES = tuple(_places())
+BY_LENGTH = {
+    length: tuple(place for place in PLACES if place.path.count("/") == length)
+    for length in {place.path.count("/") for place in PLACES}
+}
+"""A part of an address holds no slash: only places that have as many can be meant."""
 
 
 def place_of(path: str) -> tuple[Place, dict[str, str]] | None:
@@ -137,7 +145,7 @@ def place_of(path: str) -> tuple[Place, dict[str, str]] | None:
 
     Only the first: what is said of `metadata` is not said of a type of this name. An operation is no type and no id.
     """
-    for place in PLACES:
+    for place in BY_LENGTH.get(path.count("/"), ()):
         found = place.pattern.match(path)
         if found is not None and not any(part.startswith("$") for part in found.groups()):
             return place, found.groupdict()
@@ -150,32 +158,44 @@ def allowed(path: str) -> list[str]:
     return [] if found is None else sorted(found[0].handlers)
 
 
-class _Route(Route):
-    """A route that is found at its own place only."""
+class Served:
+    """Around the rest of the application: what stands in the table is answered here, by its handler and nothing else.
 
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        match, inside = super().matches(scope)
-        if match is not Match.NONE:
-            place = place_of(scope["path"])
-            if place is None or place[0].path != self.path:
-                return Match.NONE, {}
-        return match, inside
+    The framework's own way to a handler costs more than a read.
+    """
 
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._handlers = {
+            handler: deferrable(handler) if handler.__name__.startswith(DEFERRABLE) else handler
+            for _, _, handler in ROUTES
+        }
 
-def _by_path(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-    """The handler, which takes the parts of the path by their names."""
-
-    async def endpoint(request: Request) -> Response:
-        return await handler(request, **request.path_params)
-
-    return endpoint
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = place_of(scope["path"]) if scope["type"] == "http" else None
+        if found is None:
+            bare = scope["path"].rstrip("/") if scope["type"] == "http" else ""
+            if bare != scope.get("path") and bare and place_of(bare):
+                address = Request(scope).url.replace(path=bare)
+                await RedirectResponse(address)(scope, receive, send)
+            else:
+                await self._app(scope, receive, send)
+            return
+        place, scope["path_params"] = found
+        request = Request(scope, receive)
+        try:
+            handler = place.handlers.get(scope["method"])
+            if handler is None:
+                raise HTTPException(405)
+            answer = await self._handlers[handler](request, **scope["path_params"])
+        except (GatewayError, HTTPException) as error:
+            answer = await outcome.refused(request, error)
+        await answer(scope, receive, send)
 
 
 def install(app: Starlette) -> None:
     """The table as routes. Handlers have the names of the specification: what is announced is read from them."""
-    for method, path, handler in ROUTES:
-        served = deferrable(handler) if handler.__name__.startswith(DEFERRABLE) else handler
-        app.routes.append(_Route(path, _by_path(served), methods=[method]))
+    app.add_middleware(Served)
     app.state.allowed, app.state.place_of = allowed, place_of
     app.state.described = (*((method, path, handler.__name__) for method, path, handler in ROUTES), *WATCHING)
     # A batch comes where a transaction does.

@@ -1,6 +1,6 @@
 """Everything kept: inbox, statements, resources, search rows, change log, audit."""
 
-from gateway.store.audit import AuditRow, Break
+from gateway.store.audit import AuditRow, Break, Event
 from gateway.store.changes import Change
 from gateway.store.inbox import Claimed, Entry, Item, LeaseLost
 from gateway.store.jobs import Job
@@ -19,6 +19,7 @@ __all__ = [
     "Change",
     "Claimed",
     "Entry",
+    "Event",
     "Index",
     "IndexRows",
     "Item",

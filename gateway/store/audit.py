@@ -20,6 +20,8 @@ from gateway.store import sets
 from gateway.tables import audit, audit_seal, to_micros
 
 GENESIS = bytes(32)
+Event = tuple[Mapping[str, Any], str | None]
+"""An AuditEvent (JSON), and the person (key) whom it is about."""
 _COLUMNS = ("chain", "number", "recorded", "person", "body", "digest")
 
 
@@ -60,6 +62,19 @@ class Break:
     what: str
 
 
+def write(connection: Connection, chain: Chain, given: Iterable[tuple[datetime, Iterable[Event]]]) -> None:
+    """Append events to the chain, each with the time that is recorded."""
+    rows = []
+    for now, events in given:
+        recorded = to_micros(now)
+        for event, person in events:
+            body = dump(dict(event))
+            chain.number += 1
+            chain.head = _digest(chain.head, chain.id, chain.number, recorded, person, body)
+            rows.append((chain.id, chain.number, recorded, person, body, chain.head))
+    sets.insert_few(connection, audit, _COLUMNS, rows)
+
+
 class Audit:
     def __init__(self, connection: Connection, now: datetime, chain: Chain) -> None:
         self._connection = connection
@@ -70,16 +85,9 @@ class Audit:
         """Append events (JSON) to the writer's chain; they are there when, and only when, the unit of work is."""
         self.add_about((event, person) for event in events)
 
-    def add_about(self, events: Iterable[tuple[Mapping[str, Any], str | None]]) -> None:
+    def add_about(self, events: Iterable[Event]) -> None:
         """Append events, each with the person (key) whom it is about."""
-        chain, recorded = self._chain, to_micros(self._now)
-        rows = []
-        for event, person in events:
-            body = dump(dict(event))
-            chain.number += 1
-            chain.head = _digest(chain.head, chain.id, chain.number, recorded, person, body)
-            rows.append((chain.id, chain.number, recorded, person, body, chain.head))
-        sets.insert(self._connection, audit, _COLUMNS, rows)
+        write(self._connection, self._chain, [(self._now, events)])
 
     def latest(
         self, *, person: str | None = None, before: datetime | None = None, limit: int = 100

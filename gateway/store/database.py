@@ -39,6 +39,8 @@ class Database:
 
     writer: Engine
     reader: Engine
+    glance: Engine
+    """What reads in a single statement, which is a snapshot by itself; on SQLite the reader."""
 
     @property
     def is_sqlite(self) -> bool:
@@ -46,6 +48,7 @@ class Database:
 
     def dispose(self) -> None:
         self.reader.dispose()
+        self.glance.dispose()
         self.writer.dispose()
 
 
@@ -55,14 +58,14 @@ def connect(url: str | URL, *, pool_size: int = 8) -> Database:
     if address.get_backend_name() == "sqlite":
         if not address.database or address.database == ":memory:":
             raise ValueError("an SQLite database needs a path: sqlite:///var/samverka.db")
-        return Database(
-            writer=_sqlite(address, "BEGIN IMMEDIATE", _PRAGMAS + _WRITER_PRAGMAS, pool_size=1),
-            reader=_sqlite(address, "BEGIN", _PRAGMAS + _READER_PRAGMAS, pool_size=pool_size),
-        )
+        reader = _sqlite(address, "BEGIN", _PRAGMAS + _READER_PRAGMAS, pool_size=pool_size)
+        writer = _sqlite(address, "BEGIN IMMEDIATE", _PRAGMAS + _WRITER_PRAGMAS, pool_size=1)
+        return Database(writer=writer, reader=reader, glance=reader)
+    # Not asked whether it is alive: a read that fails on a lost connection is tried again.
     return Database(
         writer=_postgresql(address, pool_size, _WRITER_OPTIONS, ping=True),
-        # Not asked whether it is alive: a read that fails on a lost connection is tried again.
         reader=_postgresql(address, pool_size, _READER_OPTIONS, ping=False),
+        glance=_postgresql(address, pool_size, {"isolation_level": "AUTOCOMMIT"}, ping=False),
     )
 
 

@@ -10,11 +10,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from gateway.store import saving
+from gateway.store import saving, sets
 from gateway.store.history import History
 from gateway.store.saving import Index, Key, Saved, SavedResource
 from gateway.store.sets import among
-from gateway.store.versions import COLUMNS, Stored, stored
+from gateway.store.versions import COLUMNS, Stored, stored, stored_plain
 from gateway.tables import locator, resource
 
 _CURRENT = select(*COLUMNS).join(
@@ -38,8 +38,8 @@ class Resources(History):
     def read_many(self, keys: Collection[Key]) -> dict[Key, Stored]:
         """The current versions of those that are there, deleted ones included."""
         wanted = set(keys)
-        rows = self._connection.execute(_READ_MANY, {"ids": sorted({id for _, id in wanted})})
-        found = (stored(row) for row in rows)
+        rows = sets.fetch(self._connection, _READ_MANY, sorted({id for _, id in wanted}))
+        found = map(stored_plain, rows)
         return {(one.resource_type, one.id): one for one in found if (one.resource_type, one.id) in wanted}
 
     def of_person(self, person: str, *, resource_types: Collection[str] = ()) -> list[Stored]:

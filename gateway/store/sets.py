@@ -12,9 +12,20 @@ from functools import lru_cache
 from typing import Any, Self
 
 import orjson
-from sqlalchemy import BigInteger, Boolean, ColumnElement, Connection, Integer, Table, TableClause, Text, bindparam
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    Table,
+    TableClause,
+    Text,
+    bindparam,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import ARRAY, psycopg
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -37,6 +48,17 @@ def insert(connection: Connection, table: Table | TableClause, columns: Sequence
                 copy.write_row(row)
     else:
         _insert_each(connection, _insert(table, tuple(columns)), rows)
+
+
+def insert_few(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    """Insert rows of which none is there, in one message to the database: COPY takes three."""
+    if connection.dialect.name == "postgresql" and rows:
+        sql = _insert_unnest(table, tuple(columns), ignore=False)
+        arrays = tuple(list(column) for column in zip(*rows, strict=True))
+        with driver_errors(connection, sql):
+            connection.connection.cursor().execute(sql, arrays)
+    else:
+        insert(connection, table, columns, rows)
 
 
 def insert_missing(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> int:
@@ -69,6 +91,21 @@ def _insert_each(connection: Connection, sql: str, rows: Sequence[Row]) -> int:
     """By the driver itself, as COPY is: a message that is kept alone would cost more around its rows than in them."""
     with driver_errors(connection, sql):
         return int(connection.connection.cursor().executemany(sql, rows).rowcount)
+
+
+def fetch(connection: Connection, found: Select[Any], keys: Collection[Any]) -> list[Any]:
+    """The rows of a select that takes one set of keys, as the driver gives them: a read that is asked for all day."""
+    sql = _text_of(found, connection.dialect.name)
+    cursor = connection.connection.cursor()
+    given = list(keys) if connection.dialect.name == "postgresql" else orjson.dumps(list(keys)).decode()
+    with driver_errors(connection, sql):
+        return list(cursor.execute(sql, (given,)).fetchall())
+
+
+@lru_cache(maxsize=64)
+def _text_of(found: Select[Any], dialect: str) -> str:
+    known: Dialect = psycopg.dialect(paramstyle="format") if dialect == "postgresql" else sqlite.dialect()  # type: ignore[no-untyped-call]
+    return str(found.compile(dialect=known))
 
 
 class KeySet(TypeDecorator[Collection[Any]]):
@@ -139,11 +176,11 @@ def _copy(table: Table | TableClause, columns: tuple[str, ...]) -> str:
 
 
 @lru_cache(maxsize=256)
-def _insert_unnest(table: Table, columns: tuple[str, ...]) -> str:
+def _insert_unnest(table: Table, columns: tuple[str, ...], *, ignore: bool = True) -> str:
     arrays = ", ".join(f"%b::{table.c[name].type.compile(dialect=_POSTGRESQL)}[]" for name in columns)
     return (
         f"INSERT INTO {_name(table.name)} ({_names(columns)}) SELECT * FROM unnest({arrays})"  # noqa: S608
-        " ON CONFLICT DO NOTHING"
+        + (" ON CONFLICT DO NOTHING" if ignore else "")
     )
 
 

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Self, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from gateway import definitions
 from gateway.records import Resource
 from gateway.search.index import rows as search_rows
-from gateway.store.audit import Chain
+from gateway.store.audit import Chain, Event
 from gateway.store.database import Database, connect
 from gateway.store.failures import translated
 from gateway.store.group import GroupWriter
 from gateway.store.migrations import migrate
 from gateway.store.saving import Index, IndexRows
+from gateway.store.trail import Trail
 from gateway.store.unit import UnitOfWork
 
 T = TypeVar("T")
@@ -57,6 +58,7 @@ class Store:
         # One hash chain for each transaction that is under way: none waits for another's commit.
         self._chains: list[Chain] = []
         self._chains_lock = Lock()
+        self._trail = None if database.is_sqlite else Trail(database.writer)
 
     @classmethod
     def open(
@@ -79,15 +81,27 @@ class Store:
                 return self._write(work, now)
             return self._group.submit(lambda connection, chain: work(self._unit(connection, chain, now))).result()
 
-    def read(self, work: Callable[[UnitOfWork], T]) -> T:
-        """Run the work on a snapshot: what is written meanwhile is not seen."""
+    def read(self, work: Callable[[UnitOfWork], T], *, once: bool = False) -> T:
+        """Run the work on a snapshot: what is written meanwhile is not seen.
+
+        `once`: the work asks a single time, which is a snapshot without being begun and ended as one.
+        """
+        engine = self._database.glance if once else self._database.reader
         with translated():
             try:
-                return self._read(work)
+                return self._read(engine, work)
             except DBAPIError as error:
                 if not error.connection_invalidated:
                     raise
-                return self._read(work)
+                return self._read(engine, work)
+
+    def record(self, events: Sequence[Event], *, now: datetime) -> None:
+        """Append AuditEvents of what was answered; returns when they are committed, with others' of the moment."""
+        if self._trail is None:
+            self.write(lambda unit: unit.audit.add_about(events), now=now)
+            return
+        with translated():
+            self._trail.record(events, now=now)
 
     def number_changes(self) -> int:
         """Let the sequencer number what is committed; returns to how many. On SQLite there is nothing to do."""
@@ -113,6 +127,8 @@ class Store:
         """Finish what was submitted, then let go of the database."""
         if self._group is not None:
             self._group.close()
+        if self._trail is not None:
+            self._trail.close()
         self._database.dispose()
 
     def __enter__(self) -> Self:
@@ -125,9 +141,12 @@ class Store:
         clock = self._clock()
         return UnitOfWork(connection, now=now or clock, clock=clock, chain=chain, index=self._index)
 
-    def _read(self, work: Callable[[UnitOfWork], T]) -> T:
-        with self._database.reader.connect() as connection:
-            return work(self._unit(connection, Chain(), None))
+    def _read(self, engine: Engine, work: Callable[[UnitOfWork], T]) -> T:
+        with engine.connect() as connection:
+            found = work(self._unit(connection, Chain(), None))
+            # Not rolled back: with that psycopg forgets the statements that it has prepared.
+            connection.commit()
+            return found
 
     def _write(self, work: Callable[[UnitOfWork], T], now: datetime | None) -> T:
         for attempt in range(1, TRIES + 1):

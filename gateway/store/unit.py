@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from hashlib import blake2b
 from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection, text
 
-from gateway.store.audit import Audit, Chain
+from gateway.store.audit import Audit, Chain, Event
 from gateway.store.changes import Changes
 from gateway.store.deferred import Deferrals
 from gateway.store.identifiers import Identifiers
@@ -92,6 +92,8 @@ def _lock_number(key: str) -> int:
 class Units(Protocol):
     """Where units of work come from: the store, or the unit of work that one is in."""
 
-    def read(self, work: Callable[[UnitOfWork], T]) -> T: ...
+    def read(self, work: Callable[[UnitOfWork], T], *, once: bool = False) -> T: ...
 
     def write(self, work: Callable[[UnitOfWork], T], *, now: datetime | None = None) -> T: ...
+
+    def record(self, events: Sequence[Event], *, now: datetime) -> None: ...

@@ -11,7 +11,7 @@ import orjson
 
 from gateway.fhir.json import parse
 from gateway.records import Resource
-from gateway.tables import resource
+from gateway.tables import from_micros, resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,16 @@ class Stored:
 
 FIELDS = tuple(Stored.__dataclass_fields__)
 COLUMNS = [resource.c[name] for name in FIELDS]
+_UPDATED, _DELETED = FIELDS.index("last_updated"), FIELDS.index("deleted")
 _JSON = (FIELDS.index("contributors"), FIELDS.index("contradictions"))
+
+
+def stored_plain(row: Any) -> Stored:
+    """A row that begins with FIELDS as the driver gives it."""
+    fields = list(row)
+    fields[_UPDATED] = from_micros(fields[_UPDATED])
+    fields[_DELETED] = bool(fields[_DELETED])
+    return stored(fields)
 
 
 def stored(row: Any) -> Stored:

@@ -13,6 +13,7 @@ from starlette.routing import Mount, Route
 
 from gateway.access.caller import Caller
 from gateway.app import Gateway, create_app
+from gateway.rest.routes import ROUTES
 
 OPEN = {
     ("GET", "/health"): "Says that the process lives.",
@@ -64,6 +65,7 @@ BUNDLE = '{"resourceType":"Bundle","type":"transaction","entry":[{"request":{"me
 
 def routes(app: Starlette) -> Iterator[tuple[str, str]]:
     """Method and path of every route there is."""
+    yield from ((method, path) for method, path, _ in ROUTES)
     for route in app.routes:
         if isinstance(route, Mount):
             assert route.path in MOUNTED, f"{route.path} is mounted: say what it shows, and to whom"

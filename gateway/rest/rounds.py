@@ -1,0 +1,59 @@
+"""Questions that are asked one by one and answered in rounds: who asks while a round is under way is in the next.
+
+So what a question costs around its answer (a thread, a query, a commit) is paid once for all that came together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+MOST = 100
+"""Questions in a round."""
+AT_ONCE = 1
+"""Rounds under way: fewer and larger ones cost less than more and smaller ones."""
+
+
+class Rounds(Generic[Q, A]):
+    """For one event loop. `answer` blocks, and returns an answer, or the exception that is one, for each question."""
+
+    def __init__(self, answer: Callable[[Sequence[Q]], Sequence[A | Exception]]) -> None:
+        self._answer = answer
+        self._waiting: list[tuple[Q, asyncio.Future[A]]] = []
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def ask(self, question: Q) -> A:
+        future: asyncio.Future[A] = asyncio.get_running_loop().create_future()
+        self._waiting.append((question, future))
+        if len(self._under_way) < AT_ONCE:
+            task = asyncio.create_task(self._run())
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+        return await future
+
+    async def _run(self) -> None:
+        """Rounds as long as somebody waits."""
+        while self._waiting:
+            asked, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+            questions = [question for question, _ in asked]
+            answers = await asyncio.get_running_loop().run_in_executor(None, self._all, questions)
+            for (_, future), answer in zip(asked, answers, strict=True):
+                if future.done():  # Who asked has gone.
+                    continue
+                if isinstance(answer, Exception):
+                    future.set_exception(answer)
+                else:
+                    future.set_result(answer)
+
+    def _all(self, questions: Sequence[Q]) -> Sequence[A | Exception]:
+        try:
+            return self._answer(questions)
+        except Exception as error:
+            if len(questions) == 1:
+                return [error]
+            # It may be the fault of one of them alone: each is tried by itself.
+            return [answer for question in questions for answer in self._all([question])]
