@@ -46,6 +46,8 @@ NAVIGATION: Final = ("fhirpath", "_offset", "_count")
 """Arguments of every list, beside the plain elements of what is in it."""
 CONTROLS: Final = ("_sort", "_filter", "_list")
 """What a search takes beside the parameters of its type, each as in the address."""
+OF_A_PAGE: Final = ("_count", "_offset", "_sort", "_filter")
+"""What every search takes, also of what refers to a resource."""
 BUILT_IN: Final = {
     "string": GraphQLString,
     "xhtml": GraphQLString,
@@ -192,7 +194,9 @@ class _Writer:
     def _finds(self, name: str, *, within: bool) -> GraphQLFieldMap:
         arguments, connection = self._searched(name)
         if within:
-            arguments = {**arguments, "_reference": GraphQLArgument(GraphQLNonNull(VALUE))}
+            # What every type has is left out but for these: half of the schema would be said of each again.
+            arguments = {code: one for code, one in arguments.items() if code[0] != "_" or code in OF_A_PAGE}
+            arguments["_reference"] = GraphQLArgument(GraphQLNonNull(VALUE))
         cursor = {**arguments, "_cursor": GraphQLArgument(GraphQLString)}
         extensions = {"search": name}
         return {
