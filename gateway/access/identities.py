@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from gateway.access.caller import Caller
 from gateway.access.organisations import Organisation
 from gateway.errors import Unauthenticated
 from gateway.records import Source
+
+if TYPE_CHECKING:
+    from joserfc.jwk import OctKey
 
 ISSUER = "urn:samverka:test-identities"
 ALGORITHM = "HS256"
@@ -34,12 +35,18 @@ class Identity:
 
 
 class TestIdentities:
-    """Issues and reads the tokens of one installation."""
+    """Issues and reads the tokens of one installation; the library is loaded for the first of them."""
 
     __test__ = False
 
     def __init__(self, secret: bytes) -> None:
-        self._key = OctKey.import_key(secret)
+        self._secret = secret
+
+    @cached_property
+    def _key(self) -> OctKey:
+        from joserfc.jwk import OctKey
+
+        return OctKey.import_key(self._secret)
 
     def of(self, organisations: Iterable[Organisation]) -> list[Identity]:
         """An identity for each organisation, the first of each HSA-id."""
@@ -54,11 +61,16 @@ class TestIdentities:
         return self.of(Organisation(one.id, one.name, one.hsa_id, one.controller) for one in sources)
 
     def token(self, caller: Caller) -> str:
+        from joserfc import jwt
+
         claims = {"iss": ISSUER, "sub": caller.hsa_id, "name": caller.name, "controller": caller.controller}
         return jwt.encode({"alg": ALGORITHM}, claims, self._key, algorithms=[ALGORITHM])
 
     def caller(self, token: str) -> Caller:
         """The caller a token speaks for; Unauthenticated when it is not one of ours."""
+        from joserfc import jwt
+        from joserfc.errors import JoseError
+
         try:
             claims = jwt.decode(token, self._key, algorithms=[ALGORITHM]).claims
             if claims.get("iss") != ISSUER:

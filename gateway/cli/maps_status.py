@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import httpx
 import typer
 
 from gateway.cli.common import JsonOption
@@ -56,6 +55,8 @@ def status(
 
 
 def _used(url: str) -> dict[str, dict[str, Any]]:
+    import httpx
+
     try:
         answer = httpx.get(f"{url.rstrip('/')}/ready", timeout=5).json()
         return {one["package"]: one for one in answer["maps"]}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Annotated
 
-import httpx
 import typer
 from rich.progress import Progress
 from rich.table import Column, Table
@@ -129,6 +128,8 @@ def health(
 
     Example: `samverka health http://127.0.0.1:8000`
     """
+    import httpx
+
     try:
         answer = httpx.get(f"{url.rstrip('/')}/ready", timeout=2)
     except httpx.HTTPError as error:

@@ -7,9 +7,8 @@ from datetime import datetime
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -18,6 +17,9 @@ from gateway.web import visitor
 from gateway.web.lanes import stylesheet
 from gateway.web.texts import TEXTS
 from gateway.web.times import Times
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 STATIC = Path(__file__).parent / "static"
 HEADERS: Mapping[str, str] = {
@@ -57,6 +59,8 @@ def page(request: Request, template: str, *, caller: Caller | None, status: int 
 
 @cache
 def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
     environment = Environment(
         loader=PackageLoader("gateway.web"),
         autoescape=select_autoescape(default=True, default_for_string=True),

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
 
-from gateway.access.issuers import REGISTRY, Issuers, IssuersError
+from gateway.access.issuers import Issuers, IssuersError
+from gateway.access.tokens import REGISTRY
 from gateway.errors import Unauthenticated
 
 NOW = datetime(2026, 3, 12, 13, 30, tzinfo=UTC)
