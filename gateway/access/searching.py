@@ -128,13 +128,13 @@ class Searching(Reading):
 
         def ask(uow: UnitOfWork) -> _Result:
             searches = uow.searches
-            uncounted = query.total == "none" and not only_counted
-            total = None if uncounted else searches.total(query, narrowing=narrowing)
-            page = SearchPage() if only_counted else searches.page(query, after=cursor, narrowing=narrowing)
+            if only_counted:
+                return _Result(SearchPage(), searches.total(query, narrowing=narrowing), [], True)
+            page = searches.page(query, after=cursor, narrowing=narrowing, counted=query.total != "none")
             included, whole = searches.included(query, page.matches, narrowing=narrowing, most=MOST_INCLUDED)
-            return _Result(page, total, included, whole)
+            return _Result(page, page.total, included, whole)
 
-        return self._rooms.store.read(ask)
+        return self._rooms.store.read(ask, once=cursor == START and not query.includes and not query.revincludes)
 
 
 def others(query: Query, page: SearchPage, total: int | None) -> dict[str, Cursor]:

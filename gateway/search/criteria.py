@@ -285,9 +285,14 @@ def matching(
     types: Sequence[str], criteria: Sequence[Criterion], found: Select[Any], visible: Test | None
 ) -> Select[Any]:
     """The current resources of these types (none: of any) that meet all criteria, and that may be seen."""
-    tests = [resource.c.deleted.is_(False), *(_criterion(one, visible) for one in criteria)]
+    return found.where(*all_met(types, criteria, visible)).correlate(None)
+
+
+def all_met(types: Sequence[str], criteria: Sequence[Criterion], visible: Test | None) -> list[Test]:
+    """What holds for them."""
+    found = [resource.c.deleted.is_(False), *(_criterion(one, visible) for one in criteria)]
     if types:
-        tests.insert(0, _is_of(types, criteria))
+        found.insert(0, _is_of(types, criteria))
     if visible is not None:
-        tests.append(visible)
-    return found.where(*tests).correlate(None)
+        found.append(visible)
+    return found

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, false, func, or_, true
 from sqlalchemy import select as sql_select
 
-from gateway.search.criteria import UPDATED, AsId, in_any, matching, one_of
+from gateway.search.criteria import UPDATED, AsId, all_met, in_any, matching, one_of
 from gateway.search.index import number
 from gateway.search.match import TABLES, Test
 from gateway.search.query import Include, Query, Sort
@@ -87,9 +87,15 @@ def _beyond(keys: Sequence[tuple[ColumnElement[Any], bool]], cursor: Cursor) -> 
 
 
 def select(
-    query: Query, *columns: ColumnElement[Any], after: Cursor = START, visible: Test | None = None
+    query: Query,
+    *columns: ColumnElement[Any],
+    after: Cursor = START,
+    visible: Test | None = None,
+    counted: bool = False,
 ) -> Select[Any]:
     """The resources of one page and one more, in order; their columns, then the sort keys and the row id.
+
+    `counted`: behind the columns how many resources match, on this page and on all others.
 
     Without columns all of the resource's. `visible` is a condition on `resource` that holds for what the caller may
     see: on the matches, and on everything that a chain looks at. More rows than `size` mean another page. A page that
@@ -100,8 +106,17 @@ def select(
     for position, sort in enumerate(_sorts(query)):
         key, found = _sort_key(sort, position, found)
         keys.append((key, sort.descending))
-    found = matching(query.types, query.criteria, found, visible).add_columns(
-        *(key.label(f"sort_{position}") for position, (key, _) in enumerate(keys)), resource.c.rid.label("cursor_rid")
+    wanted = all_met(query.types, query.criteria, visible)
+    if counted:
+        whole = sql_select(func.count()).select_from(resource).where(*wanted).correlate(None)
+        found = found.add_columns(whole.scalar_subquery().label("total"))
+    found = (
+        found.where(*wanted)
+        .correlate(None)
+        .add_columns(
+            *(key.label(f"sort_{position}") for position, (key, _) in enumerate(keys)),
+            resource.c.rid.label("cursor_rid"),
+        )
     )
     if after.rid is not None:
         found = found.where(_beyond(keys, after))

@@ -55,6 +55,7 @@ class SearchPage:
     matches: tuple[Stored, ...] = ()
     before: Cursor | None = None
     behind: Cursor | None = None
+    total: int | None = None
 
 
 class Searches:
@@ -66,10 +67,17 @@ class Searches:
         body = self._connection.scalar(sql.canonical(resource_type, url, bases))
         return None if body is None else parse(body)
 
-    def page(self, query: Query, *, after: Cursor = START, narrowing: Narrowing | None = None) -> SearchPage:
-        """The page behind the cursor, or in front of a backward one."""
+    def page(
+        self, query: Query, *, after: Cursor = START, narrowing: Narrowing | None = None, counted: bool = False
+    ) -> SearchPage:
+        """The page behind the cursor, or in front of a backward one; `counted`: with the total, asked in one."""
         visible = None if narrowing is None else narrowing.test()
-        rows = self._connection.execute(sql.select(query, *COLUMNS, after=after, visible=visible)).all()
+        found = sql.select(query, *COLUMNS, after=after, visible=visible, counted=counted)
+        rows = self._connection.execute(found).all()
+        total: int | None = None
+        if counted:
+            at = len(COLUMNS)
+            total = rows[0][at] if rows else 0 if after == START else self.total(query, narrowing=narrowing)
         size = sql.size(query, after)
         shown, goes_on = rows[:size], len(rows) > size > 0
         if after.backward:
@@ -80,7 +88,7 @@ class Searches:
         else:
             before = None if after.rid is None else sql.cursor(query, shown[0], backward=True) if shown else END
             behind = sql.cursor(query, shown[-1]) if goes_on else None
-        return SearchPage(tuple(map(stored, shown)), before, behind)
+        return SearchPage(tuple(map(stored, shown)), before, behind, total)
 
     def total(self, query: Query, *, narrowing: Narrowing | None = None) -> int:
         """How many match."""
