@@ -40,6 +40,8 @@ class Question:
     body: Body | None = None
     profiles: Sequence[str] = ()
     mode: str | None = None
+    wrapped: bool = True
+    """Whether a Parameters resource may hold the question; else it is the resource itself."""
 
 
 @dataclass(slots=True)
@@ -110,12 +112,12 @@ class Validating(Canonicals):
             resource = read
         else:
             resource = json.parse(body.raw)
-        if resource.get("resourceType") != PARAMETERS:
+        if resource.get("resourceType") != PARAMETERS or not question.wrapped:
             return _Sent(resource, mode=question.mode, faults=faults)
         given = resource.get("parameter")
         parts = [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
         names = {one.get("name") for one in parts}
-        if question.resource_type == PARAMETERS and "resource" not in names:
+        if question.resource_type in (None, PARAMETERS) and "resource" not in names:
             return _Sent(resource, mode=question.mode, faults=faults)
         return _wrapped(given if isinstance(given, list) else [], _Sent(None, mode=question.mode, faults=faults))
 

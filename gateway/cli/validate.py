@@ -36,7 +36,7 @@ def validate(
         for path in files:
             raw = path.read_bytes()
             media_type = xml.MEDIA_TYPE if raw.lstrip()[:1] == b"<" else json.MEDIA_TYPE
-            question = Question(body=Body(raw, media_type), profiles=tuple(profile or ()))
+            question = Question(body=Body(raw, media_type), profiles=tuple(profile or ()), wrapped=False)
             outcome = wired.door.validate(Asking(OPERATOR, "validate"), question, BASE)
             told.append({"file": str(path), "outcome": outcome})
     if as_json:
