@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, or_, true
+from sqlalchemy import ColumnElement, Select, and_, bindparam, false, func, or_, true
 from sqlalchemy import select as sql_select
 
 from gateway.search.criteria import UPDATED, AsId, all_met, in_any, matching, one_of
@@ -154,16 +155,29 @@ def count(query: Query, *, visible: Test | None = None) -> Select[tuple[int]]:
     return matching(query.types, query.criteria, whole, visible)
 
 
-def canonical(resource_type: str, url: str, bases: tuple[str, ...] = ()) -> Select[Any]:
-    """The body of a kept resource by its canonical url (with a version after a bar), or by its id: the newest one."""
+def canonical(resource_type: str, url: str, bases: tuple[str, ...] = ()) -> tuple[Select[Any], dict[str, str]]:
+    """The body of a kept resource by its canonical url (with a version after a bar), or by its id: the newest one.
+
+    The statement and its parameters: one is made for each type, as a validation asks for dozens of urls.
+    """
     own = local(url, bases)
-    found = sql_select(resource.c.body).where(resource.c.deleted.is_(False), resource.c.resource_type == resource_type)
-    if own is not None:
-        return found.where(resource.c.id == own[1], true() if own[0] == resource_type else false())
+    if own is None:
+        return _by_url(resource_type), {"url": url}
+    found = _bodies(resource_type)
+    return found.where(resource.c.id == own[1], true() if own[0] == resource_type else false()), {}
+
+
+def _bodies(resource_type: str) -> Select[Any]:
+    return sql_select(resource.c.body).where(resource.c.deleted.is_(False), resource.c.resource_type == resource_type)
+
+
+@cache
+def _by_url(resource_type: str) -> Select[Any]:
     urls = sql_select(search_uri.c.rid).where(
-        search_uri.c.param == number(resource_type, "url"), search_uri.c.value == url
+        search_uri.c.param == number(resource_type, "url"), search_uri.c.value == bindparam("url")
     )
-    return found.where(resource.c.rid.in_(urls)).order_by(resource.c.last_updated.desc()).limit(1)
+    found = _bodies(resource_type).where(resource.c.rid.in_(urls))
+    return found.order_by(resource.c.last_updated.desc()).limit(1)
 
 
 # --- includes

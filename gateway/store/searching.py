@@ -64,7 +64,7 @@ class Searches:
 
     def canonical(self, resource_type: str, url: str, bases: tuple[str, ...]) -> Resource | None:
         """A kept resource by its canonical url, which may name a version, or by its id."""
-        body = self._connection.scalar(sql.canonical(resource_type, url, bases))
+        body = self._connection.scalar(*sql.canonical(resource_type, url, bases))
         return None if body is None else parse(body)
 
     def page(
