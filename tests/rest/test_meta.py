@@ -88,7 +88,7 @@ def test_a_change_of_labels_minds_the_version(operator: httpx.Client) -> None:
     ("body", "status", "expression"),
     [
         ('{"resourceType":"Parameters"}', 400, None),
-        (given(tag=["urgent"]), 422, "Parameters.parameter[0].value.tag[0]"),
+        (given(tag=["urgent"]), 422, "Parameters.parameter[0].value.ofType(Meta).tag[0]"),
         ('{"resourceType":"Patient"}', 400, "resourceType"),
     ],
 )
