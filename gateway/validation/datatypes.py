@@ -84,6 +84,8 @@ def literal_reference(value: Mapping[str, Any]) -> Iterator[Told]:
     if reference.parse(written).kind == "other" and not ABSOLUTE.fullmatch(written):
         text = "Write Type/id, an absolute url, urn:uuid:…, or # and the id of a contained resource."
         yield "error", "value", "reference-form", text, "reference"
+    for severity, code, rule, text, _ in uri(written):
+        yield severity, code, rule, text, "reference"
 
 
 def uri(value: Any) -> Iterator[Told]:

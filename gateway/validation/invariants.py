@@ -8,6 +8,7 @@ nothing is kept: several of R4's rely on it.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -35,6 +36,9 @@ SAME: Final[Mapping[str, str]] = {
 """Parts of R4's expressions that cannot mean what they say, and what they mean."""
 UNFIT: Final = frozenset(("cid-0",))
 """Rules of R4 about elements that their type does not have."""
+
+INNER: Final = re.compile(r"'(?:[^'\\\\]|\\\\.)*'|\([^()']*\)")
+"""Texts and brackets without others in them."""
 
 Rule = tuple[Invariant, Path]
 
@@ -67,7 +71,7 @@ class Invariants:
         """The rules that do not hold for a value or its elements, each with where; and why one could not be decided."""
         whole, parts = self._of(spot.type)
         for rule, path in whole:
-            good, why = verdict(path, spot.value, env)
+            good, why = verdict(path, spot.value, env, empty=not alternatives(rule.expression))
             if not good:
                 yield rule, spot, why
         if parts:
@@ -76,7 +80,7 @@ class Invariants:
                 for rule in parts.get(name, ()):
                     # Without a type: the rule may be about one choice only, and the element is another.
                     path = compiled(meant(rule.expression), None, self._d)
-                    good, why = verdict(path, focus_of(child), env)
+                    good, why = verdict(path, focus_of(child), env, empty=not alternatives(rule.expression))
                     if not good:
                         yield rule, child, why
 
@@ -98,6 +102,18 @@ def meant(expression: str) -> str:
     for said, means in SAME.items():
         expression = expression.replace(said, means)
     return expression
+
+
+@lru_cache(maxsize=4096)
+def alternatives(expression: str) -> bool:
+    """Whether a rule names several ways to keep it: then one of them holds, and what is absent (`{} or false`) is none.
+
+    Of other rules an empty result is no breach: they speak of an element that is not there.
+    """
+    outer = INNER.sub("", expression)
+    while outer != expression:
+        expression, outer = outer, INNER.sub("", outer)
+    return " or " in outer and " and " not in outer and " implies " not in outer
 
 
 def verdict(path: Path, focus: Any, env: Environment, *, empty: bool = True) -> tuple[bool, str | None]:

@@ -10,6 +10,7 @@ import pytest
 
 from gateway.app import background, wire
 from gateway.settings import Settings
+from tests.validation import test_cases as cases
 
 OBSERVATION: dict[str, Any] = {
     "resourceType": "Observation",
@@ -17,6 +18,7 @@ OBSERVATION: dict[str, Any] = {
     "code": {"text": "weight"},
     "text": {"status": "generated", "div": '<div xmlns="http://www.w3.org/1999/xhtml">A weight.</div>'},
 }
+JSON = {"Content-Type": "application/fhir+json"}
 LINE = "http://hl7.org/fhir/StructureDefinition/operationoutcome-issue-line"
 COLUMN = "http://hl7.org/fhir/StructureDefinition/operationoutcome-issue-col"
 
@@ -184,3 +186,12 @@ def test_a_setting_holds_writes_to_invariants_too(sqlite_url: str, held: Any, st
     wired.close()
     assert answer.status_code == status
     assert status == 201 or answer.json()["issue"][0]["details"]["coding"][0]["code"] == "obs-3"
+
+
+@pytest.mark.parametrize("name", [name for name, family in cases.FAMILIES.items() if "profiles" not in family])
+def test_a_case_of_each_family_is_told_the_same_over_http(shared: httpx.Client, name: str) -> None:
+    broken = (one for one in cases.FAMILIES[name]["cases"] if "breaks" in one and "text" not in one)
+    for case, _ in zip(broken, range(3), strict=False):
+        found = told(shared.post("/fhir/$validate", content=cases.body(case), headers=JSON))
+        errors = sorted((rule, path or "") for severity, rule, path in found if severity == "error")
+        assert errors == cases.expected(case["breaks"])
