@@ -28,6 +28,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from gateway import __version__, definitions, logs
 from gateway.access.bearer import Trust
 from gateway.access.door import Door
+from gateway.access.exporting import EXPORT
 from gateway.access.identities import Identity, TestIdentities
 from gateway.access.issuers import Issuers
 from gateway.access.known import REINDEX, Known
@@ -44,7 +45,7 @@ from gateway.ingest.reload import Reload
 from gateway.ingest.sources import Sources
 from gateway.ingest.worker import Worker
 from gateway.jobs.reindex import SETTLE, Reindex
-from gateway.jobs.runner import Runner
+from gateway.jobs.runner import Apart, Runner
 from gateway.mapping import Packages
 from gateway.records import Source
 from gateway.rest import openapi, outcome, routes
@@ -88,7 +89,9 @@ class Gateway:
 
     def jobs(self, settle: timedelta = SETTLE, app: Starlette | None = None) -> Runner:
         """What works in the background, for a server to start or a command to run; a server performs requests too."""
-        apart = {} if app is None else {REQUEST: Performer(app, self.door).perform}
+        apart: dict[str, Apart] = {EXPORT: self.door.settle_export}
+        if app is not None:
+            apart[REQUEST] = Performer(app, self.door).perform
         return Runner(self.store, {REINDEX: Reindex(settle)}, apart)
 
     def reindex(self, progress: Callable[[int, int], None]) -> Job:
@@ -160,6 +163,8 @@ def wire(settings: Settings, clock: Clock | None = None) -> Gateway:
         links=PageLinks(store.secret("page-links")),
         validate_on_write=settings.validate_on_write,
         require_if_match=settings.require_if_match,
+        export_kept=timedelta(hours=settings.export_hours),
+        export_lines=settings.export_lines,
         own_mappings=settings.mappings,
     )
     issuers = Issuers.read(settings.issuers, clock) if settings.issuers else Issuers({}, clock)

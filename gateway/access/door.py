@@ -11,6 +11,7 @@ from gateway.access.answers import Answers
 from gateway.access.bench import Benching
 from gateway.access.everything import Everything
 from gateway.access.explain import Explaining
+from gateway.access.exporting import Exporting
 from gateway.access.graphs import Graphs
 from gateway.access.histories import Histories
 from gateway.access.labels import Labelling
@@ -51,6 +52,7 @@ class Door(
     Remaps,
     Benching,
     Deferring,
+    Exporting,
 ):
     """read, vread, history, search, create, update, delete; who does what; inbox, audit trail, explanations."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
@@ -78,6 +78,10 @@ class Rooms:
     """What the resources that are written are held to."""
     require_if_match: bool = False
     """Whether who changes what is there must say which version he has seen."""
+    export_kept: timedelta = timedelta(hours=24)
+    """How long a bulk export can be fetched."""
+    export_lines: int = 100_000
+    """How many resources a file of it holds at most."""
     own_mappings: Path | None = None
     """The installation's own folder of mapping packages; None where those that were shipped are used."""
 

@@ -18,6 +18,8 @@ from gateway.search.query import CONTROLS, served
 
 INTERACTIONS = "http://hl7.org/fhir/ValueSet/type-restful-interaction"
 SYSTEM_INTERACTIONS = "http://hl7.org/fhir/ValueSet/system-restful-interaction"
+INSTANTIATED = ("http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data",)
+"""What others ask of a server, and this one does."""
 COMPARTMENTS = "http://hl7.org/fhir/CompartmentDefinition/"
 
 
@@ -45,6 +47,7 @@ def statement(
         "status": "active",
         "date": started.isoformat(timespec="seconds"),
         "kind": "instance",
+        "instantiates": list(INSTANTIATED),
         "software": {"name": "Samverka", "version": __version__},
         "implementation": {"description": "Samverka", "url": base},
         "fhirVersion": "4.0.1",

@@ -27,6 +27,7 @@ Given = Literal[
     "parameters",
     "capabilities",
     "json",
+    "ndjson",
     "text",
 ]
 
@@ -91,6 +92,7 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
         "What the Content-Location of the first answer ends with.",
         {"type": "string", "minLength": 1},
     ),
+    "file": Parameter("file", "path", "A file, as the manifest names it.", {"type": "string", "minLength": 1}),
     "source": Parameter("source", "path", "A configured source instance.", {"type": "string", "minLength": 1}),
     "message": Parameter("id", "path", "What the message was kept under.", {"type": "string", "minLength": 1}),
     "_format": Parameter(
@@ -188,6 +190,7 @@ REFUSALS: Final[Mapping[int, str]] = {
     415: "A format that is not read.",
     422: "Understood, and wrong: the resource breaks the rules of its type.",
     428: "A condition must be named.",
+    429: "The caller asks for too much at once.",
     503: "Not possible right now: try again.",
 }
 

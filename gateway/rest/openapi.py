@@ -60,6 +60,7 @@ GRAPHQL: Schema = {
 }
 BUNDLES = {"searchset": "searchset", "history": "history", "document": "document", "answer": "batch-response"}
 RESOURCES = {"capabilities": "CapabilityStatement", "outcome": "OperationOutcome", "bundle": "Bundle"}
+NDJSON = "application/fhir+ndjson"
 PREFIXED = "Prefixes eq, ne, gt, lt, ge, le, sa, eb, ap."
 RESULT_PARAMETERS: Mapping[str, tuple[str, Schema]] = {
     "_count": ("How many are on a page; 0 only counts.", {"type": "integer", "minimum": 0}),
@@ -256,6 +257,8 @@ class _Writer:
             made.setdefault("headers", {})[name] = {"$ref": f"#/components/headers/{key}"}
         if answer.given == "text":
             made["content"] = {"text/plain": {"schema": {"type": "string"}}}
+        elif answer.given == "ndjson":
+            made["content"] = {NDJSON: {"schema": {"type": "string"}}}
         elif answer.given == "json":
             made["content"] = {"application/json": {"schema": {"type": "object"}}}
         elif answer.given != "nothing":

@@ -96,6 +96,16 @@ _PIX: Final = Offer(
     refuses=(400, 401, 403, 404, 406, 503),
 )
 
+_EXPORT: Final = Offer(
+    "Bulk export of everything",
+    "With `Prefer: respond-async`: all that the caller may see, as NDJSON files that are fetched later.",
+    {202: Answer("It is begun; the Content-Location tells what becomes of it.", "outcome", ("X-Request-Id",))},
+    takes=("prefer", *SHOWN),
+    refuses=(400, 401, 406, 429, 503),
+    operation="export",
+)
+_EXPORTED: Final = (400, 401, 404, 406, 503)
+
 OPERATIONS: Final[Mapping[str, Offer]] = {
     "validate_system": _VALIDATE,
     "validate": _VALIDATE,
@@ -152,6 +162,44 @@ OPERATIONS: Final[Mapping[str, Offer]] = {
     "graphql_instance": _GRAPHQL_OF_ONE,
     "graphql_instance_by_post": replace(
         _GRAPHQL_OF_ONE, title="A GraphQL query of a resource, as a body", body="graphql", operation=None
+    ),
+    **_both("export", _EXPORT),
+    **_both(
+        "export_patient",
+        replace(_EXPORT, title="Bulk export of the records of all patients", operation="patient-export"),
+    ),
+    **_both(
+        "export_group",
+        replace(
+            _EXPORT,
+            title="Bulk export of the records of a group's patients",
+            refuses=(*_EXPORT.refuses, 404, 410),
+            operation="group-export",
+        ),
+    ),
+    "export_status": Offer(
+        "What became of a bulk export",
+        "Its progress, or the manifest of its files.",
+        {
+            200: Answer("The manifest.", "json", ("X-Request-Id",)),
+            202: Answer("It is not ready yet.", "outcome", ("X-Request-Id",)),
+        },
+        takes=SHOWN,
+        refuses=_EXPORTED,
+    ),
+    "export_delete": Offer(
+        "Delete a bulk export",
+        "Nobody needs it any more: it ends, and its files are gone.",
+        {202: Answer("It is deleted.", "outcome", ("X-Request-Id",))},
+        takes=SHOWN,
+        refuses=_EXPORTED,
+    ),
+    "export_file": Offer(
+        "A file of a bulk export",
+        "A resource on each line; of what was deleted, a transaction Bundle.",
+        {200: Answer("NDJSON.", "ndjson", ("X-Request-Id",))},
+        takes=("x-request-id",),
+        refuses=_EXPORTED,
     ),
     "meta_add": _META_CHANGE,
     "meta_delete": replace(

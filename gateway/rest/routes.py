@@ -36,7 +36,7 @@ from gateway.rest.interactions.update import update, update_conditional
 from gateway.rest.interactions.vread import vread
 from gateway.rest.later import Handler, deferrable
 from gateway.rest.openapi import openapi
-from gateway.rest.operations import everything, graphql, ihe_pix, lastn, match, meta, terminology
+from gateway.rest.operations import everything, export, graphql, ihe_pix, lastn, match, meta, terminology
 from gateway.rest.operations.transform import transform, transform_instance
 from gateway.rest.operations.translate import (
     translate,
@@ -56,6 +56,7 @@ def _methods(method: str) -> list[str]:
 ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
     ("GET", "/fhir/_async/{request_id}", asynchronous_status),
     ("DELETE", "/fhir/_async/{request_id}", asynchronous_cancel),
+    *export.ROUTES,
     ("GET", "/fhir/metadata", capabilities),
     ("GET", "/fhir/Patient/{id}/$who-does-what", who_does_what),
     ("GET", "/fhir/ConceptMap/$translate", translate),

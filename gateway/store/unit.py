@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 from gateway.store.audit import Audit, Chain, Event
 from gateway.store.changes import Changes
 from gateway.store.deferred import Deferrals
+from gateway.store.exports import Exports
 from gateway.store.identifiers import Identifiers
 from gateway.store.inbox import Inbox
 from gateway.store.jobs import Jobs
@@ -61,6 +62,7 @@ class UnitOfWork:
         self.uploads = Uploads(connection, now)
         self.jobs = Jobs(connection, clock)
         self.deferrals = Deferrals(connection)
+        self.exports = Exports(connection)
         self._connection = connection
 
     @property

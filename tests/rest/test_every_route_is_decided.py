@@ -95,8 +95,9 @@ def call(address: str, method: str, path: str, headers: dict[str, str]) -> httpx
         by_parameters = operation.startswith("$") and operation not in ("$validate", "$lastn")
         if by_parameters and about != "StructureMap" and method == "POST":
             body = '{"resourceType":"Parameters"}'
+    later = {"prefer": "respond-async"} if operation == "$export" else {}
     return httpx.request(
-        method, address + filled, content=body, headers=kind | {"origin": address} | headers, timeout=30
+        method, address + filled, content=body, headers=kind | later | {"origin": address} | headers, timeout=30
     )
 
 

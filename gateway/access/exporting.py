@@ -1,0 +1,370 @@
+"""Bulk export: kept, settled as one moment's versions of what the caller may see, fetched by him alone.
+
+https://hl7.org/fhir/uv/bulkdata/STU2/export.html
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Final, Literal, Protocol
+
+from gateway.access.caller import Asking, Caller
+from gateway.access.conditions import narrowing, terminology
+from gateway.access.decision import Decision, decide, source_of
+from gateway.access.reading import Reading
+from gateway.errors import BadRequest, Gone, NotFound, TooManyRequests, Unavailable
+from gateway.fhir.datetime import instant
+from gateway.fhir.json import dump
+from gateway.issues import Issue
+from gateway.records import Resource
+from gateway.search import dates
+from gateway.search.conditions import AllOf, AnyOf, Criterion, DateIs, Own
+from gateway.search.everything import ALWAYS, members
+from gateway.search.everything import query as belonging
+from gateway.search.query import Limits, Query, parse
+from gateway.search.rows import local
+from gateway.store import Stored, UnitOfWork
+from gateway.store.exports import Cut, Export, File
+
+__all__ = ["EXPORT", "Exported", "Exporting", "File", "Level", "Wanted", "deletion"]
+
+EXPORT: Final = "export"
+"""The kind of job that settles what an export holds."""
+MOST_WAITING: Final = 5
+TOGETHER: Final = 500
+"""Resources of a file that are read, recorded and sent at once."""
+DEEPEST: Final = 10
+"""Groups within groups."""
+OWN: Final = Decision(True, "own-request")
+PERSON: Final = "Patient"
+
+Level = Literal["system", "patient", "group"]
+Filter = tuple[str, tuple[tuple[str, str], ...]]
+"""A type, and the parameters of a search in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked for; without types all, without patients everybody of the level."""
+
+    level: Level
+    group: str | None = None
+    types: tuple[str, ...] = ()
+    since: datetime | None = None
+    filters: tuple[Filter, ...] = ()
+    patients: tuple[str, ...] = ()
+    elements: tuple[str, ...] = ()
+    lenient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What became of an export. `files` is None until it is settled; `ignored` is what was left out of the request."""
+
+    id: str
+    url: str
+    wanted: Wanted
+    created: datetime
+    expires: datetime
+    begun: bool
+    settled: datetime | None
+    files: tuple[File, ...] | None
+    ignored: tuple[Mapping[str, str], ...]
+
+
+class Job(Protocol):
+    """What is kept of the work to be done."""
+
+    @property
+    def input(self) -> Mapping[str, Any]: ...
+
+
+class Exporting(Reading):
+    """export: kick-off, status, files, withdrawal; and, for who works in the background, to settle what it holds."""
+
+    def export(self, asking: Asking, wanted: Wanted, *, url: str, base: str, ignored: Sequence[Issue] = ()) -> str:
+        """The id under which it is found. BadRequest, NotFound, Gone, TooManyRequests."""
+        decision = decide(asking.caller, "", takes_part=None)
+        if wanted.group is not None:
+            self._group(asking, wanted.group)
+        else:
+            self.audit(asking, decision)
+        queries, told = self._queries(wanted, base)
+        if not queries:
+            text = "No type is left to be exported: name some that this export can have."
+            raise BadRequest(text, rule="nothing-to-export", where="_type")
+        self._rooms.store.read(lambda uow: self._persons(uow, asking, wanted, base))
+        owner, id, now = source_of(asking.caller), str(uuid.uuid4()), self._rooms.clock()
+        request = {
+            "caller": asdict(asking.caller),
+            "request_id": asking.request_id,
+            "wanted": asdict(wanted) | {"since": None if wanted.since is None else wanted.since.isoformat()},
+            "url": url,
+            "base": base,
+            "ignored": [_plain(one) for one in (*ignored, *told)],
+        }
+
+        def work(uow: UnitOfWork) -> None:
+            for old in uow.exports.expired(now - self._rooms.export_kept):
+                uow.exports.remove(old)
+            uow.jobs.forget(EXPORT, now - self._rooms.export_kept)
+            if uow.exports.waiting(owner) >= MOST_WAITING:
+                text = f"{MOST_WAITING} of your exports are not ready yet: let them come, or delete some."
+                raise TooManyRequests(text, rule="too-many-exports")
+            uow.exports.put(Export(id, owner, request, now, uow.jobs.put(EXPORT, {"id": id})))
+
+        self._rooms.store.write(work, now=now)
+        return id
+
+    def exported(self, asking: Asking, id: str) -> Exported:
+        """What became of one's own export. NotFound; Unavailable where it came to nothing."""
+        found, failed = self._rooms.store.read(lambda uow: _with_job(uow, id))
+        one = None if found is None or found.owner != source_of(asking.caller) else self._told(found)
+        if one is None or one.expires <= self._rooms.clock():
+            self.audit(asking, Decision(True, "nothing-there"), failure="not-found")
+            raise NotFound("There is no such export of yours, or it was too long ago.", rule="export-unknown")
+        self.audit(asking, OWN)
+        if failed and one.files is None:
+            raise Unavailable("This export came to nothing: delete it, and ask again.", rule="export-failed")
+        return one
+
+    def drop_export(self, asking: Asking, id: str) -> None:
+        """Nobody needs it any more; what is not done of it will not be. NotFound."""
+        found = self._rooms.store.read(lambda uow: uow.exports.get(id))
+        if found is not None and found.owner == source_of(asking.caller):
+            self.audit(asking, OWN)
+        else:
+            self.exported(asking, id)
+        self._rooms.store.write(lambda uow: uow.exports.remove(id))
+
+    def exported_lines(self, asking: Asking, one: Exported, file: File) -> Iterator[list[Stored]]:
+        """The versions of a file, some at a time, each recorded before it is given."""
+        lines = self._rooms.export_lines
+        after, until = file.part * lines, (file.part + 1) * lines
+        while True:
+            batch = self._rooms.store.read(
+                lambda uow, after=after: uow.exports.items(  # type: ignore[misc]
+                    one.id, file.resource_type, deleted=file.deleted, after=after, until=until, limit=TOGETHER
+                )
+            )
+            if not batch:
+                return
+            self.audit(asking, OWN, *(version for _, version in batch))
+            yield [version for _, version in batch]
+            after = batch[-1][0]
+
+    def settle_export(self, job: Job) -> None:
+        """Find out what an export holds, and of which time it is."""
+        id, store = str(job.input["id"]), self._rooms.store
+        found = store.read(lambda uow: uow.exports.get(id))
+        if found is None or found.files is not None:  # Withdrawn, or settled by one who was slow.
+            return
+        settled = self._rooms.clock()
+        store.write(lambda uow: uow.exports.begin(id, settled))
+        # What was begun before this time must be there: those who ask for what came since rely on it.
+        while store.read(lambda uow: uow.jobs.older_writers(settled)):
+            time.sleep(0.05)
+        wanted, base = _wanted(found.request["wanted"]), str(found.request["base"])
+        asking = Asking(Caller(**found.request["caller"]), EXPORT, found.request["request_id"])
+
+        def work(uow: UnitOfWork) -> None:
+            mine = uow.exports.get(id, alone=True)
+            if mine is None or mine.files is not None:
+                return
+            cut = self._cut(uow, asking, wanted, base)
+            uow.exports.hold(id, cut)
+            if cut.visible is not None and cut.gone:
+                self._keep_withheld(uow, asking, id, cut.gone)
+            uow.exports.finish(id, lines=self._rooms.export_lines)
+
+        store.write(work, now=settled)
+
+    def _keep_withheld(self, uow: UnitOfWork, asking: Asking, id: str, types: Collection[str]) -> None:
+        """What was withheld goes on being unknown when it is gone."""
+        for kind in types:
+            after = 0
+            while batch := uow.exports.items(id, kind, deleted=True, after=after, until=2**62, limit=TOGETHER):
+                after = batch[-1][0]
+                kept = [seq for seq, one in batch if self.withheld(uow, asking.caller, one)]
+                if kept:
+                    uow.exports.let_go(id, kind, kept)
+
+    def _told(self, found: Export) -> Exported:
+        request = found.request
+        return Exported(
+            found.id,
+            request["url"],
+            _wanted(request["wanted"]),
+            found.created,
+            found.created + self._rooms.export_kept,
+            found.settled is not None,
+            found.settled,
+            found.files,
+            tuple(request["ignored"]),
+        )
+
+    def _cut(self, uow: UnitOfWork, asking: Asking, wanted: Wanted, base: str) -> Cut:
+        queries, _ = self._queries(wanted, base)
+        return Cut(
+            queries,
+            narrowing(self, asking.caller),
+            self._persons(uow, asking, wanted, base),
+            wanted.since,
+            self._exported_types(wanted) if wanted.since else (),
+            wanted.level != "system",
+        )
+
+    def _exported_types(self, wanted: Wanted) -> tuple[str, ...]:
+        """Those that the export may have. BadRequest."""
+        definitions = self._rooms.definitions
+        held = definitions.resource_types if wanted.level == "system" else members(definitions, PERSON)
+        for one in wanted.types:
+            if one not in definitions.resource_types and not wanted.lenient:
+                text = "Name R4's resource types, with commas between them."
+                raise BadRequest(text, rule="unknown-resource-type", where="_type")
+            if one not in held and not wanted.lenient:
+                text = f"{one} is not in the compartment of patients: export it from the system as a whole."
+                raise BadRequest(text, rule="type-outside-compartment", where="_type")
+        return tuple(one for one in (wanted.types or held) if one in held)
+
+    def _queries(self, wanted: Wanted, base: str) -> tuple[list[Query], list[Issue]]:
+        """The searches whose results are exported, no resource in two of them; and what was left out."""
+        types = self._exported_types(wanted)
+        filters: dict[str, list[Criterion]] = {}
+        told: list[Issue] = []
+        for kind, params in wanted.filters:
+            if kind not in types:
+                text = f"{kind[:64]} is filtered, and is no type of this export."
+                if not wanted.lenient:
+                    raise BadRequest(text, rule="filter-without-type", where="_typeFilter")
+                told.append(Issue("warning", "not-supported", "filter-without-type", text, where="_typeFilter"))
+                continue
+            query = self._filter(kind, params, wanted, base)
+            told += query.ignored
+            filters.setdefault(kind, []).append(AllOf(query.criteria))
+        whole = [one for one in types if one not in filters]
+        queries = [self._all(wanted, whole)] if whole else []
+        for kind, some in filters.items():
+            query = self._all(wanted, [kind])
+            queries.append(Query(query.types, criteria=(*query.criteria, AnyOf(tuple(some)))))
+        return queries, told
+
+    def _all(self, wanted: Wanted, types: Sequence[str]) -> Query:
+        since = None if wanted.since is None else dates.micros(wanted.since)
+        if wanted.level != "system":
+            return belonging(self._rooms.definitions, PERSON, None, types, care=ALWAYS, since=since, count=0)
+        criteria = () if since is None else (Own("_lastUpdated", (DateIs("ge", since, since + 1),)),)
+        every = len(types) == len(self._rooms.definitions.resource_types)
+        return Query(() if every else tuple(types), criteria=criteria)
+
+    def _filter(self, kind: str, params: Sequence[tuple[str, str]], wanted: Wanted, base: str) -> Query:
+        rooms = self._rooms
+        query = parse(
+            kind,
+            params,
+            rooms.definitions,
+            progress=rooms.known.percent,
+            lenient=wanted.lenient,
+            zone=rooms.zone,
+            bases=(base,),
+            now=rooms.clock(),
+            limits=Limits(),
+            terminology=terminology(rooms, base),
+        )
+        plain = Query(query.types, criteria=query.criteria, used=query.used, ignored=query.ignored)
+        if query != plain or not query.criteria:
+            text = "A filter is a search by criteria, like Task?status=accepted; it neither sorts, counts nor includes."
+            raise BadRequest(text, rule="filter-not-criteria", where="_typeFilter")
+        return query
+
+    def _group(self, asking: Asking, id: str) -> None:
+        """The group is there for the caller; that is recorded. NotFound, Gone."""
+
+        def ask(uow: UnitOfWork) -> tuple[Stored | None, Decision]:
+            found = uow.resources.read("Group", id)
+            return found, self.judge(uow, asking, found)
+
+        found, decision = self._rooms.store.read(ask)
+        if self.known(asking, found, decision).deleted:
+            raise Gone()
+
+    def _persons(self, uow: UnitOfWork, asking: Asking, wanted: Wanted, base: str) -> Collection[str] | None:
+        """The keys of the persons whom the export is about; None for everybody. BadRequest."""
+        named = {_local(one, base) for one in wanted.patients}
+        ids: set[str] | None = None
+        if wanted.group is not None:
+            ids = _patients(uow, wanted.group, base)
+        elif named:
+            ids = {id for id in named if id is not None}
+        if ids is None:
+            return None
+        found = uow.resources.read_many({(PERSON, id) for id in ids})
+        seen = {id: one for (_, id), one in found.items() if not one.deleted and self.may_see(uow, asking, one).allowed}
+        if named:
+            if not all(id is not None and id in seen for id in named):
+                raise BadRequest(
+                    "Name patients who are here, and in the group where there is one: Patient/ and the id.",
+                    rule="patient-unknown",
+                    where="patient",
+                )
+            seen = {id: one for id, one in seen.items() if id in named}
+        return {one.person or "" for one in seen.values()}
+
+
+def _patients(uow: UnitOfWork, group: str, base: str) -> set[str]:
+    """The ids of the patients who are in a group, or in one that is in it."""
+    found: set[str] = set()
+    met, fresh = {group}, {group}
+    for _ in range(DEEPEST):
+        groups = uow.resources.read_many({("Group", id) for id in fresh})
+        fresh = set()
+        for one in groups.values():
+            for kind, id in () if one.deleted else _members(one.resource(), base):
+                if kind == PERSON:
+                    found.add(id)
+                elif kind == "Group" and id not in met:
+                    fresh.add(id)
+        met |= fresh
+        if not fresh:
+            break
+    return found
+
+
+def _members(group: Resource, base: str) -> Iterator[tuple[str, str]]:
+    for member in group.get("member", ()):
+        entity = member.get("entity", {}).get("reference", "")
+        key = None if member.get("inactive") is True else local(entity, (base.rstrip("/") + "/",))
+        if key is not None:
+            yield key
+
+
+def _local(reference: str, base: str) -> str | None:
+    key = local(reference, (base.rstrip("/") + "/",))
+    return key[1] if key is not None and key[0] == PERSON else None
+
+
+def _with_job(uow: UnitOfWork, id: str) -> tuple[Export | None, bool]:
+    found = uow.exports.get(id)
+    job = None if found is None else uow.jobs.get(found.job)
+    return found, job is not None and job.state == "failed"
+
+
+def _plain(one: Issue) -> dict[str, str]:
+    return {"code": one.code, "rule": one.rule, "text": one.text, "where": one.where or ""}
+
+
+def _wanted(kept: Mapping[str, Any]) -> Wanted:
+    lists = {name: tuple(kept[name]) for name in ("types", "patients", "elements")}
+    filters = tuple((kind, tuple((name, value) for name, value in params)) for kind, params in kept["filters"])
+    since = None if kept["since"] is None else instant(kept["since"])
+    return Wanted(**{**kept, **lists, "filters": filters, "since": since})
+
+
+def deletion(one: Stored) -> bytes:
+    """That a resource was deleted, as a line of a file: a transaction that would delete it."""
+    entry = {"request": {"method": "DELETE", "url": f"{one.resource_type}/{one.id}"}}
+    return dump({"resourceType": "Bundle", "type": "transaction", "entry": [entry]})

@@ -1,0 +1,167 @@
+"""Bulk exports: which versions each holds, settled by one statement, and their bytes as they are fetched.
+
+Nothing is copied: a version that is kept never changes, so a list of versions is a consistent cut for ever.
+
+https://hl7.org/fhir/uv/bulkdata/STU2/export.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, Connection, Select, func, insert, literal, select, union_all, update
+
+from gateway.search.criteria import matching
+from gateway.search.query import Query
+from gateway.store.searching import Narrowing
+from gateway.store.sets import among
+from gateway.store.versions import FIELDS, Stored, stored
+from gateway.tables import export, export_item, resource, resource_version
+
+_CUT = (resource.c.resource_type, resource.c.deleted, resource.c.partition, resource.c.rid, resource.c.version)
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of an export: of one type, what is there or what was deleted; `part` from 0."""
+
+    resource_type: str
+    deleted: bool
+    part: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """One export. `files` is None until it is settled what it holds."""
+
+    id: str
+    owner: str
+    request: Mapping[str, Any]
+    created: datetime
+    job: int
+    settled: datetime | None = None
+    files: tuple[File, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What an export holds: what these searches find, and of what was deleted `since` these types.
+
+    `persons` (None: everybody's and nobody's) limits all of it; so does what the caller sees.
+    """
+
+    queries: Sequence[Query]
+    visible: Narrowing | None = None
+    persons: Collection[str] | None = None
+    since: datetime | None = None
+    gone: Collection[str] = ()
+    of_persons: bool = False
+    """Whether only what is about persons counts of what was deleted."""
+
+    def select(self) -> list[Select[Any]]:
+        seen = None if self.visible is None else self.visible.test()
+        found = [matching(one.types, one.criteria, select(*_CUT), seen) for one in self.queries]
+        if self.since is not None and self.gone:
+            deleted = select(*_CUT).where(
+                resource.c.deleted, resource.c.last_updated >= self.since, among(resource.c.resource_type, self.gone)
+            )
+            if self.of_persons:
+                deleted = deleted.where(resource.c.person.is_not(None))
+            found.append(deleted if seen is None else deleted.where(seen))
+        if self.persons is not None:
+            found = [one.where(among(resource.c.person, sorted(self.persons))) for one in found]
+        return found
+
+
+class Exports:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def put(self, one: Export) -> None:
+        row = {"id": one.id, "owner": one.owner, "created": one.created, "job": one.job}
+        self._connection.execute(insert(export).values(row | {"request": orjson.dumps(dict(one.request)).decode()}))
+
+    def get(self, id: str, *, alone: bool = False) -> Export | None:
+        """`alone`: nobody else changes it before this unit of work ends."""
+        query = select(*(export.c[name] for name in Export.__dataclass_fields__)).where(export.c.id == id)
+        row = self._connection.execute(query.with_for_update() if alone else query).first()
+        if row is None:
+            return None
+        files = None if row.files is None else tuple(File(**one) for one in orjson.loads(row.files))
+        return Export(**row._asdict() | {"request": orjson.loads(row.request), "files": files})
+
+    def waiting(self, owner: str) -> int:
+        """How many of one caller's are not settled yet."""
+        query = select(func.count()).where(export.c.owner == owner, export.c.files.is_(None))
+        return int(self._connection.scalar(query) or 0)
+
+    def begin(self, id: str, settled: datetime) -> None:
+        """Of which time it will be."""
+        self._connection.execute(update(export).where(export.c.id == id).values(settled=settled))
+
+    def hold(self, id: str, cut: Cut) -> None:
+        """All that the cut finds, each once, by one statement: so of one moment."""
+        self._connection.execute(export_item.delete().where(export_item.c.export == id))
+        found = union_all(*cut.select()).subquery()
+        kind = (found.c.resource_type, found.c.deleted)
+        # One person's lie together: whoever fetches them is recorded once for each.
+        number = func.row_number().over(partition_by=kind, order_by=(found.c.partition, found.c.rid))
+        numbered = select(literal(id), *kind, number, found.c.rid, found.c.version)
+        columns = ["export", "resource_type", "deleted", "seq", "rid", "version"]
+        self._connection.execute(insert(export_item).from_select(columns, numbered))
+
+    def let_go(self, id: str, resource_type: str, seqs: Collection[int]) -> None:
+        """Deleted resources that are not told of after all."""
+        one = (export_item.c.export == id, export_item.c.resource_type == resource_type, export_item.c.deleted)
+        self._connection.execute(export_item.delete().where(*one, among(export_item.c.seq, seqs)))
+
+    def finish(self, id: str, *, lines: int) -> None:
+        """It is settled; files have so many lines at most."""
+        part: ColumnElement[int] = (export_item.c.seq - 1) // lines
+        by = (export_item.c.resource_type, export_item.c.deleted, part)
+        query = select(*by, func.count()).where(export_item.c.export == id).group_by(*by).order_by(*by)
+        files = [
+            File(kind, bool(gone), int(part), count) for kind, gone, part, count in self._connection.execute(query)
+        ]
+        told = orjson.dumps([asdict(one) for one in files]).decode()
+        self._connection.execute(update(export).where(export.c.id == id).values(files=told))
+
+    def items(
+        self, id: str, resource_type: str, *, deleted: bool, after: int, until: int, limit: int
+    ) -> list[tuple[int, Stored]]:
+        """The versions behind a place of one type, up to another, in order, each with its place."""
+        mine = (export_item.c.export == id, export_item.c.resource_type == resource_type)
+        query = (
+            select(export_item.c.seq, export_item.c.rid, export_item.c.version)
+            .where(*mine, export_item.c.deleted.is_(deleted), export_item.c.seq > after, export_item.c.seq <= until)
+            .order_by(export_item.c.seq)
+            .limit(limit)
+        )
+        places = {(rid, version): seq for seq, rid, version in self._connection.execute(query)}
+        found: dict[int, Stored] = {}
+        # Most are current still; one that was written since lies among the former versions.
+        for columns in (resource.c, resource_version.c):
+            missing = [key for key, seq in places.items() if seq not in found]
+            if not missing:
+                break
+            rids, versions = [rid for rid, _ in missing], [version for _, version in missing]
+            versioned = select(*(columns[name] for name in FIELDS))
+            versioned = versioned.where(among(columns.rid, rids), among(columns.version, versions))
+            for one in map(stored, self._connection.execute(versioned)):
+                if (seq := places.get((one.rid, one.version))) is not None:
+                    found[seq] = one
+        return sorted(found.items())
+
+    def remove(self, id: str) -> None:
+        # In this order: who settles it holds its row until what it holds can be seen here.
+        self._connection.execute(export.delete().where(export.c.id == id))
+        self._connection.execute(export_item.delete().where(export_item.c.export == id))
+
+    def expired(self, before: datetime) -> list[str]:
+        """The ids of what was asked for before that time."""
+        return list(self._connection.scalars(select(export.c.id).where(export.c.created < before)))
