@@ -55,6 +55,7 @@ CLIENTS: dict[str, tuple[str, Sequence[str]]] = {
     "fhirclient-py": ("python", ("bin/python", str(HERE / "fhirclient-py/client.py"))),
     "fhirpy": ("python", ("bin/python", str(HERE / "fhirpy/client.py"))),
     "gql": ("python", ("bin/python", str(HERE / "gql/client.py"))),
+    "smart-fetch": ("python", ("bin/python", str(HERE / "smart-fetch/client.py"))),
     "fhirclient-js": ("fhirclient-js", ("node", "client.mjs")),
     "fhir-kit-client": ("fhir-kit-client", ("node", "client.mjs")),
     "hapi": ("hapi", ("java", "-XX:TieredStopAtLevel=1", "-cp", "lib/*", "HapiClient.java")),
@@ -76,7 +77,7 @@ def main(names: Sequence[str]) -> int:
             print(f"{folder}: cannot be fetched\n{problem}")
     wrong = [name for name in present if problems[CLIENTS[name][0]]]
     with tempfile.TemporaryDirectory() as folder:
-        gateway = wire(Settings(database_url=f"sqlite:///{folder}/clients.db", worker=False))
+        gateway = wire(Settings(database_url=f"sqlite:///{folder}/clients.db"))
         try:
             with background(gateway) as base:
                 wrong += [name for name in present if name not in wrong and not _run(name, f"{base}/fhir")]
