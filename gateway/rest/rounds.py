@@ -24,30 +24,39 @@ class Rounds(Generic[Q, A]):
     def __init__(self, answer: Callable[[Sequence[Q]], Sequence[A | Exception]]) -> None:
         self._answer = answer
         self._waiting: list[tuple[Q, asyncio.Future[A]]] = []
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        """Held, so that none is collected while it works."""
 
     async def ask(self, question: Q) -> A:
         future: asyncio.Future[A] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, future))
-        if len(self._under_way) < AT_ONCE:
+        if self._under_way < AT_ONCE:
+            self._under_way += 1
             task = asyncio.create_task(self._run())
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         return await future
 
     async def _run(self) -> None:
-        """Rounds as long as somebody waits."""
-        while self._waiting:
-            asked, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
-            questions = [question for question, _ in asked]
-            answers = await asyncio.get_running_loop().run_in_executor(None, self._all, questions)
-            for (_, future), answer in zip(asked, answers, strict=True):
-                if future.done():  # Who asked has gone.
-                    continue
-                if isinstance(answer, Exception):
-                    future.set_exception(answer)
-                else:
-                    future.set_result(answer)
+        """Rounds as long as somebody waits. It has ended as soon as nobody does: who asks then begins another."""
+        try:
+            while self._waiting:
+                await self._round()
+        finally:
+            self._under_way -= 1
+
+    async def _round(self) -> None:
+        asked, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+        questions = [question for question, _ in asked]
+        answers = await asyncio.get_running_loop().run_in_executor(None, self._all, questions)
+        for (_, future), answer in zip(asked, answers, strict=True):
+            if future.done():  # Who asked has gone.
+                continue
+            if isinstance(answer, Exception):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
 
     def _all(self, questions: Sequence[Q]) -> Sequence[A | Exception]:
         try:

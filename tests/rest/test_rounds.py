@@ -32,6 +32,14 @@ def test_who_asks_while_a_round_is_under_way_is_in_the_next() -> None:
     assert rounds == [[0, 1, 2, 3, 4]]
 
 
+def test_who_asks_at_once_after_an_answer_is_answered_too() -> None:
+    async def ask() -> list[int]:
+        together: Rounds[int, int] = Rounds(list)
+        return [await together.ask(n) for n in range(20)]
+
+    assert asyncio.run(asyncio.wait_for(ask(), 20)) == list(range(20))
+
+
 def test_one_that_fails_does_not_fail_the_others_of_its_round() -> None:
     def answer(asked: Sequence[int]) -> list[int | Exception]:
         if 3 in asked:
