@@ -21,9 +21,8 @@ from zoneinfo import ZoneInfo
 
 import structlog
 import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from gateway import __version__, definitions, logs
 from gateway.access.bearer import Trust
@@ -87,7 +86,7 @@ class Gateway:
         """The snapshot that is in use now."""
         return self.known.current
 
-    def jobs(self, settle: timedelta = SETTLE, app: Starlette | None = None) -> Runner:
+    def jobs(self, settle: timedelta = SETTLE, app: FastAPI | None = None) -> Runner:
         """What works in the background, for a server to start or a command to run; a server performs requests too."""
         apart: dict[str, Apart] = {EXPORT: self.door.settle_export}
         if app is not None:
@@ -191,9 +190,10 @@ def _make_folder(database_url: str) -> None:
         Path(database_url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
 
 
-def create_app(gateway: Gateway) -> Starlette:
+def create_app(gateway: Gateway) -> FastAPI:
     """The web application over a wired gateway."""
-    app = Starlette(lifespan=_lifespan(gateway))
+    app = FastAPI(title="Samverka", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+    app.router.lifespan_context = _lifespan(gateway)
     app.state.settings = gateway.settings
     app.state.zone = ZoneInfo(gateway.settings.timezone)
     app.state.door = gateway.door
@@ -213,19 +213,19 @@ def create_app(gateway: Gateway) -> Starlette:
         app.add_middleware(Cors, origins=tuple(origins))
     app.add_middleware(Edge)
     app.state.openapi = lambda kind: openapi.document(gateway.definitions, app.state.described, resource_type=kind)
-    app.routes.extend(pages.routes())
+    app.include_router(pages.router())
     app.mount("/static", pages.static())
 
-    async def health(_: Request) -> Response:
+    @app.get("/health", include_in_schema=False)
+    async def health() -> Response:
         return PlainTextResponse("alive")
 
-    async def ready(_: Request) -> Response:
+    @app.get("/ready", include_in_schema=False)
+    async def ready(request: Request) -> Response:
         state = await asyncio.to_thread(gateway.store.ready)
         told = {"ready": state, "version": __version__, "maps": _maps(gateway)}
         return JSONResponse(told, 200 if state else 503)
 
-    app.add_route("/health", health)
-    app.add_route("/ready", ready)
     return app
 
 
@@ -247,9 +247,9 @@ def _maps(gateway: Gateway) -> list[dict[str, Any]]:
     ]
 
 
-def _lifespan(gateway: Gateway) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
+def _lifespan(gateway: Gateway) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         worker = Worker(gateway.ingest, Housekeeping(gateway.store))
         jobs = gateway.jobs(app=app)
         if gateway.settings.worker:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-LATER = ("cryptography", "fastapi", "graphql", "httpx", "jinja2", "joserfc", "psycopg")
+LATER = ("cryptography", "graphql", "httpx", "jinja2", "joserfc", "psycopg")
 """Tokens and page links, GraphQL, asking other servers, pages, the other database."""
 
 

@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-from starlette.requests import Request
+from fastapi import Request
 
 from gateway.access.commands import ANY_VERSION, Matching, Versions
 from gateway.errors import BadRequest

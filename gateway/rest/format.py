@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from starlette.requests import Request
+from fastapi import Request
 
 from gateway.definitions import load
 from gateway.errors import BadRequest, NotAcceptable, UnsupportedMediaType

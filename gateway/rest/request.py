@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from anyio import to_thread
-from starlette.requests import Request
+from fastapi import Request
 
 from gateway.access.bearer import IDENTITY_COOKIE, Trust
 from gateway.access.caller import Asking, Caller

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from re import Pattern
 from typing import Final
 
-from starlette.applications import Starlette
+from fastapi import FastAPI, Request
+from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import RedirectResponse
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -194,7 +193,7 @@ class Served:
         await answer(scope, receive, send)
 
 
-def install(app: Starlette) -> None:
+def install(app: FastAPI) -> None:
     """The table as routes. Handlers have the names of the specification: what is announced is read from them."""
     app.add_middleware(Served)
     app.state.allowed, app.state.place_of = allowed, place_of

@@ -10,9 +10,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from anyio import to_thread
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -20,7 +20,7 @@ from gateway.access.bearer import IDENTITY_COOKIE
 from gateway.fhir.datetime import parameter
 from gateway.web import lanes, record, reference, visitor, workbench
 from gateway.web.answer import Person, by_part, by_unit, tracks
-from gateway.web.refusals import as_page
+from gateway.web.refusals import PageRoute
 from gateway.web.render import HEADERS, STATIC, page
 from gateway.web.texts import LANGUAGES
 
@@ -170,9 +170,12 @@ ROUTES: tuple[tuple[str, str, Any], ...] = (
 )
 
 
-def routes() -> list[Route]:
+def router() -> APIRouter:
     """The table as routes, whose refusals are pages too."""
-    return [Route(path, as_page(handler), methods=[method]) for method, path, handler in ROUTES]
+    routes = APIRouter(route_class=PageRoute)
+    for method, path, handler in ROUTES:
+        routes.add_api_route(path, handler, methods=[method], include_in_schema=False, response_model=None)
+    return routes
 
 
 def static() -> Starlette:

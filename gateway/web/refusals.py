@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import structlog
-from starlette.applications import Starlette
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
 
 from gateway.access.bearer import IDENTITY_COOKIE
 from gateway.access.caller import Caller
@@ -23,26 +23,29 @@ KNOWN = {400: "bad-request", 401: "who-are-you", 403: "forbidden", 404: "not-fou
 """By status, the text that says what happened; its help has the same name with `-help`."""
 
 
-def as_page(handler: Callable[..., Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-    """The handler, which takes the parts of the path by their names, with its errors as pages."""
+class PageRoute(APIRoute):
+    """A route whose errors are pages."""
 
-    async def endpoint(request: Request) -> Response:
-        try:
-            return await handler(request, **request.path_params)
-        except GatewayError as error:
-            if error.status == 401:
-                peer = request.client.host if request.client else ""
-                log.warning("caller-unknown", rule=error.issues[0].rule, method=request.method, peer=peer)
-            return refused(request, error)
-        except Exception as error:
-            # The traceback goes to the log; the visitor is told that it is our fault.
-            log.error("page-failed", error=type(error).__name__, exc_info=error)
-            return page(request, "refusal.html", caller=None, status=500, what="unforeseen", detail="")
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
 
-    return endpoint
+        async def handler(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except GatewayError as error:
+                if error.status == 401:
+                    peer = request.client.host if request.client else ""
+                    log.warning("caller-unknown", rule=error.issues[0].rule, method=request.method, peer=peer)
+                return refused(request, error)
+            except Exception as error:
+                # The traceback goes to the log; the visitor is told that it is our fault.
+                log.error("page-failed", error=type(error).__name__, exc_info=error)
+                return page(request, "refusal.html", caller=None, status=500, what="unforeseen", detail="")
+
+        return handler
 
 
-def install(app: Starlette) -> None:
+def install(app: FastAPI) -> None:
     """Answer a browser that asks for an address that is none with a page; everybody else as before."""
     before: Any = app.exception_handlers[HTTPException]
 

@@ -13,8 +13,8 @@ from email.utils import format_datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from fastapi import Request
+from fastapi.responses import Response, StreamingResponse
 
 from gateway.access.commands import Body
 from gateway.access.exporting import Exported, File, Level, Wanted, deletion
