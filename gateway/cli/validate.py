@@ -44,7 +44,7 @@ def validate(
     else:
         for one in told:
             for issue in one["outcome"]["issue"]:
-                out.print(_line(one["file"], issue))
+                out.print(_line(one["file"], issue), soft_wrap=True)
     if any(issue["severity"] in WRONG for one in told for issue in one["outcome"]["issue"]):
         raise typer.Exit(1)
 

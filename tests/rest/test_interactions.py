@@ -202,16 +202,16 @@ def test_the_request_id_comes_back(operator: httpx.Client) -> None:
     assert operator.get("/fhir/Patient/1", headers={"x-request-id": "abc-1"}).headers["x-request-id"] == "abc-1"
 
 
-def test_the_definitions_of_the_operations_that_are_announced_are_read(shared: httpx.Client) -> None:
-    (rest,) = shared.get("/fhir/metadata").json()["rest"]
+def test_the_definitions_of_the_operations_that_are_announced_are_read(operator: httpx.Client) -> None:
+    (rest,) = operator.get("/fhir/metadata").json()["rest"]
     announced = {op["definition"] for one in (rest, *rest["resource"]) for op in one.get("operation", ())}
     for url in sorted(announced):
-        answer = shared.get(f"/fhir/OperationDefinition/{url.rpartition('/')[2]}")
+        answer = operator.get(f"/fhir/OperationDefinition/{url.rpartition('/')[2]}")
         assert (answer.status_code, answer.json()["url"]) == (200, url)
         assert answer.headers["etag"] == f'W/"{answer.json()["meta"]["versionId"]}"'
-        again = shared.put(f"/fhir/OperationDefinition/test-{url.rpartition('/')[2]}", content=_renamed(answer))
+        again = operator.put(f"/fhir/OperationDefinition/test-{url.rpartition('/')[2]}", content=_renamed(answer))
         assert again.status_code in (200, 201), again.text
-    assert shared.get("/fhir/OperationDefinition/none").status_code == 404
+    assert operator.get("/fhir/OperationDefinition/none").status_code == 404
 
 
 def _renamed(answer: httpx.Response) -> str:

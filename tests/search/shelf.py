@@ -75,7 +75,7 @@ class Shelf:
     def find(self, kind: str, url: str) -> dict[str, Any] | None:
         """A ValueSet or CodeSystem of the shelf."""
         with self.engine.connect() as connection:
-            body = connection.execute(sql.canonical(kind, url, INDEX.place.bases)).scalar()
+            body = connection.execute(*sql.canonical(kind, url, INDEX.place.bases)).scalar()
         return None if body is None else json.loads(body)
 
     def page(self, query: Query, after: sql.Cursor = sql.START) -> tuple[list[str], sql.Cursor | None]:
