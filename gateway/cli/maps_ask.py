@@ -77,7 +77,7 @@ def diff_command(
 ) -> None:
     """What another version of a package would make of the same messages; exit code 1 where anything would differ.
 
-    Example: `samverka map diff /tmp/before/municipal-csv mappings/municipal-csv --corpus lista.csv`
+    Example: `samverka map diff before/municipal-csv mappings/municipal-csv --corpus lista.csv`
     """
     before, after = package_in(old), package_in(new)
     sent = messages(files, own_source(after)) if files else corpus(after)

@@ -108,8 +108,9 @@ def nurse(site: Site) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """Chromium, for this folder only: its driver keeps a loop running, under which asyncio's tests cannot run."""
     if not CHROMIUM.exists() or not shutil.which("chromium"):
         pytest.skip("Chromium is not installed: apt-get install chromium")
     with sync_playwright() as playwright:
