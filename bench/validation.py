@@ -83,7 +83,7 @@ def held(resource: dict[str, Any], around: Surroundings) -> object:
 
 
 def told(canonical: str) -> dict[str, Any] | None:
-    """A profile of each type: a narrative, and a fixed language where there is one."""
+    """A profile of each type that holds next to nothing: what profiles cost before they ask for anything."""
     if not canonical.startswith(PROFILE):
         return None
     kind = canonical.rpartition("-")[2]
