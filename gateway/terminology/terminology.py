@@ -19,13 +19,17 @@ Find = Callable[[str, str], Resource | None]
 
 MAX_CODES = 10_000
 MAX_DEPTH = 10
+MAX_STEPS = 3_000_000
+"""Codes that one Terminology looks at to tell what value sets have: it bounds the time that a question takes."""
+FETCH = 5_000
+"""A value set or code system that is looked up counts as so many codes."""
 
 # https://hl7.org/fhir/R4/snomedct.html#implicit
 _IMPLICIT = re.compile(r"(http://snomed\.info/sct)\?fhir_vs(?:=isa/(\d{1,18}))?")
 
 
 class TooLarge(Exception):
-    """A value set has more codes, or refers to more value sets within one another, than are looked at."""
+    """A value set has more codes than are looked at, or refers to too many others, or to itself by way of others."""
 
 
 def nothing(_kind: str, _url: str) -> Resource | None:
@@ -39,6 +43,9 @@ class Terminology:
         self._definitions = definitions
         self._find = find
         self._systems: dict[str, System | None] = {}
+        self._sets: dict[str, frozenset[Code] | None] = {}
+        self._under_way: set[str] = set()
+        self._steps = 0
 
     def codes(self, url: str) -> frozenset[Code] | None:
         """The codes of a value set."""
@@ -103,8 +110,19 @@ class Terminology:
         return System(shipped, resource, self._definitions.shipped_version(url))
 
     def _codes(self, url: str, depth: int) -> frozenset[Code] | None:
-        if depth == 0:
-            raise TooLarge
+        """The codes of a value set, found out once: others may refer to it by many ways."""
+        if url not in self._sets:
+            if depth == 0 or url in self._under_way:
+                raise TooLarge
+            self._under_way.add(url)
+            try:
+                self._sets[url] = self._told(url, depth)
+            finally:
+                self._under_way.remove(url)
+        return self._sets[url]
+
+    def _told(self, url: str, depth: int) -> frozenset[Code] | None:
+        self._step(FETCH)
         kept = self._find("ValueSet", url)
         if kept is not None:
             return self._expanded(kept, depth)
@@ -114,6 +132,11 @@ class Terminology:
         if implicit := _IMPLICIT.fullmatch(url):
             return self._implicit(implicit[1], implicit[2])
         return self._definitions.codes(url)
+
+    def _step(self, codes: int) -> None:
+        self._steps += codes
+        if self._steps > MAX_STEPS:
+            raise TooLarge
 
     def _implicit(self, url: str, code: str | None) -> frozenset[Code] | None:
         system = self.system(url)
@@ -135,6 +158,7 @@ class Terminology:
             found = self._part(part, depth)
             if found is None:
                 return None
+            self._step(len(found))
             codes |= found
             if len(codes) > MAX_CODES:
                 raise TooLarge
@@ -142,13 +166,14 @@ class Terminology:
 
     def _part(self, part: Resource, depth: int) -> frozenset[Code] | None:
         """One include or exclude: what its system gives, met with each value set that it names."""
-        sets = [self._codes(url, depth - 1) for url in part.get("valueSet", ())]
-        if "system" in part:
-            sets.append(self._of_system(part))
-        met: frozenset[Code] | None = None
-        for found in sets:
+        met = self._of_system(part) if "system" in part else None
+        if met is None and "system" in part:
+            return None
+        for url in part.get("valueSet", ()):
+            found = self._codes(url, depth - 1)
             if found is None:
                 return None
+            self._step(len(found))
             met = found if met is None else met & found
         return met
 
@@ -159,8 +184,10 @@ class Terminology:
         system = self.system(f"{url}|{part['version']}" if "version" in part else url) or self.system(url)
         if system is None:
             return None
+        self._step(len(system.codes) + FETCH)
         codes = set(system.codes)
         for rule in part.get("filter", ()):
+            self._step(len(system.codes))
             kept = filters.kept(system, rule)
             if kept is None:
                 return None

@@ -114,3 +114,57 @@ def test_a_value_set_of_very_many_codes_is_too_large() -> None:
     many = {"resourceType": "ValueSet", "url": "http://acme.org/many", "compose": {"include": [include]}}
     with pytest.raises(TooLarge):
         terminology(many).codes("http://acme.org/many")
+
+
+def value_set(name: str, *parts: dict[str, Any]) -> dict[str, Any]:
+    return {"resourceType": "ValueSet", "url": f"http://acme.org/{name}", "compose": {"include": list(parts)}}
+
+
+def counted(*resources: dict[str, Any]) -> tuple[Terminology, list[str]]:
+    """A terminology, and what it looks up."""
+    kept = {(one["resourceType"], one["url"]): one for one in (ORGANS, *resources)}
+    asked: list[str] = []
+
+    def find(kind: str, url: str) -> dict[str, Any] | None:
+        asked.append(url)
+        return kept.get((kind, url))
+
+    return Terminology(load(), find), asked
+
+
+HEART = {"system": "http://acme.org/organs", "concept": [{"code": "heart"}]}
+
+
+def test_a_value_set_that_others_name_by_many_ways_is_found_out_once() -> None:
+    """Ten includes a level, eight levels: by way of each of them it would be a hundred million value sets."""
+    levels = [value_set(f"{at}", *[{"valueSet": [f"http://acme.org/{at + 1}"]}] * 10) for at in range(8)]
+    terms, asked = counted(*levels, value_set("8", HEART))
+    assert terms.codes("http://acme.org/0") == {("http://acme.org/organs", "heart")}
+    assert len(asked) == 9
+
+
+def test_value_sets_that_name_each_other_are_not_told_and_others_still_are() -> None:
+    by_another = {"valueSet": ["http://acme.org/b"]}
+    terms, _ = counted(
+        value_set("a", by_another), value_set("b", {"valueSet": ["http://acme.org/a"]}), value_set("c", HEART)
+    )
+    for _ in range(2):
+        with pytest.raises(TooLarge):
+            terms.codes("http://acme.org/a")
+    assert terms.codes("http://acme.org/c") == {("http://acme.org/organs", "heart")}
+
+
+def test_the_value_sets_that_are_looked_up_have_a_bound() -> None:
+    many = [value_set(f"of/{at}", HEART) for at in range(5000)]
+    terms, asked = counted(*many, value_set("all", *({"valueSet": [one["url"]]} for one in many)))
+    with pytest.raises(TooLarge):
+        terms.codes("http://acme.org/all")
+    assert len(asked) < 1000
+
+
+def test_the_codes_that_filters_look_at_have_a_bound() -> None:
+    grown = ORGANS | {"url": "http://acme.org/grown", "concept": [{"code": f"{at}"} for at in range(9_000)]}
+    rule = {"property": "concept", "op": "is-a", "value": "1"}
+    terms, _ = counted(grown, value_set("sieve", {"system": grown["url"], "filter": [rule] * 500}))
+    with pytest.raises(TooLarge):
+        terms.codes("http://acme.org/sieve")
