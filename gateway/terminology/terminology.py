@@ -217,6 +217,11 @@ class System:
         return self._resource or {"url": self._table.url} | ({"version": self._version} if self._version else {})
 
     @property
+    def at_hand(self) -> bool:
+        """Whether the resource itself is here, not its codes alone."""
+        return self._resource is not None
+
+    @property
     def cased(self) -> bool:
         return self._table.cased
 

@@ -91,7 +91,7 @@ def literal_reference(value: Mapping[str, Any]) -> Iterator[Told]:
 def uri(value: Any) -> Iterator[Told]:
     if type(value) is not str:
         return
-    if value.startswith("urn:uuid:") and not UUID.fullmatch(value[9:].partition("#")[0]):
+    if value.startswith("urn:uuid:") and not UUID.fullmatch(re.split("[#|]", value[9:], maxsplit=1)[0]):
         yield "error", "value", "uri-uuid", "After urn:uuid: stands a UUID: 8-4-4-4-12 hexadecimal digits.", ""
     elif value.startswith("urn:oid:") and not OID.fullmatch(value):
         yield "warning", "value", "uri-oid", "After urn:oid: stand numbers with dots between, the first 0, 1 or 2.", ""

@@ -80,7 +80,7 @@ def _fits(spot: Spot, context: Mapping[str, Any], d: Definitions, environment: C
         return True
     match context.get("type"):
         case "extension":
-            return holder.type == "Extension" and _url_of(holder) == expression.partition("#")[0]
+            return holder.type == "Extension" and _is_of_extension(holder, *expression.partition("#")[::2])
         case "fhirpath":
             try:
                 path = compiled(expression, None, d)
@@ -88,7 +88,22 @@ def _fits(spot: Spot, context: Mapping[str, Any], d: Definitions, environment: C
             except FHIRPathError:
                 return True
             return found == [True] or any(one is holder.value for one in found)
-    return expression.removeprefix(CORE) in _names(holder, d)
+    url, _, within = expression.partition("#")
+    if within and not url.startswith(CORE):
+        return True  # An element of a profile: which one the resource is of is not looked at.
+    name = within or expression.removeprefix(CORE)
+    # What later versions call several types is not known in R4.
+    return name.partition(".")[0] not in (*d.types, "*") or name in _names(holder, d)
+
+
+def _is_of_extension(holder: Spot, url: str, part: str) -> bool:
+    """Whether the holder is an extension, or that part of it, wherever in it the part stands."""
+    if not part:
+        return bool(_url_of(holder) == url)
+    outer = holder.up
+    while outer is not None and outer.type == "Extension" and _url_of(outer) != url:
+        outer = outer.up
+    return bool(_url_of(holder) == part) and outer is not None and outer.type == "Extension"
 
 
 def _url_of(extension: Spot) -> Any:

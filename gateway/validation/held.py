@@ -5,13 +5,11 @@ https://hl7.org/fhir/R4/profiling.html, https://hl7.org/fhir/R4/elementdefinitio
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
-from gateway.fhir import reference
 from gateway.fhir.datetime import instant
 from gateway.fhir.json import dump
 from gateway.fhirpath import Environment, FHIRPathError
@@ -21,7 +19,7 @@ from gateway.validation import bindings, slicing
 from gateway.validation.findings import Findings
 from gateway.validation.invariants import focus_of, verdict
 from gateway.validation.library import Library, Unusable
-from gateway.validation.slicing import at_root, named, raw_of
+from gateway.validation.slicing import at_root, named, raw_of, type_of
 from gateway.validation.spots import Primitive, Spot
 from gateway.validation.tree import CORE, Node, Rule, Tree, Use
 
@@ -29,7 +27,6 @@ DEEPEST: Final = 20
 """Profiles of types within one another."""
 SHOWN: Final = 200
 """Characters of a value of the profile's own that are shown."""
-REST: Final = re.compile(r"(?:.*/)?([A-Z][A-Za-z]+)/[A-Za-z0-9\-.]{1,64}(?:/_history/[A-Za-z0-9\-.]{1,64})?")
 
 
 class Around(slicing.Judge, Protocol):
@@ -122,9 +119,13 @@ class Held:
             return
         found: dict[str, list[Spot]] = {name: [] for name in node.slices}
         order = {name: place for place, name in enumerate(found)}
-        last, open_end = -1, False
+        last, open_end, sure = -1, False, True
         for item in items:
-            one = slicing.slice_of(item, node, how, self._around)
+            try:
+                one = slicing.slice_of(item, node, how, self._around)
+            except slicing.Undecided:
+                sure = False
+                continue
             if one is None or one.slice is None:
                 open_end = True
                 if self._tree.type == "Extension" and _is_part(item):
@@ -143,11 +144,14 @@ class Held:
                 self._tell("error", "structure", "slice-order", text, item.path)
             last = max(last, order[one.slice])
             found[one.slice].append(item)
+        if not sure:
+            text = "Of which slice some of these are cannot be told: what tells slices apart is not held or not read."
+            self._tell("warning", "incomplete", "slicing-undecided", text, path)
         for name, mine in found.items():
-            self._slice(path, node.slices[name], mine)
+            self._slice(path, node.slices[name], mine, sure=sure)
 
-    def _slice(self, path: str, node: Node, items: Sequence[Spot]) -> None:
-        if node.min and len(items) < node.min:
+    def _slice(self, path: str, node: Node, items: Sequence[Spot], *, sure: bool) -> None:
+        if sure and node.min and len(items) < node.min:
             text = f"The profile asks for {node.min} of the slice {node.slice}, and there {_are(len(items))}."
             self._tell("error", "required", "slice-min", text, path)
         if node.max is not None and len(items) > node.max:
@@ -208,7 +212,7 @@ class Held:
         written = spot.value.get("reference")
         d = self._around.members.d
         target = self._around.target(written, spot) if type(written) is str else None
-        kind = target.get("resourceType") if target is not None else _type_of(spot.value)
+        kind = target.get("resourceType") if target is not None else type_of(spot.value)
         if type(kind) is not str or kind not in d.types:
             return
         types = {self._around.library.is_type(one) or self._type(one, spot) for one in targets}
@@ -329,17 +333,6 @@ def _shown(value: Any) -> str:
     else:
         text = str(value).lower() if isinstance(value, bool) else str(value)
     return text if len(text) <= SHOWN else text[:SHOWN] + "…"
-
-
-def _type_of(value: dict[str, Any]) -> str | None:
-    """The type that a reference names by its text or beside it."""
-    written = value.get("reference")
-    if type(written) is str and (found := REST.fullmatch(written)):
-        return found[1]
-    if type(written) is str and (target := reference.parse(written)).type is not None:
-        return target.type
-    named = value.get("type")
-    return named if type(named) is str else None
 
 
 def _compared(value: Any, limit: Any) -> int | None:

@@ -9,9 +9,13 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, Protocol
 
+from gateway.fhir import reference
 from gateway.validation.spots import Frame, Members, Object, Primitive, Spot
 from gateway.validation.tree import CORE, Node, Slicing, Tree, Use
 
+DEEPEST: Final = 16
+"""Levels below an item that are compared."""
+REST: Final = re.compile(r"(?:.*/)?([A-Z][A-Za-z]+)/[A-Za-z0-9\-.]{1,64}(?:/_history/[A-Za-z0-9\-.]{1,64})?")
 BY_URL: Final = Slicing((("value", "url"),))
 BY_TYPE: Final = Slicing((("type", "$this"),))
 STEP: Final = re.compile(r"\$this|extension\(\s*['\"]([^'\"]+)['\"]\s*\)|(resolve)\(\)|ofType\((\w+)\)|(\w+)(?:\[x\])?")
@@ -49,25 +53,33 @@ def slicing_of(node: Node) -> Slicing | None:
     return node.slicing
 
 
+class Undecided(Exception):
+    """What a discriminator asks for is not held here, or cannot be read."""
+
+
 def slice_of(item: Spot, node: Node, slicing: Slicing, judge: Judge) -> Node | None:
-    """The first slice that an item is of."""
-    for one in node.slices.values():
-        if _is_of(item, one, node, slicing, judge):
-            return one
-    return None
+    """The first slice that an item is of. Undecided where it may be of one."""
+    verdicts = {name: _is_of(item, one, node, slicing, judge) for name, one in node.slices.items()}
+    found = next((node.slices[name] for name, verdict in verdicts.items() if verdict), None)
+    if found is None and None in verdicts.values():
+        raise Undecided
+    return found
 
 
-def _is_of(item: Spot, slice: Node, around: Node, slicing: Slicing, judge: Judge) -> bool:
-    decided = False
+def _is_of(item: Spot, slice: Node, around: Node, slicing: Slicing, judge: Judge) -> bool | None:
+    """Whether an item is of a slice; None where it may be."""
+    decided, undecided = False, not slicing.discriminators
     for kind, path in slicing.discriminators:
         steps = _steps(path)
-        if steps is None:
-            return False
-        verdict = _told(kind, steps, item, slice, around, judge)
+        try:
+            verdict = None if steps is None else _told(kind, steps, item, slice, around, judge)
+        except Undecided:
+            steps, verdict = None, None
         if verdict is False:
             return False
+        undecided = undecided or steps is None
         decided = decided or verdict is True
-    return decided
+    return True if decided and not undecided else None
 
 
 def _told(
@@ -79,6 +91,8 @@ def _told(
         if urls:
             return item.value.get("url") in urls
     nodes = list(_nodes([slice], steps, judge)) or list(_nodes([around], steps, judge))
+    if kind == "type" and steps and steps[-1][0] == "resolve":
+        return _refers(nodes, list(_values([item], steps[:-1], judge)), judge)
     values = list(_values([item], steps, judge))
     if kind == "exists":
         return _exists(nodes, values)
@@ -88,9 +102,45 @@ def _told(
         return None if not codes else any(_is_a(d, one.type, code) for one in values for code in codes)
     if kind == "profile":
         profiles = [profile for node in nodes for use in node.types or () for profile in (*use.profiles, *use.targets)]
-        return None if not profiles else any(judge.conforms(one, profile) for one in values for profile in profiles)
+        if any(judge.conforms(one, profile) for one in values for profile in profiles):
+            return True
+        if not all(_is_known(one, judge) for one in profiles):
+            raise Undecided
+        return False if profiles else None
     verdicts = [verdict for node in nodes if (verdict := _matches(node, values, judge)) is not None]
     return None if not verdicts else all(verdicts)
+
+
+def _refers(nodes: Sequence[Node], references: Sequence[Spot], judge: Judge) -> bool | None:
+    """Whether one of the references is to a type, by what it leads to or by what it says."""
+    codes = {use.code for node in nodes for use in node.types or ()}
+    if not codes:
+        return None
+    for one in references:
+        written = one.value.get("reference") if type(one.value) is dict else None
+        target = judge.target(written, one) if type(written) is str else None
+        kind = type_of(one.value) if target is None else target.get("resourceType")
+        if kind is None:
+            raise Undecided
+        if any(_is_a(judge.members.d, str(kind), code) for code in codes):
+            return True
+    return False
+
+
+def _is_known(profile: str, judge: Judge) -> bool:
+    return profile.removeprefix(CORE) in judge.members.d.types or judge.profile(profile) is not None
+
+
+def type_of(value: Any) -> str | None:
+    """The type that a reference names by its text or beside it."""
+    if type(value) is not dict:
+        return None
+    written, named = value.get("reference"), value.get("type")
+    if type(written) is str and (found := REST.fullmatch(written)):
+        return found[1]
+    if type(written) is str and (target := reference.parse(written)).type is not None:
+        return target.type
+    return named if type(named) is str else None
 
 
 def _exists(nodes: Sequence[Node], values: Sequence[Spot]) -> bool | None:
@@ -103,8 +153,10 @@ def _is_a(d: Any, kind: str, code: str) -> bool:
     return kind == code or (kind in d.types and code in d.types and d.is_a(kind, code))
 
 
-def _matches(node: Node, values: Sequence[Spot], judge: Judge) -> bool | None:
+def _matches(node: Node, values: Sequence[Spot], judge: Judge, deep: int = 0) -> bool | None:
     """Whether one of the values is as a node has it; None where it says nothing."""
+    if deep > DEEPEST:  # Profiles of types that lead back to themselves say nothing more.
+        return None
     verdicts: list[bool] = []
     raw = [raw_of(one) for one in values]
     if node.fixed is not None:
@@ -112,22 +164,36 @@ def _matches(node: Node, values: Sequence[Spot], judge: Judge) -> bool | None:
     if node.pattern is not None:
         verdicts.append(any(fits(one, node.pattern) for one in raw))
     if node.binding is not None and node.binding[0] == "required" and not verdicts:
-        verdicts.append(any(judge.member(one, node.binding[1]) is True for one in raw))
+        members = {judge.member(one, node.binding[1]) for one in raw}
+        if True not in members and None in members:
+            raise Undecided
+        verdicts.append(True in members)
+    unknown = False
     for use in node.types or ():
         for profile in use.profiles:
             tree = judge.profile(profile)
-            if tree is not None and (told := _below(tree.root, values, judge)) is not None:
+            unknown = unknown or not _is_known(profile, judge)
+            if tree is not None and (told := _below(tree.root, values, judge, deep)) is not None:
                 verdicts.append(told)
-    if not verdicts and (below := _below(node, values, judge)) is not None:
+    if not verdicts and (below := _below(node, values, judge, deep)) is not None:
         verdicts.append(below)
+    if not verdicts and unknown:
+        raise Undecided
     return None if not verdicts else all(verdicts)
 
 
-def _below(node: Node, values: Sequence[Spot], judge: Judge) -> bool | None:
+def _below(node: Node, values: Sequence[Spot], judge: Judge, deep: int) -> bool | None:
+    """Whether one of the values has all that a node says of what is below it."""
+    told = [_has_all(node, [one], judge, deep) for one in values] or [_has_all(node, [], judge, deep)]
+    return None if all(one is None for one in told) else True in told
+
+
+def _has_all(node: Node, values: Sequence[Spot], judge: Judge, deep: int) -> bool | None:
     verdicts = [
         verdict
         for child in _with_slices(node.children.values())
-        if (verdict := _matches(child, list(_values(values, [("child", child.name)], judge)), judge)) is not None
+        if (verdict := _matches(child, list(_values(values, [("child", child.name)], judge)), judge, deep + 1))
+        is not None
     ]
     return None if not verdicts else all(verdicts)
 
@@ -187,12 +253,13 @@ def _nodes(nodes: Iterable[Node], steps: Sequence[tuple[str, str]], judge: Judge
         yield from _nodes(found, rest, judge)
 
 
-def _children(node: Node, name: str, judge: Judge) -> list[Node]:
+def _children(node: Node, name: str, judge: Judge, seen: frozenset[str] = frozenset()) -> list[Node]:
     child = node.children.get(name)
     if child is not None:
         return [child, *child.slices.values()]
-    trees = [judge.profile(profile) for use in node.types or () for profile in use.profiles]
-    return [found for tree in trees if tree is not None for found in _children(tree.root, name, judge)]
+    profiles = {profile for use in node.types or () for profile in use.profiles} - seen
+    trees = [judge.profile(profile) for profile in sorted(profiles)]
+    return [found for tree in trees if tree is not None for found in _children(tree.root, name, judge, seen | profiles)]
 
 
 def _targets(node: Node, judge: Judge, *, more: bool) -> list[Node]:
@@ -233,8 +300,9 @@ def _values(values: Iterable[Spot], steps: Sequence[tuple[str, str]], judge: Jud
             found += [one] if one.type == name else []
         elif type(one.value) is dict and type(one.value.get("reference")) is str:
             target = judge.target(one.value["reference"], one)
-            if target is not None:
-                found.append(at_root(target, one, judge.members))
+            if target is None:
+                raise Undecided
+            found.append(at_root(target, one, judge.members))
     yield from _values(found, rest, judge)
 
 

@@ -8,7 +8,7 @@ The structural check of every write comes first; what it finds wrong is not told
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,6 +26,8 @@ from gateway.validation.tree import CORE, Tree
 
 NARRATIVE: Final = "dom-6"
 """The rule that a resource should have a narrative."""
+NESTED: Final = 8
+"""How many resources, each held to a profile because another refers to it, are followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +58,16 @@ class Validation:
         self._broken = False
         self._held = True
         self.holding: set[tuple[int, str]] = set()
-        self._meets: dict[tuple[int, str], bool] = {}
+        self._meets: dict[tuple[int, str], tuple[Any, bool]] = {}
+        """With the value itself: what is kept here has its identity for itself."""
+        self._resolved: dict[str, Object | None] = {}
+        self._nested = 0
 
     def run(self, resource: Object, wanted: Wanted) -> list[Issue]:
         d = self.around.definitions
         self._held = wanted.held
         at = wanted.at or structure.root_of(resource)
-        with suppress(Enough):
+        with suppress(Enough), self._bounded(at):
             for issue in structure.check(resource, d, base=self.around.base, at=at):
                 self._broken = True
                 self.findings.put(issue)
@@ -75,6 +80,15 @@ class Validation:
                 if spot.frame.resource is spot.value and self._held:
                     self._profiles(spot, wanted.profiles if spot is root else ())
         return self.findings.issues
+
+    @contextmanager
+    def _bounded(self, at: str) -> Iterator[None]:
+        """Profiles may ask for one another without end."""
+        try:
+            yield
+        except RecursionError:
+            text = "The profiles lead into one another so deeply that not all of them could be looked at."
+            self.findings.put(Issue("error", "too-costly", "validation-too-costly", text, at))
 
     def _look(self, spot: Spot) -> None:
         found = [*datatypes.told(spot), *inside.repeated(spot)]
@@ -181,10 +195,16 @@ class Validation:
             return spot.type in d.types and d.is_a(spot.type, kind)
         key = (id(spot.value), profile)
         if key not in self._meets:
-            self._meets[key] = True  # Of what refers to itself, until it is known.
+            if self._nested >= NESTED:
+                return True  # So far away it is not looked at.
+            self._meets[key] = spot.value, True  # Of what refers to itself, until it is known.
             tree = self.profile(profile)
-            self._meets[key] = tree is not None and self._meets_all(spot, tree)
-        return self._meets[key]
+            self._nested += 1
+            try:
+                self._meets[key] = spot.value, tree is not None and self._meets_all(spot, tree)
+            finally:
+                self._nested -= 1
+        return self._meets[key][1]
 
     def _meets_all(self, spot: Spot, tree: Tree) -> bool:
         tried = self.findings.aside()
@@ -217,7 +237,9 @@ class Validation:
             return None
         if frame.bundle is not None and (entry := frame.bundle.find(text, frame.url)) is not None:
             return entry
-        return self.around.resolve(text)
+        if text not in self._resolved:
+            self._resolved[text] = self.around.resolve(text)
+        return self._resolved[text]
 
 
 def _element(resource: Object) -> Element:

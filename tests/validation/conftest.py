@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,7 +34,7 @@ def validating() -> Validate:
             Terminology(load(), find),
             NOW,
             lambda url: find("StructureDefinition", url),
-            by_id.get,
+            lambda text: deepcopy(by_id.get(text)),  # Read anew each time, as by a store.
         )
         return validate(resource, around, Wanted(profiles))
 
