@@ -2,15 +2,18 @@
 
 https://confluence.hl7.org/display/FHIR/NPM+Package+Specification
 
-Nothing is unpacked to disk; number and size of the files are bounded.
+Nothing is unpacked to disk. Number and size of the files are bounded, those that are passed over and an archive's own
+headers among them.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +30,8 @@ MANIFEST: Final = "package.json"
 NOT_RESOURCES: Final = frozenset((MANIFEST, ".index.json", ".index.db"))
 MOST_FILES: Final = 50_000
 MOST_BYTES: Final = 512 * 2**20
+MOST_OF_HEADERS: Final = 2**16
+"""Bytes that an archive says of one file: tarfile holds them whole."""
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,63}")
 CORE: Final = re.compile(r"hl7\.fhir\.r4\.(?:core|expansions)|hl7\.fhir\.core")
 """What the gateway itself is made of."""
@@ -62,8 +67,8 @@ def read(paths: Sequence[Path], types: Mapping[str, TypeDef]) -> FhirPackage:
         elif len(paths) == 1 and not first.name.endswith(".json"):
             files = dict(_of_archive(first))
         else:
-            files = {path.name: path.read_bytes() for path in paths}
-    except (OSError, tarfile.TarError, EOFError) as error:
+            files = {path.name if path.name in NOT_RESOURCES else str(path): body for path, body in _bodies(paths)}
+    except (OSError, tarfile.TarError, zlib.error, EOFError, ValueError, RecursionError) as error:
         raise BadRequest(
             f"The package cannot be read: {error}.", rule="package-unreadable", where=str(first)
         ) from error
@@ -115,25 +120,67 @@ def _dumped(resource: dict[str, Any]) -> bytes:
 def _of_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
     inner = folder / "package"
     top = inner if inner.is_dir() else folder
-    for path in sorted(top.glob("*.json"))[:MOST_FILES]:
-        yield path.name, path.read_bytes()
+    yield from ((path.name, body) for path, body in _bodies(sorted(top.glob("*.json"))))
+
+
+def _bodies(paths: Iterable[Path]) -> Iterator[tuple[Path, bytes]]:
+    room = _Room()
+    for path in paths:
+        if not path.is_file():
+            raise BadRequest("This is no file.", rule="package-unreadable", where=path.name)
+        room.take(path.stat().st_size, path.name)
+        yield path, path.read_bytes()
 
 
 def _of_archive(path: Path) -> Iterator[tuple[str, bytes]]:
     """The files right under `package/`: those in other folders are examples and what tools need."""
-    size = count = 0
-    with tarfile.open(path, mode="r:gz") as archive:
+    room = _Room()
+    with _Unpacked(path) as unpacked, tarfile.open(mode="r|", fileobj=unpacked, errors="replace") as archive:
         for member in archive:
+            room.take(abs(member.size), path.name)
+            unpacked.allow(member.size)
             folder, _, name = member.name.removeprefix("./").partition("/")
             if folder != "package" or "/" in name or not name.endswith(".json") or not member.isfile():
                 continue
-            size, count = size + member.size, count + 1
-            if size > MOST_BYTES or count > MOST_FILES:
-                text = f"A package has at most {MOST_FILES} files and {MOST_BYTES} bytes."
-                raise BadRequest(text, rule="package-too-large", where=path.name)
             content = archive.extractfile(member)
             assert content is not None
             yield name, content.read()
+
+
+class _Room:
+    """Counts the files of a package and their bytes. BadRequest where they are too many."""
+
+    def __init__(self) -> None:
+        self._files, self._bytes = MOST_FILES, MOST_BYTES
+
+    def take(self, size: int, where: str) -> None:
+        self._files, self._bytes = self._files - 1, self._bytes - size
+        if self._files < 0 or self._bytes < 0:
+            raise _too_large(where)
+
+
+class _Unpacked(gzip.GzipFile):
+    """An archive as it is unpacked; between two files it may hold no more than what is said of one."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "rb")
+        self._where, self._all, self._now = path.name, MOST_BYTES, MOST_OF_HEADERS
+
+    def allow(self, size: int) -> None:
+        """The file that comes next is so large."""
+        self._now = size + MOST_OF_HEADERS
+
+    def read(self, size: int | None = -1) -> bytes:
+        block = super().read(size)
+        self._all, self._now = self._all - len(block), self._now - len(block)
+        if self._all < 0 or self._now < 0:
+            raise _too_large(self._where)
+        return block
+
+
+def _too_large(where: str) -> BadRequest:
+    text = f"A package has at most {MOST_FILES} files, {MOST_BYTES} bytes, and {MOST_OF_HEADERS} bytes about a file."
+    return BadRequest(text, rule="package-too-large", where=where)
 
 
 def _object(body: bytes, name: str) -> dict[str, Any]:
