@@ -15,6 +15,7 @@ import tarfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,43 +75,66 @@ def read(paths: Sequence[Path], types: Mapping[str, TypeDef]) -> FhirPackage:
         ) from error
     manifest = _object(files.get(MANIFEST, b"{}"), MANIFEST)
     stem = first.name.partition(".tgz")[0].removesuffix(".json")
-    name, version = str(manifest.get("name") or stem), str(manifest.get("version") or "0")
-    if not NAME.fullmatch(name):
-        raise BadRequest(
-            "A package's name has letters, digits, dots and hyphens.", rule="package-name", where=name[:64]
-        )
-    needed = manifest.get("dependencies")
+    name = _name(_word(manifest.get("name")) or stem)
     return FhirPackage(
         name,
-        version,
+        _word(manifest.get("version")) or "0",
         {path: body for path, body in files.items() if path not in NOT_RESOURCES},
-        str(manifest.get("title") or manifest.get("description") or name),
-        str(manifest.get("canonical") or ""),
-        {str(one): str(held) for one, held in needed.items()} if isinstance(needed, dict) else {},
+        _word(manifest.get("title")) or _word(manifest.get("description")) or name,
+        _word(manifest.get("canonical")),
+        _needed(manifest, MANIFEST),
     )
 
 
 def _of_project(folder: Path, types: Mapping[str, TypeDef]) -> FhirPackage:
     """A project that publishes its sources: `sushi-config.yaml`, and `input/fsh`. BadRequest."""
+    files = dict(_bodies([folder / PROJECT, *sorted((folder / "input/fsh").rglob("*.fsh"))]))
     try:
-        config = yaml.safe_load((folder / PROJECT).read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+        config = yaml.safe_load(files.pop(folder / PROJECT))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise BadRequest("The project's configuration is no YAML.", rule="package-unreadable", where=PROJECT) from error
-    if not isinstance(config, dict) or not config.get("canonical"):
+    canonical = _word(config.get("canonical")) if isinstance(config, dict) else ""
+    if not canonical:
         raise BadRequest("The project's configuration names no canonical.", rule="package-unreadable", where=PROJECT)
-    texts = {path.name: path.read_text(encoding="utf-8") for path in sorted((folder / "input/fsh").rglob("*.fsh"))}
-    canonical, version = str(config["canonical"]), str(config.get("version", "0"))
-    resources, problems = fsh.compiled(texts, canonical, version, types)
-    needed = config.get("dependencies") or {}
+    name, version = _name(_word(config.get("id")) or folder.name), _word(config.get("version")) or "0"
+    texts, problems = {}, []
+    for path, body in files.items():
+        place = path.relative_to(folder / "input/fsh").as_posix()
+        try:
+            texts[place] = body.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            problems.append(f"{place}: is not UTF-8")
+    resources, unread = fsh.compiled(texts, canonical, version, types)
     return FhirPackage(
-        str(config.get("id") or folder.name),
+        name,
         version,
         {f"{one['resourceType']}-{one['id']}.json": _dumped(one) for one in resources},
-        str(config.get("title") or folder.name),
+        _word(config.get("title")) or folder.name,
         canonical,
-        {str(one): str(held.get("version") if isinstance(held, dict) else held) for one, held in needed.items()},
-        tuple(problems),
+        _needed(config, PROJECT),
+        (*problems, *unread),
     )
+
+
+def _word(value: Any) -> str:
+    """A text or a number, as text; anything else says nothing."""
+    return str(value) if isinstance(value, (str, int, float, date)) else ""
+
+
+def _name(name: str) -> str:
+    if not NAME.fullmatch(name):
+        text = "A package's name has letters, digits, dots and hyphens."
+        raise BadRequest(text, rule="package-name", where=name[:64])
+    return name
+
+
+def _needed(manifest: Mapping[str, Any], file: str) -> dict[str, str]:
+    """What a package depends on; a version is given by itself, or within what else is said of it."""
+    needed = manifest.get("dependencies") or {}
+    if not isinstance(needed, dict):
+        text = "The dependencies of a package are an object: names, each with a version."
+        raise BadRequest(text, rule="package-unreadable", where=file)
+    return {_word(one): _word(held.get("version") if isinstance(held, dict) else held) for one, held in needed.items()}
 
 
 def _dumped(resource: dict[str, Any]) -> bytes:
@@ -186,6 +210,6 @@ def _too_large(where: str) -> BadRequest:
 def _object(body: bytes, name: str) -> dict[str, Any]:
     try:
         found = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadRequest("This is not JSON.", rule="package-unreadable", where=name) from None
     return found if isinstance(found, dict) else {}

@@ -86,3 +86,45 @@ def test_what_is_no_archive_is_refused(tmp_path: Path, body: bytes) -> None:
     path = tmp_path / "example.tgz"
     path.write_bytes(body)
     assert refused(path).rule == "package-unreadable"
+
+
+def project(at: Path, config: str, *files: tuple[str, bytes]) -> Path:
+    """A project that publishes its sources."""
+    (at / "sushi-config.yaml").write_text(f"canonical: http://example.org/fhir\n{config}")
+    for name, body in files:
+        path = at / "input/fsh" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(body)
+    return at
+
+
+def test_a_manifest_without_end_is_refused(tmp_path: Path) -> None:
+    assert refused(archive(tmp_path, ("package/package.json", b"[" * 200_000))).rule == "package-unreadable"
+
+
+@pytest.mark.parametrize(
+    ("config", "rule"),
+    [
+        ("id: example\ndependencies: [x]", "package-unreadable"),
+        ("version: 2024-13-45", "package-unreadable"),
+        ("x: " + "[" * 5_000, "package-unreadable"),
+        ("id: a b/../c", "package-name"),
+    ],
+)
+def test_a_projects_odd_configuration_is_refused(tmp_path: Path, config: str, rule: str) -> None:
+    assert refused(project(tmp_path, config)).rule == rule
+
+
+def test_a_title_that_yaml_makes_of_itself_many_times_over_is_none(tmp_path: Path) -> None:
+    """Thirty lines of two: written out, it would be a billion words."""
+    lines = "".join(f"x{at + 1}: &x{at + 1} [*x{at}, *x{at}]\n" for at in range(30))
+    found = packages.read([project(tmp_path, f"id: example\nx0: &x0 [a, a]\n{lines}title: *x30\n")], load().types)
+    assert found.title == tmp_path.name
+
+
+def test_a_source_that_is_not_utf_8_is_told_and_the_rest_is_kept(tmp_path: Path) -> None:
+    ward = b"CodeSystem: Wards\n* #med\n"
+    odd, more = ("a.fsh", b"CodeSystem: \xe5\n"), ward.replace(b"Wards", b"More")
+    found = packages.read([project(tmp_path, "id: example", odd, ("b.fsh", ward), ("c/b.fsh", more))], load().types)
+    assert found.problems == ("a.fsh: is not UTF-8",)
+    assert set(found.files) == {"CodeSystem-Wards.json", "CodeSystem-More.json"}
