@@ -39,6 +39,9 @@ Key = tuple[str, str]
 RELATIONS = {"first": "first", "prev": "previous", "next": "next", "last": "last"}
 """What the pages of a connection are called, by what they are called elsewhere."""
 
+MOST_KEPT = 16_000_000
+"""Bytes of an answer about the schema that is kept for those who ask the same."""
+
 
 class Graphs(Searching):
     """graphql."""
@@ -81,14 +84,32 @@ def _schema(definitions: Definitions) -> GraphQLSchema:
     return schema(definitions, partial(served, definitions))
 
 
-@lru_cache(maxsize=2)
+class _NotKept(Exception):
+    """An answer that is not worth its memory."""
+
+    def __init__(self, told: tuple[bytes, bool]) -> None:
+        super().__init__()
+        self.told = told
+
+
 def _of_the_schema(definitions: Definitions, query: str, operation: str | None, variables: bytes) -> tuple[bytes, bool]:
-    """The whole schema is some 12 MB: it is written once for each query that clients send for it."""
+    try:
+        return _kept(definitions, query, operation, variables)
+    except _NotKept as one:
+        return one.told
+
+
+@lru_cache(maxsize=2)
+def _kept(definitions: Definitions, query: str, operation: str | None, variables: bytes) -> tuple[bytes, bool]:
+    """The whole schema is some 12 MB: it is written once for each query that clients send for it. _NotKept."""
     from gateway.graphql.execution import Asked, answer
 
     asked = Asked(query, operation, json.parse(variables))
     answered = answer(_schema(definitions), definitions, None, asked, Environment())
-    return dump(answered.body()), answered.executed
+    told = dump(answered.body()), answered.executed
+    if answered.errors or len(told[0]) > MOST_KEPT:
+        raise _NotKept(told)
+    return told
 
 
 @dataclass(slots=True)

@@ -22,6 +22,8 @@ class Limits:
     depth: int = 30
     fields: int = 5_000
     values: int = 200_000
+    described: int = 1_000_000
+    """Fields of the schema's own description: the whole of it, as tools ask for it, has some 620,000."""
     resources: int = 5_000
     searches: int = 100
     seconds: float = 20.0

@@ -9,7 +9,8 @@ https://spec.graphql.org/October2021/#sec-Execution
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Final, Protocol
@@ -51,6 +52,8 @@ RULES: Final = tuple(rule for rule in specified_rules if rule is not VariablesIn
 ROOT: Final = "_root"
 INDEX: Final = "$index"
 LONGEST: Final = 1000
+_DESCRIBES = re.compile(r"__(?:schema|type)\b")
+"""What asks for the schema: a name is written in one way only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +240,7 @@ class _Work:
         self._d, self._env, self._limits = definitions, env, limits
         self._given = reader
         self.slices: dict[Path, list[str]] = {}
-        self._values = self._resources = self._searches = 0
+        self._values = self._described = self._resources = self._searches = 0
         self._until = monotonic() + limits.seconds
         self._read: dict[tuple[str, str], Resource | None] = {}
         self._contained: dict[int, Resource] = {}
@@ -249,6 +252,16 @@ class _Work:
         return self._given
 
     def executed(self, schema: GraphQLSchema, document: DocumentNode, asked: Asked) -> ExecutionResult:
+        def describe(resolve: Callable[..., Any], source: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
+            if info.parent_type.name.startswith("__"):
+                self._described += 1
+                if self._described > self._limits.described or monotonic() > self._until:
+                    raise _Stop
+            return resolve(source, info, **arguments)
+
+        # The library resolves the schema's description by itself: who does not ask for it does not pay for its bound.
+        around = [describe] if _DESCRIBES.search(asked.query) else None
+
         async def run() -> ExecutionResult:
             result = execute(
                 schema,
@@ -256,6 +269,7 @@ class _Work:
                 variable_values=dict(asked.variables),
                 operation_name=asked.operation,
                 field_resolver=self._resolve,
+                middleware=around,
             )
             return await result if isinstance(result, Awaitable) else result
 

@@ -11,8 +11,12 @@ import pytest
 from graphql import GraphQLObjectType, GraphQLSchema, validate_schema
 from sqlalchemy import event
 
+from gateway.access.graphs import _kept, _schema
 from gateway.app import Gateway
 from gateway.definitions import load
+from gateway.fhirpath import Environment
+from gateway.graphql.bounds import Limits
+from gateway.graphql.execution import Asked, answer
 from gateway.graphql.schema import schema
 from gateway.search.query import served
 
@@ -199,6 +203,30 @@ def test_an_answer_that_would_be_too_large_is_ended(shared: httpx.Client) -> Non
     many = " ".join(f"a{n}: PatientList(_count: 1) {{ id }}" for n in range(101))
     told = asked(shared, f"{{ {many} }}")
     assert (rules(told), told["data"]) == (["query-too-costly"], None)
+
+
+@pytest.mark.parametrize(
+    ("query", "refused"),
+    [
+        ("{ __schema { types { name } } }", False),
+        ("{ " + " ".join(f"a{n}: __schema {{ types {{ name }} }}" for n in range(30)) + " }", True),
+        ("{ " + "...all " * 3 + '} fragment all on Query { b: __type(name: "Query") { fields { name } } }', False),
+        ("{ ...all } fragment all on Query { __schema { types { fields { type { fields { name } } } } } }", True),
+    ],
+    ids=["once", "by-aliases", "merged", "by-a-fragment"],
+)
+def test_a_description_of_the_schema_has_a_bound_of_its_own(query: str, refused: bool) -> None:
+    definitions = load()
+    limits = Limits(described=20_000, values=0)
+    told = answer(_schema(definitions), definitions, None, Asked(query), Environment(), limits)
+    assert (rules({"errors": told.errors}) == ["query-too-costly"]) is refused
+    assert (told.data is None) is refused
+
+
+def test_a_description_that_was_refused_is_not_kept(shared: httpx.Client) -> None:
+    before = _kept.cache_info().currsize
+    assert rules(asked(shared, "{ __schema { nothing } }")) == ["query-invalid"]
+    assert _kept.cache_info().currsize == before
 
 
 def test_parts_that_fail_leave_the_others(shared: httpx.Client) -> None:
