@@ -5,7 +5,7 @@ https://hl7.org/fhirpath/N1/#environment-variables
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -22,7 +22,8 @@ class Environment:
     whether a code, Coding or CodeableConcept (as it stands there) is in a value set (None: not known); `subsumes`
     whether of a system's two codes the first is or stands above the second (None: not known); `conforms_to` whether a
     resource meets a profile; `structure` gives the StructureDefinition of a url; `now` is the one moment that `now()`,
-    `today()` and `timeOfDay()` tell; `trace` receives what `trace()` names.
+    `today()` and `timeOfDay()` tell; `trace` receives what `trace()` names; `turns` are those that are left to several
+    evaluations together (None: each has its own).
     """
 
     variables: Mapping[str, Any] = field(default_factory=dict)
@@ -33,6 +34,7 @@ class Environment:
     structure: Callable[[str], Resource | None] | None = None
     now: datetime | None = None
     trace: Callable[[str, list[Any]], None] | None = None
+    turns: Iterator[None] | None = None
 
     def moment(self) -> datetime:
         if self.now is None:

@@ -24,6 +24,10 @@ class Limits:
     values: int = 200_000
     described: int = 1_000_000
     """Fields of the schema's own description: the whole of it, as tools ask for it, has some 620,000."""
+    expression: int = 2_000
+    """Characters of a FHIRPath."""
+    turns: int = 1_000_000
+    """Of all FHIRPaths together, where criteria lie within one another."""
     resources: int = 5_000
     searches: int = 100
     seconds: float = 20.0

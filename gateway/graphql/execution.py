@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Any, Final, Protocol
 
@@ -41,7 +41,7 @@ from gateway.definitions import Definitions
 from gateway.errors import BadRequest, GatewayError, NotFound, Unprocessable
 from gateway.fhirpath import Environment
 from gateway.graphql.bounds import LIMITS, Limits, bounded
-from gateway.graphql.navigation import expression, navigated
+from gateway.graphql.navigation import Asking, expression, navigated
 from gateway.graphql.schema import CONNECTION, LIST
 from gateway.graphql.shape import Path, shaped
 from gateway.issues import Issue, operation_outcome
@@ -237,7 +237,8 @@ class _Work:
     """One execution: what was spent of its limits, what was read, and what is to be read next."""
 
     def __init__(self, definitions: Definitions, reader: Reader | None, env: Environment, limits: Limits) -> None:
-        self._d, self._env, self._limits = definitions, env, limits
+        self._d, self._limits = definitions, limits
+        self._asking = Asking(definitions, replace(env, turns=self._turns()), self._spend, limits.expression)
         self._given = reader
         self.slices: dict[Path, list[str]] = {}
         self._values = self._described = self._resources = self._searches = 0
@@ -288,7 +289,7 @@ class _Work:
         value = source.get(info.field_name) if isinstance(source, Mapping) else None
         if isinstance(value, list) and "type" in known:
             if arguments:
-                value = navigated(value, arguments, known["type"], self._d, self._env)
+                value = navigated(value, arguments, known["type"], self._asking)
             self._spend(len(value))
             self._slice(info, value, known["type"])
         return value
@@ -297,6 +298,14 @@ class _Work:
         self._values += values
         if self._values > self._limits.values or monotonic() > self._until:
             raise _Stop
+
+    def _turns(self) -> Iterator[None]:
+        """Those that all expressions of the query have together."""
+        for turn in range(self._limits.turns):
+            if turn % 64 == 0 and monotonic() > self._until:
+                break
+            yield
+        raise _Stop
 
     def _slice(self, info: GraphQLResolveInfo, values: Sequence[Any], type: str) -> None:
         for node in info.field_nodes:
@@ -307,7 +316,7 @@ class _Work:
                     if text == INDEX:
                         names = [str(place) for place in range(len(values))]
                     else:
-                        ask = expression(text, type, self._d, self._env)
+                        ask = expression(text, type, self._asking)
                         names = [".".join(map(str, ask(one))) for one in values]
                     self.slices[tuple(info.path.as_list())] = names
 
@@ -411,7 +420,7 @@ class _Work:
         if not connects:
             assert info.field_name.endswith(LIST)
             chosen = {"fhirpath": wanted["fhirpath"]} if wanted["fhirpath"] is not None else {}
-            return navigated(resources, chosen, name, self._d, self._env)
+            return navigated(resources, chosen, name, self._asking)
         edges = [{"mode": "match", "resource": resource} for resource in resources]
         told = {"count": found.total, "offset": found.offset, "pagesize": found.size, "edges": edges}
         return told | dict(found.links)

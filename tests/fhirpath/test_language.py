@@ -244,3 +244,9 @@ def test_descendants_are_the_repeated_children(tree: Any) -> None:
 def test_a_quantity_knows_its_unit() -> None:
     assert of("(5 'mg').unit") == ["mg"]
     assert of("5 'mg'") == [Quantity(Decimal(5), "mg")]
+
+
+def test_variables_of_one_another_do_not_grow_for_ever() -> None:
+    doubled = "".join(f".defineVariable('v{n + 1}', %v{n}.combine(%v{n}))" for n in range(26))
+    with pytest.raises(FHIRPathError, match="too long"):
+        compile(f"defineVariable('v0', a){doubled}.select(%v26.count())")({"a": [1, 2]})

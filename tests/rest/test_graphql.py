@@ -223,6 +223,18 @@ def test_a_description_of_the_schema_has_a_bound_of_its_own(query: str, refused:
     assert (told.data is None) is refused
 
 
+def test_the_expressions_of_a_query_share_their_turns(there: httpx.Client) -> None:
+    costly = "given.count()"
+    for _ in range(6):  # Six names each time: more than 6 ** 6 = 46,656 turns.
+        costly = f"%resource.given.combine(%resource.given).combine(%resource.given).select({costly})"
+    once = 'a: name(_count: 1) @slice(path: "COSTLY.count()") { family }'.replace("COSTLY", costly)
+    assert "errors" not in asked(there, f"{{ {once} }}", "Patient/tolvan/")
+    many = " ".join(once.replace("a:", f"a{n}:") for n in range(25))
+    assert rules(asked(there, f"{{ {many} }}", "Patient/tolvan/")) == ["query-too-costly"]
+    long = 'name(fhirpath: "true' + " and true" * 300 + '") { family }'
+    assert rules(asked(there, f"{{ {long} }}", "Patient/tolvan/")) == ["expression-too-long"]
+
+
 def test_a_description_that_was_refused_is_not_kept(shared: httpx.Client) -> None:
     before = _kept.cache_info().currsize
     assert rules(asked(shared, "{ __schema { nothing } }")) == ["query-invalid"]

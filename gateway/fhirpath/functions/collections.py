@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.fhirpath import values
 from gateway.fhirpath.errors import EvaluationError
-from gateway.fhirpath.functions.registry import listed
+from gateway.fhirpath.functions.registry import MOST_STEPS, listed
 from gateway.fhirpath.operators import LONGEST
 from gateway.fhirpath.values import Items, system
 
@@ -118,6 +118,9 @@ def union(items: Items, other: Items) -> Items:
 
 @listed("combine", "list")
 def combine(items: Items, other: Items) -> Items:
+    # Of variables that are defined one by the other, each may be twice the last.
+    if len(items) + len(other) > MOST_STEPS:
+        raise EvaluationError("The collection would become too long.", f"At most {MOST_STEPS} items.")
     return [*items, *other]
 
 

@@ -27,7 +27,7 @@ class Run:
         self.env = env
         self.model = model
         self.root = root
-        self.left = repeat(None, MOST_STEPS)
+        self.left = env.turns or repeat(None, MOST_STEPS)
         self.tick = self.left.__next__
         """To be called for each turn where turns may multiply: StopIteration ends the evaluation."""
 
