@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+from gateway.errors import Unavailable
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -49,7 +51,18 @@ class Rounds(Generic[Q, A]):
     async def _round(self) -> None:
         asked, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
         questions = [question for question, _ in asked]
-        answers = await asyncio.get_running_loop().run_in_executor(None, self._all, questions)
+        try:
+            answers = await asyncio.get_running_loop().run_in_executor(None, self._all, questions)
+        except BaseException as error:
+            # Nobody else will answer them: the executor is shut down, or the answers are not one for each.
+            for _, future in asked:
+                _give_up(future, error)
+            if isinstance(error, Exception):
+                return
+            for _, future in self._waiting:
+                _give_up(future, error)
+            self._waiting = []
+            raise
         for (_, future), answer in zip(asked, answers, strict=True):
             if future.done():  # Who asked has gone.
                 continue
@@ -60,9 +73,23 @@ class Rounds(Generic[Q, A]):
 
     def _all(self, questions: Sequence[Q]) -> Sequence[A | Exception]:
         try:
-            return self._answer(questions)
+            answers = self._answer(questions)
+            if len(answers) != len(questions):
+                raise RuntimeError(f"{len(questions)} questions have {len(answers)} answers.")
+            return answers
+        except Unavailable as error:  # Nobody's fault: each by itself would wait as long again.
+            return [error] * len(questions)
         except Exception as error:
             if len(questions) == 1:
                 return [error]
             # It may be the fault of one of them alone: each is tried by itself.
             return [answer for question in questions for answer in self._all([question])]
+
+
+def _give_up(future: asyncio.Future[Any], error: BaseException) -> None:
+    if future.done():  # Who asked has gone.
+        return
+    if isinstance(error, Exception):
+        future.set_exception(error)
+    else:
+        future.cancel()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -12,7 +13,7 @@ from gateway.access.caller import OPERATOR, Asking
 from gateway.access.commands import Body
 from gateway.access.reading import Served, Wanted
 from gateway.app import Gateway
-from gateway.errors import Gone, NotFound
+from gateway.errors import Gone, NotFound, Unavailable
 from gateway.rest.rounds import Rounds
 from tests.rest.conftest import FHIR
 
@@ -54,6 +55,63 @@ def test_one_that_fails_does_not_fail_the_others_of_its_round() -> None:
     assert (first, third, last) == (0, 2, 4)
     assert isinstance(refused, KeyError)
     assert isinstance(failed, RuntimeError)
+
+
+def test_a_round_that_nobody_can_answer_leaves_nobody_waiting() -> None:
+    async def ask(answer: Callable[[Sequence[int]], list[int | Exception]]) -> list[int | BaseException]:
+        together = Rounds(answer)
+        asked = asyncio.gather(*map(together.ask, range(3)), return_exceptions=True)
+        return await asyncio.wait_for(asked, 5)
+
+    short = asyncio.run(ask(lambda _: []))
+    assert [type(one) for one in short] == [RuntimeError] * 3
+
+    async def shut() -> list[int | BaseException]:
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, int)
+        await loop.shutdown_default_executor()
+        return await ask(list)
+
+    assert [type(one) for one in asyncio.run(shut())] == [RuntimeError] * 3
+
+
+def test_who_waits_for_a_round_that_is_cancelled_is_told() -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def answer(asked: Sequence[int]) -> list[int | Exception]:
+        begun.set()
+        ended.wait(5)
+        return list(asked)
+
+    async def ask() -> list[int | BaseException]:
+        together = Rounds(answer)
+        asked = [asyncio.create_task(together.ask(1))]
+        await asyncio.to_thread(begun.wait, 5)
+        asked.append(asyncio.create_task(together.ask(2)))
+        await asyncio.sleep(0)
+        for task in list(together._tasks):
+            task.cancel()
+        try:
+            return await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 5)
+        finally:
+            ended.set()
+
+    assert [type(one) for one in asyncio.run(ask())] == [asyncio.CancelledError] * 2
+
+
+def test_a_database_that_is_away_is_asked_once_a_round() -> None:
+    rounds: list[int] = []
+
+    def answer(asked: Sequence[int]) -> list[int | Exception]:
+        rounds.append(len(asked))
+        raise Unavailable
+
+    async def ask() -> list[int | BaseException]:
+        together = Rounds(answer)
+        return await asyncio.gather(*map(together.ask, range(5)), return_exceptions=True)
+
+    assert [type(one) for one in asyncio.run(ask())] == [Unavailable] * 5
+    assert rounds == [5]
 
 
 def test_each_read_of_a_round_is_decided_on_and_recorded(gateway: Gateway) -> None:
