@@ -40,14 +40,20 @@ def narrowing(reading: Reading, caller: Caller) -> Narrowing | None:
     return Narrowing(caller.organisations, tuple(sorted(reading.own(caller))), WITHHELD, DIRECTORY)
 
 
-def terminology(rooms: Rooms, base: str, *given: Resource) -> Terminology:
-    """With what is kept here, and before it what is given. Value sets and code systems say nothing of persons."""
+def terminology(rooms: Rooms, base: str, *given: Resource, uow: UnitOfWork | None = None) -> Terminology:
+    """With what is kept here, and before it what is given. Value sets and code systems say nothing of persons.
+
+    `uow`: the unit of work that one is in, which is asked rather than another one that waits for a connection.
+    """
     store, bases = rooms.store, (base.rstrip("/") + "/",)
     first = {(one["resourceType"], str(one.get("url", ""))): one for one in given}
 
     def find(kind: str, url: str) -> Resource | None:
-        own = first.get((kind, url.partition("|")[0]))
-        return own or store.read(lambda uow: uow.searches.canonical(kind, url, bases))
+        if own := first.get((kind, url.partition("|")[0])):
+            return own
+        if uow is not None:
+            return uow.searches.canonical(kind, url, bases)
+        return store.read(lambda fresh: fresh.searches.canonical(kind, url, bases))
 
     return Terminology(rooms.definitions, find)
 

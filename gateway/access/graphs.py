@@ -169,7 +169,7 @@ class _Reader:
             bases=(self.base,),
             now=self.rooms.clock(),
             limits=Limits(count=self.rooms.page_size),
-            terminology=terminology(self.rooms, self.base),
+            terminology=terminology(self.rooms, self.base, uow=self.uow),
         )
         most = Limits().most
         if offset < 0 or offset + query.count > most:

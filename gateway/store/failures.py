@@ -11,12 +11,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError, TimeoutError
 
 from gateway.errors import GatewayError, Unavailable, Unprocessable
 
 _TOO_MUCH = ("too large", "too many", "too deep", "stack overflow", "at most")
 """How SQLite says that a statement passes one of its limits. https://www.sqlite.org/limits.html"""
+
+AWAY = "The database does not answer right now: try again."
 
 
 class Refused(GatewayError):
@@ -30,6 +32,8 @@ def translated() -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise _meaning(error).with_traceback(error.__traceback__) from None
+    except TimeoutError as error:  # All connections are in use.
+        raise Unavailable(AWAY).with_traceback(error.__traceback__) from None
 
 
 @contextmanager
@@ -52,7 +56,7 @@ def _meaning(error: DBAPIError) -> GatewayError:
     # SQLite calls a wrong statement operational too.
     wrong = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
     if error.connection_invalidated or (isinstance(error, OperationalError | InterfaceError) and not wrong):
-        return Unavailable("The database does not answer right now: try again.")
+        return Unavailable(AWAY)
     if wrong and any(words in str(error.orig) for words in _TOO_MUCH):
         return Unprocessable("This asks for more at once than the database takes: ask in parts.", rule="too-costly")
     if isinstance(error, DataError):

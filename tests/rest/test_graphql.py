@@ -281,6 +281,42 @@ def test_one_level_is_read_at_once(there: httpx.Client, gateway: Gateway) -> Non
         event.remove(engine, "before_cursor_execute", executed)
 
 
+def test_a_query_needs_one_connection(there: httpx.Client, gateway: Gateway) -> None:
+    held: list[int] = []
+    engines = {gateway.store._database.reader, gateway.store._database.glance}
+    out = 0
+
+    def taken(*_: object) -> None:
+        nonlocal out
+        out += 1
+        held.append(out)
+
+    def back(*_: object) -> None:
+        nonlocal out
+        out -= 1
+
+    there.put(
+        "/fhir/ValueSet/weights",
+        json={
+            "resourceType": "ValueSet",
+            "id": "weights",
+            "status": "active",
+            "url": "urn:test:weights",
+            "compose": {"include": [{"system": "urn:test", "concept": [{"code": "weight"}]}]},
+        },
+    )
+    for engine in engines:
+        event.listen(engine, "checkout", taken)
+        event.listen(engine, "checkin", back)
+    try:
+        found = data(there, '{ ObservationList(_filter: "code in \\"urn:test:weights\\"") { id } }')
+    finally:
+        for engine in engines:
+            event.remove(engine, "checkout", taken)
+            event.remove(engine, "checkin", back)
+    assert (found, max(held)) == ({"ObservationList": []}, 1)
+
+
 def test_the_schema_is_valid() -> None:
     definitions = load()
     written = schema(definitions, partial(served, definitions))

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import QueuePool, create_engine, text
 
 from gateway.errors import Unavailable, Unprocessable
 from gateway.store import Store, UnitOfWork, sets
-from gateway.store.failures import Refused
+from gateway.store.failures import Refused, translated
 from gateway.tables import identifier
 from tests.store.examples import changes, save, task
 
@@ -129,3 +129,10 @@ def test_another_process_that_goes_leaves_the_log_of_those_that_stay(tmp_path: P
         log = path.with_name("shared.db-wal").stat().st_ino
         subprocess.run([sys.executable, "-c", passing, str(path)], check=True, timeout=60)
         assert path.with_name("shared.db-wal").stat().st_ino == log
+
+
+def test_a_pool_without_a_free_connection_is_unavailable() -> None:
+    engine = create_engine("sqlite://", poolclass=QueuePool, pool_size=1, max_overflow=0, pool_timeout=0.01)
+    with engine.connect(), pytest.raises(Unavailable), translated():
+        engine.connect()
+    engine.dispose()
