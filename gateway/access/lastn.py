@@ -11,7 +11,7 @@ from typing import Final
 from gateway.access.caller import Asking
 from gateway.access.conditions import narrowing, terminology
 from gateway.access.decision import decide
-from gateway.access.searching import MOST_INCLUDED, Params, Searching, url_of
+from gateway.access.searching import MOST_INCLUDED, Params, Searching, left_out, url_of
 from gateway.errors import BadRequest, Unprocessable
 from gateway.fhir import bundle
 from gateway.fhir.json import dump
@@ -53,14 +53,14 @@ class Lastn(Searching):
         visible = narrowing(self, asking.caller)
         code, text, date = number(OBSERVATION, "code"), text_number(OBSERVATION, "code"), number(OBSERVATION, "date")
 
-        def ask(uow: UnitOfWork) -> tuple[list[Stored], list[Stored]] | None:
+        def ask(uow: UnitOfWork) -> tuple[list[Stored], list[Stored], bool] | None:
             kinds = uow.latest.kinds(query, visible, code=code, text=text, date=date, most=MOST)
             if kinds is None:
                 return None
             rows = last(kinds, most)
             read = uow.latest.read(rows)
             matches = [read[rid] for rid in rows]
-            return matches, uow.searches.included(query, matches, narrowing=visible, most=MOST_INCLUDED)[0]
+            return matches, *uow.searches.included(query, matches, narrowing=visible, most=MOST_INCLUDED)
 
         found = self._rooms.store.read(ask)
         decision = decide(asking.caller, OBSERVATION, takes_part=None)
@@ -68,12 +68,15 @@ class Lastn(Searching):
             self.audit(asking, decision, failure="too-costly")
             text_ = f"More than {MOST} observations are found. Ask for less: one patient, one category, some time."
             raise Unprocessable(text_, rule="too-costly")
-        matches, included = found
+        matches, included, whole = found
         self.audit(asking, decision, *matches, *included)
         entries = [bundle.Found(one.resource_type, one.id, one.body) for one in matches]
         entries += [bundle.Found(one.resource_type, one.id, one.body, "include") for one in included]
         address = url_of(base, f"{OBSERVATION}/$lastn", (*query.used, ("max", str(most)), *shown))
-        return dump(bundle.searchset(entries, base=base, links={"self": address}, total=len(matches)))
+        answer = bundle.searchset(entries, base=base, links={"self": address}, total=len(matches))
+        if outcome := left_out(query, whole):
+            answer.setdefault("entry", []).append({"resource": outcome, "search": {"mode": "outcome"}})
+        return dump(answer)
 
     def _enough(self, names: list[str]) -> None:
         """BadRequest unless it is of a subject, and of a category or by a code."""

@@ -107,7 +107,7 @@ class Searching(Reading):
         entries = [bundle.Found(one.resource_type, one.id, one.body) for one in found.page.matches]
         entries += [bundle.Found(one.resource_type, one.id, one.body, "include") for one in found.included]
         answer = bundle.searchset(entries, base=base, links=links, total=found.total)
-        if outcome := _outcome(query, found.whole):
+        if outcome := left_out(query, found.whole):
             answer.setdefault("entry", []).append({"resource": outcome, "search": {"mode": "outcome"}})
         return dump(answer)
 
@@ -147,7 +147,7 @@ def others(query: Query, page: SearchPage, total: int | None) -> dict[str, Curso
     return {relation: place for relation, place in places.items() if place is not None}
 
 
-def _outcome(query: Query, whole: bool) -> dict[str, object] | None:
+def left_out(query: Query, whole: bool) -> dict[str, object] | None:
     """What was left out, said in the Bundle itself."""
     issues = list(query.ignored)
     if not whole:

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.access import lastn
 from gateway.access.lastn import last
 from gateway.store.latest import Kinds
 
@@ -41,6 +42,23 @@ OBSERVATIONS = (
     observation("q1", 7, "a", who="q"),
     observation("wrong", 8, "a", status="entered-in-error"),
 )
+
+
+def test_more_includes_than_are_given_are_said_to_be_more(
+    operator: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for who in ("p", "q"):
+        patient = {"resourceType": "Patient", "id": who}
+        assert operator.put(f"/fhir/Patient/{who}", content=json.dumps(patient)).is_success
+        one = observation(f"of-{who}", 1, who, who=who)
+        assert operator.put(f"/fhir/Observation/of-{who}", content=json.dumps(one)).is_success
+    monkeypatch.setattr(lastn, "MOST_INCLUDED", 1)
+    address = "/fhir/Observation/$lastn?subject=Patient/p,Patient/q&category=vital-signs&_include=Observation:subject"
+    answer = operator.get(address).json()
+    modes = [entry["search"]["mode"] for entry in answer["entry"]]
+    assert (modes, answer["total"]) == (["match", "match", "include", "outcome"], 2)
+    told = answer["entry"][-1]["resource"]["issue"][0]
+    assert told["details"]["coding"][0]["code"] == "too-many-included"
 
 
 @pytest.fixture
