@@ -23,11 +23,13 @@ from gateway.fhir.check import root_of
 from gateway.formats.spots import spots
 from gateway.issues import Issue, operation_outcome
 from gateway.records import Resource
-from gateway.store import UnitOfWork
+from gateway.store import Stored, UnitOfWork
 from gateway.validation import Surroundings, Wanted, validate
 
 MODES: Final = ("create", "update", "delete", "profile")
 PARAMETERS: Final = "Parameters"
+MOST_LOOKED_AT: Final = 500
+"""References of one resource that are followed."""
 PROFILE_VALUES: Final = ("valueUri", "valueCanonical", "valueUrl", "valueString")
 
 
@@ -85,11 +87,14 @@ class Validating(Canonicals):
             body = None
         else:
             resource = sent.resource
-            self.audit(asking, decide(asking.caller, kind or "Resource", takes_part=None))
         if sent.mode == "delete":
             return operation_outcome([_all_is_well("It can be deleted.")])
         issues = [*sent.faults, *_addressed(resource, replace(question, mode=sent.mode), wanted.at)]
-        found = validate(resource, self._surroundings(asking, base), wanted)
+        looked: dict[str, Stored | None] = {}
+        found = validate(resource, self._surroundings(asking, base, looked), wanted)
+        seen = {one.rid: one for one in looked.values() if one is not None}
+        if body is not None or seen:  # That a stored one was read is recorded already.
+            self.audit(asking, decide(asking.caller, kind or "Resource", takes_part=None), *seen.values())
         # What could not be read is not there: that is not told again.
         unread = {one.expression for one in sent.faults}
         issues += [one for one in found if one.expression not in unread]
@@ -121,7 +126,8 @@ class Validating(Canonicals):
             return _Sent(resource, mode=question.mode, faults=faults)
         return _wrapped(given if isinstance(given, list) else [], _Sent(None, mode=question.mode, faults=faults))
 
-    def _surroundings(self, asking: Asking, base: str) -> Surroundings:
+    def _surroundings(self, asking: Asking, base: str, looked: dict[str, Stored | None]) -> Surroundings:
+        """What `looked` at is kept by reference: each is read once, and what is beyond so many stays undecided."""
         rooms = self._rooms
 
         def resolve(text: str) -> Resource | None:
@@ -129,12 +135,17 @@ class Validating(Canonicals):
             if target.kind != "relative" or target.type is None or target.id is None:
                 return None
 
-            def find(uow: UnitOfWork) -> Resource | None:
+            def find(uow: UnitOfWork) -> Stored | None:
                 found = uow.resources.read(str(target.type), str(target.id))
                 seen = found is not None and not found.deleted and self.may_see(uow, asking, found).allowed
-                return found.resource() if found is not None and seen else None
+                return found if seen else None
 
-            return rooms.store.read(find)
+            if text not in looked:
+                if len(looked) >= MOST_LOOKED_AT:
+                    return None
+                looked[text] = rooms.store.read(find)
+            met = looked[text]
+            return None if met is None else met.resource()
 
         return surroundings(rooms, base, resolve)
 

@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.app import background, wire
+from gateway.access import validating
+from gateway.app import Gateway, background, wire
 from gateway.settings import Settings
 from tests.validation import test_cases as cases
 
@@ -175,6 +176,33 @@ def test_a_profile_that_is_stored_is_used_from_then_on(shared: httpx.Client) -> 
         shared.post("/fhir/Observation/$validate", json=wrapped)
     )
     shared.delete("/fhir/StructureDefinition/weighed")
+
+
+def test_what_is_looked_at_is_recorded_and_no_more_than_so_much(
+    operator: httpx.Client, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule = {"key": "there-1", "severity": "error", "human": "They are here.", "expression": "resolve().exists()"}
+    element = {"id": "Observation.performer", "path": "Observation.performer", "constraint": [rule]}
+    profile = WEIGHED | {"id": "there", "url": "urn:there", "differential": {"element": [element]}}
+    assert operator.put("/fhir/StructureDefinition/there", json=profile).is_success
+    for id in ("a", "b", "c"):
+        assert operator.put(f"/fhir/Patient/{id}", json={"resourceType": "Patient", "id": id}).is_success
+    performers = [{"reference": f"Patient/{id}"} for id in ("a", "b", "a")]
+    sent = OBSERVATION | {"performer": performers}
+
+    def broken() -> list[str | None]:
+        found = told(operator.post("/fhir/Observation/$validate?profile=urn:there", json=sent))
+        return [where for _, rule, where in found if rule == "there-1"]
+
+    def recorded() -> set[str | None]:
+        rows = gateway.store.read(lambda uow: uow.audit.latest(limit=5))
+        events = [row.event for row in rows if row.event["subtype"][0]["code"] == "validate"]
+        return {entity["what"].get("reference") for event in events for entity in event.get("entity", ())}
+
+    assert broken() == []
+    assert recorded() >= {"Patient/a", "Patient/b"}
+    monkeypatch.setattr(validating, "MOST_LOOKED_AT", 1)
+    assert broken() == ["Observation.performer[1]"]
 
 
 @pytest.mark.parametrize(("held", "status"), [("structure", 201), ("invariants", 422)])
