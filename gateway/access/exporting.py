@@ -142,9 +142,9 @@ class Exporting(Reading):
         self._rooms.store.write(lambda uow: uow.exports.remove(id))
 
     def exported_lines(self, asking: Asking, one: Exported, file: File) -> Iterator[list[Stored]]:
-        """The versions of a file, some at a time, each recorded before it is given."""
-        lines = self._rooms.export_lines
-        after, until = file.part * lines, (file.part + 1) * lines
+        """The versions of a file, some at a time, each recorded before it is given. Gone where it ends too early."""
+        lines = file.lines or self._rooms.export_lines
+        after, until, given = file.part * lines, (file.part + 1) * lines, 0
         while True:
             batch = self._rooms.store.read(
                 lambda uow, after=after: uow.exports.items(  # type: ignore[misc]
@@ -152,10 +152,12 @@ class Exporting(Reading):
                 )
             )
             if not batch:
-                return
+                break
             self.audit(asking, OWN, *(version for _, version in batch))
             yield [version for _, version in batch]
-            after = batch[-1][0]
+            after, given = batch[-1][0], given + len(batch)
+        if given < file.count:
+            raise Gone("The export was deleted, or is too old, while its file was fetched.", rule="export-gone")
 
     def settle_export(self, job: Job) -> None:
         """Find out what an export holds, and of which time it is."""

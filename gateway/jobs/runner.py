@@ -11,7 +11,9 @@ from typing import Any
 
 import structlog
 
+from gateway.errors import GatewayError
 from gateway.store import Job, LeaseLost, Store, UnitOfWork
+from gateway.store.jobs import State
 
 POLL_SECONDS = 1.0
 LEASE = timedelta(seconds=30)
@@ -43,8 +45,16 @@ Apart = Callable[[Job], None]
 class Runner:
     """Started and stopped with the server."""
 
-    def __init__(self, store: Store, handlers: Mapping[str, Handler], apart: Mapping[str, Apart] | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        handlers: Mapping[str, Handler],
+        apart: Mapping[str, Apart] | None = None,
+        *,
+        lease: timedelta = LEASE,
+    ) -> None:
         self._store = store
+        self._lease = lease
         self._handlers = handlers
         self._apart = apart or {}
         self._kinds = sorted({*handlers, *self._apart})
@@ -70,7 +80,7 @@ class Runner:
         """Do the oldest job that is due, as far as it goes now; False when there is none. `told` hears of each step."""
         if not self._store.read(lambda uow: uow.jobs.due(self._kinds)):
             return False
-        job = self._store.write(lambda uow: uow.jobs.claim(self._owner, self._kinds, lease=LEASE))
+        job = self._store.write(lambda uow: uow.jobs.claim(self._owner, self._kinds, lease=self._lease))
         if job is None:
             return False
         if job.attempts > TRIES:
@@ -92,28 +102,42 @@ class Runner:
         ended = threading.Event()
 
         def renew() -> None:
-            while not ended.wait(LEASE.total_seconds() / 3):
-                self._store.write(
-                    lambda uow: uow.jobs.progress(
-                        job.number, self._owner, place=job.place, done=0, total=0, lease=LEASE
-                    )
-                )
+            while not ended.wait(self._lease.total_seconds() / 3):
+                try:
+                    self._store.write(lambda uow: uow.jobs.renew(job.number, self._owner, lease=self._lease))
+                except LeaseLost:
+                    return  # Told when the job is to be finished.
+                except GatewayError as error:
+                    log.warning("job-lease-not-renewed", job=job.number, rule=error.issues[0].rule)
 
         renewing = threading.Thread(target=renew, name="jobs-lease", daemon=True)
         renewing.start()
         try:
-            self._apart[job.kind](job)
+            state = self._done(job)
         finally:
             ended.set()
             renewing.join()
-        self._store.write(lambda uow: uow.jobs.finish(job.number, self._owner))
+        self._store.write(lambda uow: uow.jobs.finish(job.number, self._owner, state=state))
+
+    def _done(self, job: Job) -> State:
+        """What a job came to. What was refused is refused again, however often it is tried."""
+        try:
+            self._apart[job.kind](job)
+        except LeaseLost:
+            raise
+        except GatewayError as error:
+            if error.status >= 500:
+                raise
+            log.error("job-failed", job=job.number, kind=job.kind, rule=error.issues[0].rule)
+            return "failed"
+        return "done"
 
     def _step(self, uow: UnitOfWork, number: int) -> Step:
         job = uow.jobs.get(number)
         if job is None:
             raise LeaseLost
         step = self._handlers[job.kind](uow, job)
-        uow.jobs.progress(number, self._owner, place=step.place, done=step.done, total=step.total, lease=LEASE)
+        uow.jobs.progress(number, self._owner, place=step.place, done=step.done, total=step.total, lease=self._lease)
         if step.finished:
             uow.jobs.finish(number, self._owner)
         elif step.wait is not None:

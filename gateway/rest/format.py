@@ -105,7 +105,7 @@ def shown(request: Request) -> Shown:
 def ranges(request: Request) -> set[str]:
     """The media types that Accept names and that are not refused by it."""
     offers = request.headers.get("accept", "*/*").split(",")
-    return {named(offer) for offer in offers if _quality(offer) > 0}
+    return {named(offer) for offer in offers if quality(offer) > 0}
 
 
 def sent(request: Request, names: Mapping[str, str] = NAMES) -> str:
@@ -131,14 +131,14 @@ def _best(offers: list[str], default: str) -> str:
     scores = {}
     for media_type in (JSON, XML):
         matches = [
-            (ANY.get(name, 2), -place, _quality(offer))
+            (ANY.get(name, 2), -place, quality(offer))
             for place, offer in enumerate(offers)
             if (name := named(offer)) in ANY or ASKED.get(name) == media_type
             if _is_r4(offer)
         ]
         if matches:
-            closeness, place, quality = max(matches)
-            scores[media_type] = (quality, closeness, place, media_type == default)
+            closeness, place, wanted = max(matches)
+            scores[media_type] = (wanted, closeness, place, media_type == default)
     best = max(scores, key=lambda one: scores[one], default=None)
     if best is None or scores[best][0] <= 0:
         raise NotAcceptable(f"Ask for {JSON} or {XML}.", rule="format-not-offered")
@@ -156,12 +156,13 @@ def _parameters(media_range: str) -> dict[str, str]:
     return {name.strip().lower(): value.strip().strip('"') for name, _, value in pairs}
 
 
-def _quality(media_range: str) -> float:
+def quality(media_range: str) -> float:
+    """How much one part of Accept, or of its like, is wanted: 0 is refused."""
     try:
-        quality = float(_parameters(media_range).get("q", "1"))
+        found = float(_parameters(media_range).get("q", "1"))
     except ValueError:
         return 0.0
-    return quality if 0 <= quality <= 1 else 0.0
+    return found if 0 <= found <= 1 else 0.0
 
 
 def _is_r4(media_range: str) -> bool:

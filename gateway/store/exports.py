@@ -13,26 +13,28 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Select, func, insert, literal, select, union_all, update
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, insert, literal, select, union_all, update
 
 from gateway.search.criteria import matching
 from gateway.search.query import Query
 from gateway.store.searching import Narrowing
 from gateway.store.sets import among
 from gateway.store.versions import FIELDS, Stored, stored
-from gateway.tables import export, export_item, resource, resource_version
+from gateway.tables import export, export_item, job, resource, resource_version
 
 _CUT = (resource.c.resource_type, resource.c.deleted, resource.c.partition, resource.c.rid, resource.c.version)
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file of an export: of one type, what is there or what was deleted; `part` from 0."""
+    """One file of an export: of one type, what is there or what was deleted; `part` from 0, each of so many places."""
 
     resource_type: str
     deleted: bool
     part: int
     count: int
+    lines: int | None = None
+    """None of an export that was settled before this was kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,9 @@ class Exports:
         return Export(**row._asdict() | {"request": orjson.loads(row.request), "files": files})
 
     def waiting(self, owner: str) -> int:
-        """How many of one caller's are not settled yet."""
-        query = select(func.count()).where(export.c.owner == owner, export.c.files.is_(None))
+        """How many of one caller's are not settled yet, and still may be."""
+        failed = exists().where(job.c.number == export.c.job, job.c.state == "failed")
+        query = select(func.count()).where(export.c.owner == owner, export.c.files.is_(None), ~failed)
         return int(self._connection.scalar(query) or 0)
 
     def begin(self, id: str, settled: datetime) -> None:
@@ -126,7 +129,8 @@ class Exports:
         by = (export_item.c.resource_type, export_item.c.deleted, part)
         query = select(*by, func.count()).where(export_item.c.export == id).group_by(*by).order_by(*by)
         files = [
-            File(kind, bool(gone), int(part), count) for kind, gone, part, count in self._connection.execute(query)
+            File(kind, bool(gone), int(part), count, lines)
+            for kind, gone, part, count in self._connection.execute(query)
         ]
         told = orjson.dumps([asdict(one) for one in files]).decode()
         self._connection.execute(update(export).where(export.c.id == id).values(files=told))

@@ -102,6 +102,10 @@ class Jobs:
         values = {"place": _dumped(place), "done": done, "total": total, "attempts": 0}
         self._as_owner(number, owner, values | {"lease_until": self._clock + lease})
 
+    def renew(self, number: int, owner: str, *, lease: timedelta) -> None:
+        """Somebody still works on it, and has come to nothing yet. LeaseLost."""
+        self._as_owner(number, owner, {"lease_until": self._clock + lease})
+
     def put_off(self, number: int, owner: str, *, wait: timedelta) -> None:
         """Give it back until later. LeaseLost."""
         values = {"state": "waiting", "owner": None, "lease_until": None, "not_before": self._clock + wait}

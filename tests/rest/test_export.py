@@ -9,14 +9,18 @@ import gzip
 import json
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
+from gateway.access.caller import OPERATOR, Asking
 from gateway.access.exporting import EXPORT
 from gateway.app import Gateway, background, wire
 from gateway.settings import Settings
+from gateway.store import UnitOfWork
+from gateway.tables import export_item
 from tests.rest.conftest import FHIR, REGION
 from tests.rest.test_interactions import outcome
 
@@ -190,6 +194,21 @@ def test_elements_are_left_out_and_files_are_packed(held: httpx.Client) -> None:
         gzip.decompress(packed) == held.get(made["output"][0]["url"], headers={"accept-encoding": "identity"}).content
     )
     assert held.head(made["output"][0]["url"]).status_code == 200
+    for refused in ("gzip;q=0", "br, gzip; q=0.0", "identity"):
+        plain = held.head(made["output"][0]["url"], headers={"accept-encoding": refused})
+        assert "content-encoding" not in plain.headers
+
+
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
+def test_a_file_that_ends_too_early_is_not_taken_for_whole(held: httpx.Client, gateway: Gateway, coding: str) -> None:
+    file = export(held, "/fhir/$export?_type=Patient")["output"][0]
+
+    def lose(uow: UnitOfWork) -> None:  # As when it is deleted while it is fetched.
+        uow._connection.execute(export_item.delete().where(export_item.c.seq == 3))
+
+    gateway.store.write(lose)
+    with pytest.raises(httpx.RemoteProtocolError):
+        held.get(file["url"], headers={"accept-encoding": coding})
 
 
 REFUSED = {
@@ -270,6 +289,42 @@ def slow(database_url: str) -> Iterator[Gateway]:
     wired = wire(Settings(database_url=database_url, worker=False, export_lines=2, export_hours=0.0005))
     yield wired
     wired.close()
+
+
+def test_files_keep_their_lines_when_the_setting_changes(slow: Gateway, database_url: str) -> None:
+    with background(slow) as base, httpx.Client(timeout=60, base_url=base, headers=FHIR) as client:
+        for number in range(5):
+            put(client, {"resourceType": "Organization", "id": f"o{number}", "name": "O"})
+        accepted = client.get("/fhir/$export", headers=LATER)
+        (job,) = slow.store.read(lambda uow: uow.jobs.of_kind(EXPORT))
+        slow.door.settle_export(job)
+        id = accepted.headers["content-location"].rpartition("/")[2]
+        held = slow.store.read(lambda uow: uow.exports.get(id))
+    assert held is not None and held.files is not None
+    other = wire(Settings(database_url=database_url, worker=False, export_lines=3))
+    asking = Asking(OPERATOR, "export", "same-request")
+    found = other.door.exported(asking, id)
+    given = [
+        [one.id for batch in other.door.exported_lines(asking, found, file) for one in batch] for file in held.files
+    ]
+    other.close()
+    assert [len(one) for one in given] == [2, 2, 1]
+    assert sorted(id for ids in given for id in ids) == [f"o{number}" for number in range(5)]
+
+
+def test_an_export_that_came_to_nothing_keeps_no_other_waiting(slow: Gateway) -> None:
+    with background(slow) as base, httpx.Client(timeout=60, base_url=base, headers=FHIR) as client:
+        for _ in range(5):
+            assert client.get("/fhir/$export", headers=LATER).status_code == 202
+        assert rule(client.get("/fhir/$export", headers=LATER), 429) == "too-many-exports"
+
+        def fail(uow: UnitOfWork) -> None:
+            job = uow.jobs.claim("somebody", [EXPORT], lease=timedelta(minutes=1))
+            assert job is not None
+            uow.jobs.finish(job.number, "somebody", state="failed")
+
+        slow.store.write(fail)
+        assert client.get("/fhir/$export", headers=LATER).status_code == 202
 
 
 def test_files_are_of_limited_size_and_time_and_few_exports_wait(slow: Gateway) -> None:

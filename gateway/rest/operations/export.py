@@ -13,24 +13,28 @@ from email.utils import format_datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
+import structlog
 from fastapi import Request
 from fastapi.responses import Response, StreamingResponse
+from starlette.types import Send
 
 from gateway.access.commands import Body
 from gateway.access.exporting import Exported, File, Level, Wanted, deletion
-from gateway.errors import BadRequest, NotAcceptable, NotFound
+from gateway.errors import BadRequest, GatewayError, NotAcceptable, NotFound
 from gateway.fhir import json
 from gateway.fhir.datetime import parameter, text
 from gateway.fhir.view import WHOLE, View, view
 from gateway.issues import Issue, operation_outcome
 from gateway.rest import parameters
-from gateway.rest.format import JSON, negotiate
+from gateway.rest.format import JSON, named, negotiate, quality
 from gateway.rest.later import Handler
 from gateway.rest.openapi import NDJSON
 from gateway.rest.parameters import PARAMETERS, Given
 from gateway.rest.prefer import preferences
 from gateway.rest.request import asking, body, door_of, in_thread
 from gateway.rest.response import base_of, dump_any, told, with_id
+
+log = structlog.get_logger(__name__)
 
 FOLDER: Final = "_export"
 FORMATS: Final = (NDJSON, "application/ndjson", "ndjson")
@@ -121,12 +125,13 @@ async def export_file(request: Request, request_id: str, file: str) -> Response:
             b"".join(_line(version, seen, door.definitions) for version in batch)
             for batch in door.exported_lines(who, found, one)
         )
-    zipped = "gzip" in {one.partition(";")[0].strip() for one in request.headers.get("accept-encoding", "").split(",")}
+    codings = request.headers.get("accept-encoding", "").split(",")
+    zipped = any(named(one) == "gzip" and quality(one) > 0 for one in codings)
     headers = {"Vary": "Accept-Encoding"} | ({"Content-Encoding": "gzip"} if zipped else {})
     if request.method == "HEAD":
         return with_id(request, Response(headers=headers, media_type=NDJSON))
     sent = _zipped(lines) if zipped else lines
-    return with_id(request, StreamingResponse(_threaded(sent), headers=headers, media_type=NDJSON))
+    return with_id(request, _Unbroken(_threaded(sent), headers=headers, media_type=NDJSON))
 
 
 def _routes() -> Iterator[tuple[str, str, Handler]]:
@@ -260,6 +265,16 @@ def _zipped(parts: Iterator[bytes]) -> Iterator[bytes]:
     for part in parts:
         yield packing.compress(part)
     yield packing.flush()
+
+
+class _Unbroken(StreamingResponse):
+    """An answer that is whole, or else has no end: the connection breaks, so that nobody takes a part for the file."""
+
+    async def stream_response(self, send: Send) -> None:
+        try:
+            await super().stream_response(send)
+        except GatewayError as error:
+            log.warning("answer-broken-off", rule=error.issues[0].rule)
 
 
 async def _threaded(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
