@@ -2,15 +2,17 @@
 
 https://hl7.org/fhir/uv/shorthand/reference.html
 
-Rules of cardinality, types, values, bindings, slices, invariants and carets are read, and rule sets without parameters.
+Rules of cardinality, flags, types, values, bindings, slices, invariants and carets are read, and rule sets without
+parameters.
 Instances, mappings and logical models are passed over; what cannot be read is told with its file and line.
 """
 
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -21,13 +23,33 @@ CORE: Final = "http://hl7.org/fhir/StructureDefinition/"
 COMMENT: Final = re.compile(r'"""(?:.|\n)*?"""|"(?:[^"\\]|\\.)*"|/\*(?:.|\n)*?\*/|(?:(?<=\s)|^)//[^\n]*', re.MULTILINE)
 HEAD: Final = re.compile(r"([A-Z][A-Za-z]+)\s*:\s*(.*)")
 TOKEN: Final = re.compile(
-    r'"(?:[^"\\]|\\.)*"|[^\s"]*#"(?:[^"\\]|\\.)*"|(?:Reference|Canonical|CodeableReference)\([^)]*\)|\([a-z ]+\)|\S+'
+    r'"""(?:.|\n)*?"""|"(?:[^"\\]|\\.)*"|'
+    r'[^\s"]*#"(?:[^"\\]|\\.)*"|(?:Reference|Canonical|CodeableReference)\([^)]*\)|\([a-z ]+\)|\S+'
 )
+WHOLE: Final = re.compile(r'"""(?:.|\n)*?"""|\\.')
+CONTEXT: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[^\s,"]+')
 CARDINALITY: Final = re.compile(r"(\d*)\.\.(\d+|\*)?")
 STEP: Final = re.compile(r"([A-Za-z0-9_-]+(?:\[x\])?)((?:\[[^\]]*\])*)")
-FLAGS: Final = frozenset(("MS", "SU", "?!", "TU", "N", "D"))
-KINDS: Final = frozenset(("Profile", "Extension", "ValueSet", "CodeSystem", "Invariant", "RuleSet"))
+PATH: Final = re.compile(rf"\.?|{STEP.pattern}(?:\.{STEP.pattern})*")
+FLAGS: Final = {"MS": "mustSupport", "SU": "isSummary", "?!": "isModifier"}
+MATURITY: Final = {"TU": "trial-use", "N": "normative", "D": "draft"}
+NAMED: Final = frozenset(("Id", "Title", "Description"))
+KINDS: Final = {
+    "Profile": NAMED | {"Parent"},
+    "Extension": NAMED | {"Parent", "Context"},
+    "ValueSet": NAMED,
+    "CodeSystem": NAMED,
+    "Invariant": frozenset(("Description", "Expression", "Severity", "XPath")),
+    "RuleSet": frozenset(),
+}
+"""What is read, each with its headers."""
+PASSED_OVER: Final = frozenset(("Instance", "Logical", "Resource", "Mapping"))
+ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t"}
 OPERATORS: Final = {"=": "=", "is-a": "is-a", "descendent-of": "descendent-of", "in": "in", "regex": "regex"}
+MOST_RULES: Final = 200_000
+"""Rules of a project, those of rule sets counted each time that they are inserted."""
+MOST_GAPS: Final = 1_000
+"""Places that the indexes of a project's carets leave empty."""
 CARETS: Final = {"Profile": "StructureDefinition", "Extension": "StructureDefinition"}
 
 
@@ -75,12 +97,15 @@ class _Project:
         self.aliases: dict[str, str] = {}
         self._canonical, self._version = canonical, version
         self._entities: dict[str, Entity] = {}
+        self._count = self.gaps = 0
         for file, text in texts.items():
-            for entity in _entities(file, text):
+            for entity in _entities(file, text, self.problems):
                 if entity.kind == "Alias":
                     name, _, value = entity.name.partition("=")
                     self.aliases[name.strip()] = value.strip()
                 elif entity.kind in KINDS:
+                    if entity.name in self._entities:
+                        self.problems.append(f"{entity.where}: there is another {entity.name}, which is not kept")
                     self._entities[entity.name] = entity
 
     def resources(self) -> tuple[list[Json], list[str]]:
@@ -104,7 +129,7 @@ class _Project:
         for rule in self._rules(entity.rules):
             try:
                 writer.add(rule)
-            except (Unread, IndexError, KeyError, ValueError) as error:
+            except (Unread, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
                 self.problems.append(f"{rule.where}: {error if isinstance(error, Unread) else 'cannot be read'}")
         writer.end()
         return resource
@@ -112,19 +137,35 @@ class _Project:
     def _rules(self, rules: Iterable[Rule], depth: int = 0) -> Iterator[Rule]:
         """The rules with those of the rule sets that they insert."""
         for rule in rules:
-            if rule.words[:1] == ["insert"] and len(rule.words) == 2:
-                found = self._entities.get(rule.words[1])
-                if found is None or depth > 10:
-                    self.problems.append(f"{rule.where}: there is no rule set {rule.words[1]}")
-                else:
-                    yield from self._rules(found.rules, depth + 1)
-            else:
+            self._count += 1
+            if self._count > MOST_RULES:
+                if self._count == MOST_RULES + 1:
+                    self.problems.append(
+                        f"{rule.where}: a project has at most {MOST_RULES} rules; the rest is not read"
+                    )
+                return
+            if rule.words[0] != "insert":
                 yield rule
+                continue
+            name = " ".join(rule.words[1:])
+            found = self._entities.get(name)
+            if "(" in name:
+                self.problems.append(f"{rule.where}: rule sets with parameters are not read")
+            elif found is None or found.kind != "RuleSet" or depth > 10:
+                self.problems.append(f"{rule.where}: there is no rule set {name}")
+            else:
+                within = (replace(one, indent=one.indent + rule.indent) for one in found.rules)
+                yield from self._rules(within, depth + 1)
+
+    def entity(self, name: str) -> Entity | None:
+        """An entity of the project by its name or its id."""
+        found = self._entities.get(name)
+        return found or next((one for one in self._entities.values() if one.id == name), None)
 
     def url(self, name: str, kind: str = "StructureDefinition") -> str:
         """The canonical of a name: of the project's own, of an alias, of a type of R4; a url is itself."""
         name = self.aliases.get(name, name)
-        entity = self._entities.get(name) or next((one for one in self._entities.values() if one.id == name), None)
+        entity = self.entity(name)
         if entity is not None:
             return f"{self._canonical}/{CARETS.get(entity.kind, entity.kind)}/{entity.id}"
         if ":" in name:
@@ -178,6 +219,8 @@ class _Writer:
 
     def add(self, rule: Rule) -> None:
         if rule.words[0].startswith("^"):
+            if rule.indent:
+                raise Unread("a caret within a concept is not read")
             self._caret(self.resource, str(self.resource["resourceType"]), rule.words)
         else:
             self.rule(rule)
@@ -221,6 +264,9 @@ class _Writer:
             place = self._last.get(key, 0)
         else:
             place = int(index or 0)
+        self.project.gaps += max(0, place - len(held))
+        if place < 0 or self.project.gaps > MOST_GAPS:
+            raise Unread(f"the index {index} is too far from those before it")
         self._last[key] = place
         while len(held) <= place:
             held.append({} if isinstance(made, dict) else None)
@@ -265,7 +311,7 @@ class _Structure(_Writer):
         self._elements: dict[str, Json] = {}
         self._around: list[tuple[int, str]] = []
         if entity.kind == "Extension":
-            resource["context"] = []
+            resource["context"] = [self._context(one) for one in CONTEXT.findall(entity.heads.get("Context", ""))]
         resource |= {
             "kind": "resource" if project.types[kind].kind == "resource" else "complex-type",
             "abstract": False,
@@ -281,21 +327,54 @@ class _Structure(_Writer):
             self.resource["context"] = [{"type": "element", "expression": "Element"}]
         self.resource["differential"] = {"element": list(self._elements.values()) or [self._element("")]}
 
+    def _context(self, word: str) -> Json:
+        """Where the extension may be: by FHIRPath, within an extension, or at an element, of a profile too."""
+        if word.startswith('"'):
+            return {"type": "fhirpath", "expression": _text(word)}
+        name, _, path = word.partition(".")
+        found = self.project.entity(word)
+        if found is not None and found.kind == "Extension":
+            return {"type": "extension", "expression": self.project.url(word)}
+        of, kind = self.project.entity(name), self.project.type_of(name)
+        if of is not None and kind is not None:
+            return {"type": "element", "expression": f"{self.project.url(name)}#{kind}{'.' if path else ''}{path}"}
+        url = self.project.aliases.get(word, word)
+        if ":" in url and "#" not in url and url.removeprefix(CORE) not in self.project.types:
+            return {"type": "extension", "expression": url}
+        return {"type": "element", "expression": url.removeprefix(CORE)}
+
+    def add(self, rule: Rule) -> None:
+        before = set(self._elements)
+        try:
+            if rule.indent and rule.words[0].startswith("^"):
+                self.rule(rule)
+            else:
+                super().add(rule)
+        except Exception:
+            for id in self._elements.keys() - before:
+                del self._elements[id]
+            raise
+
     def rule(self, rule: Rule) -> None:
         words = list(rule.words)
         while self._around and self._around[-1][0] >= rule.indent:
             self._around.pop()
-        path = "." if words[0] == "obeys" else words.pop(0)
+        path = "." if words[0] == "obeys" or words[0].startswith("^") else words.pop(0)
         if self._around:
             path = self._around[-1][1] if path == "." else f"{self._around[-1][1]}.{path}"
         self._around.append((rule.indent, path))
         if not words:
+            self._known(path)
+            return
+        if words[0] == "and":
+            self._several(path, words)
             return
         element = self._element("" if path == "." else path)
         if found := CARDINALITY.fullmatch(words[0]):
             self._counted(element, found)
             words.pop(0)
-        words = [one for one in words if one not in FLAGS]
+        while words and _flagged(element, words[0]):
+            words.pop(0)
         if not words:
             return
         what, rest = words[0], words[1:]
@@ -306,8 +385,9 @@ class _Structure(_Writer):
             key = "fixed" if "(exactly)" in rest else "pattern"
             element[key + kind[0].upper() + kind[1:]] = self._value(rest, kind)
         elif what == "only":
-            element["type"] = self._uses([one for one in rest if one != "or"])
+            element["type"] = self._uses([one for one in rest if one != "or" and not _flagged(element, one)])
         elif what == "from":
+            rest = [one for one in rest if not _flagged(element, one)]
             strength = rest[1].strip("()") if len(rest) > 1 else "required"
             element["binding"] = {"strength": strength, "valueSet": self.project.url(rest[0], "ValueSet")}
         elif what == "contains":
@@ -316,6 +396,20 @@ class _Structure(_Writer):
             element.setdefault("constraint", []).extend(self.project.invariant(one) for one in rest if one != "and")
         elif what != "->":
             raise Unread(f"a rule with {what} is not read")
+
+    def _several(self, path: str, words: Sequence[str]) -> None:
+        """`a and b MS`: flags of several elements."""
+        flags = [one for one in words if one in FLAGS or one in MATURITY]
+        around = self._around[-2][1] + "." if len(self._around) > 1 else ""
+        paths = [path, *(around + one for one in words if one != "and" and one not in flags)]
+        if (
+            list(words) != [word for one in paths[1:] for word in ("and", one.removeprefix(around))] + flags
+            or not flags
+        ):
+            raise Unread("several elements are followed by flags")
+        for one in paths:
+            for flag in flags:
+                _flagged(self._element(one), flag)
 
     @staticmethod
     def _counted(element: Json, found: re.Match[str]) -> None:
@@ -339,6 +433,8 @@ class _Structure(_Writer):
             counted = next((found for one in part if (found := CARDINALITY.fullmatch(one))), None)
             if counted is not None:
                 self._counted(slice, counted)
+            for word in part:
+                _flagged(slice, word)
             if path.rpartition(".")[2] in ("extension", "modifierExtension"):
                 # One that is named is defined elsewhere; one that is not is a part of this extension.
                 if part[1:2] == ["named"] or ":" in part[0] or part[0] in self.project._entities:
@@ -362,12 +458,18 @@ class _Structure(_Writer):
 
     def _element(self, path: str) -> Json:
         """The element of a path, made where there is none: `identifier[hsaid].system`."""
+        self._known(path)
         id, plain = self._type, self._type
         for name, slices in STEP.findall(path):
             names = re.findall(r"\[([^\]]*)\]", slices)
             id += f".{name}" + (":" + "/".join(names) if names else "")
             plain += f".{name}"
         return self._elements.setdefault(id, {"id": id, "path": plain})
+
+    @staticmethod
+    def _known(path: str) -> None:
+        if not PATH.fullmatch(path):
+            raise Unread(f"{path[:64]} is no path")
 
     def _kind(self, path: str) -> str:
         """The type of what a path leads to."""
@@ -449,6 +551,16 @@ class _CodeSystem(_Writer):
             self.resource["content"] = "not-present"
 
 
+def _flagged(element: Json, word: str) -> bool:
+    """Whether this is a flag; the element then has it."""
+    if word in FLAGS:
+        element[FLAGS[word]] = True
+    elif word in MATURITY:
+        status = {"url": CORE + "structuredefinition-standards-status", "valueCode": MATURITY[word]}
+        element.setdefault("extension", []).append(status)
+    return word in FLAGS or word in MATURITY
+
+
 def _named(definition: TypeDef, name: str) -> Iterator[ElementDef]:
     short = name.removesuffix("[x]")
     return (one for one in definition.elements.values() if short in (one.name, one.choice_of))
@@ -457,45 +569,58 @@ def _named(definition: TypeDef, name: str) -> Iterator[ElementDef]:
 def _text(word: str) -> str:
     """A string without its quotes."""
     if word.startswith('"""'):
-        return word.strip('"').strip()
+        first, _, rest = word.removeprefix('"""').removesuffix('"""').partition("\n")
+        return f"{first}\n{textwrap.dedent(rest)}".strip()
     if word.startswith('"'):
-        return word[1:-1].replace('\\"', '"').replace("\\\\", "\\").replace("\\n", "\n")
+        return re.sub(r"\\(.)", lambda found: ESCAPES.get(found[1], found[1]), word[1:-1])
     return word
 
 
-def _entities(file: str, text: str) -> Iterator[Entity]:
+def _entities(file: str, text: str, problems: list[str]) -> Iterator[Entity]:
     """The entities of a file, each with its headers and rules; a line that begins neither belongs to the one before."""
+    text = text.replace("\r\n", "\n")
     plain = COMMENT.sub(lambda found: found[0] if found[0][0] == '"' else re.sub(r"[^\n]", " ", found[0]), text)
     entity: Entity | None = None
-    head, rule, indent, at, began = "", "", 0, 0, 0
+    head, rule, indent, began, within = "", "", 0, 0, False
 
     def close() -> None:
         nonlocal head, rule
+        if entity is not None and WHOLE.sub("", rule or entity.heads.get(head, "")).count('"') % 2:
+            problems.append(f'{file}:{began}: a string that looks like rules or headers is written within """')
         if entity is not None and rule:
             words = TOKEN.findall(rule)
             if words:
                 entity.rules.append(Rule(words, indent, f"{file}:{began}"))
         head, rule = "", ""
 
-    for at, line in enumerate(plain.splitlines(), 1):
+    for at, line in enumerate(plain.split("\n"), 1):
         stripped = line.strip()
-        if not stripped:
+        # Within """ a line is text, whatever it looks like.
+        goes_on, within = within, within != (line.count('"""') % 2 == 1)
+        if goes_on:
+            if rule:
+                rule += f"\n{line}"
+            elif head and entity is not None:
+                entity.heads[head] += f"\n{line}"
+        elif not stripped:
             continue
-        if found := HEAD.fullmatch(stripped) if not line[:1].isspace() else None:
+        elif found := HEAD.fullmatch(stripped) if not line[:1].isspace() else None:
             close()
-            head = found[1]
-            if head == "Alias" or head in KINDS or head in ("Instance", "Logical", "Resource", "Mapping"):
+            if found[1] == "Alias" or found[1] in KINDS or found[1] in PASSED_OVER:
                 if entity is not None:
                     yield entity
-                entity = Entity(head, found[2].strip(), f"{file}:{at}")
+                entity = Entity(found[1], found[2].strip(), f"{file}:{at}")
             elif entity is not None:
+                head, began = found[1], at
                 entity.heads[head] = found[2].strip()
+                if head not in KINDS.get(entity.kind, (head,)):
+                    problems.append(f"{file}:{at}: the header {head} of a {entity.kind} is not read")
         elif stripped.startswith("* ") or stripped == "*":
             close()
             rule, indent, began = stripped[1:].strip(), len(line) - len(line.lstrip()), at
         elif rule:
             rule += f" {stripped}"
-        elif head and entity is not None and head in entity.heads:
+        elif head and entity is not None:
             entity.heads[head] += f"\n{stripped}"
     close()
     if entity is not None:

@@ -126,6 +126,110 @@ def test_what_cannot_be_read_is_told_with_its_line_and_the_rest_is_kept() -> Non
     assert {one["id"] for one in found["P"]["differential"]["element"]} >= {"Patient.name"}
 
 
+def elements(text: str, kind: str = "Profile: P\nParent: Patient\n") -> dict[str, dict[str, Any]]:
+    """The elements of a profile by their ids, all of whose rules are read."""
+    found, problems = made(kind + text)
+    assert problems == []
+    return {one["id"]: one for one in found["P"]["differential"]["element"]}
+
+
+def told(text: str) -> list[str]:
+    """Where something is told."""
+    return [one.partition(": ")[0] for one in made(text)[1]]
+
+
+def test_flags_are_kept() -> None:
+    found = elements(
+        "* . ?!\n* name 1..1 MS SU\n* gender and birthDate MS TU\n* identifier contains pnr 1..1 MS and other 0..1\n"
+        "* maritalStatus MS from http://example.org/vs (required)\n"
+    )
+    assert found["Patient"] == {"id": "Patient", "path": "Patient", "isModifier": True}
+    assert (found["Patient.name"]["mustSupport"], found["Patient.name"]["isSummary"]) == (True, True)
+    status = {
+        "url": "http://hl7.org/fhir/StructureDefinition/structuredefinition-standards-status",
+        "valueCode": "trial-use",
+    }
+    for name in ("Patient.gender", "Patient.birthDate"):
+        assert found[name] == {"id": name, "path": name, "mustSupport": True, "extension": [status]}
+    assert found["Patient.identifier:pnr"]["mustSupport"] is True
+    assert "mustSupport" not in found["Patient.identifier:other"]
+    assert found["Patient.maritalStatus"]["mustSupport"] is True
+    assert found["Patient.maritalStatus"]["binding"]["strength"] == "required"
+
+
+def test_the_context_of_an_extension_is_kept() -> None:
+    text = (
+        "Profile: P\nParent: Patient\n\nExtension: Inner\n* value[x] only string\n\n"
+        "Extension: Outer\nContext: Patient.contact, Inner, P.name, \"Patient.name.where(use = 'usual')\"\n"
+    )
+    found, problems = made(text)
+    assert problems == []
+    assert found["Inner"]["context"] == [{"type": "element", "expression": "Element"}]
+    assert found["Outer"]["context"] == [
+        {"type": "element", "expression": "Patient.contact"},
+        {"type": "extension", "expression": f"{BASE}/StructureDefinition/Inner"},
+        {"type": "element", "expression": f"{BASE}/StructureDefinition/P#Patient.name"},
+        {"type": "fhirpath", "expression": "Patient.name.where(use = 'usual')"},
+    ]
+
+
+def test_a_header_that_is_not_read_is_told() -> None:
+    assert told("Extension: E\nCharacteristics: #modifier\n* value[x] only string\n") == ["a.fsh:2"]
+    assert told("Logical: L\nCharacteristics: #can-be-target\n") == []
+
+
+def test_text_that_looks_like_rules_is_text() -> None:
+    text = (
+        'Profile: P\nParent: Patient\nDescription: """\nTwo things:\n\n* name\n* gender 1..1\n\nId: no header\n"""\n'
+        '* ^purpose = """\n  First\n    * second\n  """\n* birthDate 1..1\n'
+    )
+    found, problems = made(text)
+    assert problems == []
+    assert found["P"]["description"] == "Two things:\n\n* name\n* gender 1..1\n\nId: no header"
+    assert found["P"]["purpose"] == "First\n  * second"
+    assert [one["id"] for one in found["P"]["differential"]["element"]] == ["Patient.birthDate"]
+
+
+def test_a_plain_string_that_is_broken_off_by_what_looks_like_a_rule_is_told() -> None:
+    assert told('Profile: P\nParent: Patient\nDescription: "Two:\n* name\n* gender"\n') == [
+        "a.fsh:3",
+        "a.fsh:5",
+        "a.fsh:5",
+    ]
+
+
+def test_a_rule_that_is_not_read_leaves_no_element() -> None:
+    found, problems = made("Profile: P\nParent: Patient\n* insert Foo(a, b)\n* colour = #red\n* name 1..1\n")
+    assert [one.partition(": ")[0] for one in problems] == ["a.fsh:3", "a.fsh:4"]
+    assert [one["id"] for one in found["P"]["differential"]["element"]] == ["Patient.name"]
+
+
+def test_what_is_indented_belongs_to_what_is_above_it() -> None:
+    found = elements(
+        '* name\n  * ^short = "What one is called"\n  * insert Family\n',
+        "RuleSet: Family\n* family 1..1\n\nProfile: P\nParent: Patient\n",
+    )
+    assert found["Patient.name"]["short"] == "What one is called"
+    assert found["Patient.name.family"]["min"] == 1
+    assert "Patient.family" not in found
+    assert told('CodeSystem: C\n* #a\n  * ^designation[0].value = "A"\n') == ["a.fsh:3"]
+
+
+def test_indexes_and_rule_sets_are_bounded() -> None:
+    assert told('Profile: P\nParent: Patient\n* ^contact[999999999].name = "A"\n') == ["a.fsh:3"]
+    assert told('Profile: P\nParent: Patient\n* ^contact[-1].name = "A"\n') == ["a.fsh:3"]
+    fan = "".join(f"RuleSet: R{at}\n" + f"* insert R{at + 1}\n" * 10 for at in range(9))
+    _, problems = made(fan + "RuleSet: R9\n* name 1..1\n\nProfile: P\nParent: Patient\n* insert R0\n")
+    assert len(problems) == 1
+
+
+@pytest.mark.parametrize(
+    "rule", ["* ^version.extension.url = 1", "* multipleBirthInteger = x", "* ^fhirVersion.id.x = 1"]
+)
+def test_odd_rules_are_told_and_not_stumbled_over(rule: str) -> None:
+    assert told(f'Profile: P\nParent: Patient\n* ^version = "1"\n{rule}\n') == ["a.fsh:4"]
+
+
 @pytest.mark.corpus
 def test_the_base_profiles_of_sweden_are_read_and_hold_patients(validating: Validate) -> None:
     if not SWEDEN.exists():
