@@ -31,6 +31,8 @@ class Limits:
     resources: int = 5_000
     searches: int = 100
     seconds: float = 20.0
+    describing: float = 60.0
+    """Seconds for the schema's own description: on a busy machine the whole of it takes longer than an answer may."""
 
 
 LIMITS = Limits()

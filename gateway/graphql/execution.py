@@ -242,7 +242,8 @@ class _Work:
         self._given = reader
         self.slices: dict[Path, list[str]] = {}
         self._values = self._described = self._resources = self._searches = 0
-        self._until = monotonic() + limits.seconds
+        begun = monotonic()
+        self._until, self._described_until = begun + limits.seconds, begun + limits.describing
         self._read: dict[tuple[str, str], Resource | None] = {}
         self._contained: dict[int, Resource] = {}
         self._waiting: list[tuple[Mapping[str, Any] | tuple[str, str], asyncio.Future[Resource | None]]] = []
@@ -256,7 +257,7 @@ class _Work:
         def describe(resolve: Callable[..., Any], source: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
             if info.parent_type.name.startswith("__"):
                 self._described += 1
-                if self._described > self._limits.described or monotonic() > self._until:
+                if self._described > self._limits.described or monotonic() > self._described_until:
                     raise _Stop
             return resolve(source, info, **arguments)
 
