@@ -5,7 +5,9 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import ssl
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import hypothesis
@@ -20,6 +22,14 @@ from tests import postgres
 # How long an example takes says something of the machine, not of the code.
 hypothesis.settings.register_profile("samverka", deadline=None)
 hypothesis.settings.load_profile("samverka")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def certificates_are_read_once() -> Iterator[None]:
+    """Each HTTP client reads the certificates of the world, for some 40 ms; no test leaves this machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
+        yield
 
 
 @pytest.fixture(scope="session")
