@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import jsonschema_rs
+import orjson
 import pytest
 from openapi_spec_validator import validate
 
@@ -135,7 +136,7 @@ def test_the_document_names_the_types_that_it_is_asked_by(operator: httpx.Client
 
 @cache
 def validator(resource_type: str) -> jsonschema_rs.Draft202012Validator:
-    made = schemas(load(), [resource_type])
+    made = json.loads(orjson.dumps(schemas(load(), [resource_type])))  # As it is sent.
     return jsonschema_rs.Draft202012Validator(
         {"$ref": f"#/components/schemas/{resource_type}", "components": {"schemas": made}}
     )
