@@ -81,7 +81,11 @@ def test_two_files_of_one_name_are_both_read(tmp_path: Path) -> None:
     assert found == {str(paths[0]): {"id": "a"}, str(paths[1]): {"id": "b"}}
 
 
-@pytest.mark.parametrize("body", [b"no archive", gzip.compress(b"no archive" * 100)[:-12], gzip.compress(b"x" * 5000)])
+@pytest.mark.parametrize(
+    "body",
+    [b"no archive", gzip.compress(b"no archive" * 100)[:-12], gzip.compress(b"x" * 5000)],
+    ids=["not packed", "cut off", "packed, but no archive"],
+)
 def test_what_is_no_archive_is_refused(tmp_path: Path, body: bytes) -> None:
     path = tmp_path / "example.tgz"
     path.write_bytes(body)
