@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 from gateway.access.caller import Asking
 from gateway.access.commands import Body, Command, Create, Delete, Done, Matching, Patch, Update
 from gateway.access.conditions import Find
-from gateway.access.performing import Performance, Step, Thing, refusing
+from gateway.access.performing import Act, Performance, Step, Thing, Trial, refusing
 from gateway.access.writing import Writing
 from gateway.definitions import Definitions
 from gateway.errors import GatewayError, PreconditionFailed
@@ -52,7 +52,7 @@ class Transacting(Writing):
         def work(uow: UnitOfWork) -> tuple[dict[int, Done], T]:
             kept = self.keep_body(uow, asking, body)
             links = _Links([entries[index] for index in places], self._rooms.definitions, base)
-            performance = Performance(self, self._rooms, uow, asking, (kept[0], places) if kept else None, links)
+            performance = Performance(Act(self, self._rooms, uow, asking, (kept[0], places) if kept else None, links))
             done = performance.perform([commands[index] for index in places])
             store = _Inside(uow)
             inside.append(store)
@@ -135,7 +135,7 @@ class _Links:
         for step in written:
             self._rename(step)
 
-    def settle(self, steps: Sequence[Step], performance: Performance) -> None:
+    def settle(self, steps: Sequence[Step], trial: Trial) -> None:
         """Refusal where a condition that only the transaction itself can meet is met by nothing, or by several.
 
         What waits for nothing is tried out first. What waited, and found it, may be what others wait for.
@@ -146,7 +146,7 @@ class _Links:
         ready = [step for step in steps if step.states and step not in waiting]
 
         while waiting:
-            performance.try_out(ready, lambda: self._find(open_, performance, must=False))
+            trial.try_out(ready, lambda: self._find(open_, trial, must=False))
             found = [step for step in waiting if all(self._sought[text].found for text in self._texts(step))]
             for step in found:
                 self._rename(step)
@@ -156,11 +156,11 @@ class _Links:
                 break
         if waiting:  # What can be made is made: nothing else will meet them.
             unmet = set().union(*map(self._texts, waiting))
-            performance.try_out(ready, lambda: self._find(unmet, performance, must=True))
+            trial.try_out(ready, lambda: self._find(unmet, trial, must=True))
 
-    def _find(self, texts: Collection[str], performance: Performance, *, must: bool) -> None:
+    def _find(self, texts: Collection[str], trial: Trial, *, must: bool) -> None:
         for text in sorted(texts):
-            self._sought[text].look(performance.find, must=must)
+            self._sought[text].look(trial.find, must=must)
 
     def named(self, resource: Resource) -> Resource:
         return renamed(resource, self._definitions, lambda text, kind, path: self._name(text, kind, self._base))

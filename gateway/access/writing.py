@@ -12,9 +12,10 @@ from operator import attrgetter
 from typing import TypeVar
 
 from gateway.access.caller import Asking
+from gateway.access.checked import checked, unconditional
 from gateway.access.commands import Body, Command, Create, Delete, Done, Matching, Patch, Target, Update, Versions
 from gateway.access.decision import source_of
-from gateway.access.performing import Performance, Refusal, checked, unconditional
+from gateway.access.performing import Act, Performance, Refusal
 from gateway.access.reading import Reading
 from gateway.errors import BadRequest, GatewayError
 from gateway.fhir import json, xml
@@ -87,7 +88,7 @@ class Writing(Reading):
         def work(uow: UnitOfWork) -> Done:
             kept = self.keep_body(uow, asking, body)
             at = (kept[0], kept[1:]) if kept else None
-            return Performance(self, self._rooms, uow, asking, at).perform([command])[0]
+            return Performance(Act(self, self._rooms, uow, asking, at)).perform([command])[0]
 
         return self.attempt(asking, work)
 

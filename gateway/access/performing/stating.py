@@ -1,0 +1,102 @@
+"""What is stated: the caller's statements agreed with what others state, saved, and the decisions recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from gateway.access.audit import audit_event
+from gateway.access.commands import Command
+from gateway.access.decision import Decision, source_of
+from gateway.access.performing.steps import Act, Step, refusing
+from gateway.coordination.statements import Origin, make
+from gateway.errors import Conflict
+from gateway.identity.resolve import Key
+from gateway.records import Resource, Statement
+from gateway.store import Saved, UnitOfWork
+
+
+class Stater:
+    """States what steps say, within one act."""
+
+    def __init__(self, act: Act) -> None:
+        self._act = act
+
+    def state(self, steps: Sequence[Step]) -> dict[tuple[str, str], Saved]:
+        """The caller's statements, agreed with what others state, and saved."""
+        if not steps:
+            return {}
+        uow, caller = self._act.uow, self._act.asking.caller
+        counts = uow.statements.counts_of(source_of(caller), [_record_key(step) for step in steps])
+        recorded = self._act.rooms.recorder.record(
+            uow,
+            [self._statement(step, counts.get(_record_key(step), 0) + 1) for step in steps],
+            identifiers=_identifiers(uow, [step.resource for step in steps if step.resource is not None]),
+            organisation=caller.hsa_id or None,
+            versions=self._act.links.versions if self._act.links else {},
+        )
+        self._made_as_named(steps, recorded.saved)
+        return {(one.resource_type, one.id): one for one in recorded.saved}
+
+    def _made_as_named(self, steps: Sequence[Step], saved: Sequence[Saved]) -> None:
+        """Refusal where something refers to a version that was not made: unchanged content makes none."""
+        versions = {(one.resource_type, one.id): one.version for one in saved}
+        for step in steps:
+            wanted = self._act.links.versions.get(step.thing) if self._act.links else None
+            if wanted is not None and versions.get(step.thing) != wanted:
+                with refusing(step):
+                    text = "It changes nothing, so that there is no new version to refer to: refer to it without one."
+                    raise Conflict(text, rule="version-unchanged")
+
+    def _statement(self, step: Step, number: int) -> Statement:
+        caller, now = self._act.asking.caller, self._act.uow.now
+        kept, items = self._act.kept if self._act.kept and step.resource is not None else (None, ())
+        kind, id = step.thing
+        return make(
+            body=step.resource or {"resourceType": kind, "id": id},
+            origin=Origin(source_of(caller), kept, items[step.place] if items else None),
+            record_key=_record_key(step),
+            person=step.person,
+            effective=now,
+            recorded=now,
+            party=caller.hsa_id,
+            provider=caller.controller,
+            kind="withdraw" if step.resource is None else "assert",
+            # Two writes within one tick of the clock are told apart, and ordered, by the version they replace.
+            version=str(number),
+        )
+
+    def record(self, commands: Sequence[Command], done: Mapping[int, Sequence[Step]]) -> None:
+        """The decisions, in the unit of work of what was done by them."""
+        narrowed = Decision(True, "operator" if self._act.asking.caller.operator else "narrowed-to-own-persons")
+        self._act.uow.audit.add_about(
+            (
+                audit_event(
+                    replace(self._act.asking, interaction=commands[place].interaction),
+                    step.decision if step else narrowed,
+                    at=self._act.uow.now,
+                    patient=f"Patient/{step.person}" if step and step.person else None,
+                    entities=["/".join(step.thing)] if step and (step.states or step.current) else [],
+                ),
+                step.person if step else None,
+            )
+            for place, steps in done.items()
+            for step in (steps or (None,))
+        )
+
+
+def _record_key(step: Step) -> str:
+    return "/".join(step.thing)
+
+
+def _identifiers(uow: UnitOfWork, resources: Sequence[Resource]) -> dict[Key, str]:
+    """The resources' identifiers that nobody has: an identifier belongs to the first who claims it."""
+    claimed: dict[Key, str] = {}
+    for resource in resources:
+        given: Any = resource.get("identifier", [])
+        for one in [given] if isinstance(given, dict) else given:
+            if "system" in one and "value" in one:
+                claimed.setdefault((resource["resourceType"], one["system"], one["value"]), resource["id"])
+    known = uow.identifiers.find(claimed)
+    return {key: id for key, id in claimed.items() if key not in known}
