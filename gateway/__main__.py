@@ -1,17 +1,6 @@
-"""The command `samverka`, and `python -m gateway`: loads the program, and runs it."""
+"""`python -m gateway`: the command `samverka`."""
 
-from __future__ import annotations
-
-import gc
-
-
-def main() -> None:
-    gc.disable()  # Of what loading makes hardly anything is garbage: to look for it took a tenth of a start.
-    from gateway.cli import main as run
-
-    gc.enable()
-    run()
-
+from gateway.cli import main
 
 if __name__ == "__main__":
     main()

@@ -135,8 +135,9 @@ def serve_commands(endpoint: str) -> None:
     Ends when standard input does: with the process of the tests, however that ends.
     """
     from gateway import definitions
-    from gateway.cli import main
+    from gateway.cli import every, main
 
+    every()
     definitions.load()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     listener = socket.socket(socket.AF_UNIX)

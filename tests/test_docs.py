@@ -18,7 +18,6 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-import typer
 import yaml
 from joserfc.jwk import ECKey
 from pydantic_core import PydanticUndefined
@@ -28,7 +27,7 @@ from gateway.access.issuers import Issuers
 from gateway.access.searching import MOST_INCLUDED
 from gateway.adapters import mllp
 from gateway.app import background, wire
-from gateway.cli import app
+from gateway.cli import every
 from gateway.cli.demo import Story
 from gateway.fhir.json import DEEPEST, MOST_BYTES
 from gateway.formats import LIMITS
@@ -100,7 +99,7 @@ def test_every_setting_is_used(name: str) -> None:
     assert any(used.search(path.read_text(encoding="utf-8")) for path in (ROOT / "gateway").rglob("*.py"))
 
 
-def commands(group: Any, name: str = "samverka") -> Iterator[tuple[str, Any]]:
+def commands(group: Any, name: str) -> Iterator[tuple[str, Any]]:
     """The commands by their whole names; `group` is a command of the library beneath typer."""
     children = getattr(group, "commands", None)
     if children is None:
@@ -110,7 +109,7 @@ def commands(group: Any, name: str = "samverka") -> Iterator[tuple[str, Any]]:
             yield from commands(command, f"{name} {child}")
 
 
-COMMANDS = dict(commands(typer.main.get_command(app)))
+COMMANDS = {whole: one for name, group in every().items() for whole, one in commands(group, f"samverka {name}")}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

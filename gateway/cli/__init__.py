@@ -1,56 +1,96 @@
-"""The command `samverka`: what an operator and an integrator do, one module for each group of commands."""
+"""The command `samverka`: what an operator and an integrator do, one module for each group of commands.
+
+A module is loaded when its command is used: to list the commands, or to refuse one, takes no gateway.
+"""
 
 from __future__ import annotations
 
-import sys
+import gc
+from importlib import import_module
+from typing import Any, Final, NamedTuple
 
 import typer
-from pydantic import ValidationError
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
 
 from gateway import logs
-from gateway.access.issuers import IssuersError
-from gateway.app import AddressError
-from gateway.cli import (
-    audit,
-    demo,
-    inbox,
-    ingest,
-    maps,
-    maps_ask,
-    maps_status,
-    maps_text,
-    models,
-    operate,
-    packages,
-    replay,
-    validate,
-)
-from gateway.errors import GatewayError
-from gateway.ingest.sources import SourcesError
-from gateway.mapping import CompileError
-from gateway.settings import ENV_PREFIX
+
+
+class Announced(NamedTuple):
+    """A command that is not loaded yet: the module that has it, and the first sentence of its help."""
+
+    module: str
+    help: str
+
+
+COMMANDS: Final = {
+    "serve": Announced("serve", "Serve the FHIR endpoint, ingest and the page."),
+    "sources": Announced("operate", "The configured source instances, with their mapping packages."),
+    "rebuild": Announced("operate", "Fold all statements anew and compare with what is stored, byte for byte."),
+    "search-parameters": Announced(
+        "operate", "The search parameters that were added here, and how much is indexed of what they are to find."
+    ),
+    "reindex": Announced("operate", "Index everything anew, beside a running server or without one."),
+    "health": Announced("health", "Ask a running gateway whether it is ready. Exit code 0 when it is."),
+    "version": Announced("version", "The version."),
+    "ingest": Announced("ingest", "Keep each file in the inbox, then translate and agree it."),
+    "replay": Announced(
+        "replay", "Map anew what an older version of a map mapped: shows what would change, asks, then does it."
+    ),
+    "validate": Announced(
+        "validate", "What is wrong with resources, by R4 and by the profiles that are kept here. Nothing is stored."
+    ),
+    "inbox": Announced("inbox", "Messages as they came: list, show, replay."),
+    "audit": Announced("audit", "The audit trail: list, verify."),
+    "map": Announced("maps_all", "Mapping packages: check, run, test, coverage, mutate, explain."),
+    "package": Announced("packages", "FHIR packages: what validation and terminology know beyond R4."),
+    "models": Announced("models", "Logical models of sources, from XML schemas and CSV headers."),
+    "demo": Announced("demo", "The demo: load it, look at it, try its identities."),
+}
+
+
+def loaded(name: str) -> Any:
+    """The command, or the group of commands, of this name."""
+    gc.disable()  # Of what loading makes hardly anything is garbage: to look for it took a tenth of a start.
+    module = import_module(f"gateway.cli.{COMMANDS[name].module}")
+    gc.enable()
+    group = get_group(module.app)
+    return group.commands.get(name, group)
+
+
+def every() -> dict[str, Any]:
+    """All commands and groups, loaded."""
+    return {name: loaded(name) for name in COMMANDS}
+
+
+class Commands(TyperGroup):
+    """The commands by their names; what is to be run is loaded."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        found = COMMANDS.get(cmd_name)
+        return found and TyperCommand(cmd_name, help=found.help, rich_markup_mode=self.rich_markup_mode)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, name and loaded(name), rest
+
 
 app = typer.Typer(
     name="samverka",
-    help="FHIR R4 interoperability gateway: many providers' records in, one shared answer to who does what out.",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-operate.add_to(app)
-ingest.add_to(app)
-replay.add_to(app)
-app.command("validate")(validate.validate)
-app.add_typer(inbox.app, name="inbox")
-app.add_typer(audit.app, name="audit")
-maps_ask.add_to(maps.app)
-maps_text.add_to(maps.app)
-maps_status.add_to(maps.app)
-app.add_typer(maps.app, name="map")
-app.add_typer(packages.app, name="package")
-app.add_typer(models.app, name="models")
-app.add_typer(demo.app, name="demo")
+
+
+@app.callback()
+def samverka() -> None:
+    """FHIR R4 interoperability gateway: many providers' records in, one shared answer to who does what out."""
 
 
 def main() -> None:
@@ -58,24 +98,8 @@ def main() -> None:
     logs.configure("console", "warning")  # `serve` has its own, by the settings
     try:
         app()
-    except CompileError as error:
-        for problem in error.problems:
-            _refuse(str(problem))
-    except GatewayError as error:
-        for issue in error.issues:
-            _refuse(issue.text, issue.where)
-    except SourcesError as error:
-        for line in error.problems:
-            _refuse(line)
-    except ValidationError as error:
-        for fault in error.errors():
-            _refuse(f"{ENV_PREFIX}{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}")
-    except (AddressError, IssuersError, PermissionError) as error:
-        _refuse(str(error))
-    else:
-        return
-    raise SystemExit(1)
+    except Exception as error:
+        from gateway.cli import refusals
 
-
-def _refuse(text: str, where: str | None = None) -> None:
-    print(f"samverka: {text}" + (f" ({where})" if where else ""), file=sys.stderr)  # noqa: T201
+        refusals.tell(error)
+        raise SystemExit(1) from None

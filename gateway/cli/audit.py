@@ -9,7 +9,8 @@ import typer
 from rich.table import Table
 
 from gateway.access.caller import OPERATOR, Asking
-from gateway.cli.common import DatabaseOption, JsonOption, gateway, out, print_json, settings_from
+from gateway.cli.common import gateway, out, print_json
+from gateway.cli.options import DatabaseOption, JsonOption, settings_from
 
 app = typer.Typer(no_args_is_help=True, help="The audit trail: list, verify.")
 ASKING = Asking(OPERATOR, "audit", request_id="cli")

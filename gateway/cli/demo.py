@@ -17,7 +17,8 @@ from gateway.access.caller import OPERATOR, Asking
 from gateway.adapters.media import media_type
 from gateway.app import Gateway, serve_gateway, wire
 from gateway.cli.answer import ZONE, print_answer
-from gateway.cli.common import JsonOption, err, out, print_json
+from gateway.cli.common import err, out, print_json
+from gateway.cli.options import JsonOption
 from gateway.definitions import shipped
 from gateway.settings import Settings
 

@@ -10,7 +10,8 @@ from rich.table import Column, Table
 
 from gateway.access.caller import OPERATOR, Asking
 from gateway.cli.answer import ZONE
-from gateway.cli.common import DatabaseOption, JsonOption, SourcesOption, gateway, out, print_json, settings_from
+from gateway.cli.common import gateway, out, print_json
+from gateway.cli.options import DatabaseOption, JsonOption, SourcesOption, settings_from
 
 app = typer.Typer(no_args_is_help=True, help="Messages as they came: list, show, replay.")
 ASKING = Asking(OPERATOR, "inbox", request_id="cli")

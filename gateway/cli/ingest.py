@@ -12,7 +12,10 @@ from rich.table import Table
 
 from gateway.adapters.media import media_type
 from gateway.app import settle
-from gateway.cli.common import DatabaseOption, JsonOption, SourcesOption, err, gateway, out, print_json, settings_from
+from gateway.cli.common import err, gateway, out, print_json
+from gateway.cli.options import DatabaseOption, JsonOption, SourcesOption, settings_from
+
+app = typer.Typer()
 
 EXAMPLES = """
 Examples:
@@ -25,10 +28,7 @@ Examples:
 """
 
 
-def add_to(app: typer.Typer) -> None:
-    app.command("ingest", epilog=EXAMPLES)(ingest)
-
-
+@app.command("ingest", epilog=EXAMPLES)
 def ingest(
     source: Annotated[str, typer.Argument(help="The source instance that the files come from; `samverka sources`.")],
     files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, help="The messages.")],

@@ -11,7 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from gateway.app import configured_sources
-from gateway.cli.common import JsonOption, SourcesOption, print_json, settings_from
+from gateway.cli.common import print_json
+from gateway.cli.options import JsonOption, SourcesOption, settings_from
 from gateway.definitions import shipped
 from gateway.errors import NotFound
 from gateway.ingest.foreseen import foreseen

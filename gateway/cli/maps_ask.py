@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from gateway import formats
-from gateway.cli.common import JsonOption, SourcesOption
 from gateway.cli.maps import MappingsOption, PackagesArgument, all_packages, end, instance_of, messages
+from gateway.cli.options import JsonOption, SourcesOption
 from gateway.fhir.json import dump
 from gateway.issues import Issues
 from gateway.mapping import Package, commands, told

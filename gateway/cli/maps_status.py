@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.common import JsonOption
 from gateway.cli.maps import MappingsOption, PackagesArgument, all_packages, end
+from gateway.cli.options import JsonOption
 from gateway.errors import Unavailable
 from gateway.mapping import commands
 from gateway.mapping.trial import trial

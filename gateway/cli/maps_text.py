@@ -11,8 +11,9 @@ from typing import Annotated
 import orjson
 import typer
 
-from gateway.cli.common import JsonOption, print_json, settings_from
+from gateway.cli.common import print_json
 from gateway.cli.maps import MappingsOption, end
+from gateway.cli.options import JsonOption, settings_from
 from gateway.definitions import load, shipped
 from gateway.errors import Conflict
 from gateway.mapping import CompileError, Problem, parse, printer

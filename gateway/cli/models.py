@@ -8,8 +8,9 @@ from typing import Annotated
 import orjson
 import typer
 
-from gateway.cli.common import JsonOption, print_json
+from gateway.cli.common import print_json
 from gateway.cli.maps import end
+from gateway.cli.options import JsonOption
 from gateway.definitions import CANONICAL
 from gateway.mapping import csvmodel, logical, xsd
 from gateway.mapping.logical import ModelOf

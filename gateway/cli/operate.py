@@ -1,56 +1,27 @@
-"""`samverka serve`, `sources`, `rebuild`, `health`, `version`: running a gateway."""
+"""`samverka sources`, `rebuild`, `search-parameters`, `reindex`: what an operator asks and has done."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated
 
 import typer
 from rich.progress import Progress
 from rich.table import Column, Table
 
-from gateway import __version__, app
-from gateway.cli.common import DatabaseOption, JsonOption, SourcesOption, err, gateway, out, print_json, settings_from
+from gateway.app import configured_sources
+from gateway.cli.common import err, gateway, out, print_json
+from gateway.cli.options import DatabaseOption, JsonOption, SourcesOption, settings_from
 
-HostOption = Annotated[str | None, typer.Option(help="The address to listen on; default 127.0.0.1.")]
-PortOption = Annotated[int | None, typer.Option(help="The port to listen on; 0 takes a free one; default 8000.")]
-
-
-def add_to(commands: typer.Typer) -> None:
-    """The commands that stand for themselves, without a group's name before them."""
-    commands.command("serve")(serve)
-    commands.command("sources")(list_sources)
-    commands.command("rebuild")(rebuild)
-    commands.command("search-parameters")(search_parameters)
-    commands.command("reindex")(reindex)
-    commands.command("health")(health)
-    commands.command("version")(version)
+app = typer.Typer()
 
 
-def serve(
-    host: HostOption = None,
-    port: PortOption = None,
-    database_url: DatabaseOption = None,
-    sources: SourcesOption = None,
-    demo_network: Annotated[
-        bool | None, typer.Option("--demo-network", help="Test identities beyond loopback; every page warns.")
-    ] = None,
-) -> None:
-    """Serve the FHIR endpoint, ingest and the page.
-
-    Example: `samverka serve --port 8080 --database-url postgresql+psycopg://localhost/samverka`
-    """
-    app.serve(
-        settings_from(host=host, port=port, database_url=database_url, sources=sources, demo_network=demo_network)
-    )
-
-
+@app.command("sources")
 def list_sources(sources: SourcesOption = None, as_json: JsonOption = False) -> None:
     """The configured source instances, with their mapping packages.
 
     Example: `samverka sources --sources sources.toml --json`
     """
-    found = list(app.configured_sources(settings_from(sources=sources)))
+    found = list(configured_sources(settings_from(sources=sources)))
     if as_json:
         print_json([dataclasses.asdict(source) for source in found])
         return
@@ -62,6 +33,7 @@ def list_sources(sources: SourcesOption = None, as_json: JsonOption = False) -> 
     out.print(table)
 
 
+@app.command("rebuild")
 def rebuild(database_url: DatabaseOption = None, sources: SourcesOption = None, as_json: JsonOption = False) -> None:
     """Fold all statements anew and compare with what is stored, byte for byte.
 
@@ -86,6 +58,7 @@ def rebuild(database_url: DatabaseOption = None, sources: SourcesOption = None, 
         raise typer.Exit(1)
 
 
+@app.command("search-parameters")
 def search_parameters(database_url: DatabaseOption = None, as_json: JsonOption = False) -> None:
     """The search parameters that were added here, and how much is indexed of what they are to find.
 
@@ -102,6 +75,7 @@ def search_parameters(database_url: DatabaseOption = None, as_json: JsonOption =
     out.print(table)
 
 
+@app.command("reindex")
 def reindex(database_url: DatabaseOption = None, as_json: JsonOption = False) -> None:
     """Index everything anew, beside a running server or without one.
 
@@ -119,30 +93,3 @@ def reindex(database_url: DatabaseOption = None, as_json: JsonOption = False) ->
         out.print(f"{job.done} resources: {job.state}")
     if job.state != "done":
         raise typer.Exit(1)
-
-
-def health(
-    url: Annotated[str, typer.Argument(help="The gateway's address.")] = "http://127.0.0.1:8000",
-) -> None:
-    """Ask a running gateway whether it is ready. Exit code 0 when it is.
-
-    Example: `samverka health http://127.0.0.1:8000`
-    """
-    import httpx
-
-    try:
-        answer = httpx.get(f"{url.rstrip('/')}/ready", timeout=2)
-    except httpx.HTTPError as error:
-        err.print(f"not reached: {type(error).__name__}")
-        raise typer.Exit(1) from None
-    out.print(answer.text)
-    if answer.status_code != 200:
-        raise typer.Exit(1)
-
-
-def version() -> None:
-    """The version.
-
-    Example: `samverka version`
-    """
-    out.print(__version__)

@@ -11,7 +11,8 @@ from rich.progress import Progress
 from rich.table import Column, Table
 
 from gateway.access.caller import OPERATOR, Asking
-from gateway.cli.common import DatabaseOption, JsonOption, err, gateway, out, print_json, settings_from
+from gateway.cli.common import err, gateway, out, print_json
+from gateway.cli.options import DatabaseOption, JsonOption, settings_from
 from gateway.definitions.packages import read
 
 app = typer.Typer(help="FHIR packages: what validation and terminology know beyond R4.", no_args_is_help=True)

@@ -10,17 +10,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from gateway.access.caller import OPERATOR, Asking
 from gateway.app import Gateway
-from gateway.cli.common import DatabaseOption, JsonOption, SourcesOption, err, gateway, out, print_json, settings_from
+from gateway.cli.common import err, gateway, out, print_json
+from gateway.cli.options import DatabaseOption, JsonOption, SourcesOption, settings_from
 from gateway.errors import Conflict
+
+app = typer.Typer()
 
 ASKING = Asking(OPERATOR, "replay", request_id="cli")
 COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
 
 
-def add_to(app: typer.Typer) -> None:
-    app.command("replay")(replay)
-
-
+@app.command("replay")
 def replay(
     map: Annotated[str, typer.Option("--map", metavar="URL[|VERSION]", help="The map; without a version, all older.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do it without asking.")] = False,

@@ -10,13 +10,17 @@ import typer
 from gateway.access.caller import OPERATOR, Asking
 from gateway.access.commands import Body
 from gateway.access.validating import Question
-from gateway.cli.common import DatabaseOption, JsonOption, gateway, out, print_json, settings_from
+from gateway.cli.common import gateway, out, print_json
+from gateway.cli.options import DatabaseOption, JsonOption, settings_from
 from gateway.fhir import json, xml
+
+app = typer.Typer()
 
 BASE = "http://localhost/fhir"
 WRONG = ("fatal", "error")
 
 
+@app.command("validate")
 def validate(
     files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="Resources, as JSON or XML.")],
     profile: Annotated[

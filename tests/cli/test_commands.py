@@ -10,10 +10,10 @@ from typing import Any
 
 import httpx
 import pytest
-import typer
 
 from gateway.app import background, wire
-from gateway.cli import app
+from gateway.cli import COMMANDS as ANNOUNCED
+from gateway.cli import every
 from gateway.settings import Settings
 from tests.cli.conftest import Run
 from tests.ingest.bad_cases import GOOD
@@ -33,7 +33,7 @@ def leaves(command: Any, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
             yield from leaves(one, *path, name)
 
 
-COMMANDS: dict[tuple[str, ...], Any] = dict(leaves(typer.main.get_command(app)))
+COMMANDS: dict[tuple[str, ...], Any] = dict(leaf for name, one in every().items() for leaf in leaves(one, name))
 
 
 # --- help ----------------------------------------------------------------------------------------------------------
@@ -62,6 +62,12 @@ def test_a_group_without_a_command_lists_its_commands(samverka: Run, group: tupl
     for path in COMMANDS:
         if path[: len(group)] == group:
             assert path[len(group)] in told.out + told.err
+
+
+@pytest.mark.parametrize("name", ANNOUNCED)
+def test_the_list_of_commands_says_of_each_what_it_says_of_itself(name: str) -> None:
+    first = " ".join(every()[name].help.split("\n\n")[0].split())
+    assert ANNOUNCED[name].help == first
 
 
 # --- exit codes ----------------------------------------------------------------------------------------------------
