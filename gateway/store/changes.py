@@ -71,8 +71,7 @@ class Changes:
             return 0
         return self._connection.execute(_NUMBER, {"limit": limit}).rowcount
 
-    def write(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Append rows (columns as above, without a number)."""
+    def rows(self, rows: Sequence[tuple[Any, ...]]) -> sets.Rows:
+        """What is to be appended for these (columns as above, without a number)."""
         seq = self.last() if self._connection.dialect.name == "sqlite" and rows else None
-        numbered = [(None if seq is None else seq + n, *row) for n, row in enumerate(rows, 1)]
-        sets.insert(self._connection, change, _COLUMNS, numbered)
+        return sets.Rows(change, _COLUMNS, [(None if seq is None else seq + n, *row) for n, row in enumerate(rows, 1)])

@@ -75,7 +75,7 @@ class Resources(History):
 
         Callers hold the locks of their persons and ids, and have read them under these.
         """
-        saving.reindex(self._connection, self._index, found)
+        saving.reindex(self._connection, self._now, self._index, found)
 
     def count(self) -> dict[str, int]:
         """How many there are of each type."""

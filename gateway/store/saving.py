@@ -6,27 +6,26 @@ https://hl7.org/fhir/R4/http.html#versioning
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, Table, and_, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Table, and_, bindparam, func, select, update
 
 from gateway.fhir.json import dump
 from gateway.records import Resource
 from gateway.store import sets
 from gateway.store.bodies import Content, content
 from gateway.store.changes import Changes
+from gateway.store.replacing import Replaced, search_tables, take_away
 from gateway.store.sets import among
 from gateway.store.versions import FIELDS, Stored
 from gateway.tables import (
-    Instant,
     contributor,
     locator,
-    metadata,
     partition_key,
     resource,
     resource_version,
@@ -98,10 +97,8 @@ def save(connection: Connection, now: datetime, index: Index, given: Iterable[Sa
     for step in changed:
         step.version, step.last_updated = step.wanted.version or secrets.token_hex(8), time
     _move(connection, [step for step in steps if step.moved])
-    _write(connection, steps, time)
-    _write_contributors(connection, [step for step in steps if step.contributors_changed])
-    _write_search_rows(connection, index, changed)
-    Changes(connection).write([step.change() for step in changed])
+    take_away(connection, _replaced(steps), time)
+    sets.insert_all(connection, _rows(connection, index, steps))
     return [step.saved() for step in steps]
 
 
@@ -199,13 +196,6 @@ _BEFORE = (
 )
 _LAST_RID = select(func.max(locator.c.rid))
 _NEXT_RIDS = select(rid.next_value()).select_from(func.generate_series(1, bindparam("count")))
-_ARCHIVE = insert(resource_version).from_select(
-    [*FIELDS, "superseded"],
-    select(*(resource.c[name] for name in FIELDS), bindparam("superseded", type_=Instant())).where(
-        among(resource.c.rid, "rids")
-    ),
-)
-_REMOVE = resource.delete().where(among(resource.c.rid, "rids"))
 
 
 def _before(connection: Connection, keys: Collection[Key]) -> dict[Key, _Before]:
@@ -249,57 +239,62 @@ def _move(connection: Connection, moved: Sequence[_Step]) -> None:
         connection.execute(statement, places)
 
 
-def _write(connection: Connection, steps: Sequence[_Step], time: datetime) -> None:
-    written = [step for step in steps if step.changed or step.about_changed]
-    replaced = [step for step in written if step.before.version is not None]
-    archived = [step.before.rid for step in replaced if step.changed]
-    if archived:
-        connection.execute(_ARCHIVE, {"rids": archived, "superseded": time})
-    if replaced:
-        connection.execute(_REMOVE, {"rids": [step.before.rid for step in replaced]})
-    sets.insert(connection, resource, FIELDS, [step.row() for step in written])
+def _replaced(steps: Sequence[_Step]) -> Replaced:
+    """What is there of them that is not to stay."""
+    there = [step for step in steps if step.before.version is not None]
+    return Replaced(
+        rids=[step.before.rid for step in there if step.changed or step.about_changed],
+        archived=[step.before.rid for step in there if step.changed],
+        contributors=[step.before.rid for step in steps if step.contributors_changed and step.before.contributors],
+        indexed=[step.before.rid for step in there if step.changed and not step.before.deleted],
+    )
 
 
-def _write_contributors(connection: Connection, changed: Sequence[_Step]) -> None:
-    replaced = [step.before.rid for step in changed if step.before.contributors]
-    if replaced:
-        connection.execute(contributor.delete().where(among(contributor.c.rid, replaced)))
-    rows = [(step.partition, step.before.rid, source) for step in changed for source in set(step.wanted.contributors)]
-    sets.insert(connection, contributor, ("partition", "rid", "source"), rows)
-
-
-def _write_search_rows(connection: Connection, index: Index, changed: Sequence[_Step]) -> None:
-    replaced = [step.before.rid for step in changed if step.before.version is not None and not step.before.deleted]
+def _rows(connection: Connection, index: Index, steps: Sequence[_Step]) -> list[sets.Rows]:
+    """All that is written of them."""
+    changed = [step for step in steps if step.changed]
     indexed = [
         (step.partition, step.before.rid, step.wanted.resource) for step in changed if step.wanted.resource is not None
     ]
-    replace_search_rows(connection, index, replaced, indexed)
+    contributors = [
+        (step.partition, step.before.rid, source)
+        for step in steps
+        if step.contributors_changed
+        for source in set(step.wanted.contributors)
+    ]
+    return [
+        sets.Rows(resource, FIELDS, [step.row() for step in steps if step.changed or step.about_changed]),
+        sets.Rows(contributor, ("partition", "rid", "source"), contributors),
+        *search_rows(connection, index, indexed),
+        Changes(connection).rows([step.change() for step in changed]),
+    ]
 
 
-def reindex(connection: Connection, index: Index, found: Sequence[Stored]) -> None:
+def reindex(connection: Connection, now: datetime, index: Index, found: Sequence[Stored]) -> None:
     """Write the search rows of current versions anew. Callers hold their locks, as for a save."""
     indexed = [(one.partition, one.rid, one.resource()) for one in found if not one.deleted]
-    replace_search_rows(connection, index, [one.rid for one in found], indexed)
+    take_away(connection, Replaced(indexed=[one.rid for one in found]), now)
+    sets.insert_all(connection, search_rows(connection, index, indexed))
 
 
-def replace_search_rows(
-    connection: Connection, index: Index, replaced: Sequence[int], indexed: Sequence[tuple[int, int, Resource]]
-) -> None:
-    """The rows of `indexed` (partition, rid, resource), after those of the `replaced` rids are taken away."""
+def search_rows(
+    connection: Connection, index: Index, indexed: Sequence[tuple[int, int, Resource]]
+) -> Iterator[sets.Rows]:
+    """The rows that find resources (partition, rid, content)."""
     rows: dict[str, list[sets.Row]] = {}
     for *where, body in indexed:
         place = tuple(where)
         for name, found in index(body).items():
             rows.setdefault(name, []).extend([place + row for row in found])
-    for table in search_tables():
-        if replaced:
-            connection.execute(table.delete().where(among(table.c.rid, replaced)))
-        columns = ["partition", "rid", *(column.name for column in table.c if column.name not in ("partition", "rid"))]
-        sets.insert(connection, table, columns, rows.get(table.name, []))
+    for table, columns in _SEARCH:
+        yield sets.Rows(table, columns, rows.get(table.name, ()))
     if connection.dialect.name == "sqlite":
         entries = [(place * 2 + edge, words) for _, place, _, _, words, edge in rows.get(search_text.name, ())]
-        sets.insert(connection, search_text_words, ("rowid", "words"), entries)
+        yield sets.Rows(search_text_words, ("rowid", "words"), entries)
 
 
-def search_tables() -> list[Table]:
-    return [table for name, table in metadata.tables.items() if name.startswith("search_")]
+def _columns(table: Table) -> tuple[str, ...]:
+    return ("partition", "rid", *(one.name for one in table.c if one.name not in ("partition", "rid")))
+
+
+_SEARCH = [(table, _columns(table)) for table in search_tables()]

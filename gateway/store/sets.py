@@ -1,15 +1,14 @@
 """Sets of rows, and of keys, in one statement of one text: what keeps a record's share of SQL small.
 
-SQLite takes rows by `executemany` and a set of keys as one JSON parameter; PostgreSQL takes rows by COPY (or by
-`unnest` of arrays where some may be there already) and a set of keys as an array. Rows hold driver values: an Instant
-is its microseconds here.
+SQLite takes rows by `executemany` and a set of keys as one JSON parameter; PostgreSQL takes a few rows as JSON
+(`few.py`), many by COPY, and a set of keys as an array. Rows hold driver values: an Instant is its microseconds here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import orjson
 from sqlalchemy import (
@@ -24,7 +23,7 @@ from sqlalchemy import (
     Text,
     bindparam,
 )
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import ARRAY, psycopg
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
@@ -32,33 +31,56 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from gateway.store import few
 from gateway.store.failures import driver_errors
 
 Row = tuple[Any, ...]
 
 
+class Rows(NamedTuple):
+    """Rows for a table, each with the values of the columns."""
+
+    table: Table | TableClause
+    columns: tuple[str, ...]
+    rows: Sequence[Row]
+
+
+FEW = 32
+"""Rows of a table that are written in one message together with others'."""
+
+
 def insert(connection: Connection, table: Table | TableClause, columns: Sequence[str], rows: Sequence[Row]) -> None:
     """Insert rows of which none is there."""
-    if not rows:
+    insert_all(connection, [Rows(table, tuple(columns), rows)])
+
+
+def insert_all(connection: Connection, given: Iterable[Rows]) -> None:
+    """Insert rows into several tables; none of them is there."""
+    sets = [one for one in given if one.rows]
+    if connection.dialect.name != "postgresql":
+        for one in sets:
+            _insert_each(connection, _insert(one.table, one.columns), one.rows)
         return
-    if connection.dialect.name == "postgresql":
-        sql = _copy(table, tuple(columns))
-        with driver_errors(connection, sql), connection.connection.cursor().copy(sql) as copy:
-            for row in rows:
-                copy.write_row(row)
-    else:
-        _insert_each(connection, _insert(table, tuple(columns)), rows)
+    together = [one for one in sets if len(one.rows) <= FEW]
+    if together:
+        _insert_few(connection, together)
+    for one in sets:
+        if len(one.rows) > FEW:
+            _copy_each(connection, one)
 
 
-def insert_few(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
-    """Insert rows of which none is there, in one message to the database: COPY takes three."""
-    if connection.dialect.name == "postgresql" and rows:
-        sql = _insert_unnest(table, tuple(columns), ignore=False)
-        arrays = tuple(list(column) for column in zip(*rows, strict=True))
-        with driver_errors(connection, sql):
-            connection.connection.cursor().execute(sql, arrays)
-    else:
-        insert(connection, table, columns, rows)
+def _insert_few(connection: Connection, sets: Sequence[Rows]) -> None:
+    sql = few.inserting(tuple((one.table, one.columns) for one in sets))
+    parameters = [few.given(*one) for one in sets]
+    with driver_errors(connection, sql):
+        connection.connection.cursor().execute(sql, parameters)
+
+
+def _copy_each(connection: Connection, given: Rows) -> None:
+    sql = _copy(given.table, given.columns)
+    with driver_errors(connection, sql), connection.connection.cursor().copy(sql) as copy:
+        for row in given.rows:
+            copy.write_row(row)
 
 
 def insert_missing(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> int:
@@ -69,8 +91,8 @@ def insert_missing(connection: Connection, table: Table, columns: Sequence[str],
     if not rows:
         return 0
     if connection.dialect.name == "postgresql":
-        arrays = tuple(list(column) for column in zip(*rows, strict=True))
-        return connection.exec_driver_sql(_insert_unnest(table, tuple(columns)), arrays).rowcount
+        sql = f"{few.insert(table, tuple(columns))} ON CONFLICT DO NOTHING"
+        return int(_given(connection, sql, table, columns, rows).rowcount)
     return _insert_each(connection, _insert(table, tuple(columns), ignore=True), rows)
 
 
@@ -80,11 +102,15 @@ def insert_new(connection: Connection, table: Table, columns: Sequence[str], row
     Another transaction may have inserted some meanwhile, SQLite aside, which has one writer. Give them sorted, too.
     """
     if connection.dialect.name == "postgresql" and rows:
-        arrays = tuple(list(column) for column in zip(*rows, strict=True))
-        sql = f"{_insert_unnest(table, tuple(columns))} RETURNING {_name(columns[0])}"
-        return set(connection.exec_driver_sql(sql, arrays).scalars())
+        sql = f"{few.insert(table, tuple(columns))} ON CONFLICT DO NOTHING RETURNING {few.quoted(columns[0])}"
+        return {row[0] for row in _given(connection, sql, table, columns, rows).fetchall()}
     insert(connection, table, columns, rows)
     return {row[0] for row in rows}
+
+
+def _given(connection: Connection, sql: str, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> Any:
+    with driver_errors(connection, sql):
+        return connection.connection.cursor().execute(sql, (few.given(table, tuple(columns), rows),))
 
 
 def _insert_each(connection: Connection, sql: str, rows: Sequence[Row]) -> int:
@@ -160,33 +186,13 @@ def _among_sqlite(element: _Among, compiler: SQLCompiler, **kw: Any) -> str:
     return f"{column_sql} IN (SELECT value FROM json_each({keys_sql}))"  # noqa: S608
 
 
-_POSTGRESQL: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
-
-
 @lru_cache(maxsize=256)
 def _insert(table: Table | TableClause, columns: tuple[str, ...], *, ignore: bool = False) -> str:
     places = ", ".join("?" * len(columns))
     verb = "INSERT OR IGNORE" if ignore else "INSERT"
-    return f"{verb} INTO {_name(table.name)} ({_names(columns)}) VALUES ({places})"
+    return f"{verb} INTO {few.quoted(table.name)} ({few.names(columns)}) VALUES ({places})"
 
 
 @lru_cache(maxsize=256)
 def _copy(table: Table | TableClause, columns: tuple[str, ...]) -> str:
-    return f"COPY {_name(table.name)} ({_names(columns)}) FROM STDIN"
-
-
-@lru_cache(maxsize=256)
-def _insert_unnest(table: Table, columns: tuple[str, ...], *, ignore: bool = True) -> str:
-    arrays = ", ".join(f"%b::{table.c[name].type.compile(dialect=_POSTGRESQL)}[]" for name in columns)
-    return (
-        f"INSERT INTO {_name(table.name)} ({_names(columns)}) SELECT * FROM unnest({arrays})"  # noqa: S608
-        + (" ON CONFLICT DO NOTHING" if ignore else "")
-    )
-
-
-def _name(name: str) -> str:
-    return _POSTGRESQL.identifier_preparer.quote(name)
-
-
-def _names(columns: Iterable[str]) -> str:
-    return ", ".join(map(_name, columns))
+    return f"COPY {few.quoted(table.name)} ({few.names(columns)}) FROM STDIN"

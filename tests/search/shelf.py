@@ -14,7 +14,8 @@ from gateway.definitions import load
 from gateway.search import sql
 from gateway.search.index import Indexer
 from gateway.search.query import Compartment, Query, parse
-from gateway.store.saving import replace_search_rows
+from gateway.store import sets
+from gateway.store.saving import search_rows
 from gateway.tables import locator, metadata, partition_key, resource
 from gateway.terminology import Terminology
 
@@ -55,7 +56,7 @@ class Shelf:
         with self.engine.begin() as connection:
             connection.execute(insert(resource), row)
             connection.execute(insert(locator), {"rid": rid, "id": id, "resource_type": kind, "partition": partition})
-            replace_search_rows(connection, INDEX, [], [(partition, rid, content)])
+            sets.insert_all(connection, search_rows(connection, INDEX, [(partition, rid, content)]))
 
     def query(self, text: str, *, lenient: bool = False) -> Query:
         """`Task?…`, `?…` for all types, `Patient/1/Task?…` or `Patient/1/*?…` within a compartment."""

@@ -1,0 +1,88 @@
+"""A few rows for one table or several, as one statement of PostgreSQL: each table's rows are one parameter, of JSON.
+
+A message to the database costs more than a few rows in it do: COPY takes three for each table, and arrays are written
+out column by column. Rows hold driver values, as in `sets`.
+
+https://www.postgresql.org/docs/current/queries-with.html#QUERIES-WITH-MODIFYING
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import orjson
+from sqlalchemy import Double, LargeBinary, Table, TableClause
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import Dialect
+
+Row = tuple[Any, ...]
+Columns = tuple[str, ...]
+Shape = tuple[Table | TableClause, Columns]
+
+_POSTGRESQL: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+
+
+@lru_cache(maxsize=1024)
+def inserting(shapes: tuple[Shape, ...]) -> str:
+    """The statement that takes rows for each of these tables, a parameter each."""
+    *others, last = (insert(table, columns) for table, columns in shapes)
+    if not others:
+        return last
+    return f"WITH {', '.join(f't{n} AS ({one})' for n, one in enumerate(others))} {last}"
+
+
+@lru_cache(maxsize=256)
+def insert(table: Table | TableClause, columns: Columns) -> str:
+    taken = ", ".join(_taken(table, name, place) for place, name in enumerate(columns))
+    return f"INSERT INTO {quoted(table.name)} ({names(columns)}) SELECT {taken} FROM jsonb_array_elements(%t::jsonb) v"  # noqa: S608
+
+
+def given(table: Table | TableClause, columns: Columns, rows: Sequence[Row]) -> str:
+    """The parameter that holds the rows."""
+    writers = _writers(table, columns)
+    written = [_written(row, writers) for row in rows] if writers else rows
+    return orjson.dumps(written).decode()
+
+
+def quoted(name: str) -> str:
+    return _POSTGRESQL.identifier_preparer.quote(name)
+
+
+def names(columns: Iterable[str]) -> str:
+    return ", ".join(map(quoted, columns))
+
+
+def _taken(table: Table | TableClause, name: str, place: int) -> str:
+    """A column's value, taken out of a row that is a JSON array."""
+    kind = table.c[name].type
+    if isinstance(kind, LargeBinary):
+        return f"decode(v->>{place}, 'base64')"
+    # A text's order is its column's business.
+    told = kind.compile(dialect=_POSTGRESQL).partition(" COLLATE")[0]
+    return f"v->>{place}" if told == "TEXT" else f"(v->>{place})::{told}"
+
+
+def _written(row: Row, writers: Sequence[tuple[int, Callable[[Any], str]]]) -> list[Any]:
+    fields = list(row)
+    for place, write in writers:
+        if fields[place] is not None:
+            fields[place] = write(fields[place])
+    return fields
+
+
+@lru_cache(maxsize=256)
+def _writers(table: Table | TableClause, columns: Columns) -> tuple[tuple[int, Callable[[Any], str]], ...]:
+    """How what JSON has no words for is written: bytes, and numbers that may be infinite."""
+    kinds = [(place, table.c[name].type) for place, name in enumerate(columns)]
+    return tuple(
+        (place, _base64 if isinstance(kind, LargeBinary) else str)
+        for place, kind in kinds
+        if isinstance(kind, LargeBinary | Double)
+    )
+
+
+def _base64(value: bytes) -> str:
+    return b64encode(value).decode()
