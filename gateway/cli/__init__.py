@@ -13,14 +13,14 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
-from gateway import logs
-
 
 class Announced(NamedTuple):
     """A command that is not loaded yet: the module that has it, and the first sentence of its help."""
 
     module: str
     help: str
+    logs: bool = True
+    """Whether the gateway is at work within it, and may have something to log."""
 
 
 COMMANDS: Final = {
@@ -31,8 +31,8 @@ COMMANDS: Final = {
         "operate", "The search parameters that were added here, and how much is indexed of what they are to find."
     ),
     "reindex": Announced("operate", "Index everything anew, beside a running server or without one."),
-    "health": Announced("health", "Ask a running gateway whether it is ready. Exit code 0 when it is."),
-    "version": Announced("version", "The version."),
+    "health": Announced("health", "Ask a running gateway whether it is ready. Exit code 0 when it is.", logs=False),
+    "version": Announced("version", "The version.", logs=False),
     "ingest": Announced("ingest", "Keep each file in the inbox, then translate and agree it."),
     "replay": Announced(
         "replay", "Map anew what an older version of a map mapped: shows what would change, asks, then does it."
@@ -75,6 +75,10 @@ class Commands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, _, rest = super().resolve_command(ctx, args)
+        if name and COMMANDS[name].logs:
+            from gateway import logs
+
+            logs.configure("console", "warning")  # `serve` has its own, by the settings
         return name, name and loaded(name), rest
 
 
@@ -95,7 +99,6 @@ def samverka() -> None:
 
 def main() -> None:
     """Run; a refusal is one line a problem on stderr and exit code 1, wrong usage exit code 2."""
-    logs.configure("console", "warning")  # `serve` has its own, by the settings
     try:
         app()
     except Exception as error:
