@@ -52,7 +52,8 @@ def changed(change: Change) -> list[str]:
         if root in ("extension", "modifierExtension"):
             one, other = _own(one), _own(other)
         if not alike(one, other, change.circumstances.named):
-            found |= {f"{root}.{part}" for part in _parts(one, other, change.circumstances.named)} or {root}
+            parts = _parts(one, other, change.circumstances.named) if key == root else set()
+            found |= {f"{root}.{part}" for part in parts} or {root}
     return sorted(found)
 
 

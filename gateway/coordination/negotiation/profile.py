@@ -85,6 +85,8 @@ class Profile:
     description: str
     terminal: frozenset[str]
     rows: tuple[Row, ...]
+    moves: Mapping[tuple[str, str, Move], tuple[Row, ...]]
+    """The rows by from, to and act."""
     deletable: frozenset[str]
     deleters: frozenset[Role]
     due: tuple[Due, ...]
@@ -92,7 +94,7 @@ class Profile:
     codes: Mapping[str, frozenset[str]]
 
     def between(self, start: str, to: str, move: Move) -> tuple[Row, ...]:
-        return tuple(row for row in self.rows if (row.start, row.to, row.move) == (start, to, move))
+        return self.moves.get((start, to, move), ())
 
 
 @cache
@@ -106,12 +108,18 @@ def profile(name: str) -> Profile:
 def read_profile(document: Mapping[str, Any]) -> Profile:
     """A profile from its file; KeyError or ValueError where it leaves something out or names what is not."""
     given = document["elements"]
+    rows = tuple(row for one in document["moves"] for row in _rows(one))
+    moves: dict[tuple[str, str, Move], tuple[Row, ...]] = {}
+    for row in rows:
+        key = (row.start, row.to, row.move)
+        moves[key] = (*moves.get(key, ()), row)
     return Profile(
         id=document["id"],
         title=Words(**document["title"]),
         description=document["description"],
         terminal=frozenset(document["terminal"]),
-        rows=tuple(row for one in document["moves"] for row in _rows(one)),
+        rows=rows,
+        moves=moves,
         deletable=frozenset(document["delete"]["from"]),
         deleters=_roles(document["delete"]["by"]),
         due=tuple(Due(frozenset(row["to"]), tuple(row["one-of"]), row["rule"]) for row in document["due"]),

@@ -54,7 +54,7 @@ class Rules:
         return tuple(found for state in STATUSES if (found := self._step(change, state)) is not None)
 
     def _step(self, change: Change, state: str) -> NextStep | None:
-        if state == change.start:
+        if not any(row.by & change.roles for row in self.profile.between(change.start, state, Move.COMMAND)):
             return None
         due = tuple(Need(one.one_of, one.rule) for one in self.profile.due if state in one.to)
         claim = (Need(("owner",), "C-12"),)

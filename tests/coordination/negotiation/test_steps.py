@@ -8,20 +8,8 @@ from hypothesis import strategies as st
 
 from gateway.coordination.negotiation import PROFILES, Circumstances, NextStep, Role, Rules, roles
 from gateway.coordination.negotiation.profile import STATUSES
-from gateway.identity.systems import HSA_ID
-from gateway.records import Resource
-
-ASKER, DOER, COORDINATOR, MEMBER, STRANGER = "SE0000000001-1", "SE0000000002-2", "SE3-3", "SE4-4", "SE5-5"
-
-
-def party(hsa_id: str) -> Resource:
-    return {"type": "Organization", "identifier": {"system": HSA_ID, "value": hsa_id}}
-
-
-def task(status: str = "requested", **elements: object) -> Resource:
-    made = {"resourceType": "Task", "id": "t", "status": status, "intent": "order"}
-    given = {"requester": party(ASKER), "owner": party(DOER)} | elements
-    return made | {name: value for name, value in given.items() if value is not None}
+from gateway.coordination.negotiation.steps import step
+from tests.coordination.negotiation.people import ASKER, COORDINATOR, DOER, MEMBER, STRANGER, party, task
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -79,7 +67,7 @@ def test_next_steps_are_what_the_rules_accept(
     reason, claimed = {"text": "Because."}, party(who)
     tries = [
         NextStep.taken(one, stored, reason=given, owner=owner)
-        for one in [offered.get(to) or _step(to)]
+        for one in [offered.get(to) or step(to, ())]
         for given in (None, reason)
         for owner in (None, claimed)
     ]
@@ -93,9 +81,3 @@ def test_next_steps_are_what_the_rules_accept(
             owner=claimed if "owner" in needs else None,
         )
         assert not rules.decide(stored, full, mine, circumstances)
-
-
-def _step(state: str) -> NextStep:
-    from gateway.coordination.negotiation.steps import step
-
-    return step(state, ())
