@@ -206,8 +206,8 @@ def _own_business(fact: Statement) -> bool:
 
 
 def _accepted(life: Life, status: str, steps: Steps) -> bool:
-    if status in steps.offered or status == "rejected":
-        return False
+    if status in steps.offered or status == "rejected" or life.owner is None:
+        return False  # What is ready and nobody's is open: whoever takes it first has it.
     return life.accepted or any(step.status in steps.held and step.owner == life.owner for step in life.steps)
 
 
