@@ -16,8 +16,9 @@ from typing import Any
 
 from gateway.access.caller import Caller
 from gateway.access.commands import Command, Create, Matching
-from gateway.access.decision import DIRECTORY, WITHHELD
+from gateway.access.decision import DIRECTORY
 from gateway.access.reading import Reading, Rooms
+from gateway.coordination.plans.basis import WITHHELD
 from gateway.errors import BadRequest, GatewayError
 from gateway.records import Resource
 from gateway.search.query import Limits, Query, parse

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.access.caller import Caller
+from gateway.coordination.plans.basis import WITHHELD
 from gateway.coordination.statements import OPERATOR_SOURCE
-from gateway.definitions import CANONICAL
 from gateway.records import Source
 
 DIRECTORY = frozenset(
@@ -44,10 +44,6 @@ DIRECTORY = frozenset(
     }
 )
 """Types that say something of organisations, words and rules, not of persons."""
-
-WITHHELD = (f"{CANONICAL}/CodeSystem/security-label", "own-provider-only")
-"""A record without care unit or care provider: no block could be checked, so no other provider may see it
-(PDL 6 kap., SVOD 2 kap.; sweden.md 2.1)."""
 
 
 @dataclass(frozen=True, slots=True)

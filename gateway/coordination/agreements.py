@@ -31,6 +31,10 @@ class Steps:
     ended: frozenset[str]
     reoffered: frozenset[str]
     """Ended, but the same need may be offered to another."""
+    joins: frozenset[str]
+    """To come here is to take part: the owner is a member of the team from then on."""
+    stays: frozenset[str]
+    """As long as it is here, a member stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +178,8 @@ def read_authority(document: Mapping[str, Any]) -> Authority:
                 held=frozenset(row["held"]),
                 ended=frozenset(row["ended"]),
                 reoffered=frozenset(row["reoffered"]),
+                joins=frozenset(row["joins"]),
+                stays=frozenset(row["stays"]),
             )
             for name, row in document["steps"].items()
         },

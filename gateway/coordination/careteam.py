@@ -7,14 +7,14 @@ https://hl7.org/fhir/R4/careteam.html
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.coordination.agreements import Steps
 from gateway.coordination.directory import Unit
 from gateway.coordination.facts import TaskFact
+from gateway.coordination.membership import Held, spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,40 +28,15 @@ class Member:
 
 def members(tasks: Iterable[TaskFact], steps: Steps) -> list[Member]:
     """Who takes part, by when they came and by name; a member who left and came back stands twice."""
-    spans: dict[str, list[tuple[datetime, datetime | None]]] = defaultdict(list)
-    units: dict[str, Unit] = {}
-    for task in tasks:
-        for unit, start, end in _hands(task, steps):
-            units[unit.key] = unit
-            spans[unit.key].append((start, end))
-    found = [Member(units[key], *span) for key in units for span in _joined(spans[key])]
+    facts = list(tasks)
+    units = {turn.owner.key: turn.owner for task in facts for turn in task.turns if turn.owner}
+    found = [
+        Member(units[key], span.start, span.end)
+        for key, times in spans((_life(task) for task in facts), steps).items()
+        for span in times
+    ]
     return sorted(found, key=lambda member: (member.start, member.unit.name, member.unit.key))
 
 
-def _hands(task: TaskFact, steps: Steps) -> Iterable[tuple[Unit, datetime, datetime | None]]:
-    """Whose hands the Task was in, and when."""
-    unit: Unit | None = None
-    start: datetime | None = None
-    for turn in task.turns:
-        stays = unit is not None and turn.owner is not None and turn.owner.key == unit.key
-        holds = turn.status in steps.held or (turn.status == "on-hold" and stays)
-        if unit is not None and start is not None and not (holds and stays):
-            yield unit, start, turn.start
-            unit = start = None
-        if holds and unit is None and turn.owner is not None:
-            unit, start = turn.owner, turn.start
-    if unit is not None and start is not None:
-        yield unit, start, None
-
-
-def _joined(spans: Iterable[tuple[datetime, datetime | None]]) -> list[tuple[datetime, datetime | None]]:
-    """Spans that touch or overlap as one."""
-    joined: list[tuple[datetime, datetime | None]] = []
-    for start, end in sorted(spans, key=lambda span: span[0]):
-        if joined and (joined[-1][1] is None or start <= joined[-1][1]):
-            before = joined[-1]
-            last = None if before[1] is None or end is None else max(before[1], end)
-            joined[-1] = (before[0], last)
-        else:
-            joined.append((start, end))
-    return joined
+def _life(task: TaskFact) -> Iterator[Held]:
+    return (Held(turn.status, turn.start, turn.owner.key if turn.owner else None) for turn in task.turns)

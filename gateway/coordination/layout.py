@@ -31,6 +31,12 @@ def laid_out(kind: str, id: str, agreed: Resource, marks: Iterable[str], known: 
     return made | {name: _laid_out(agreed[name], known) for name in _in_order(tuple(agreed), _FIRST)}
 
 
+def marks_of(resource: Resource) -> frozenset[str]:
+    """The marks that a resource was laid out with."""
+    tags = resource.get("meta", {}).get("tag", ())
+    return frozenset(tag["code"] for tag in tags if tag.get("system") == MARKS and "code" in tag)
+
+
 def _laid_out(value: Any, known: Mapping[Key, str]) -> Any:
     """The value in its order; what is so already is the value itself."""
     if type(value) is list:

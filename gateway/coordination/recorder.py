@@ -8,18 +8,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from gateway.coordination.agree import agree_all
 from gateway.coordination.agreements import Authority, authority
+from gateway.coordination.plans import follow, plans_of
 from gateway.identity.identifiers import Named
 from gateway.identity.resolve import Key, logical_references
 from gateway.identity.systems import HSA_ID
 from gateway.records import Agreed, Link, Statement
-from gateway.store import Saved, SavedResource, UnitOfWork
+from gateway.store import Saved, SavedResource, Stored, UnitOfWork
 
 Thing = tuple[str, str]
 """Resource type and id."""
+_FOLLOWING: Final = ("CarePlan", "CareTeam")
+"""What follows from the Tasks that are based on it."""
+_BASED_ON: Final = "based-on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,7 @@ class Recorder:
         awaiting = _awaiting(found, named)
         known = uow.identifiers.find(awaiting)
         uow.identifiers.wait({key: things for key, things in awaiting.items() if key not in known})
-        agreed = agree_all(found, links, self.authority, known=known)
+        agreed = self._with_plans(uow, agree_all(found, links, self.authority, known=known), told=True)
         saved = uow.resources.save([_to_save(one, organisation, versions or {}) for one in agreed])
         uow.persons.point(
             {one.id: one.person for one in agreed if one.resource_type == "Patient" and one.person is not None}
@@ -79,7 +84,43 @@ class Recorder:
 
     def fold(self, uow: UnitOfWork, concerned: Collection[Thing]) -> list[Agreed]:
         """What the statements about these things, and about those tied to them, agree on."""
-        found, links = _gathered(uow, concerned)
+        return self._with_plans(uow, self._agreed(uow, concerned))
+
+    def _with_plans(self, uow: UnitOfWork, agreed: list[Agreed], *, told: bool = False) -> list[Agreed]:
+        """What is agreed, with the plans and teams that follow from it.
+
+        `told`: Tasks are changed by it, so that the plans that they were based on before are concerned, too.
+        """
+        tasks = {one.id: one for one in agreed if one.resource_type == "Task"}
+        concerned = {id for one in tasks.values() for id in plans_of(one.resource)}
+        concerned |= {one.id for one in agreed if one.resource_type in _FOLLOWING}
+        if told:
+            concerned |= uow.resources.named_by("Task", tasks, _BASED_ON, "CarePlan")
+        if not concerned:
+            return agreed
+        if told:
+            uow.lock(concerned)
+        found = {(one.resource_type, one.id): one for one in agreed}
+        missing = {(kind, id) for id in concerned for kind in _FOLLOWING} - found.keys()
+        for one in self._agreed(uow, missing):
+            found.setdefault((one.resource_type, one.id), one)
+        stored = uow.resources.naming("Task", _BASED_ON, "CarePlan", concerned)
+        tasks = {one.id: _as_agreed(one) for one in stored} | tasks
+        teams = uow.resources.read_many([("CareTeam", id) for id in concerned])
+        for id in sorted(concerned):
+            plan, stated = found.get(("CarePlan", id)), found.get(("CareTeam", id))
+            if plan is not None:
+                found["CarePlan", id], team = follow(plan, tasks.values(), stated, self.authority.steps["Task"])
+                if team is not None:
+                    found["CareTeam", id] = team
+                elif ("CareTeam", id) in teams and not teams["CareTeam", id].deleted:
+                    found["CareTeam", id] = replace(plan, resource_type="CareTeam", deleted=True)
+        return list(found.values())
+
+    def _agreed(self, uow: UnitOfWork, things: Collection[Thing]) -> list[Agreed]:
+        if not things:
+            return []
+        found, links = _gathered(uow, things)
         known = uow.identifiers.find(_awaiting(found, _named(found)))
         return agree_all(found, links, self.authority, known=known)
 
@@ -154,6 +195,10 @@ def _parties(
         person = persons.get((one.resource_type, one.resource_id)) or one.person
         if person:
             yield from ((party, person) for party in parties_to(one, named[one.digest]))
+
+
+def _as_agreed(one: Stored) -> Agreed:
+    return Agreed(one.resource_type, one.id, one.person, one.resource(), one.contributors, deleted=one.deleted)
 
 
 def _to_save(agreed: Agreed, organisation: str | None, versions: Mapping[Thing, str]) -> SavedResource:

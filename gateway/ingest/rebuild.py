@@ -5,7 +5,7 @@ What is stored under a resource's id is a cache of the fold; this proves it, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from gateway.coordination.recorder import Recorder
@@ -35,11 +35,14 @@ def rebuild(store: Store, recorder: Recorder, progress: Callable[[int, int], Non
         total = sum(uow.resources.count().values())
         served = 0
         after = ("", "")
+        following: set[tuple[str, str]] = set()
         while things := uow.statements.resources(after=after, limit=PAGE):
             after = things[-1]
             folded = {(one.resource_type, one.id): one for one in recorder.fold(uow, things)}
             stored = uow.resources.read_many(folded)
-            for thing in things:
+            follows = _following(uow, things, folded)
+            following |= follows
+            for thing in (*things, *sorted(follows)):
                 found = stored.get(thing)
                 served += found is not None and not found.deleted
                 result.resources += 1
@@ -49,7 +52,7 @@ def rebuild(store: Store, recorder: Recorder, progress: Callable[[int, int], Non
                     result.different.append("/".join(thing))
             progress(result.resources, total)
         if served != total:
-            unstated = list(_unstated(uow))
+            unstated = list(_unstated(uow, following))
             result.resources += len(unstated)
             result.different += unstated
 
@@ -72,9 +75,18 @@ def _same(agreed: Agreed | None, stored: Stored | None) -> bool:
     return stored.body == served
 
 
-def _unstated(uow: UnitOfWork) -> Iterator[str]:
-    """What is stored and nobody has stated."""
-    stated: set[tuple[str, str]] = set()
+def _following(
+    uow: UnitOfWork, things: Sequence[tuple[str, str]], folded: Collection[tuple[str, str]]
+) -> set[tuple[str, str]]:
+    """The teams that nobody states and that follow from these plans."""
+    plans = {id for kind, id in things if kind == "CarePlan"}
+    teams = {(kind, id) for kind, id in folded if kind == "CareTeam" and id in plans}
+    return teams - {(one.resource_type, one.resource_id) for one in uow.statements.of_resources(teams)}
+
+
+def _unstated(uow: UnitOfWork, following: Collection[tuple[str, str]]) -> Iterator[str]:
+    """What is stored, and nobody has stated, and follows from nothing."""
+    stated = set(following)
     after = ("", "")
     while things := uow.statements.resources(after=after, limit=PAGE):
         after = things[-1]

@@ -10,12 +10,13 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, func, select
 
+from gateway.search.index import number
 from gateway.store import saving, sets
 from gateway.store.history import History
 from gateway.store.saving import Index, Key, Saved, SavedResource
 from gateway.store.sets import among
 from gateway.store.versions import COLUMNS, Stored, stored, stored_plain
-from gateway.tables import locator, resource
+from gateway.tables import locator, resource, search_reference
 
 _CURRENT = select(*COLUMNS).join(
     locator, (locator.c.rid == resource.c.rid) & (locator.c.partition == resource.c.partition)
@@ -49,6 +50,24 @@ class Resources(History):
             query = query.where(among(resource.c.resource_type, resource_types))
         query = query.order_by(resource.c.resource_type, resource.c.id)
         return [stored(row) for row in self._connection.execute(query)]
+
+    def named_by(self, resource_type: str, ids: Collection[str], parameter: str, target_type: str) -> set[str]:
+        """The ids of this type that some current versions refer to, by the rows of a search parameter."""
+        if not ids:
+            return set()
+        rows = search_reference.c
+        query = select(rows.target_id).join(locator, locator.c.rid == rows.rid)
+        query = query.where(among(locator.c.id, ids), locator.c.resource_type == resource_type)
+        query = query.where(rows.param == number(resource_type, parameter), rows.target_type == target_type)
+        return set(self._connection.scalars(query))
+
+    def naming(self, resource_type: str, parameter: str, target_type: str, target_ids: Collection[str]) -> list[Stored]:
+        """The current versions of a type that refer to one of these, by the rows of a search parameter."""
+        rows = search_reference.c
+        rids = select(rows.rid).where(rows.param == number(resource_type, parameter))
+        rids = rids.where(rows.target_type == target_type, among(rows.target_id, target_ids))
+        query = select(*COLUMNS).where(resource.c.rid.in_(rids), resource.c.deleted.is_(False))
+        return [stored(row) for row in self._connection.execute(query.order_by(resource.c.id))]
 
     def all(self, *, resource_type: str | None = None, batch: int = 500) -> Iterator[Stored]:
         """Every current version, deleted ones included, in the order in which they were first saved."""
