@@ -26,13 +26,18 @@ class Canonicals(Searching):
     """by_id, stored and packaged."""
 
     def by_id(self, asking: Asking, resource_type: str, id: str) -> Resource:
-        """The current version, decided on and recorded. NotFound, Gone."""
+        """The current version, or what is shipped under the id; decided on and recorded. NotFound, Gone."""
 
         def ask(uow: UnitOfWork) -> tuple[Stored | None, Decision]:
             found = uow.resources.read(resource_type, id)
             return found, self.judge(uow, asking, found)
 
-        found = self.known(asking, *self._rooms.store.read(ask))
+        stored, decision = self._rooms.store.read(ask)
+        published = self._rooms.definitions.published(resource_type, id) if stored is None else None
+        if published is not None:
+            self.audit(asking, decision)
+            return published
+        found = self.known(asking, stored, decision)
         if found.deleted:
             raise Gone()
         return found.resource()

@@ -67,4 +67,6 @@ class Translating(Canonicals):
         stored = self.stored(asking, CONCEPT_MAP, url)
         found = [one.resource() for one in stored]
         found += [one for one in self.packaged("conceptmaps") if url is None or one.get("url") == url]
+        # What is shipped says what the gateway does, not what a code is called elsewhere: it is asked for by its name.
+        found += [one for one in self._rooms.definitions.of(CONCEPT_MAP) if url is not None and one.get("url") == url]
         return of_version(found, version), stored
