@@ -105,6 +105,9 @@ def live(facts: Iterable[Statement], steps: Steps) -> Life:
         if _takes_owner(life, fact, owner if owner != before[1] else None, str(status), steps) and status:
             handed_over = life.accepted and held_by not in (None, life.owner)
             _takes_status(life, fact, str(status), steps, news=owner != before[1], handed_over=handed_over)
+        if life.accepted and life.status and life.owner not in (held_by, life.steps[-1].owner):
+            # In other hands from now on, whether or not the status that came with it was followed.
+            life.steps.append(Step(life.status, fact.effective, life.owner, fact.source, fact.digest))
     return life
 
 
@@ -169,7 +172,6 @@ def _takes_owner(life: Life, fact: Statement, owner: str | None, status: str, st
         life.left[life.owner] = fact.effective
     life.owner, life.arriving = owner, None
     if life.status == status:
-        life.steps.append(Step(status, fact.effective, owner, fact.source, fact.digest))
         life.setter = fact
     return True
 

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.coordination.agree import agree, agree_all, wanted
@@ -87,6 +87,13 @@ def test_any_facts_in_any_order_agree(facts: list[Statement], random: Random) ->
 
 
 @given(st.lists(FACTS, min_size=1, max_size=10))
+@example(
+    [
+        task("draft", None, 0, 0, 0, "", "assert"),
+        task("ready", None, 1, 0, 0, "", "assert"),
+        task("accepted", 1, 0, 0, 0, "1", "assert"),
+    ]
+)
 def test_what_is_in_hand_has_one_owner_at_every_instant(facts: list[Statement]) -> None:
     """And he is one whom somebody had named by then; he changes only from one step to the next."""
     said = [one for one in facts if one.kind == "assert"]
