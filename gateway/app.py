@@ -165,6 +165,7 @@ def wire(settings: Settings, clock: Clock | None = None) -> Gateway:
         export_kept=timedelta(hours=settings.export_hours),
         export_lines=settings.export_lines,
         own_mappings=settings.mappings,
+        task_rules=settings.task_rules,
     )
     issuers = Issuers.read(settings.issuers, clock) if settings.issuers else Issuers({}, clock)
     reload = Reload(packages, folder, tables) if settings.watch_mappings else None

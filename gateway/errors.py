@@ -13,7 +13,8 @@
     ├── TooLarge 413 too-long
     ├── UnsupportedMediaType 415 not-supported
     ├── Unprocessable 422 processing    understood, and wrong
-    │   └── Invalid 422 invariant       the resource breaks the structural rules
+    │   ├── Invalid 422 invariant       the resource breaks the structural rules
+    │   └── BusinessRule 422 business-rule  what the parties have agreed says otherwise
     ├── PreconditionRequired 428 required
     ├── TooManyRequests 429 throttled   wait until some are answered
     └── Unavailable 503 transient       try again
@@ -135,6 +136,12 @@ class Invalid(Unprocessable):
     """The resource breaks the rules of its type."""
 
     status, code = 422, "invariant"
+
+
+class BusinessRule(Unprocessable):
+    """The rules that the parties have agreed do not allow it."""
+
+    status, code = 422, "business-rule"
 
 
 class PreconditionRequired(GatewayError):

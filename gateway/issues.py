@@ -18,6 +18,8 @@ Severity = Literal["fatal", "error", "warning", "information"]
 _UNSHOWN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 RULE_SYSTEM = "https://samverka.example/fhir/CodeSystem/issue"
+REQUIREMENT_SYSTEM = "https://samverka.example/fhir/CodeSystem/requirement"
+_TRANSLATION = "http://hl7.org/fhir/StructureDefinition/translation"
 _LINE = "http://hl7.org/fhir/StructureDefinition/operationoutcome-issue-line"
 _COLUMN = "http://hl7.org/fhir/StructureDefinition/operationoutcome-issue-col"
 
@@ -29,7 +31,8 @@ class Issue:
     `code` is of http://hl7.org/fhir/issue-type; `rule` is our own stable code for it (`personnummer-check-digit`);
     `text` says what is wrong and what to do; `where` is a place in the source (`line 12, column 5`, `PID-3.1`,
     `row 7, column status`, a JSON pointer); `expression` is a FHIRPath into what a client sent, `spot` the line and the
-    column of it there, from 1.
+    column of it there, from 1. What people meet in their work is told in `swedish` too, and says from which
+    `requirement` it comes (`C-2`).
     """
 
     severity: Severity
@@ -39,6 +42,8 @@ class Issue:
     where: str | None = None
     expression: str | None = None
     spot: tuple[int, int] | None = None
+    swedish: str | None = None
+    requirement: str | None = None
 
     def at(self, where: str) -> Issue:
         return replace(self, where=where)
@@ -48,11 +53,18 @@ class Issue:
         if self.spot:
             line, column = self.spot
             placed["extension"] = [{"url": _LINE, "valueInteger": line}, {"url": _COLUMN, "valueInteger": column}]
+        coding = [{"system": RULE_SYSTEM, "code": self.rule}]
+        if self.requirement:
+            coding.append({"system": REQUIREMENT_SYSTEM, "code": self.requirement})
+        details: dict[str, Any] = {"coding": coding, "text": _shown(self.text)}
+        if self.swedish:
+            said = [{"url": "lang", "valueCode": "sv"}, {"url": "content", "valueString": _shown(self.swedish)}]
+            details["_text"] = {"extension": [{"url": _TRANSLATION, "extension": said}]}
         issue: dict[str, Any] = {
             **placed,
             "severity": self.severity,
             "code": self.code,
-            "details": {"coding": [{"system": RULE_SYSTEM, "code": self.rule}], "text": _shown(self.text)},
+            "details": details,
         }
         if self.where:
             issue["diagnostics"] = _shown(self.where)

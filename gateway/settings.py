@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     validate_on_write: Literal["structure", "invariants", "profiles"] = Field(
         "structure", description="What resources that are written over REST are held to."
     )
+    task_rules: Literal["default", "scp-0.3", "orca", "gravity"] = Field(
+        "default", description="The rules about Tasks that the parties have agreed, and organisations are held to."
+    )
     export_hours: float = Field(24.0, gt=0, description="Hours after which a bulk export can no longer be fetched.")
     export_lines: int = Field(100_000, gt=0, description="The most resources in one file of a bulk export.")
     demo_network: bool = Field(

@@ -63,6 +63,8 @@ class Authority:
     """Types of what stands for long: a source's later word replaces its earlier one, element by element."""
     withdrawn: Mapping[str, Withdrawal]
     steps: Mapping[str, Steps]
+    authored: Mapping[str, str]
+    """Types that only those who state a resource may change by a command, with the requirement that says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,4 +185,5 @@ def read_authority(document: Mapping[str, Any]) -> Authority:
             )
             for name, row in document["steps"].items()
         },
+        authored={kind: rule for rule, kinds in document["authored"].items() for kind in kinds},
     )

@@ -4,6 +4,9 @@ Facts are never refused. A missing step is inferred and marked; a step that cann
 the sources stand by it. Once accepted, a Task has exactly one responsible owner: the leaving one keeps it until the
 arriving one accepts what he was offered.
 
+A command says on which status and owner it was decided. Where the Task stood there, it is followed as it says: the
+rules allowed it. Where facts have come to be known since, it is weighed like one of them.
+
 https://hl7.org/fhir/R4/task.html#statemachine
 """
 
@@ -16,13 +19,16 @@ from typing import Any
 
 from gateway.coordination.agreements import Authority, Steps
 from gateway.coordination.parties import Party, nearness
-from gateway.coordination.statements import in_order
+from gateway.coordination.statements import in_order, order
 from gateway.coordination.values import instant, reference_key, unite, written
 from gateway.definitions import CANONICAL
-from gateway.records import Statement
+from gateway.records import Resource, Statement
 
 HISTORY = f"{CANONICAL}/StructureDefinition/task-status-history"
 ARRIVING = f"{CANONICAL}/StructureDefinition/task-arriving-owner"
+DECIDED_ON = f"{CANONICAL}/StructureDefinition/task-decided-on"
+"""In a command's statement: the status and the owner that were stored when it was allowed. It is never served."""
+_OURS = (HISTORY, ARRIVING, DECIDED_ON)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,8 @@ class Life:
     """The statement whose status holds."""
     left: dict[str, datetime] = field(default_factory=dict)
     """When an owner handed it over."""
+    followed: Statement | None = None
+    """The last command that was followed as it says."""
 
     @property
     def status(self) -> str | None:
@@ -79,10 +87,8 @@ def decide(facts: Sequence[Statement], voices: Sequence[Statement], table: Autho
     if life.arriving:
         told.append({"url": ARRIVING, "valueReference": references[life.arriving]})
     others = unite(one.body["extension"] for one in voices if "extension" in one.body)
-    elements["extension"] = told + [e for e in others if e.get("url") not in (HISTORY, ARRIVING)]
-    telling = [one for one in facts if one.body.get("status") == life.status]
-    telling = [one for one in telling if reference_key(one.body.get("owner")) in (None, life.owner)]
-    if telling:
+    elements["extension"] = told + [e for e in others if e.get("url") not in _OURS]
+    if telling := _telling(facts, life):
         for name in ("statusReason", "businessStatus"):
             said = [one.body[name] for one in telling if name in one.body]
             elements[name] = said[-1] if said else None
@@ -91,16 +97,39 @@ def decide(facts: Sequence[Statement], voices: Sequence[Statement], table: Autho
     return Decided(elements, disagreements(life, voices, steps), frozenset(marks))
 
 
+def command(body: Resource, stored: Resource | None) -> Resource:
+    """What a command that is allowed states: its content, and on what it was decided."""
+    others = [one for one in body.get("extension", ()) if one.get("url") not in _OURS]
+    parts: list[dict[str, Any]] = []
+    if stored is not None:
+        parts.append({"url": "status", "valueCode": stored["status"]})
+        if "owner" in stored:
+            parts.append({"url": "owner", "valueReference": stored["owner"]})
+    return body | {"extension": [*others, {"url": DECIDED_ON, "extension": parts}]}
+
+
+def was_open(stored: Resource) -> bool:
+    """Whether anybody might have taken the Task, by the owners that it has had, or by whom it was offered to."""
+    if (stored.get("restriction") or {}).get("recipient"):
+        return True
+    told = [one for one in stored.get("extension", ()) if one.get("url") == HISTORY]
+    return bool(told) and not any(part.get("url") == "owner" for part in told[0].get("extension", ()))
+
+
 def live(facts: Iterable[Statement], steps: Steps) -> Life:
     """The life of the Task, from every assertion about it."""
     life = Life()
     said: dict[str, tuple[Any, Any]] = {}
     for fact in in_order(facts):
         status, owner = fact.body.get("status"), reference_key(fact.body.get("owner"))
-        before = said.get(fact.source, (None, None))
+        decided_on = _decided_on(fact)
+        before = decided_on or said.get(fact.source, (None, None))
         said[fact.source] = (status, owner)
         if (status, owner) == before:
             continue  # A source that repeats itself brings no news, whatever has happened meanwhile.
+        if status and decided_on == (life.status, life.owner):
+            _follow(life, fact, str(status), owner, steps)
+            continue
         held_by = life.owner if life.accepted else None
         if _takes_owner(life, fact, owner if owner != before[1] else None, str(status), steps) and status:
             handed_over = life.accepted and held_by not in (None, life.owner)
@@ -116,6 +145,8 @@ def disagreements(life: Life, current: Iterable[Statement], steps: Steps) -> lis
     found = []
     last = {one.source: one for one in in_order(current) if one.body.get("status")}
     for _, one in sorted(last.items()):
+        if life.followed is not None and _decided_on(one) is not None and order(one) < order(life.followed):
+            continue  # What was decided later took it into account.
         owner, status = reference_key(one.body.get("owner")), str(one.body.get("status"))
         claims = owner is not None and owner != life.owner and status in (*steps.held, "on-hold")
         if claims and life.accepted and life.status not in steps.ended and not _has_left(life, owner, one):
@@ -144,6 +175,34 @@ def history(life: Life, references: Mapping[str, Any]) -> list[dict[str, Any]]:
         parts += [{"url": name, "valueBoolean": True} for name in ("inferred", "impossible") if getattr(step, name)]
         made.append({"url": HISTORY, "extension": parts})
     return made
+
+
+def _telling(facts: Sequence[Statement], life: Life) -> list[Statement]:
+    """Those who tell of the status that holds; from the last command on, which knew what was said before."""
+    found = [one for one in facts if one.body.get("status") == life.status]
+    found = [one for one in found if reference_key(one.body.get("owner")) in (None, life.owner)]
+    last = max((place for place, one in enumerate(found) if _decided_on(one) is not None), default=0)
+    return found[last:]
+
+
+def _decided_on(fact: Statement) -> tuple[Any, Any] | None:
+    """The status and owner that a command was decided on; None for a fact."""
+    for one in fact.body.get("extension", ()):
+        if one.get("url") == DECIDED_ON:
+            parts = {part.get("url"): part for part in one.get("extension", ())}
+            owner = parts.get("owner", {}).get("valueReference")
+            return parts.get("status", {}).get("valueCode"), reference_key(owner)
+    return None
+
+
+def _follow(life: Life, fact: Statement, status: str, owner: str | None, steps: Steps) -> None:
+    if owner != life.owner:
+        if life.accepted and life.owner:
+            life.left[life.owner] = fact.effective
+        life.owner, life.arriving = owner, None
+    life.steps.append(Step(status, fact.effective, owner, fact.source, fact.digest))
+    life.accepted = _accepted(life, status, steps)
+    life.setter = life.followed = fact
 
 
 def _takes_owner(life: Life, fact: Statement, owner: str | None, status: str, steps: Steps) -> bool:

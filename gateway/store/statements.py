@@ -96,6 +96,13 @@ class Statements:
         query = select(key, func.count()).where(statement.c.source == source, among(key, record_keys)).group_by(key)
         return {row[0]: row[1] for row in self._connection.execute(query)}
 
+    def last_of(self, resources: Collection[tuple[str, str]]) -> dict[tuple[str, str], datetime]:
+        """The latest source time of what is said of each of these (resource type, id)."""
+        columns = (statement.c.resource_type, statement.c.resource_id)
+        query = select(*columns, func.max(statement.c.effective)).group_by(*columns)
+        rows = self._connection.execute(query.where(among(columns[1], sorted({id for _, id in resources}))))
+        return {(kind, id): last for kind, id, last in rows}
+
     def count(self) -> int:
         return int(self._connection.scalar(select(func.count()).select_from(statement)) or 0)
 

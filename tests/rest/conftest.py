@@ -18,20 +18,42 @@ REGION = "SE2321000131-T0000"
 
 
 @pytest.fixture(scope="session")
-def shared_address(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server for tests that leave one another alone: each uses resources of its own."""
+def shared_gateway(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     path = tmp_path_factory.mktemp("shared") / "shared.db"
     shutil.copy(sqlite_template, path)
     wired = wire(Settings(database_url=f"sqlite:///{path}", max_body=20_000_000))
-    with background(wired) as base:
-        yield base
+    yield wired
     wired.close()
+
+
+@pytest.fixture(scope="session")
+def shared_address(shared_gateway: Gateway) -> Iterator[str]:
+    """A server for tests that leave one another alone: each uses resources of its own."""
+    with background(shared_gateway) as base:
+        yield base
 
 
 @pytest.fixture(scope="session")
 def shared(shared_address: str) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=shared_address, headers=FHIR, timeout=60) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def party(shared_address: str, shared_gateway: Gateway) -> Iterator[Callable[[str, str], httpx.Client]]:
+    """The client of a unit and its care provider, at the shared server."""
+    made: dict[tuple[str, str], httpx.Client] = {}
+
+    def client(hsa_id: str, controller: str = "") -> httpx.Client:
+        if (hsa_id, controller) not in made:
+            token = shared_gateway.identities.token(Caller("organisation", hsa_id, hsa_id, controller or hsa_id))
+            headers = FHIR | {"authorization": f"Bearer {token}"}
+            made[hsa_id, controller] = httpx.Client(timeout=60, base_url=shared_address, headers=headers)
+        return made[hsa_id, controller]
+
+    yield client
+    for one in made.values():
+        one.close()
 
 
 @pytest.fixture

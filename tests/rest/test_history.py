@@ -137,7 +137,7 @@ def test_a_caller_sees_the_versions_of_his_own_persons_and_of_the_directory(
     put(operator, "Organization", "a", name="A")
     put(operator, "Patient", "p", gender="male")
     put(operator, "Patient", "q", gender="male")
-    task = {"status": "requested", "intent": "order", "for": {"reference": "Patient/p"}}
+    task = {"status": "draft", "intent": "order", "for": {"reference": "Patient/p"}}
     requester = {"identifier": {"system": "urn:oid:1.2.752.29.4.19", "value": REGION}}
     put(mine, "Task", "t", **task, requester=requester)
     put(mine, "Task", "t", **task, requester=requester, priority="urgent")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from gateway.access.checked import checked, unconditional
 from gateway.access.commands import ANY_VERSION, Create, Delete, Patch, Update, Versions
 from gateway.access.decision import DIRECTORY, Decision, decide_write
+from gateway.access.performing.authors import Authors
 from gateway.access.performing.finding import persons_of
-from gateway.access.performing.steps import Act, Step
+from gateway.access.performing.negotiating import Negotiator
+from gateway.access.performing.steps import Act, Step, Thing
 from gateway.errors import Conflict, Forbidden, Gone, NotFound, PreconditionFailed, PreconditionRequired
+from gateway.records import Resource
 from gateway.store import Stored
 
 
@@ -16,12 +21,13 @@ class Decider:
 
     def __init__(self, act: Act) -> None:
         self._act = act
+        self._authors, self._negotiator = Authors(act), Negotiator(act)
         self._parties: dict[str, set[str]] = {}
         self._joined: set[str] = set()
         """Persons in whose care the caller takes part by one of these commands."""
 
-    def prepare(self, step: Step) -> None:
-        """Decide on one command, and settle what it states."""
+    def prepare(self, step: Step, beside: Mapping[Thing, Resource]) -> None:
+        """Decide on one command, and settle what it states. `beside` is what all that are done together make."""
         command, current = step.command, step.current
         if current is not None:
             step.decision = self._act.reading.may_see(self._act.uow, self._act.asking, current)
@@ -44,6 +50,8 @@ class Decider:
                 self._decide(step)
             case Delete():
                 self._delete(step, command)
+        self._authors.judge(step)
+        self._negotiator.judge(step, beside)
 
     def asks(self, step: Step) -> bool:
         """Whether the caller is the requester of what it writes."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from gateway.access.commands import Command, Create, Delete, Matching, Patch, Update
 from gateway.access.conditions import criteria, locks, meeting, narrowing, unmet
+from gateway.access.performing.negotiating import Negotiator
 from gateway.access.performing.steps import Act, Step, refusing
 from gateway.errors import BadRequest, NotFound, PreconditionFailed
 from gateway.identity.resolve import logical_references, person_of
@@ -23,6 +24,7 @@ class Finder:
         self._act = act
         self._visible = narrowing(act.reading, act.asking.caller)
         self._minted: dict[int, str] = {}
+        self._negotiator = Negotiator(act)
 
     def hold(self, commands: Sequence[Command]) -> list[Step]:
         """Lock everything concerned in one call, then find and read it again: no other command comes between."""
@@ -34,7 +36,7 @@ class Finder:
         wanted = alone
         while True:
             steps = self.look(commands)
-            wanted |= {key for step in steps for key in _keys(step)}
+            wanted |= {key for step in steps for key in (*_keys(step), *self._negotiator.keys(step))}
             if wanted <= held or uow.alone:
                 return steps
             uow.lock(wanted - held)

@@ -50,7 +50,8 @@ class Performance:
         done: dict[int, list[Step]] = {place: [] for place in range(len(commands))}
         for step in (*deletions, *others):
             done[step.place].append(step)
-        self._stater.record(commands, done)
+        told = {place: [*found, *(one for step in found for one in step.following)] for place, found in done.items()}
+        self._stater.record(commands, told)
         return [_done(commands[place], found, made) for place, found in done.items()]
 
     def find(self, resource_type: str, condition: Matching, *, most: int = 1) -> tuple[list[Stored], bool]:
@@ -68,10 +69,13 @@ class Performance:
 
     def _do(self, steps: Sequence[Step]) -> dict[Thing, Saved]:
         """Decide on each, and state what they say."""
+        beside = {step.thing: step.resource for step in steps if step.states and step.resource is not None}
         for step in sorted(steps, key=lambda step: not self._decider.asks(step)):
             with refusing(step):
-                self._decider.prepare(step)
-        stated = [step for step in steps if step.states]
+                self._decider.prepare(step, beside)
+        # What several lead on to is done once.
+        further = {one.thing: one for step in steps for one in step.following}
+        stated = [*(step for step in steps if step.states), *further.values()]
         saved = self._stater.state(stated)
         self._act.rooms.known.take_in(self._act.uow, ((*step.thing, step.resource) for step in stated))
         return saved

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.access.audit import audit_event
 from gateway.access.commands import Command
 from gateway.access.decision import Decision, source_of
+from gateway.access.performing.negotiating import NEGOTIATED
 from gateway.access.performing.steps import Act, Step, refusing
 from gateway.coordination.statements import Origin, make
 from gateway.errors import Conflict
@@ -29,9 +31,11 @@ class Stater:
             return {}
         uow, caller = self._act.uow, self._act.asking.caller
         counts = uow.statements.counts_of(source_of(caller), [_record_key(step) for step in steps])
+        # A command comes after all that it was decided on, though a source's clock may run ahead of this one.
+        last = uow.statements.last_of([step.thing for step in steps if step.thing[0] in NEGOTIATED])
         recorded = self._act.rooms.recorder.record(
             uow,
-            [self._statement(step, counts.get(_record_key(step), 0) + 1) for step in steps],
+            [self._statement(step, counts.get(_record_key(step), 0) + 1, after=last.get(step.thing)) for step in steps],
             identifiers=_identifiers(uow, [step.resource for step in steps if step.resource is not None]),
             organisation=caller.hsa_id or None,
             versions=self._act.links.versions if self._act.links else {},
@@ -49,7 +53,7 @@ class Stater:
                     text = "It changes nothing, so that there is no new version to refer to: refer to it without one."
                     raise Conflict(text, rule="version-unchanged")
 
-    def _statement(self, step: Step, number: int) -> Statement:
+    def _statement(self, step: Step, number: int, *, after: datetime | None) -> Statement:
         caller, now = self._act.asking.caller, self._act.uow.now
         kept, items = self._act.kept if self._act.kept and step.resource is not None else (None, ())
         kind, id = step.thing
@@ -58,7 +62,7 @@ class Stater:
             origin=Origin(source_of(caller), kept, items[step.place] if items else None),
             record_key=_record_key(step),
             person=step.person,
-            effective=now,
+            effective=now if after is None or after < now else after + timedelta(microseconds=1),
             recorded=now,
             party=caller.hsa_id,
             provider=caller.controller,

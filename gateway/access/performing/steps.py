@@ -36,6 +36,8 @@ class Step:
     current: Stored | None = None
     person: str | None = None
     decision: Decision = field(default=Decision(True, "nothing-there"))
+    following: tuple[Step, ...] = ()
+    """What it leads on to in other resources, by the rules of its type."""
 
     @property
     def thing(self) -> Thing:

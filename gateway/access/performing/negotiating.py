@@ -1,0 +1,125 @@
+"""What the parties have agreed, held to every command about a Task, and what follows from one that is allowed.
+
+Rules bind callers with an organisation; the operator's word is plain R4. They are asked once a command is on its way
+like any other, so that it makes no difference by which interaction it came. coordination.md B.1 and B.2.
+
+https://hl7.org/fhir/R4/task.html#statemachine
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from gateway.access.performing.following import Following
+from gateway.access.performing.steps import Act, Step
+from gateway.access.standing import Standings
+from gateway.coordination import tasks
+from gateway.coordination.agree import STRATEGIES
+from gateway.coordination.negotiation import Breach, Kind, Move, Rules
+from gateway.errors import BusinessRule, Conflict, Forbidden, GatewayError
+from gateway.issues import Issue
+from gateway.records import Resource
+
+NEGOTIATED: Final = frozenset(STRATEGIES)
+"""Types whose states the parties agree on, each by rules of its own."""
+_ANSWERS: Final[Mapping[Kind, type[GatewayError]]] = {
+    Kind.NOT_ALLOWED: BusinessRule,
+    Kind.WRONG_ROLE: Forbidden,
+    Kind.BUSINESS_RULE: BusinessRule,
+}
+_PARTIES: Final = ("requester", "owner")
+
+
+class Negotiator:
+    """Holds the commands of one act to the rules."""
+
+    def __init__(self, act: Act) -> None:
+        self._act = act
+        self._rules = Rules.named(act.rooms.task_rules)
+
+    def judge(self, step: Step, beside: Mapping[tuple[str, str], Resource], move: Move = Move.COMMAND) -> None:
+        """Refusal where a rule is broken. What is allowed says on what it was decided, and what follows from it.
+
+        `beside` is what all commands that are done together make: a Task may be part of one that is made beside it.
+        """
+        step.following = ()
+        if self._act.asking.caller.operator or step.thing[0] not in NEGOTIATED or not step.states:
+            return
+        before = None if step.current is None or step.current.deleted else step.current.resource()
+        standings = Standings(self._act.rooms, self._act.uow, self._act.asking.caller, beside)
+        after = None if step.resource is None else _named_alike(step.resource, before, standings)
+        following = Following(standings, self._rules, self._act.uow)
+        bids = following.bids(before, after)
+        standing = standings.of(before, after, person=step.person, move=move, rivals=following.bound(bids))
+        breaches = self._rules.decide(before, after, standing.roles, standing.circumstances)
+        if breaches:
+            raise _taken(before, after, standings) or _refusal(breaches)
+        if after is not None:
+            step.resource = tasks.command(after, before)
+            further = following.of(step, before, after, bids)
+            step.following = tuple(one for one in further if one.thing not in beside)
+
+    def keys(self, step: Step) -> Iterator[str]:
+        """What to hold besides the Task itself where no person's key holds all of it: what it is part of and about.
+
+        Whoever changes the whole, or another bid for the same, holds these, too.
+        """
+        current = step.current.resource() if step.current is not None and not step.current.deleted else {}
+        if step.thing[0] not in NEGOTIATED or step.person or (step.current is not None and step.current.person):
+            return
+        standings = Standings(self._act.rooms, self._act.uow, self._act.asking.caller)
+        for task in (current, step.resource or {}):
+            yield from standings.ties(task)
+
+
+def _named_alike(task: Resource, before: Resource | None, standings: Standings) -> Resource:
+    """The Task with its parties named as they were, or by their identifiers: the same unit is one party.
+
+    A client may name a unit by the address of its Organization; the fold knows parties by their HSA-ids.
+    """
+    made = dict(task)
+    for name in _PARTIES:
+        if name not in task or (hsa_id := standings.named(task[name])) is None:
+            continue
+        if before is not None and standings.named(before.get(name)) == hsa_id:
+            made[name] = before[name]
+        elif "identifier" not in task[name]:
+            made[name] = {**task[name], "identifier": standings.identifier(hsa_id)}
+    return made
+
+
+def _refusal(breaches: Sequence[Breach]) -> GatewayError:
+    kind = _ANSWERS[breaches[0].kind]
+    issues = [
+        Issue(
+            "error",
+            _ANSWERS[one.kind].code,
+            one.code,
+            one.text.en,
+            expression=one.path,
+            swedish=one.text.sv,
+            requirement=one.rule,
+        )
+        for one in breaches
+    ]
+    return kind(breaches[0].text.en, issues=issues)
+
+
+def _taken(before: Resource | None, after: Resource | None, standings: Standings) -> GatewayError | None:
+    """Conflict where the caller would take what was open to all, and another has taken first (C-12)."""
+    if before is None or after is None or "owner" not in before:
+        return None
+    has, wants = standings.named(before["owner"]), standings.named(after.get("owner"))
+    if not standings.own(wants) or standings.own(has) or not tasks.was_open(before):
+        return None
+    issue = Issue(
+        "error",
+        Conflict.code,
+        "task-taken",
+        "Another has taken this Task meanwhile: read it again.",
+        expression="Task.owner",
+        swedish="Någon annan har hunnit ta uppdraget: läs det igen.",
+        requirement="C-12",
+    )
+    return Conflict(issue.text, issues=[issue])
