@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, Final
 
 from gateway.access.caller import Caller
@@ -16,7 +15,7 @@ from gateway.access.commands import Matching
 from gateway.access.conditions import criteria
 from gateway.access.reading import Rooms
 from gateway.coordination.negotiation import Circumstances, Move, Role, hsa_id_of, roles
-from gateway.coordination.values import instant
+from gateway.coordination.plans import active_members, custodian
 from gateway.identity.systems import HSA_ID
 from gateway.records import Resource
 from gateway.store import Stored, UnitOfWork
@@ -30,7 +29,6 @@ _ABOVE: Final = 10
 """Steps from a unit up to its care provider, or from a Task up to what it is part of."""
 _BY: Final = {"PractitionerRole": "organization", "HealthcareService": "providedBy"}
 """The element by which what is no organisation itself names the one it belongs to."""
-_CUSTODIAN: Final = "http://hl7.org/fhir/5.0/StructureDefinition/extension-CarePlan.custodian"
 _LED_BY: Final = ("partOf", "focus", "basedOn")
 """The elements whose targets the rules look at."""
 ACCEPTED: Final = "accepted,in-progress,completed"
@@ -69,7 +67,7 @@ class Standings:
         members: frozenset[str] | None = None
         keeper = None
         if plan is not None:
-            keeper = self._custodian(plan)
+            keeper = self.named(custodian(plan))
             members = frozenset(self._members(plan)) | ({keeper} if keeper else frozenset())
         elif before is not None and "owner" not in before and person is not None:
             # Without a plan, whoever takes part in the person's care may take what is open to all.
@@ -168,27 +166,15 @@ class Standings:
                 return found
         return None
 
-    def _custodian(self, plan: Resource) -> str | None:
-        for extension in plan.get("extension", ()):
-            if extension.get("url") == _CUSTODIAN:
-                return self.named(extension.get("valueReference"))
-        return self.named(plan.get("author"))
-
     def _members(self, plan: Resource) -> Iterator[str]:
-        """Who takes part in the plan now: by its teams, and by the Tasks of it that they have in hand (C-27)."""
-        steps = self._rooms.recorder.authority.steps["Task"]
+        """Who takes part in the plan now: by its teams, the one that follows from its Tasks among them (C-27)."""
         contained = {f"#{one.get('id')}": one for one in plan.get("contained", ())}
-        for one in plan.get("careTeam", ()):
-            literal = one.get("reference")
+        named = {str(one.get("reference")) for one in plan.get("careTeam", ())}
+        for literal in sorted(named | {f"CareTeam/{plan['id']}"}):
             team = contained.get(literal) or self._at(literal)
-            for participant in (team or {}).get("participant", ()):
-                here = _now(participant.get("period", {}), self._uow.now)
-                if here and (who := self.named(participant.get("member"))):
+            for member in active_members(team or {}, self._uow.now):
+                if who := self.named(member):
                     yield who
-        held = ("status", ",".join([*sorted(steps.held - {"ready"}), "on-hold"]))
-        for found in self.find("Task", ("based-on", f"CarePlan/{plan['id']}"), held):
-            if who := self.named(found.resource().get("owner")):
-                yield who
 
     def _at(self, literal: Any) -> Resource | None:
         """What a relative reference leads to."""
@@ -207,8 +193,3 @@ class Standings:
 def _identifiers(resource: Resource) -> Collection[Resource]:
     found: Collection[Resource] = resource.get("identifier", ())
     return found
-
-
-def _now(period: Mapping[str, Any], now: datetime) -> bool:
-    start, end = instant(period.get("start")), instant(period.get("end"))
-    return (start is None or start <= now) and (end is None or end > now)
