@@ -11,7 +11,7 @@ from datetime import datetime
 from gateway.access.caller import Asking
 from gateway.access.decision import Decision
 from gateway.access.reading import Reading
-from gateway.coordination.agree import wanted
+from gateway.coordination.agree import agree_all, wanted
 from gateway.coordination.directory import Unit
 from gateway.coordination.facts import Heard
 from gateway.coordination.look import look
@@ -99,13 +99,13 @@ class Answers(Reading):
             known_at=known_at,
             since=since,
             links=uow.links.of(sorted(things | set(ids)), known_at=known_at),
-            organisations=self._organisations(uow, said),
+            organisations=self._organisations(uow, said, known_at),
             heard=self._heard(uow, said, min(at, known_at)),
             known=uow.identifiers.find(wanted(said)),
         )
 
-    def _organisations(self, uow: UnitOfWork, said: Iterable[Statement]) -> list[Resource]:
-        """The agreed Organizations that are named, and those that are above them."""
+    def _organisations(self, uow: UnitOfWork, said: Iterable[Statement], known_at: datetime) -> list[Resource]:
+        """The agreed Organizations that are named, those that are above them or took over, as they were known then."""
         keys = {key for one in said for _, key in logical_references(one.body) if key[0] == "Organization"}
         hsa_ids = {source.controller for source in self._rooms.sources.values()}
         hsa_ids |= {party for one in said for party in (one.party, one.provider) if party}
@@ -115,6 +115,7 @@ class Answers(Reading):
             ids = set(uow.identifiers.find(keys).values()) - found.keys()
             stored = uow.resources.read_many([("Organization", id) for id in ids])
             met = {one.id: one.resource() for one in stored.values() if not one.deleted}
+            met |= _known_by(uow, [one for one in stored.values() if one.last_updated > known_at], known_at)
             found |= met
             keys = {key for one in met.values() for _, key in logical_references(one) if key[0] == "Organization"}
             if not met:
@@ -135,6 +136,13 @@ class Answers(Reading):
         ]
         last = uow.inbox.heard([source.id for source in about], known_at=by)
         return [Heard(source, last.get(source.id)) for source in about]
+
+
+def _known_by(uow: UnitOfWork, changed: Collection[Stored], known_at: datetime) -> dict[str, Resource]:
+    """What has changed since, as it was known then; what nobody had told of by then is known by what it is called."""
+    things = [(one.resource_type, one.id) for one in changed]
+    said = uow.statements.of_resources(things, known_at=known_at) if things else []
+    return {one.id: one.resource for one in agree_all(said) if not one.deleted}
 
 
 def _own_patient(uow: UnitOfWork, patient_id: str) -> Stored | None:

@@ -30,6 +30,8 @@ class Unit:
     """When it closed."""
     heir: str | None = None
     """The key of the unit that took over."""
+    above: str | None = None
+    """The key of the unit or body that it is part of."""
 
     @property
     def hsa_id(self) -> str:
@@ -72,6 +74,18 @@ class Directory:
             unit = self.by_key(unit.heir) if unit.heir else None
         return unit
 
+    def takes_over(self, unit: Unit | None, at: datetime) -> Unit | None:
+        """Who has what the unit had: itself, or its heir once it has closed; itself where it has no heir."""
+        return self.acting(unit, at) or unit
+
+    def body(self, unit: Unit) -> Unit:
+        """The body that answers for the unit: what stands above it, and above that."""
+        for _ in range(5):
+            if unit.above is None:
+                break
+            unit = self.by_key(unit.above)
+        return unit
+
     def resource(self, key: str) -> Resource | None:
         return self._resources.get(key)
 
@@ -92,6 +106,7 @@ class Directory:
             id=str(resource["id"]),
             hours=hours,
             ended=due(period.get("end")),
+            above=reference_key(resource.get("partOf")),
             heir=reference_key(extensions.get(_REPLACED_BY, {}).get("valueReference")),
         )
 

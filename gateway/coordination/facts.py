@@ -58,7 +58,11 @@ class TaskFact:
     end: datetime | None
     need: str
     """The same for all Tasks that answer one need."""
+    stay: str | None
+    """How it refers to its Encounter."""
     plans: frozenset[str]
+    candidates: tuple[Unit, ...]
+    """Whom to ask next, in order, should the owner not take it."""
     phone: str | None
     contributors: tuple[str, ...]
     statements: tuple[str, ...]
@@ -84,6 +88,8 @@ class ContactFact:
     start: datetime | None
     end: datetime | None
     planned_end: datetime | None
+    keys: frozenset[str]
+    """How Tasks refer to it."""
     contributors: tuple[str, ...]
     statements: tuple[str, ...]
 
@@ -98,6 +104,8 @@ class PlanFact:
     reference: str
     resource: Resource
     what: Words
+    codes: frozenset[str]
+    """What kind of plan it is."""
     author: Unit | None
     named: tuple[Unit, ...]
     """The organisations among its contributors."""

@@ -56,10 +56,12 @@ def gap(
     since: datetime | None = None,
     due: datetime | None = None,
     evidence: Sequence[str] | None = None,
+    ask_for: str = "ask",
+    next: Unit | None = None,
 ) -> Gap:
-    """The gap of that code, its words filled with `blanks`."""
+    """The gap of that code, its words filled with `blanks`; `next` is whom to turn to then."""
     row = agreements.read("gaps")[code]
-    title, text, ask = (Words(row[name]["sv"], row[name]["en"]) for name in ("title", "text", "ask"))
+    title, text, ask = (Words(row[name]["sv"], row[name]["en"]) for name in ("title", "text", ask_for))
     times = {name: time for name, time in (("since", since), ("due", due)) if time is not None}
     parts = {**times, **blanks}
     digests = evidence if evidence is not None else [digest for fact in facts for digest in fact.statements]
@@ -68,10 +70,19 @@ def gap(
         severity=severity or row["severity"],
         title=title,
         text=text.fill(**parts),
-        ask=ask.fill(who=who.name if who else phrase("unknown-unit"), **parts),
+        ask=_with_next(ask.fill(who=who.name if who else phrase("unknown-unit"), **parts), next),
         who=who,
         about=tuple(dict.fromkeys(fact.reference for fact in facts)),
         since=since,
         due=due,
         statements=tuple(dict.fromkeys(digests)),
     )
+
+
+def _with_next(ask: Words, next: Unit | None) -> Words:
+    if next is None:
+        return ask
+    turn = phrase("next-in-turn" if next.phone else "next-in-turn-unlisted").fill(
+        next=next.name, phone=next.phone or ""
+    )
+    return Words(f"{ask.sv} {turn.sv}", f"{ask.en} {turn.en}")

@@ -1,4 +1,4 @@
-"""What is missing: one function for each gap, and a table of them.
+"""What is missing: one function for each gap, and a table of them. Those of hospital stays are in `gaps_of_stays.py`.
 
 Their words are in conformance/agreements/gaps.json, their limits in the agreement; docs/gaps.md explains each.
 """
@@ -11,43 +11,67 @@ from itertools import combinations
 
 from gateway.coordination.directory import Unit
 from gateway.coordination.facts import Heard, PlanFact, TaskFact
-from gateway.coordination.gap import SEVERITIES, Gap, Severity, gap
-from gateway.coordination.needs import has_owner, is_asked, is_one_need, refusals
-from gateway.coordination.picture import Picture
+from gateway.coordination.gap import SEVERITIES, Gap, gap
+from gateway.coordination.gaps_of_stays import (
+    discharge_ready_without_sip_call,
+    discharged_without_contact,
+    discharged_without_information,
+    is_discharged,
+    visit_while_admitted,
+)
+from gateway.coordination.needs import (
+    has_owner,
+    is_asked,
+    is_asked_of_nobody,
+    is_one_need,
+    keeper,
+    next_in_turn,
+    refusals,
+)
+from gateway.coordination.picture import Picture, named
+from gateway.coordination.sip import sip_incomplete
 from gateway.coordination.values import instant
-from gateway.coordination.visits import Visit, report_due, visits
-from gateway.coordination.words import Part, days_after, phrase, swedish_day, words
+from gateway.coordination.visits import report_due, visits
+from gateway.coordination.words import Part, phrase, swedish_day, words
 
 Blanks = Mapping[str, Part]
 _OVER = frozenset({"rejected", "completed", "failed", "cancelled", "finished"})
-_PAUSED = frozenset({"received", "accepted", "in-progress", "completed"})
 
 
 def find(picture: Picture) -> list[Gap]:
     """Every gap, the gravest first, then the oldest."""
     found = [one for look in GAPS.values() for one in look(picture)]
-    return sorted(found, key=lambda one: (SEVERITIES.index(one.severity), one.since or picture.at, one.code, one.about))
+    return sorted(found, key=lambda one: _pressing(one, picture.at))
+
+
+def _pressing(one: Gap, at: datetime) -> tuple[int, datetime, str, str, tuple[str, ...]]:
+    return SEVERITIES.index(one.severity), one.since or at, one.code, one.text.sv, one.about
 
 
 def unowned(picture: Picture) -> Iterator[Gap]:
     """A task that nobody has: asked of nobody, or refused once and offered to nobody since."""
     for task in picture.tasks:
-        if picture.is_open(task) and task.status != "draft" and task.owner is None:
+        if is_asked_of_nobody(picture, task):
             yield gap(
                 "unowned",
-                _turn_to(picture, task.requester),
+                picture.turn_to(task.requester),
                 [task],
                 {"what": task.what},
                 since=task.since or picture.at,
             )
-    for need in picture.needs().values():
+    for need in picture.needs.values():
         refused = refusals(picture, need)
         if not 0 < len(refused) < picture.agreement.refusals or has_owner(picture, need) or is_asked(picture, need):
             continue
         last = refused[-1]
         if last.when >= picture.since:
             yield gap(
-                "unowned", _turn_to(picture, need[0].requester), [last.task], {"what": last.task.what}, since=last.when
+                "unowned",
+                picture.turn_to(keeper(picture, need), need[0].requester),
+                [last.task],
+                {"what": last.task.what},
+                since=last.when,
+                next=next_in_turn(need),
             )
 
 
@@ -58,13 +82,27 @@ def unanswered(picture: Picture) -> Iterator[Gap]:
         limit = agreement.limit(agreement.unanswered, task.code, task.priority)
         if limit is None or task.owner is None or not picture.is_offered(task):
             continue
+        need = picture.needs[task.need]
+        if task.code not in agreement.codes["parallel"] and has_owner(picture, need):
+            continue  # Another has it: nobody waits for this answer any more.
         asked = next((turn.start for turn in reversed(task.turns) if turn.status == "requested"), task.asked)
         if asked is None or (limit.received and task.status == "received"):
             continue
         due = asked + limit.after
         if picture.at > due:
             blanks: Blanks = {"unit": task.owner.name, "what": task.what}
-            yield gap("unanswered", _turn_to(picture, task.owner, task.requester), [task], blanks, since=asked, due=due)
+            later = next_in_turn(need)
+            who = (keeper(picture, need), task.requester) if later else (task.owner, task.requester)
+            yield gap(
+                "unanswered",
+                picture.turn_to(*who),
+                [task],
+                blanks,
+                since=asked,
+                due=due,
+                ask_for="askNext" if later else "ask",
+                next=later,
+            )
 
 
 def overdue(picture: Picture) -> Iterator[Gap]:
@@ -72,13 +110,14 @@ def overdue(picture: Picture) -> Iterator[Gap]:
     messages = picture.agreement.codes["messages"]
     for task in picture.tasks:
         acknowledged = task.code in messages and task.status != "requested"
-        if not picture.is_open(task) or task.status == "draft" or acknowledged or task.code == "sip-call":
+        told = task.code == "sip-call" or is_discharged(picture, task)  # as gaps of their own
+        if not picture.is_open(task) or task.status == "draft" or acknowledged or told:
             continue
         due = task.due or report_due(picture, task)
         if due is not None and due < picture.at:
             unit = task.owner.name if task.owner else phrase("nobody")
             blanks: Blanks = {"unit": unit, "what": task.what}
-            yield gap("overdue", _turn_to(picture, task.owner, task.requester), [task], blanks, since=due, due=due)
+            yield gap("overdue", picture.turn_to(task.owner, task.requester), [task], blanks, since=due, due=due)
 
 
 def two_owners(picture: Picture) -> Iterator[Gap]:
@@ -89,14 +128,15 @@ def two_owners(picture: Picture) -> Iterator[Gap]:
             if found["path"] != "Task.owner" or not isinstance(task, TaskFact) or task.owner is None:
                 continue
             said = [one for digest in found["statements"] if (one := picture.statements.get(digest))]
-            owners = [(picture.directory.unit(one.body.get("owner")), one) for one in said]
+            owners = [(picture.unit(one.body.get("owner")), one) for one in said]
             for other, one in owners:
                 if other is not None and other.key != task.owner.key:
                     blanks: Blanks = {"unit": task.owner.name, "other": other.name, "what": task.what}
                     evidence = found["statements"]
                     yield gap("two-owners", task.owner, [task], blanks, since=one.effective, evidence=evidence)
     held = sorted(
-        filter(picture.is_held, picture.tasks), key=lambda task: (task.held_since or picture.at, task.reference)
+        filter(picture.is_held, picture.tasks),
+        key=lambda task: (task.held_since or picture.at, named(task.owner), task.reference),
     )
     for first, second in combinations(held, 2):
         if first.owner is None or second.owner is None or first.owner.key == second.owner.key:
@@ -107,28 +147,25 @@ def two_owners(picture: Picture) -> Iterator[Gap]:
 
 
 def owner_left(picture: Picture) -> Iterator[Gap]:
-    """A task in the hands of somebody who no longer takes part: a unit that has closed, or has left the team."""
+    """A task in the hands of somebody who no longer takes part: one who left the team, or closed without heir."""
     left = _left_teams(picture)
     for task in picture.tasks:
-        if not picture.is_held(task) or task.owner is None:
+        if not picture.is_open(task) or task.status == "draft" or task.owner is None:
             continue
         resource = picture.directory.resource(task.owner.key)
         closed = resource is not None and resource.get("active") is False
-        ended = task.owner.ended or left.get(task.owner.key)
+        ended = task.owner.ended or (left.get(task.owner.key) if picture.is_held(task) else None)
         if closed or (ended is not None and ended < picture.at):
             by_another = task.requester if task.requester and task.requester.key != task.owner.key else None
+            who = picture.turn_to(by_another, picture.directory.body(task.owner), task.owner)
             blanks: Blanks = {"unit": task.owner.name, "what": task.what}
-            yield gap(
-                "owner-left", _turn_to(picture, by_another, task.owner), [task], blanks, since=ended or task.held_since
-            )
+            yield gap("owner-left", who, [task], blanks, since=ended or task.held_since or task.asked)
 
 
 def contradiction(picture: Picture) -> Iterator[Gap]:
     """Sources that say different things where it matters for who does what."""
     for agreed in picture.agreed:
-        fact = picture.fact(f"{agreed.resource_type}/{agreed.id}") or next(
-            (plan for plan in picture.plans if plan.reference == f"CarePlan/{agreed.id}"), None
-        )
+        fact = picture.fact(f"{agreed.resource_type}/{agreed.id}")
         for found in agreed.contradictions if fact else ():
             assert fact is not None
             if found["path"] not in picture.agreement.contradictions:
@@ -139,7 +176,7 @@ def contradiction(picture: Picture) -> Iterator[Gap]:
             controller = next((_controller(picture, one) for one in heard if one), None)
             element = words("elements", found["path"]) or found["path"]
             blanks: Blanks = {"sources": " / ".join(names), "what": fact.what, "element": element}
-            yield gap("contradiction", _turn_to(picture, who, controller), [fact], blanks, evidence=found["statements"])
+            yield gap("contradiction", picture.turn_to(who, controller), [fact], blanks, evidence=found["statements"])
 
 
 def source_silent(picture: Picture) -> Iterator[Gap]:
@@ -155,7 +192,7 @@ def source_silent(picture: Picture) -> Iterator[Gap]:
 
 def sent_on(picture: Picture) -> Iterator[Gap]:
     """One need, refused or sent on again and again, and owned by nobody: the chain, and who asked first."""
-    for need in picture.needs().values():
+    for need in picture.needs.values():
         refused = refusals(picture, need)
         if len(refused) < picture.agreement.refusals or has_owner(picture, need) or refused[-1].when < picture.since:
             continue
@@ -163,7 +200,17 @@ def sent_on(picture: Picture) -> Iterator[Gap]:
         chain = " → ".join([*(refusal.unit.name for refusal in refused), *asked])
         first = need[0]
         blanks: Blanks = {"what": first.what, "count": len(refused), "chain": chain}
-        yield gap("sent-on", _turn_to(picture, first.requester), need, blanks, since=first.asked)
+        who = keeper(picture, need)
+        had = who is not None and first.requester is not None and who.key != first.requester.key
+        yield gap(
+            "sent-on",
+            picture.turn_to(who, first.requester),
+            need,
+            blanks,
+            since=first.asked,
+            ask_for="askKeeper" if had else "ask",
+            next=next_in_turn(need) if not asked else None,
+        )
 
 
 def double_visit(picture: Picture) -> Iterator[Gap]:
@@ -198,47 +245,9 @@ def named_but_not_told(picture: Picture) -> Iterator[Gap]:
             if key in told | asked or (plan.author and plan.author.key == key):
                 continue
             draft = drafts.get(key)
-            who = _turn_to(picture, draft.requester if draft else None, plan.author)
+            who = picture.turn_to(draft.requester if draft else None, plan.author)
             facts: list[PlanFact | TaskFact] = [plan, draft] if draft else [plan]
             yield gap("named-but-not-told", who, facts, {"unit": unit.name, "plan": plan.what}, since=plan.since)
-
-
-def visit_while_admitted(picture: Picture) -> Iterator[Gap]:
-    """A visit to the home of somebody who is in hospital; open until the visiting unit has acknowledged the pause."""
-    stay = picture.stay()
-    if stay is None or stay.start is None or stay.unit is None:
-        return
-    pauses = [task for task in picture.tasks if task.code == "pause-visits" and task.status in _PAUSED]
-    paused = {task.owner.key for task in pauses if task.owner} | {stay.unit.key}
-    leaves = stay.end or stay.planned_end
-    until = picture.at + picture.agreement.visits_ahead
-    if leaves is not None and leaves > picture.at:
-        until = min(until, leaves)
-    first: dict[str, Visit] = {}
-    for visit in visits(picture):
-        if visit.unit.key not in paused and max(stay.start, picture.at) <= visit.start <= until:
-            first.setdefault(visit.unit.key, visit)
-    for visit in first.values():
-        blanks: Blanks = {"unit": visit.unit.name, "when": visit.start, "other": stay.unit.name}
-        yield gap("visit-while-admitted", visit.unit, [visit.fact, stay], blanks, since=stay.start)
-
-
-def discharge_ready_without_sip_call(picture: Picture) -> Iterator[Gap]:
-    """Ready to leave, and nobody has called to the plan: three calendar days from the notice (2017:612, 4:3)."""
-    told = [task for task in picture.tasks if task.code == "discharge-ready" and task.status != "cancelled"]
-    notices = [(task.asked, task) for task in told if task.asked and task.asked >= picture.since]
-    calls = [task for task in picture.tasks if task.code == "sip-call" and task.status != "cancelled"]
-    called = any(task.status == "completed" for task in calls) or any(task.code == "sip" for task in picture.tasks)
-    if not notices or called:
-        return
-    asked, notice = min(notices, key=lambda told: (told[0], told[1].reference))
-    duty = min(calls, key=lambda task: task.reference, default=None)
-    contact = next((task.owner for task in picture.tasks if task.code == "appoint-contact" and task.owner), None)
-    due = (duty and duty.due) or days_after(asked, picture.agreement.sip_call_days)
-    who = _turn_to(picture, duty.owner if duty else None, contact, notice.requester)
-    grave: Severity | None = "high" if due < picture.at else None
-    facts = [notice, duty] if duty else [notice]
-    yield gap("discharge-ready-without-sip-call", who, facts, {}, severity=grave, since=asked, due=due)
 
 
 def done_without_report(picture: Picture) -> Iterator[Gap]:
@@ -255,7 +264,7 @@ def done_without_report(picture: Picture) -> Iterator[Gap]:
             blanks: Blanks = {"unit": task.owner.name, "other": task.requester.name, "what": task.what}
             yield gap(
                 "done-without-report",
-                _turn_to(picture, task.owner, task.requester),
+                picture.turn_to(task.owner, task.requester),
                 [task],
                 blanks,
                 since=task.since,
@@ -276,6 +285,9 @@ GAPS: Mapping[str, Callable[[Picture], Iterator[Gap]]] = {
     "named-but-not-told": named_but_not_told,
     "visit-while-admitted": visit_while_admitted,
     "discharge-ready-without-sip-call": discharge_ready_without_sip_call,
+    "discharged-without-contact": discharged_without_contact,
+    "discharged-without-information": discharged_without_information,
+    "sip-incomplete": sip_incomplete,
     "done-without-report": done_without_report,
 }
 """Every gap by its code: to add one, add its function here and its words to conformance/agreements/gaps.json."""
@@ -287,11 +299,6 @@ def is_silent(picture: Picture, heard: Heard) -> bool:
     if cadence is None or heard.last is None:
         return False
     return (picture.at - heard.last).total_seconds() > picture.agreement.cadences * cadence
-
-
-def _turn_to(picture: Picture, *units: Unit | None) -> Unit | None:
-    """The first of these who can act: a unit that has closed leaves it to the one that took over, or to the next."""
-    return next((acting for unit in units if (acting := picture.directory.acting(unit, picture.at))), None)
 
 
 def _controller(picture: Picture, heard: Heard) -> Unit:

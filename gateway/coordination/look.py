@@ -11,8 +11,10 @@ from gateway.coordination.agreements import Agreement, Authority
 from gateway.coordination.as_of import as_of
 from gateway.coordination.careteam import Member, members
 from gateway.coordination.directory import Directory, Unit
-from gateway.coordination.facts import ContactFact, Fact, Heard, TaskFact
-from gateway.coordination.picture import Picture, picture
+from gateway.coordination.facts import ContactFact, Fact, Heard, PlanFact, TaskFact
+from gateway.coordination.gaps_of_stays import is_discharged
+from gateway.coordination.needs import is_sought, keeper
+from gateway.coordination.picture import Picture, named, picture
 from gateway.coordination.statements import standing
 from gateway.coordination.view import Awaited, Lane, LaneItem, LaneState, Next, Now, SourceLine, SourceState, View
 from gateway.coordination.words import Words, phrase, words
@@ -95,7 +97,7 @@ def _now(seen: Picture) -> Iterator[Now]:
             )
             ranked.append((1 if contact is stay else 3, False, _latest_first(contact.start), now))
     for task in seen.tasks:
-        if task.owner is None or not _is_in_hand(seen, task):
+        if task.owner is None or not _is_in_hand(seen, task) or seen.turn_to(task.owner) is None:
             continue
         standing = task.code in seen.agreement.codes["standing"]
         now = Now(
@@ -109,7 +111,22 @@ def _now(seen: Picture) -> Iterator[Now]:
             detail=task.detail,
         )
         ranked.append((_rank(seen, task, stay), task.status != "in-progress", _latest_first(now.since), now))
-    yield from (now for *_, now in sorted(ranked, key=lambda one: (*one[:3], one[3].reference)))
+    for need in seen.needs.values():
+        unit = keeper(seen, need) if is_sought(seen, need) else None
+        if unit is not None:
+            last = need[-1]
+            now = Now(
+                unit=unit,
+                what=phrase("sought").fill(what=last.what),
+                since=need[0].asked,
+                phone=unit.phone,
+                status=_status("requested"),
+                reference=last.reference,
+                statements=last.statements,
+                detail=last.detail,
+            )
+            ranked.append((_rank(seen, last, stay), True, _latest_first(now.since), now))
+    yield from (now for *_, now in sorted(ranked, key=lambda one: (*one[:3], one[3].unit.name, one[3].reference)))
 
 
 def _rank(seen: Picture, task: TaskFact, stay: ContactFact | None) -> int:
@@ -134,14 +151,14 @@ def _next(seen: Picture) -> Iterator[Next]:
             leaving = phrase("discharge").started()
             found.append(_contact_next(contact, leaving, contact.planned_end))
     for task in seen.tasks:
-        if not seen.is_open(task) or task.status == "draft":
+        if not seen.is_open(task) or task.status == "draft" or is_discharged(seen, task):
             continue
         if task.start and task.start >= seen.at:
             found.append(Next(task.owner, task.what, task.start, False, task.reference, task.statements, task.detail))
         elif task.due and task.due >= seen.at and task.code not in seen.agreement.codes["messages"]:
             done = phrase("deadline").fill(what=task.what)
             found.append(Next(task.owner, done, task.due, True, task.reference, task.statements, task.detail))
-    yield from sorted(found, key=lambda one: (one.when, one.reference, one.is_due))
+    yield from sorted(found, key=lambda one: (one.when, one.is_due, named(one.unit), one.what.sv, one.reference))
 
 
 def _contact_next(contact: ContactFact, what: Words, when: datetime) -> Next:
@@ -162,9 +179,13 @@ def _awaited(seen: Picture) -> Iterator[Awaited]:
             done = task.status == "completed" and not task.reported and (task.since or seen.at) >= seen.since
             if done or seen.is_held(task):
                 found.append(("outcome", task.owner, to, task))
-    for kind, unit, to, task in sorted(found, key=lambda one: (one[3].since or seen.at, one[3].reference)):
+        if task.arriving is not None and seen.is_held(task):
+            found.append(("takeover", task.arriving, task.owner, task))
+    found.sort(key=lambda one: (one[3].since or seen.at, named(one[1]), one[3].what.sv, one[3].reference))
+    for kind, unit, to, task in found:
         what = phrase(kind).fill(what=task.what)
-        yield Awaited(unit, what, task.since, task.due, to, task.reference, task.statements, task.detail)
+        since = task.since if kind != "takeover" else None  # When it was offered, no element says.
+        yield Awaited(unit, what, since, task.due, to, task.reference, task.statements, task.detail)
 
 
 def _sources(seen: Picture) -> Iterator[SourceLine]:
@@ -228,7 +249,7 @@ def _teams(seen: Picture) -> dict[str, tuple[Member, ...]]:
 def _is_shown(seen: Picture, agreed: Agreed) -> bool:
     """What is open, or ended within the time that was asked for."""
     fact = seen.fact(f"{agreed.resource_type}/{agreed.id}")
-    if fact is None:
+    if fact is None or isinstance(fact, PlanFact):
         return agreed.resource_type in ("CarePlan", "CareTeam")
     if isinstance(fact, TaskFact):
         return seen.is_open(fact) or (fact.since or seen.at) >= seen.since

@@ -33,7 +33,7 @@ def refusals(picture: Picture, need: Sequence[TaskFact]) -> list[Refusal]:
         found += [Refusal(task, turn.owner, turn.start) for turn in refused if turn.owner]
         if task.status == "cancelled" and _was_sent_on(picture, task) and task.owner and task.since:
             found.append(Refusal(task, task.owner, task.since))
-    return sorted(found, key=lambda refusal: (refusal.when, refusal.task.reference))
+    return sorted(found, key=lambda refusal: (refusal.when, refusal.unit.name, refusal.task.reference))
 
 
 def has_owner(picture: Picture, need: Sequence[TaskFact]) -> bool:
@@ -44,6 +44,39 @@ def has_owner(picture: Picture, need: Sequence[TaskFact]) -> bool:
 def is_asked(picture: Picture, need: Sequence[TaskFact]) -> bool:
     """Somebody has been asked and has not answered yet."""
     return any(picture.is_offered(task) and task.owner for task in need)
+
+
+def keeper(picture: Picture, need: Sequence[TaskFact]) -> Unit | None:
+    """Who has the need on his hands until somebody takes it: nobody is let go before another has it.
+
+    The one who asked first; but what the agreement says is kept stays with the last who had taken it on.
+    """
+    if need[0].code in picture.agreement.codes["kept"]:
+        had = [refusal.unit for refusal in refusals(picture, need) if _had(picture, refusal)]
+        if had:
+            return had[-1]
+    return need[0].requester
+
+
+def is_sought(picture: Picture, need: Sequence[TaskFact]) -> bool:
+    """A need that nobody has, and for which somebody is being sought."""
+    if need[0].code not in picture.agreement.codes["needs"] or has_owner(picture, need):
+        return False
+    if is_asked(picture, need) or any(is_asked_of_nobody(picture, task) for task in need):
+        return True
+    refused = refusals(picture, need)
+    return bool(refused) and refused[-1].when >= picture.since
+
+
+def is_asked_of_nobody(picture: Picture, task: TaskFact) -> bool:
+    return picture.is_open(task) and task.status != "draft" and task.owner is None
+
+
+def next_in_turn(need: Sequence[TaskFact]) -> Unit | None:
+    """Whom to ask next: the first candidate of the last Task who has not been asked yet."""
+    asked = {task.owner.key for task in need if task.owner}
+    named = [unit for task in reversed(need) if task.candidates for unit in task.candidates]
+    return next((unit for unit in named if unit.key not in asked), None)
 
 
 def is_one_need(picture: Picture, one: TaskFact, other: TaskFact) -> bool:
@@ -58,6 +91,11 @@ def is_one_need(picture: Picture, one: TaskFact, other: TaskFact) -> bool:
     missions = picture.agreement.codes["missions"]
     near = one.asked and other.asked and abs(one.asked - other.asked) <= picture.agreement.same_need_within
     return one.code in missions and bool(near)
+
+
+def _had(picture: Picture, refusal: Refusal) -> bool:
+    held = picture.authority.steps["Task"].held
+    return any(turn.status in held and turn.owner and turn.owner.key == refusal.unit.key for turn in refusal.task.turns)
 
 
 def _was_sent_on(picture: Picture, task: TaskFact) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.coordination.agreements import Agreement, Authority
@@ -24,6 +24,7 @@ from gateway.records import Agreed, Resource, Statement
 REPLACES = "http://hl7.org/fhir/StructureDefinition/task-replaces"
 PLANNED_END = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Encounter.plannedEndDate"
 CONTACT = "/StructureDefinition/contact"
+NEXT = "next-candidate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,9 @@ class Picture:
     heard: tuple[Heard, ...]
     statements: Mapping[str, Statement] = field(default_factory=dict)
     """By digest: the evidence."""
+    needs: Mapping[str, Sequence[TaskFact]] = field(default_factory=dict)
+    """Tasks by need, in the order in which they were asked."""
+    by_reference: Mapping[str, Fact | PlanFact] = field(default_factory=dict)
 
     def of(self, group: str) -> Iterator[TaskFact]:
         """The Tasks whose code belongs to a group of the agreement."""
@@ -60,22 +64,23 @@ class Picture:
     def is_held(self, task: TaskFact) -> bool:
         return task.held_since is not None and self.is_open(task)
 
+    def unit(self, reference: Any) -> Unit | None:
+        """The unit that a Reference names, or once it has closed the one that took over."""
+        return self.directory.takes_over(self.directory.unit(reference), self.at)
+
+    def turn_to(self, *units: Unit | None) -> Unit | None:
+        """The first of these who can act: a unit that has closed leaves it to its heir, or to the next of them."""
+        return next((acting for unit in units if (acting := self.directory.acting(unit, self.at))), None)
+
     def stay(self) -> ContactFact | None:
         """The hospital stay that the person is in."""
         admitted = self.agreement.codes["admitted"]
         inside = [c for c in self.contacts if c.code in admitted and c.status in ("in-progress", "arrived", "onleave")]
         return max(inside, key=lambda stay: (stay.start or self.since, stay.reference), default=None)
 
-    def needs(self) -> Mapping[str, list[TaskFact]]:
-        """Tasks by need, in the order in which they were asked."""
-        found: dict[str, list[TaskFact]] = defaultdict(list)
-        for task in sorted(self.tasks, key=lambda task: (task.asked or self.at, task.reference)):
-            found[task.need].append(task)
-        return found
-
-    def fact(self, reference: str) -> Fact | None:
-        """The Task or Encounter of that reference."""
-        return next((fact for fact in self.facts() if fact.reference == reference), None)
+    def fact(self, reference: str) -> Fact | PlanFact | None:
+        """The Task, Encounter or CarePlan of that reference."""
+        return self.by_reference.get(reference)
 
     def facts(self) -> Iterator[Fact]:
         yield from self.tasks
@@ -102,8 +107,13 @@ def picture(
     found = tuple(one for one in agreed if not one.deleted and one.resource.get("status") != "entered-in-error")
     said = [one for one in statements if not one.record_key.startswith(MENTION)]
     evidence = _evidence(said)
-    reader = _Reader(directory, authority, evidence)
-    tasks = [reader.task(one) for one in found if one.resource_type == "Task"]
+    reader = _Reader(directory, authority, evidence, at)
+    tasks = tuple(_with_needs([reader.task(one) for one in found if one.resource_type == "Task"]))
+    contacts = tuple(reader.contact(one) for one in found if one.resource_type == "Encounter")
+    plans = tuple(reader.plan(one) for one in found if one.resource_type == "CarePlan")
+    by_reference: dict[str, Fact | PlanFact] = {}
+    for facts in (tasks, contacts, plans):
+        by_reference |= {fact.reference: fact for fact in facts}
     return Picture(
         patient=patient,
         at=at,
@@ -113,18 +123,42 @@ def picture(
         authority=authority,
         directory=directory,
         agreed=found,
-        tasks=tuple(_with_needs(tasks)),
-        contacts=tuple(reader.contact(one) for one in found if one.resource_type == "Encounter"),
-        plans=tuple(reader.plan(one) for one in found if one.resource_type == "CarePlan"),
+        tasks=tasks,
+        contacts=contacts,
+        plans=plans,
         teams=tuple(one.resource for one in found if one.resource_type == "CareTeam"),
         heard=tuple(sorted(heard, key=lambda one: one.source.id)),
         statements={one.digest: one for one in said},
+        needs=_by_need(tasks, at),
+        by_reference=by_reference,
     )
 
 
+def named(unit: Unit | None) -> str:
+    """What orders units that nothing else does: their names are the same in every installation, our ids are not."""
+    return unit.name if unit else ""
+
+
+def _inherited(since: datetime | None, owner: Unit | None, acting: Unit | None) -> datetime | None:
+    """Since when it is in the hands of who has it now: at the earliest when the unit before him closed."""
+    if since is None or owner is None or acting is None or acting.key == owner.key or owner.ended is None:
+        return since
+    return max(since, owner.ended + timedelta(seconds=1))
+
+
+def _by_need(tasks: Sequence[TaskFact], at: datetime) -> dict[str, list[TaskFact]]:
+    found: dict[str, list[TaskFact]] = defaultdict(list)
+    for task in sorted(tasks, key=lambda task: (task.asked or at, named(task.owner), task.reference)):
+        found[task.need].append(task)
+    return found
+
+
 class _Reader:
-    def __init__(self, directory: Directory, authority: Authority, evidence: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(
+        self, directory: Directory, authority: Authority, evidence: Mapping[str, tuple[str, ...]], at: datetime
+    ) -> None:
         self.directory = directory
+        self.at = at
         self.steps = authority.steps["Task"]
         self.evidence = evidence
 
@@ -133,6 +167,7 @@ class _Reader:
         reference = f"Task/{agreed.id}"
         codes = _codes(resource.get("code"))
         owner = self.directory.unit(resource.get("owner"))
+        acting = self.unit(resource.get("owner")) if resource.get("status") not in self.steps.ended else owner
         turns = tuple(self.turns(resource))
         status = resource.get("status", "unknown")
         execution = resource.get("executionPeriod", {})
@@ -147,22 +182,30 @@ class _Reader:
             detail=str(resource.get("description", "")),
             status=status,
             priority=resource.get("priority"),
-            owner=owner,
-            requester=self.directory.unit(resource.get("requester")),
-            arriving=self.directory.unit(_extension(extensions, ARRIVING).get("valueReference")),
+            owner=acting,
+            requester=self.unit(resource.get("requester")),
+            arriving=self.unit(_extension(extensions, ARRIVING).get("valueReference")),
             turns=turns,
             asked=asked,
             since=turns[-1].start if turns else instant(resource.get("lastModified")) or asked,
-            held_since=self.held_since(turns, status, owner),
+            held_since=_inherited(self.held_since(turns, status, owner), owner, acting),
             due=due(resource.get("restriction", {}).get("period", {}).get("end")),
             start=instant(execution.get("start")),
             end=instant(execution.get("end")),
             need="",
+            stay=reference_key(resource.get("encounter")),
             plans=frozenset(key for plan in resource.get("basedOn", ()) if (key := reference_key(plan))),
-            phone=_extension(extensions, CONTACT).get("valueContactPoint", {}).get("value"),
+            candidates=tuple(self.candidates(resource)),
+            phone=_extension(extensions, CONTACT).get("valueContactPoint", {}).get("value")
+            if acting is owner
+            else None,
             contributors=agreed.contributors,
             statements=self.evidence.get(reference, ()),
         )
+
+    def unit(self, reference: Any) -> Unit | None:
+        """The unit that a Reference names, or once it has closed the one that took over."""
+        return self.directory.takes_over(self.directory.unit(reference), self.at)
 
     def turns(self, resource: Resource) -> Iterator[Turn]:
         owner = None
@@ -176,6 +219,11 @@ class _Reader:
             start = instant(period["start"])
             assert start is not None
             yield Turn(parts["status"]["valueCode"], start, instant(period.get("end")), owner)
+
+    def candidates(self, resource: Resource) -> Iterator[Unit]:
+        for said in resource.get("input", ()):
+            if NEXT in _codes(said.get("type")) and (unit := self.directory.unit(said.get("valueReference"))):
+                yield unit
 
     def held_since(self, turns: Sequence[Turn], status: str, owner: Unit | None) -> datetime | None:
         """Since when the Task is in its owner's hands without a break; None when it is not."""
@@ -203,7 +251,8 @@ class _Reader:
             what=_what([kind, *codes], next(iter(resource.get("type", ())), None), "Encounter"),
             detail="; ".join(str(reason["text"]) for reason in resource.get("reasonCode", ()) if "text" in reason),
             status=resource.get("status", "unknown"),
-            unit=self.directory.unit(resource.get("serviceProvider")),
+            unit=self.unit(resource.get("serviceProvider")),
+            keys=frozenset((reference, *_identifiers(resource))),
             start=instant(period.get("start")),
             end=instant(period.get("end")),
             planned_end=due(_extension(resource.get("extension", ()), PLANNED_END).get("valueDateTime")),
@@ -215,13 +264,14 @@ class _Reader:
         resource = agreed.resource
         reference = f"CarePlan/{agreed.id}"
         contributors = [c for c in resource.get("contributor", ()) if c.get("type", "Organization") == "Organization"]
-        units = [unit for one in contributors if (unit := self.directory.unit(one))]
+        units = [unit for one in contributors if (unit := self.unit(one))]
         title = resource.get("title")
         return PlanFact(
             reference=reference,
             resource=resource,
             what=both(str(title)) if title else words("codes", "CarePlan") or both("CarePlan"),
-            author=self.directory.unit(resource.get("author")),
+            codes=frozenset(code for concept in resource.get("category", ()) for code in _codes(concept)),
+            author=self.unit(resource.get("author")),
             named=tuple({unit.key: unit for unit in units}.values()),
             keys=frozenset((reference, *_identifiers(resource))),
             since=instant(resource.get("created")) or instant(resource.get("period", {}).get("start")),

@@ -130,6 +130,9 @@ def live(facts: Iterable[Statement], steps: Steps) -> Life:
         if status and decided_on == (life.status, life.owner):
             _follow(life, fact, str(status), owner, steps)
             continue
+        if _declines(life, owner, status, steps, news=owner != before[1]):
+            life.arriving = None if owner == life.arriving else life.arriving
+            continue  # To say no to what another holds takes nothing from him.
         held_by = life.owner if life.accepted else None
         if _takes_owner(life, fact, owner if owner != before[1] else None, str(status), steps) and status:
             handed_over = life.accepted and held_by not in (None, life.owner)
@@ -203,6 +206,13 @@ def _follow(life: Life, fact: Statement, status: str, owner: str | None, steps: 
     life.steps.append(Step(status, fact.effective, owner, fact.source, fact.digest))
     life.accepted = _accepted(life, status, steps)
     life.setter = life.followed = fact
+
+
+def _declines(life: Life, owner: str | None, status: Any, steps: Steps, *, news: bool) -> bool:
+    """Whether somebody says no to what he was offered, or gives back what he does not have: another has accepted it."""
+    if not life.accepted or status not in steps.reoffered or owner in (None, life.owner):
+        return False
+    return owner == life.arriving or news
 
 
 def _takes_owner(life: Life, fact: Statement, owner: str | None, status: str, steps: Steps) -> bool:

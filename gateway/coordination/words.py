@@ -34,6 +34,10 @@ class Words:
         """The words with their blanks filled; what is bilingual is filled in its language, times as they are said."""
         return Words(*(_fill(self.in_language(language), parts, language) for language in LANGUAGES))
 
+    def fill_in(self, **parts: Part) -> Words:
+        """The same for words that stand within a sentence: no capital."""
+        return Words(*(_filled(self.in_language(language), parts, language) for language in LANGUAGES))
+
     def started(self) -> Words:
         """With a capital, to begin a sentence."""
         return Words(self.sv[:1].upper() + self.sv[1:], self.en[:1].upper() + self.en[1:])
@@ -44,9 +48,13 @@ Part = Words | str | datetime | int
 
 
 def _fill(text: str, parts: Mapping[str, Part], language: Language) -> str:
-    shown = {name: spoken(part, language) if isinstance(part, datetime) else part for name, part in parts.items()}
-    filled = text.format(**{k: v.in_language(language) if isinstance(v, Words) else v for k, v in shown.items()})
+    filled = _filled(text, parts, language)
     return filled[:1].upper() + filled[1:]
+
+
+def _filled(text: str, parts: Mapping[str, Part], language: Language) -> str:
+    shown = {name: spoken(part, language) if isinstance(part, datetime) else part for name, part in parts.items()}
+    return text.format(**{k: v.in_language(language) if isinstance(v, Words) else v for k, v in shown.items()})
 
 
 def both(text: str) -> Words:

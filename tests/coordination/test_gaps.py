@@ -13,6 +13,7 @@ from gateway.coordination.gaps import GAPS
 from gateway.definitions import load
 from gateway.definitions.shipped import folder
 from tests.coordination import cases
+from tests.golden.histories import histories
 
 FOLDER = cases.HERE / "gaps"
 CASES = [pytest.param(row, id=f"{row['number']:03}-{row['name']}") for row in cases.index("gaps")]
@@ -35,10 +36,12 @@ def test_the_order_of_arrival_shows_no_other_gap(row: dict[str, Any]) -> None:
         assert cases.view(document).gaps == once
 
 
-def test_every_gap_is_shown_by_a_case_and_has_its_words() -> None:
+def test_every_gap_is_shown_by_a_case_or_a_golden_history_and_has_its_words() -> None:
     shown = {
         gap["code"] for row in cases.index("gaps") for gap in cases.read(FOLDER / f"{row['number']:03}-expected.json")
     }
+    told = {line.partition(":")[0] for one in histories() for answer in one.answers for line in answer.told["gaps"]}
+    shown |= {code for code, row in agreements.read("gaps").items() if row["title"]["sv"] in told}
     assert shown == set(GAPS) == set(agreements.read("gaps"))
 
 

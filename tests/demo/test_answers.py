@@ -100,8 +100,12 @@ def test_each_person_has_the_gaps_of_the_story_and_no_other(demo: Gateway, name:
     assert answer(demo, name).gaps == GAPS_NOW[name]
 
 
+ELSEWHERE = {"discharged-without-contact", "discharged-without-information", "sip-incomplete"}
+"""The golden histories show these (tests/golden)."""
+
+
 def test_every_kind_of_gap_happens_to_somebody() -> None:
-    assert set().union(*GAPS_NOW.values()) == set(GAPS)
+    assert set().union(*GAPS_NOW.values()) == set(GAPS) - ELSEWHERE
 
 
 @pytest.mark.parametrize(
