@@ -23,7 +23,7 @@ from gateway.errors import BadRequest, GatewayError
 from gateway.records import Resource
 from gateway.search.query import Limits, Query, parse
 from gateway.store import Stored, UnitOfWork
-from gateway.store.searching import Narrowing
+from gateway.store.narrowing import Narrowing
 from gateway.terminology import Terminology
 
 Find = Callable[[str, Matching], tuple[list[Stored], bool]]

@@ -24,14 +24,14 @@ from gateway.identity.resolve import logical_references
 from gateway.issues import Issue, operation_outcome
 from gateway.records import Resource
 from gateway.search.conditions import IdIs, Own
+from gateway.search.cursor import START, Cursor
 from gateway.search.everything import ALWAYS, Span, members, query
 from gateway.search.index import number
 from gateway.search.links import Page
 from gateway.search.query import Include, Query
 from gateway.search.rows import local
-from gateway.search.sql import START, Cursor
 from gateway.store import Stored, UnitOfWork
-from gateway.store.searching import Narrowing
+from gateway.store.narrowing import Narrowing
 
 MOST: Final = 1000
 """Members on a page, also where the caller sets no number: larger records have further pages."""

@@ -23,12 +23,12 @@ from gateway.fhirpath import Environment
 from gateway.identity.identifiers import is_logical, key_of
 from gateway.records import Resource
 from gateway.search.conditions import IdIs, Own
+from gateway.search.cursor import START
 from gateway.search.links import Page
 from gateway.search.query import Limits, Query, parse, served
 from gateway.search.rows import local
-from gateway.search.sql import START
 from gateway.store import Stored, UnitOfWork
-from gateway.store.searching import Narrowing
+from gateway.store.narrowing import Narrowing
 
 if TYPE_CHECKING:
     from graphql import GraphQLSchema

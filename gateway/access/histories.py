@@ -20,9 +20,9 @@ from gateway.errors import BadRequest
 from gateway.fhir import bundle
 from gateway.fhir.datetime import parameter, text
 from gateway.fhir.json import dump
+from gateway.search.cursor import Cursor
 from gateway.search.dates import HIGHEST, LOWEST, micros, moment_of, span
 from gateway.search.links import Page
-from gateway.search.sql import Cursor
 from gateway.store import Stored, UnitOfWork
 from gateway.store.history import Concerning, Keyset
 

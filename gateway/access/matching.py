@@ -37,7 +37,7 @@ from gateway.search.index import number
 from gateway.search.query import Query
 from gateway.search.text import folded
 from gateway.store import Stored, UnitOfWork
-from gateway.store.searching import Narrowing
+from gateway.store.narrowing import Narrowing
 
 PATIENT: Final = "Patient"
 MOST: Final = 1000

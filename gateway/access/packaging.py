@@ -21,9 +21,9 @@ from gateway.errors import GatewayError, NotFound
 from gateway.fhir.json import dump, parse
 from gateway.fhir.primitives import ID
 from gateway.records import Resource
+from gateway.search.cursor import START, Cursor
 from gateway.search.query import Limits, Query
 from gateway.search.query import parse as parse_query
-from gateway.search.sql import START, Cursor
 from gateway.store import Stored, UnitOfWork
 from gateway.store.searching import SearchPage
 

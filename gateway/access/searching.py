@@ -20,11 +20,12 @@ from gateway.fhir import bundle
 from gateway.fhir.json import dump
 from gateway.fhir.primitives import ID
 from gateway.issues import Issue, operation_outcome
+from gateway.search.cursor import END, START, Cursor
 from gateway.search.links import Page
 from gateway.search.query import Compartment, Limits, Query, parse
-from gateway.search.sql import END, START, Cursor
 from gateway.store import Stored, UnitOfWork
-from gateway.store.searching import Narrowing, SearchPage
+from gateway.store.narrowing import Narrowing
+from gateway.store.searching import SearchPage
 
 PAGE = "_page"
 MOST_INCLUDED = 1000

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from gateway.errors import BadRequest
-from gateway.search.sql import START, Cursor
+from gateway.search.cursor import START, Cursor
 
 if TYPE_CHECKING:
     from joserfc.jwk import OctKey

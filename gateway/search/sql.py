@@ -5,15 +5,16 @@ https://hl7.org/fhir/R4/search.html
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, false, func, or_, true
 from sqlalchemy import select as sql_select
 
+from gateway.keysets import among
 from gateway.search.criteria import UPDATED, AsId, all_met, in_any, matching, one_of
+from gateway.search.cursor import START, Cursor
 from gateway.search.index import number
 from gateway.search.match import TABLES, Test
 from gateway.search.query import Include, Query, Sort
@@ -21,23 +22,8 @@ from gateway.search.rows import local
 from gateway.tables import locator, resource, search_reference, search_uri
 
 Columns = Sequence[ColumnElement[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """A place in a result: behind the resource with these sort keys (None where it has none) and this row id.
-
-    `backward`: in front of it, and the page is what comes before. Without a row id the very beginning, or the very end.
-    `most` is how many resources the page holds, where it is not as many as on every page.
-    """
-
-    keys: tuple[Any, ...] = ()
-    rid: int | None = None
-    backward: bool = False
-    most: int | None = None
-
-
-START, END = Cursor(), Cursor(backward=True)
+Located = tuple[int, str, str]
+"""A resource's row id, type and id."""
 
 
 def _sort_key(sort: Sort, position: int, found: Select[Any]) -> tuple[ColumnElement[Any], Select[Any]]:
@@ -185,7 +171,7 @@ def _by_url(resource_type: str) -> Select[Any]:
 
 def included(
     query: Query,
-    found: Sequence[tuple[int, str, str]],
+    found: Sequence[Located],
     *columns: ColumnElement[Any],
     again: bool = False,
 ) -> list[Select[Any]]:
@@ -195,23 +181,30 @@ def included(
     """
     wanted = columns or tuple(resource.c)
     selects: list[Select[Any]] = []
-    for include in query.includes:
-        rids = [rid for rid, kind, _ in found if include.source in (None, kind)]
-        if rids and (include.iterate or not again):
-            selects.append(_forward(include, rids, wanted))
-    for include in query.revincludes:
-        ids: dict[str, list[tuple[int, str]]] = {}
-        for rid, kind, id in found:
-            if include.target in (None, kind):
-                ids.setdefault(kind, []).append((rid, id))
-        if include.iterate or not again:
-            selects.extend(_backward(include, kind, group, wanted) for kind, group in ids.items())
+    for include, kind, group in leading(query, found, again=again):
+        rids, ids = [rid for rid, _, _ in group], [id for _, _, id in group]
+        selects.append(forward(include, rids, wanted) if kind is None else backward(include, kind, rids, ids, wanted))
     return selects
 
 
-def _forward(include: Include, rids: Sequence[int], columns: Columns) -> Select[Any]:
+def leading(
+    query: Query, found: Sequence[Located], *, again: bool
+) -> Iterator[tuple[Include, str | None, list[Located]]]:
+    """Which includes lead on from which of the resources found; where they lead back, to those of a type."""
+    for include in query.includes:
+        group = [one for one in found if include.source in (None, one[1])]
+        if group and (include.iterate or not again):
+            yield include, None, group
+    for include in query.revincludes:
+        if include.iterate or not again:
+            for kind in dict.fromkeys(one[1] for one in found if include.target in (None, one[1])):
+                yield include, kind, [one for one in found if one[1] == kind]
+
+
+def forward(include: Include, rids: Sequence[int] | str, columns: Columns) -> Select[Any]:
+    """What resources refer to; a name stands for row ids that are given later."""
     link = search_reference
-    tests: list[Test] = [link.c.rid.in_(rids)]
+    tests: list[Test] = [among(link.c.rid, rids)]
     if include.numbers:
         tests.append(one_of(link.c.param, include.numbers))
     if include.target is not None:
@@ -223,7 +216,7 @@ def _forward(include: Include, rids: Sequence[int], columns: Columns) -> Select[
     )
     sets: list[Select[Any]] = [targets]
     if include.urls:
-        tests = [link.c.rid.in_(rids), *([one_of(link.c.param, include.numbers)] if include.numbers else [])]
+        tests = [among(link.c.rid, rids), *([one_of(link.c.param, include.numbers)] if include.numbers else [])]
         named = (
             sql_select(search_uri.c.rid)
             .join(link, and_(link.c.target_type == "", link.c.target_id == search_uri.c.value))
@@ -233,14 +226,15 @@ def _forward(include: Include, rids: Sequence[int], columns: Columns) -> Select[
     return _current(columns).where(in_any(sets))
 
 
-def _backward(include: Include, kind: str, found: Sequence[tuple[int, str]], columns: Columns) -> Select[Any]:
+def backward(
+    include: Include, kind: str, rids: Sequence[int] | str, ids: Sequence[str] | str, columns: Columns
+) -> Select[Any]:
+    """What refers to resources of a type; names stand for row ids and ids that are given later."""
     link = search_reference
     by = one_of(link.c.param, include.numbers)
-    sources = sql_select(link.c.rid).where(
-        by, link.c.target_type == kind, link.c.target_id.in_([id for _, id in found])
-    )
+    sources = sql_select(link.c.rid).where(by, link.c.target_type == kind, among(link.c.target_id, ids))
     urls = sql_select(search_uri.c.value).where(
-        search_uri.c.param == number(kind, "url"), search_uri.c.rid.in_([rid for rid, _ in found])
+        search_uri.c.param == number(kind, "url"), among(search_uri.c.rid, rids)
     )
     naming = sql_select(link.c.rid).where(by, link.c.target_type == "", link.c.target_id.in_(urls))
     return _current(columns).where(in_any([sources, naming]))

@@ -15,10 +15,10 @@ from typing import Any
 import orjson
 from sqlalchemy import ColumnElement, Connection, Select, exists, func, insert, literal, select, union_all, update
 
+from gateway.keysets import among
 from gateway.search.criteria import matching
 from gateway.search.query import Query
-from gateway.store.searching import Narrowing
-from gateway.store.sets import among
+from gateway.store.narrowing import Narrowing
 from gateway.store.versions import FIELDS, Stored, stored
 from gateway.tables import export, export_item, job, resource, resource_version
 

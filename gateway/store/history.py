@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, literal, or_, select, text, union_all
 
-from gateway.store.sets import among
+from gateway.keysets import among
 from gateway.store.versions import COLUMNS, FIELDS, Stored, stored
 from gateway.tables import locator, resource, resource_version, takes_part
 

@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping
 
 from sqlalchemy import Connection, select
 
+from gateway.keysets import among
 from gateway.store import sets
-from gateway.store.sets import among
 from gateway.tables import awaited, identifier
 
 Identified = tuple[str, str, str]

@@ -18,9 +18,9 @@ from sqlalchemy import Connection, and_, bindparam, func, or_, select, text, tru
 
 from gateway.errors import Conflict
 from gateway.issues import Issue
+from gateway.keysets import among
 from gateway.records import Message
 from gateway.store import sets
-from gateway.store.sets import among
 from gateway.tables import inbox, inbox_body, inbox_item, to_micros
 
 CHUNK = 16 * 1024 * 1024

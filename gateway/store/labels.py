@@ -11,9 +11,9 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import Connection, Table, func, select
 
 from gateway.fhir.json import parse
+from gateway.keysets import among
 from gateway.records import Resource
-from gateway.store.searching import Narrowing
-from gateway.store.sets import among
+from gateway.store.narrowing import Narrowing
 from gateway.tables import resource, search_token, search_uri
 
 

@@ -11,10 +11,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, select
 
+from gateway.keysets import among
 from gateway.search.criteria import matching
 from gateway.search.query import Query
-from gateway.store.searching import Narrowing
-from gateway.store.sets import among
+from gateway.store.narrowing import Narrowing
 from gateway.store.versions import COLUMNS, Stored, stored
 from gateway.tables import resource, search_date, search_string, search_token
 

@@ -7,9 +7,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, or_, select
 
+from gateway.keysets import among
 from gateway.records import Link
 from gateway.store import sets
-from gateway.store.sets import among
 from gateway.tables import link, to_micros
 
 _FIELDS = tuple(Link.__dataclass_fields__)

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
+from gateway.keysets import among
 from gateway.store import sets
-from gateway.store.sets import among
 from gateway.tables import person, person_patient, takes_part, to_micros
 
 

@@ -11,9 +11,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Table, bindparam, insert, select
 
+from gateway.keysets import among
 from gateway.store.failures import driver_errors
 from gateway.store.few import names
-from gateway.store.sets import among
 from gateway.store.versions import FIELDS
 from gateway.tables import Instant, contributor, metadata, resource, resource_version, to_micros
 

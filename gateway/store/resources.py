@@ -10,11 +10,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, func, select
 
+from gateway.keysets import among
 from gateway.search.index import number
 from gateway.store import saving, sets
 from gateway.store.history import History
 from gateway.store.saving import Index, Key, Saved, SavedResource
-from gateway.store.sets import among
 from gateway.store.versions import COLUMNS, Stored, stored, stored_plain
 from gateway.tables import locator, resource, search_reference
 

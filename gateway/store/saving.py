@@ -16,12 +16,12 @@ import orjson
 from sqlalchemy import Connection, Table, and_, bindparam, func, select, update
 
 from gateway.fhir.json import dump
+from gateway.keysets import among
 from gateway.records import Resource
 from gateway.store import sets
 from gateway.store.bodies import Content, content
 from gateway.store.changes import Changes
 from gateway.store.replacing import Replaced, search_tables, take_away
-from gateway.store.sets import among
 from gateway.store.versions import FIELDS, Stored
 from gateway.tables import (
     contributor,

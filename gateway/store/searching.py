@@ -5,47 +5,26 @@ https://hl7.org/fhir/R4/search.html
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, exists, or_, select
+from sqlalchemy import Connection
 
 from gateway.fhir.json import parse
 from gateway.records import Resource
 from gateway.search import sql
+from gateway.search.cursor import END, START, Cursor
 from gateway.search.query import Query
-from gateway.search.sql import END, START, Cursor
-from gateway.store.sets import among
-from gateway.store.versions import COLUMNS, Stored, stored
-from gateway.tables import contributor, resource, search_token, takes_part
+from gateway.search.shape import shape
+from gateway.store import kept
+from gateway.store.failures import driver_errors
+from gateway.store.kept import Statement
+from gateway.store.narrowing import Narrowing
+from gateway.store.versions import COLUMNS, Stored, stored, stored_plain
 
-
-@dataclass(frozen=True, slots=True)
-class Narrowing:
-    """What a caller sees: what is about the persons in whose care one of `parties` (HSA-ids) takes part.
-
-    A resource with the security label `withheld` (system, code) is seen only where `sources`, the caller's own, state
-    it, and nobody else does.
-    Types in `open_types` are about nobody, and seen whole.
-    """
-
-    parties: tuple[str, ...]
-    sources: tuple[str, ...]
-    withheld: tuple[str, str]
-    open_types: Collection[str]
-
-    def test(self) -> ColumnElement[bool]:
-        persons = select(takes_part.c.person).where(among(takes_part.c.hsa_id, self.parties))
-        system, code = self.withheld
-        labelled = exists().where(
-            search_token.c.rid == resource.c.rid, search_token.c.system == system, search_token.c.code == code
-        )
-        stated = exists().where(contributor.c.rid == resource.c.rid)
-        by_others = exists().where(contributor.c.rid == resource.c.rid, ~among(contributor.c.source, self.sources))
-        return or_(
-            among(resource.c.resource_type, sorted(self.open_types)),
-            resource.c.person.in_(persons) & or_(~labelled, stated & ~by_others),
-        )
+_NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +40,7 @@ class SearchPage:
 class Searches:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._dialect = connection.dialect.name
 
     def canonical(self, resource_type: str, url: str, bases: tuple[str, ...]) -> Resource | None:
         """A kept resource by its canonical url, which may name a version, or by its id."""
@@ -71,9 +51,7 @@ class Searches:
         self, query: Query, *, after: Cursor = START, narrowing: Narrowing | None = None, counted: bool = False
     ) -> SearchPage:
         """The page behind the cursor, or in front of a backward one; `counted`: with the total, asked in one."""
-        visible = None if narrowing is None else narrowing.test()
-        found = sql.select(query, *COLUMNS, after=after, visible=visible, counted=counted)
-        rows = self._connection.execute(found).all()
+        rows, read = self._page(query, after, narrowing, counted)
         total: int | None = None
         if counted:
             at = len(COLUMNS)
@@ -88,30 +66,61 @@ class Searches:
         else:
             before = None if after.rid is None else sql.cursor(query, shown[0], backward=True) if shown else END
             behind = sql.cursor(query, shown[-1]) if goes_on else None
-        return SearchPage(tuple(map(stored, shown)), before, behind, total)
+        return SearchPage(tuple(map(read, shown)), before, behind, total)
+
+    def _page(
+        self, query: Query, after: Cursor, narrowing: Narrowing | None, counted: bool
+    ) -> tuple[Sequence[Any], Callable[[Any], Stored]]:
+        """The rows of `sql.select`, and what reads one."""
+        found = shape(query, after)
+        if found is None:
+            visible = None if narrowing is None else narrowing.test()
+            select = sql.select(query, *COLUMNS, after=after, visible=visible, counted=counted)
+            return self._connection.execute(select).all(), stored
+        one, values = found
+        narrowed = narrowing is not None
+        statement = kept.page(one, self._dialect, narrowed=narrowed, counted=counted)
+        return self._rows(statement, values, narrowing), stored_plain
+
+    def _rows(
+        self, statement: Statement, values: Mapping[str, Any] = _NONE, narrowing: Narrowing | None = None
+    ) -> list[Any]:
+        given = values if narrowing is None else {**values, **narrowing.values()}
+        with driver_errors(self._connection, statement.sql):
+            cursor = self._connection.connection.cursor()
+            return list(cursor.execute(statement.sql, statement.parameters(given)).fetchall())
 
     def total(self, query: Query, *, narrowing: Narrowing | None = None) -> int:
         """How many match."""
-        visible = None if narrowing is None else narrowing.test()
-        return int(self._connection.scalar(sql.count(query, visible=visible)) or 0)
+        found = shape(query, START)
+        if found is None:
+            visible = None if narrowing is None else narrowing.test()
+            return int(self._connection.scalar(sql.count(query, visible=visible)) or 0)
+        one, values = found
+        statement = kept.count(one, self._dialect, narrowed=narrowing is not None)
+        return int(self._rows(statement, values, narrowing)[0][0])
 
     def included(
         self, query: Query, matches: Sequence[Stored], *, narrowing: Narrowing | None = None, most: int = 1000
     ) -> tuple[list[Stored], bool]:
         """What the matches include, each once, and whether that was all: at most so many."""
+        narrowed = narrowing is not None
         seen = {one.rid for one in matches}
         found: list[Stored] = []
         fresh: Sequence[Stored] = matches
         again = False
         while fresh:
             met: list[Stored] = []
-            for statement in sql.included(
-                query, [(one.rid, one.resource_type, one.id) for one in fresh], *COLUMNS, again=again
-            ):
-                if narrowing is not None:
-                    statement = statement.where(narrowing.test())  # noqa: PLW2901
-                for row in self._connection.execute(statement.limit(most + 1 + len(seen))):
-                    one = stored(row)
+            places = [(one.rid, one.resource_type, one.id) for one in fresh]
+            for include, kind, group in sql.leading(query, places, again=again):
+                values = {
+                    "rids": [rid for rid, _, _ in group],
+                    "ids": [id for _, _, id in group],
+                    "most": most + 1 + len(seen),
+                }
+                statement = kept.included(include, kind, self._dialect, narrowed=narrowed)
+                for row in self._rows(statement, values, narrowing):
+                    one = stored_plain(row)
                     if one.rid not in seen:
                         seen.add(one.rid)
                         met.append(one)

@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select
 
 from gateway.fhir.json import dump, parse
+from gateway.keysets import among
 from gateway.records import Statement
 from gateway.store import sets
-from gateway.store.sets import among
 from gateway.tables import statement, to_micros
 
 _FIELDS = tuple(Statement.__dataclass_fields__)

@@ -12,10 +12,12 @@ from sqlalchemy.pool import StaticPool
 
 from gateway.definitions import load
 from gateway.search import sql
+from gateway.search.cursor import START, Cursor
 from gateway.search.index import Indexer
 from gateway.search.query import Compartment, Query, parse
 from gateway.store import sets
 from gateway.store.saving import search_rows
+from gateway.store.searching import Searches
 from gateway.tables import locator, metadata, partition_key, resource
 from gateway.terminology import Terminology
 
@@ -79,14 +81,19 @@ class Shelf:
             body = connection.execute(*sql.canonical(kind, url, INDEX.place.bases)).scalar()
         return None if body is None else json.loads(body)
 
-    def page(self, query: Query, after: sql.Cursor = sql.START) -> tuple[list[str], sql.Cursor | None]:
+    def page(self, query: Query, after: Cursor = START) -> tuple[list[str], Cursor | None]:
         """The ids of one page, and where the next one begins; of a backward one, where the one before it ends."""
         with self.engine.connect() as connection:
             rows = connection.execute(sql.select(query, resource.c.id, after=after)).all()
+            by_kept = Searches(connection).page(query, after=after, counted=True)
         kept = rows[: sql.size(query, after)]
         further = sql.cursor(query, kept[-1], backward=after.backward) if len(rows) > len(kept) and kept else None
         ids = [row[0] for row in kept]
-        return ids[::-1] if after.backward else ids, further
+        ids = ids[::-1] if after.backward else ids
+        # By a statement that is kept for all searches of this shape, the same is found.
+        assert [one.id for one in by_kept.matches] == ids
+        assert (by_kept.before if after.backward else by_kept.behind) == further
+        return ids, further
 
     def search(self, text: str) -> list[str]:
         """The ids of all pages, in order."""
@@ -99,7 +106,9 @@ class Shelf:
 
     def count(self, text: str) -> int:
         with self.engine.connect() as connection:
-            return connection.execute(sql.count(self.query(text))).scalar_one()
+            found: int = connection.execute(sql.count(self.query(text))).scalar_one()
+            assert Searches(connection).total(self.query(text)) == found
+            return found
 
     def included(self, text: str) -> list[str]:
         """What the includes of a search add, as Type/id."""
@@ -113,4 +122,7 @@ class Shelf:
                 rows = {tuple(row) for one in selects for row in connection.execute(one)}
                 fresh, again = sorted(rows - seen), True
                 seen |= rows
+            matches = Searches(connection).page(query).matches
+            by_kept, _ = Searches(connection).included(query, matches)
+            assert {(one.rid, one.resource_type, one.id) for one in by_kept} == seen - set(found)
         return sorted(f"{kind}/{id}" for _, kind, id in seen - set(found))

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from gateway.errors import BadRequest
+from gateway.search.cursor import END, START, Cursor
 from gateway.search.links import Page, PageLinks
-from gateway.search.sql import END, START, Cursor
 
 PAGE = Page("Patient", (("identifier", "urn:x|191212121212"), ("_sort", "family")), Cursor(("astrom", None, 12), 77))
 LINKS = PageLinks(b"a secret of an installation")

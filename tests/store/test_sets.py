@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event, text
 
+from gateway.keysets import among
 from gateway.store import Item, Store, UnitOfWork
-from gateway.store.sets import among
 from gateway.tables import statement as table
 from tests.store.examples import NOON, deleted, message, statement, task
 

@@ -1,0 +1,65 @@
+"""What a caller may see, as a condition on resources: what is about those in whose care he takes part, not withheld."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import BindParameter, ColumnElement, bindparam, exists, or_, select
+
+from gateway.keysets import among
+from gateway.tables import contributor, resource, search_token, takes_part
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """What a caller sees: what is about the persons in whose care one of `parties` (HSA-ids) takes part.
+
+    A resource with the security label `withheld` (system, code) is seen only where `sources`, the caller's own, state
+    it, and nobody else does.
+    Types in `open_types` are about nobody, and seen whole.
+    """
+
+    parties: tuple[str, ...]
+    sources: tuple[str, ...]
+    withheld: tuple[str, str]
+    open_types: Collection[str]
+
+    def test(self) -> ColumnElement[bool]:
+        """The condition on a resource."""
+        system, code = self.withheld
+        return _visible(self.parties, self.sources, system, code, sorted(self.open_types))
+
+    def values(self) -> dict[str, Any]:
+        """What the names of `by_name` stand for."""
+        system, code = self.withheld
+        return {
+            "visible_parties": self.parties,
+            "visible_sources": self.sources,
+            "visible_system": system,
+            "visible_code": code,
+            "visible_types": sorted(self.open_types),
+        }
+
+
+def _visible(
+    parties: Collection[str] | str, sources: Collection[str] | str, system: Any, code: Any, types: Collection[str] | str
+) -> ColumnElement[bool]:
+    persons = select(takes_part.c.person).where(among(takes_part.c.hsa_id, parties))
+    labelled = exists().where(
+        search_token.c.rid == resource.c.rid, search_token.c.system == system, search_token.c.code == code
+    )
+    stated = exists().where(contributor.c.rid == resource.c.rid)
+    by_others = exists().where(contributor.c.rid == resource.c.rid, ~among(contributor.c.source, sources))
+    return or_(
+        among(resource.c.resource_type, types),
+        resource.c.person.in_(persons) & or_(~labelled, stated & ~by_others),
+    )
+
+
+def by_name() -> ColumnElement[bool]:
+    """What a caller sees, whoever he is: for statements that are kept."""
+    system: BindParameter[str] = bindparam("visible_system", required=False)
+    code: BindParameter[str] = bindparam("visible_code", required=False)
+    return _visible("visible_parties", "visible_sources", system, code, "visible_types")
