@@ -114,8 +114,12 @@ class Standings:
         return top if top != hsa_id else self._bodies.get(hsa_id.partition("-")[0], hsa_id)
 
     @staticmethod
-    def identifier(hsa_id: str) -> Resource:
-        return {"system": HSA_ID, "value": hsa_id}
+    def party(reference: Resource, hsa_id: str) -> Resource:
+        """A Reference to a unit that says which it is, to whoever knows nothing but its words."""
+        literal = str(reference.get("reference", ""))
+        if literal and not literal.startswith("Organization/"):
+            return reference
+        return {"identifier": {"system": HSA_ID, "value": hsa_id}, "type": "Organization"} | reference
 
     def own(self, hsa_id: str | None) -> bool:
         """Whether it is the caller's unit or its care provider."""

@@ -2,9 +2,74 @@
 
 from __future__ import annotations
 
-import httpx
+import json
+from typing import Any
 
-from tests.rest.parties import HOME_CARE, WARD, Party, created, moved, person, put, read, reason, refusal, task
+import httpx
+import pytest
+
+from tests.rest.parties import (
+    CLINIC,
+    HOME_CARE,
+    STRANGER,
+    WARD,
+    Party,
+    address,
+    created,
+    fresh,
+    moved,
+    person,
+    put,
+    read,
+    reason,
+    refusal,
+    task,
+    unit,
+)
+
+OWNER_MOVES = {
+    "draft": set(),
+    "requested": {"received", "accepted", "rejected", "in-progress", "cancelled"},
+    "received": {"accepted", "rejected", "in-progress", "cancelled"},
+    "accepted": {"in-progress", "rejected", "cancelled"},
+    "ready": {"in-progress", "completed", "failed"},
+    "in-progress": {"completed", "failed", "on-hold"},
+    "on-hold": {"in-progress", "completed", "failed"},
+    "rejected": set(),
+    "cancelled": set(),
+    "failed": set(),
+    "completed": set(),
+    "entered-in-error": set(),
+}
+"""Table B.1, the column of our default, for the owner of an order."""
+REPORT = {"output": [{"type": {"text": "Rapport"}, "valueString": "Gjort"}]}
+JSON_PATCH = {"content-type": "application/json-patch+json"}
+
+
+def placed(operator: httpx.Client, patient: str, status: str, **elements: Any) -> dict[str, Any]:
+    """A Task at some status, by the operator's word, which no rule binds."""
+    body = task(patient, status=status, id=fresh(), **elements)
+    answer = operator.put(address(body), json=body)
+    assert answer.status_code == 201, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+@pytest.mark.parametrize("start", OWNER_MOVES)
+def test_c1_the_owner_moves_a_task_as_the_table_says(shared: httpx.Client, party: Party, start: str) -> None:
+    one = placed(shared, person(shared), start)
+    accepted = set()
+    for to in OWNER_MOVES.keys() - {start}:
+        answer = put(party(HOME_CARE), one, status=to, statusReason=reason(), **REPORT)
+        if answer.status_code == 200:
+            accepted.add(to)
+            assert read(shared, one)["status"] == to
+            shared.put(address(one), json=one)
+        else:
+            assert answer.status_code in (403, 422), answer.text
+            assert read(shared, one)["status"] == start
+
+    assert accepted == OWNER_MOVES[start]
 
 
 def test_what_was_allowed_is_what_is_served_next(shared: httpx.Client, party: Party) -> None:
@@ -14,11 +79,10 @@ def test_what_was_allowed_is_what_is_served_next(shared: httpx.Client, party: Pa
 
     moved(home_care, one, "accepted")
     moved(home_care, one, "in-progress")
-    moved(home_care, one, "on-hold", statusReason=reason())
-    moved(home_care, one, "in-progress", statusReason=None)
-    moved(home_care, one, "on-hold", statusReason=reason())
-    moved(home_care, one, "in-progress", statusReason=None)
-    last = moved(home_care, one, "completed", output=[{"type": {"text": "Rapport"}, "valueString": "Gjort"}])
+    for _ in range(2):  # What a source repeats is no news; what is commanded again is.
+        moved(home_care, one, "on-hold", statusReason=reason())
+        moved(home_care, one, "in-progress", statusReason=None)
+    last = moved(home_care, one, "completed", **REPORT)
 
     assert "statusReason" not in last
 
@@ -43,3 +107,424 @@ def test_c2_a_move_of_another_role_is_forbidden(shared: httpx.Client, party: Par
 
     assert (told["code"], told["requirement"]) == ("forbidden", "C-2")
     assert "owner" in told["en"]
+
+
+def test_c2_refusals_say_the_same_in_xml(shared: httpx.Client, party: Party) -> None:
+    one = created(party(WARD), task(person(shared)))
+    body = json.dumps(one | {"status": "accepted"})
+
+    answer = party(WARD).put(address(one), content=body, headers={"accept": "application/fhir+xml"})
+
+    assert answer.status_code == 403
+    assert "http://hl7.org/fhir/StructureDefinition/translation" in answer.text
+
+
+def test_c3_who_is_no_party_does_not_rewrite_a_task_by_keeping_its_status(shared: httpx.Client, party: Party) -> None:
+    patient = person(shared)
+    one = created(party(WARD), task(patient))
+    created(party(CLINIC), task(patient, requester=unit(CLINIC), owner=unit(CLINIC)))
+
+    assert refusal(put(party(CLINIC), one, note=[{"text": "Nytt"}]), 403)["requirement"] == "C-3"
+    assert put(party(HOME_CARE), one, note=[{"text": "Nytt"}]).status_code == 200
+
+
+def test_c3_who_may_not_read_it_is_told_nothing(shared: httpx.Client, party: Party) -> None:
+    one = created(party(WARD), task(person(shared)))
+
+    for body in (one, one | {"status": "accepted"}, one | {"owner": unit(STRANGER), "status": "accepted"}):
+        refusal(party(STRANGER).put(address(one), json=body), 404)
+    refusal(party(STRANGER).delete(address(one)), 404)
+
+
+@pytest.mark.parametrize(
+    "claimed",
+    [{"owner": unit(CLINIC)}, {"requester": unit(CLINIC)}, {"meta": {"profile": ["http://example.org/other"]}}],
+    ids=["owner", "requester", "profile"],
+)
+def test_c4_the_role_comes_of_the_stored_task(shared: httpx.Client, party: Party, claimed: dict[str, Any]) -> None:
+    patient = person(shared)
+    one = created(party(WARD), task(patient))
+    created(party(CLINIC), task(patient, requester=unit(CLINIC), owner=unit(CLINIC)))
+
+    refusal(put(party(CLINIC), one, status="accepted", **claimed), 403)
+
+
+def test_c4_to_belong_to_the_same_body_makes_nobody_the_owner(shared: httpx.Client, party: Party) -> None:
+    patient, neighbour = person(shared), "SE2120001348-T0999"
+    one = created(party(WARD), task(patient))
+    created(party(neighbour), task(patient, requester=unit(neighbour), owner=unit(neighbour)))
+
+    refusal(put(party(neighbour), one, status="accepted"), 403)
+
+
+def test_c4_the_care_provider_acts_for_its_unit(shared: httpx.Client, party: Party) -> None:
+    one = created(party(WARD), task(person(shared), owner=unit("SE2120001348-E0001")))
+
+    moved(party(HOME_CARE, "SE2120001348-E0001"), one, "accepted")
+
+
+def test_c4_a_unit_is_the_same_named_by_the_address_of_its_organization(shared: httpx.Client, party: Party) -> None:
+    own = "SE2120001348-T0123"
+    organisation = created(
+        shared, {"resourceType": "Organization", "name": "Hemsjukvården", "identifier": [unit(own)["identifier"]]}
+    )
+    literal = {"reference": f"Organization/{organisation['id']}"}
+    one = created(party(WARD), task(person(shared), owner=literal, requester={"identifier": unit(WARD)["identifier"]}))
+
+    moved(party(own), one, "accepted", owner=literal)
+    assert read(shared, one)["owner"]["identifier"]["value"] == own
+    moved(party(own), one, "in-progress")
+
+
+@pytest.mark.parametrize("status", sorted(OWNER_MOVES.keys() - {"draft", "requested", "ready"}))
+def test_c5_a_task_begins_as_draft_requested_or_ready(shared: httpx.Client, party: Party, status: str) -> None:
+    body = task(person(shared), status=status, statusReason=reason(), **REPORT)
+
+    assert refusal(party(WARD).post("/fhir/Task", json=body), 422)["requirement"] == "C-5"
+
+
+def test_c5_the_id_in_the_body_of_a_create_is_passed_over(shared: httpx.Client, party: Party) -> None:
+    assert created(party(WARD), task(person(shared), id="mine"))["id"] != "mine"
+
+
+def test_c6_a_task_is_created_by_its_requester(shared: httpx.Client, party: Party) -> None:
+    patient = person(shared)
+    created(party(WARD), task(patient))  # So that home care takes part in the care.
+
+    assert refusal(party(HOME_CARE).post("/fhir/Task", json=task(patient)), 403)["requirement"] == "C-6"
+    body = task(patient, id=fresh())
+    assert refusal(party(HOME_CARE).put(address(body), json=body), 403)["requirement"] == "C-6"
+
+
+@pytest.mark.parametrize(
+    ("start", "to"), [("requested", "rejected"), ("accepted", "cancelled"), ("in-progress", "on-hold")]
+)
+def test_c7_a_reason_is_given_in_words(shared: httpx.Client, party: Party, start: str, to: str) -> None:
+    one = placed(shared, person(shared), start)
+    code = {"system": "https://samverka.example/fhir/CodeSystem/decline-reason", "code": "no-resource"}
+
+    assert refusal(put(party(HOME_CARE), one, status=to), 422)["requirement"] == "C-7"
+    assert refusal(put(party(HOME_CARE), one, status=to, statusReason={"coding": [code]}), 422)["requirement"] == "C-7"
+    moved(party(HOME_CARE), one, to, statusReason=reason())
+
+
+def test_c8_a_refusal_for_want_of_capacity_is_found_and_the_next_is_asked(shared: httpx.Client, party: Party) -> None:
+    patient = person(shared)
+    request = created(shared, service_request(patient))
+    focus = {"reference": f"ServiceRequest/{request['id']}"}
+    one = created(party(WARD), task(patient, focus=focus))
+    code = {"system": "https://samverka.example/fhir/CodeSystem/decline-reason", "code": "no-resource"}
+    moved(party(HOME_CARE), one, "rejected", statusReason={"coding": [code], "text": "Ingen resurs"})
+
+    found = party(WARD).get(f"/fhir/Task?status-reason=no-resource&patient={patient}").json()
+    assert [entry["resource"]["id"] for entry in found["entry"]] == [one["id"]]
+
+    following = created(party(WARD), task(patient, focus=focus, owner=unit(CLINIC)))
+    moved(party(CLINIC), following, "accepted")
+
+
+def service_request(patient: str, **elements: Any) -> dict[str, Any]:
+    made = {
+        "resourceType": "ServiceRequest",
+        "status": "active",
+        "intent": "order",
+        "subject": {"reference": patient},
+        "requester": unit(WARD),
+    }
+    return made | elements
+
+
+def test_c9_a_question_goes_from_the_owner_to_the_requester_of_one_task(shared: httpx.Client, party: Party) -> None:
+    patient = person(shared)
+    one = created(party(WARD), task(patient))
+    asking = {"code": {"coding": [{"code": "information-request"}]}, "partOf": [{"reference": f"Task/{one['id']}"}]}
+    question = task(patient, requester=unit(HOME_CARE), owner=unit(WARD), **asking)
+
+    another = question | {"owner": unit(CLINIC)}
+    assert refusal(party(HOME_CARE).post("/fhir/Task", json=another), 422)["requirement"] == "C-9"
+    both = question | {"partOf": [*question["partOf"], *question["partOf"]]}
+    assert refusal(party(HOME_CARE).post("/fhir/Task", json=both), 422)["requirement"] == "C-9"
+    answered = created(party(HOME_CARE), question)
+    moved(party(WARD), answered, "completed", **REPORT)
+
+
+def test_c10_a_third_party_is_asked_by_who_has_accepted(shared: httpx.Client, party: Party) -> None:
+    patient = person(shared)
+    plan = created(
+        shared,
+        {
+            "resourceType": "CarePlan",
+            "status": "active",
+            "intent": "plan",
+            "subject": {"reference": patient},
+            "author": unit(WARD),
+        },
+    )
+    based = {"basedOn": [{"reference": f"CarePlan/{plan['id']}"}]}
+    one = created(party(WARD), task(patient, **based))
+    part = task(patient, requester=unit(HOME_CARE), owner=unit(CLINIC), status="ready", **based)
+    part["partOf"] = [{"reference": f"Task/{one['id']}"}]
+
+    assert refusal(party(HOME_CARE).post("/fhir/Task", json=part), 422)["requirement"] == "C-10"
+    moved(party(HOME_CARE), one, "accepted")
+    created(party(HOME_CARE), part)
+
+
+def test_c15_what_has_ended_is_left_as_it_is(shared: httpx.Client, party: Party) -> None:
+    one = placed(shared, person(shared), "completed", **REPORT)
+
+    for change in ({"status": "in-progress"}, {"note": [{"text": "Tillägg"}]}, {"businessStatus": {"text": "Klar"}}):
+        assert refusal(put(party(HOME_CARE), one, **change), 422)["requirement"] == "C-15"
+    assert put(party(HOME_CARE), one).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("element", "value"),
+    [
+        ("description", "Annat"),
+        ("priority", "urgent"),
+        ("authoredOn", "2026-01-01"),
+        ("restriction", {"period": {"end": "2030-01-01"}}),
+        ("input", [{"type": {"text": "x"}, "valueString": "y"}]),
+        ("reasonCode", {"text": "Annat"}),
+        ("encounter", {"reference": "Encounter/x"}),
+    ],
+)
+def test_c18_the_owner_changes_only_what_is_his(shared: httpx.Client, party: Party, element: str, value: Any) -> None:
+    one = created(party(WARD), task(person(shared)))
+
+    told = refusal(put(party(HOME_CARE), one, **{element: value}), 422)
+
+    assert told["requirement"] == "C-18"
+    assert told["path"].startswith(f"Task.{element}")
+
+
+def test_c18_what_is_the_owners_he_changes_and_others_see(shared: httpx.Client, party: Party) -> None:
+    one = created(party(WARD), task(person(shared)))
+    moved(party(HOME_CARE), one, "in-progress")
+    change = {
+        "businessStatus": {"text": "På väg"},
+        "executionPeriod": {"start": "2026-03-10T10:00:00+01:00"},
+        "note": [{"text": "Ringer när jag är framme"}],
+        "output": [{"type": {"text": "Puls"}, "valueInteger": 72}],
+    }
+
+    assert put(party(HOME_CARE), one, **change).status_code == 200
+    found = read(party(WARD), one)
+    assert {name: found[name] for name in change} == change
+    assert put(party(HOME_CARE), one, businessStatus=None).status_code == 200
+    assert "businessStatus" not in read(party(WARD), one)
+
+
+def test_c18_the_owner_names_another_unit_of_his_own_but_no_other_organisation(
+    shared: httpx.Client, party: Party
+) -> None:
+    provider, night = "SE2120001348-E0002", "SE2120001348-T0222"
+    created(
+        shared,
+        {
+            "resourceType": "Organization",
+            "name": "Nattpatrullen",
+            "identifier": [unit(night)["identifier"]],
+            "partOf": unit(provider),
+        },
+    )
+    one = created(party(WARD), task(person(shared)))
+    home_care = party(HOME_CARE, provider)
+    moved(home_care, one, "accepted")
+
+    assert refusal(put(home_care, one, owner=unit(CLINIC)), 422)["requirement"] == "C-18"
+    assert put(home_care, one, owner=unit(night)).status_code == 200
+    assert read(shared, one)["owner"]["identifier"]["value"] == night
+    moved(party(night, provider), one, "in-progress")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"requester": unit(CLINIC)},
+        {"code": {"text": "Annat"}},
+        {"intent": "plan"},
+        {"focus": {"reference": "ServiceRequest/another"}},
+        {"partOf": [{"reference": "Task/another"}]},
+        {"basedOn": [{"reference": "CarePlan/another"}]},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+@pytest.mark.parametrize("who", [WARD, HOME_CARE])
+def test_c19_what_makes_it_this_task_is_changed_by_nobody(
+    shared: httpx.Client, party: Party, who: str, change: dict[str, Any]
+) -> None:
+    one = created(party(WARD), task(person(shared)))
+
+    answer = put(party(who), one, **change)
+
+    assert refusal(answer, 422)["requirement"] == "C-19", answer.text
+
+
+def test_c19_nor_is_it_moved_to_another_person(shared: httpx.Client, party: Party) -> None:
+    one, another = created(party(WARD), task(person(shared))), {"reference": person(shared)}
+
+    assert refusal(put(party(WARD), one, **{"for": another}), 422)["requirement"] == "C-19"
+    refusal(put(party(HOME_CARE), one, **{"for": another}), 403)
+
+
+def test_c19_the_requester_changes_priority_and_due_time_until_it_is_accepted(
+    shared: httpx.Client, party: Party
+) -> None:
+    one = created(party(WARD), task(person(shared)))
+    urgent = {"priority": "urgent", "restriction": {"period": {"end": "2030-01-01"}}}
+
+    assert put(party(WARD), one, **urgent).status_code == 200
+    assert read(shared, one)["priority"] == "urgent"
+    moved(party(HOME_CARE), one, "accepted")
+    assert refusal(put(party(WARD), one, priority="routine"), 422)["requirement"] == "C-19"
+
+
+@pytest.mark.parametrize("element", ["note", "output", "relevantHistory"])
+def test_c20_what_was_noted_stays(shared: httpx.Client, party: Party, element: str) -> None:
+    entries = {
+        "note": {"text": "Första"},
+        "output": {"type": {"text": "Puls"}, "valueInteger": 72},
+        "relevantHistory": {"reference": "Provenance/p1"},
+    }
+    changed = {
+        "note": {"text": "Ändrad"},
+        "output": {"type": {"text": "Puls"}, "valueInteger": 73},
+        "relevantHistory": {"reference": "Provenance/p2"},
+    }
+    one = placed(shared, person(shared), "in-progress", **{element: [entries[element]]})
+    home_care = party(HOME_CARE)
+
+    assert refusal(put(home_care, one, **{element: None}), 422)["requirement"] == "C-20"
+    assert refusal(put(home_care, one, **{element: [changed[element]]}), 422)["requirement"] == "C-20"
+    assert put(home_care, one, **{element: [entries[element], changed[element]]}).status_code == 200
+    assert len(read(shared, one)[element]) == 2
+
+
+def test_c66_only_who_takes_part_in_a_plan_asks_for_more_in_it(shared: httpx.Client, party: Party) -> None:
+    patient = person(shared)
+    plan = created(
+        shared,
+        {
+            "resourceType": "CarePlan",
+            "status": "active",
+            "intent": "plan",
+            "subject": {"reference": patient},
+            "author": unit(WARD),
+        },
+    )
+    based = {"basedOn": [{"reference": f"CarePlan/{plan['id']}"}]}
+    one = created(party(WARD), task(patient, **based))
+    more = task(patient, requester=unit(HOME_CARE), owner=unit(CLINIC), **based)
+
+    assert refusal(party(HOME_CARE).post("/fhir/Task", json=more), 422)["requirement"] == "C-66"
+    moved(party(HOME_CARE), one, "accepted")
+    created(party(HOME_CARE), more)
+
+
+def test_a_task_is_deleted_by_nobody_but_a_draft_by_its_requester(shared: httpx.Client, party: Party) -> None:
+    patient = person(shared)
+    one = created(party(WARD), task(patient))
+    draft = created(party(WARD), task(patient, status="draft"))
+
+    told = refusal(party(WARD).delete(address(one)), 422)
+    assert told["requirement"] == "C-15" and "entered in error" in told["en"]
+    refusal(party(HOME_CARE).delete(address(draft)), 403)
+    assert party(WARD).delete(address(draft)).status_code == 204
+    assert shared.delete(address(one)).status_code == 204
+
+
+def test_the_operators_word_is_plain_r4(shared: httpx.Client) -> None:
+    one = placed(shared, person(shared), "completed")
+
+    assert put(shared, one, status="draft", requester=unit(CLINIC)).status_code == 200
+
+
+PATCHES = {
+    "JSON Patch": (
+        "application/json-patch+json",
+        '[{"op": "replace", "path": "/status", "value": "STATUS"}]',
+    ),
+    "FHIRPath Patch": (
+        "application/fhir+json",
+        """{"resourceType": "Parameters", "parameter": [{"name": "operation", "part": [
+            {"name": "type", "valueCode": "replace"}, {"name": "path", "valueString": "Task.status"},
+            {"name": "value", "valueCode": "STATUS"}]}]}""",
+    ),
+    "XML Patch": (
+        "application/xml-patch+xml",
+        '<diff xmlns="http://hl7.org/fhir"><replace sel="Task/status/@value">STATUS</replace></diff>',
+    ),
+}
+
+
+@pytest.mark.parametrize("language", PATCHES)
+def test_c49_a_patch_obeys_the_same_rules(shared: httpx.Client, party: Party, language: str) -> None:
+    one = created(party(WARD), task(person(shared)))
+    media_type, patch = PATCHES[language]
+
+    def patched(who: str, status: str) -> httpx.Response:
+        headers = {"content-type": media_type, "accept": "application/fhir+json"}
+        return party(who).patch(address(one), content=patch.replace("STATUS", status), headers=headers)
+
+    assert refusal(patched(HOME_CARE, "completed"), 422)["requirement"] == "C-1"
+    assert refusal(patched(WARD, "accepted"), 403)["requirement"] == "C-2"
+    assert patched(HOME_CARE, "accepted").status_code == 200
+    assert read(shared, one)["status"] == "accepted"
+
+
+def test_a_conditional_update_and_patch_obey_the_same_rules(shared: httpx.Client, party: Party) -> None:
+    identifier = {"system": "http://example.org/tasks", "value": fresh()}
+    one = created(party(WARD), task(person(shared), identifier=[identifier]))
+    condition = f"/fhir/Task?identifier={identifier['system']}|{identifier['value']}"
+
+    refusal(party(WARD).put(condition, json=one | {"status": "accepted"}), 403)
+    patch = '[{"op": "replace", "path": "/status", "value": "accepted"}]'
+    refusal(party(WARD).patch(condition, content=patch, headers=JSON_PATCH), 403)
+    refusal(party(HOME_CARE).delete(condition), 422)
+    assert party(HOME_CARE).patch(condition, content=patch, headers=JSON_PATCH).status_code == 200
+    assert party(HOME_CARE).put(condition, json=read(shared, one) | {"status": "in-progress"}).status_code == 200
+    assert read(shared, one)["status"] == "in-progress"
+
+
+def bundle(kind: str, *bodies: dict[str, Any]) -> dict[str, Any]:
+    entries = [
+        {"resource": one, "request": {"method": "PUT", "url": f"{one['resourceType']}/{one['id']}"}} for one in bodies
+    ]
+    return {"resourceType": "Bundle", "type": kind, "entry": entries}
+
+
+def test_a_transaction_is_refused_whole_and_a_batch_entry_by_entry(shared: httpx.Client, party: Party) -> None:
+    patient = person(shared)
+    one, other = created(party(WARD), task(patient)), created(party(WARD), task(patient))
+    accepted, early = one | {"status": "accepted"}, other | {"status": "completed"} | REPORT
+    home_care = party(HOME_CARE)
+
+    answer = home_care.post("/fhir", json=bundle("transaction", accepted, early))
+    assert refusal(answer, 422)["path"].startswith("Bundle.entry[1]"), answer.text
+    assert read(shared, one)["status"] == "requested"
+
+    answer = home_care.post("/fhir", json=bundle("batch", accepted, early))
+    assert [entry["response"]["status"][:3] for entry in answer.json()["entry"]] == ["200", "422"]
+    assert read(shared, one)["status"] == "accepted"
+    assert read(shared, other)["status"] == "requested"
+
+
+def test_a_transaction_may_make_a_task_and_its_part(shared: httpx.Client, party: Party) -> None:
+    patient = person(shared)
+    whole = task(patient, id=fresh(), status="ready", owner=unit(WARD))
+    part = task(patient, id=fresh(), status="ready", owner=unit(WARD), partOf=[{"reference": f"Task/{whole['id']}"}])
+
+    answer = party(WARD).post("/fhir", json=bundle("transaction", whole, part))
+
+    assert answer.status_code == 200, answer.text
+
+
+def test_each_move_is_a_version(shared: httpx.Client, party: Party) -> None:
+    one = created(party(WARD), task(person(shared)))
+    for status in ("received", "accepted", "in-progress"):
+        moved(party(HOME_CARE), one, status)
+    versions = shared.get(f"{address(one)}/_history").json()["entry"]
+
+    assert [entry["resource"]["status"] for entry in versions] == ["in-progress", "accepted", "received", "requested"]

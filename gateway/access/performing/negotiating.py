@@ -84,8 +84,8 @@ def _named_alike(task: Resource, before: Resource | None, standings: Standings) 
             continue
         if before is not None and standings.named(before.get(name)) == hsa_id:
             made[name] = before[name]
-        elif "identifier" not in task[name]:
-            made[name] = {**task[name], "identifier": standings.identifier(hsa_id)}
+        else:
+            made[name] = standings.party(task[name], hsa_id)
     return made
 
 
