@@ -72,6 +72,9 @@ class Standings:
         elif before is not None and "owner" not in before and person is not None:
             # Without a plan, whoever takes part in the person's care may take what is open to all.
             members = frozenset(self._uow.persons.parties(person))
+        elif before is None and (whole := self._whole(task)) is not None:
+            # Without a plan, those take part in a whole who asked for it and who has it in hand.
+            members = frozenset(self._sides(whole))
         return Standing(
             roles(task, self._caller.organisations, members=members, custodian=keeper, named=self.named),
             Circumstances(
@@ -129,13 +132,12 @@ class Standings:
         """The ids of what a Task is part of, all the way up, and the address of what it is about."""
         if literal := task.get("focus", {}).get("reference"):
             yield str(literal)
-        above: Resource | None = task
         for _ in range(_ABOVE):
-            parts = (above or {}).get("partOf", ())
-            above = self._at(parts[0].get("reference")) if parts else None
-            if above is None:
+            whole = self._whole(task)
+            if whole is None:
                 return
-            yield str(above["id"])
+            yield str(whole["id"])
+            task = whole
 
     def find(self, resource_type: str, *params: tuple[str, str]) -> list[Stored]:
         """What meets these criteria, whoever may see it; no more than MOST."""
@@ -161,6 +163,16 @@ class Standings:
                     literal = one.get("reference")
                     if literal and (found := self._at(literal)) is not None:
                         yield literal, found
+
+    def _whole(self, task: Resource) -> Resource | None:
+        """What a Task is part of."""
+        parts = task.get("partOf", ())
+        return self._at(parts[0].get("reference")) if parts else None
+
+    def _sides(self, task: Resource) -> Iterator[str]:
+        steps = self._rooms.recorder.authority.steps[task["resourceType"]]
+        names = ("requester", "owner") if task["status"] in steps.stays else ("requester",)
+        yield from (who for name in names if (who := self.named(task.get(name))))
 
     def _plan(self, task: Resource) -> Resource | None:
         """The plan that a Task is based on."""

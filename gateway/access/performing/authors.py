@@ -40,9 +40,14 @@ class Authors:
             return
         step.decision = Decision(False, "not-the-author")
         english, swedish = _TEXT
-        rule = "C-24" if kind in ("Patient",) else "C-21"
         issue = Issue(
-            "error", Forbidden.code, "not-the-author", english, expression=kind, swedish=swedish, requirement=rule
+            "error",
+            Forbidden.code,
+            "not-the-author",
+            english,
+            expression=kind,
+            swedish=swedish,
+            requirement=self._table.authored[kind],
         )
         raise Forbidden(english, issues=[issue])
 
