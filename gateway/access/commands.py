@@ -7,11 +7,14 @@ https://hl7.org/fhir/R4/http.html
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
+from urllib.parse import parse_qsl
 
 from gateway.access.reading import Served
+from gateway.errors import BadRequest
 from gateway.fhir import json
 from gateway.fhir.binary import Content
 from gateway.records import Resource
@@ -19,6 +22,9 @@ from gateway.records import Resource
 Versions = tuple[str, ...]
 """Version ids, as If-Match and If-None-Match list them; `*` is any version there is."""
 ANY_VERSION = "*"
+ETAG: Final = re.compile(r'(?:W/)?"([A-Za-z0-9.\-]{1,64})"|(\*)')
+MOST: Final = 50
+"""Versions that one list names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,3 +121,24 @@ class Done:
         """The one version of a command that has one."""
         (only,) = self.versions
         return only
+
+
+def versions(etags: str, name: str) -> Versions:
+    """The versions that a list of ETags names; BadRequest where one is none. `name`: where it stands."""
+    found = []
+    for one in etags.split(",", MOST):
+        match = ETAG.fullmatch(one.strip())
+        if not match:
+            text = f'{name} must be an ETag as served: W/"…"; several are separated by commas.'
+            raise BadRequest(text, rule="etag-malformed")
+        found.append(match[1] or ANY_VERSION)
+    return tuple(found)
+
+
+def matching(query: str, base: str, *, but: Collection[str] = ()) -> Matching:
+    """The condition that a query string says, without the parameters that are none. BadRequest."""
+    try:
+        params = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=100)
+    except ValueError:
+        raise BadRequest("The condition cannot be read as search parameters.", rule="condition-malformed") from None
+    return Matching(tuple(one for one in params if one[0] not in but), base)

@@ -14,6 +14,7 @@ from gateway.access.explain import Explaining
 from gateway.access.exporting import Exporting
 from gateway.access.graphs import Graphs
 from gateway.access.histories import Histories
+from gateway.access.importing import Importing
 from gateway.access.labels import Labelling
 from gateway.access.lastn import Lastn
 from gateway.access.later import Deferring
@@ -25,7 +26,6 @@ from gateway.access.reading import Rooms
 from gateway.access.remapping import Remaps
 from gateway.access.terms import Terms
 from gateway.access.trail import Trail
-from gateway.access.transaction import Transacting
 from gateway.access.transforming import Transforming
 from gateway.access.translating import Translating
 from gateway.access.validating import Validating
@@ -34,7 +34,7 @@ from gateway.definitions import Definitions
 
 class Door(
     Packaging,
-    Transacting,
+    Importing,
     Translating,
     Terms,
     Validating,

@@ -89,6 +89,7 @@ def _entry(one: Entry) -> dict[str, Any]:
         "size": one.size,
         "sha256": one.hash,
         "mediaType": one.media_type,
+        "transport": one.transport,
         "items": sum(one.items.values()),
         "held": one.items.get("held", 0),
         "issues": len(one.issues),

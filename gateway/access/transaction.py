@@ -51,8 +51,9 @@ class Transacting(Writing):
 
         def work(uow: UnitOfWork) -> tuple[dict[int, Done], T]:
             kept = self.keep_body(uow, asking, body)
-            links = _Links([entries[index] for index in places], self._rooms.definitions, base)
-            performance = Performance(Act(self, self._rooms, uow, asking, (kept[0], places) if kept else None, links))
+            at = (kept[0], places) if kept else None
+            links = BundleLinks([entries[index] for index in places], self._rooms.definitions, base)
+            performance = Performance(Act(self, self._rooms, uow, asking, at, links))
             done = performance.perform([commands[index] for index in places])
             store = _Inside(uow)
             inside.append(store)
@@ -111,7 +112,7 @@ class _Sought:
         self.found = matches[0].id if matches else None
 
 
-class _Links:
+class BundleLinks:
     """What entries call each other, and what they are called when they have their ids."""
 
     def __init__(self, entries: Sequence[Entry], definitions: Definitions, base: str) -> None:

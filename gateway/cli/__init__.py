@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "health": Announced("health", "Ask a running gateway whether it is ready. Exit code 0 when it is.", logs=False),
     "version": Announced("version", "The version.", logs=False),
     "ingest": Announced("ingest", "Keep each file in the inbox, then translate and agree it."),
+    "import": Announced("importing", "Write resources from NDJSON files and Bundles, each under its own id."),
     "replay": Announced(
         "replay", "Map anew what an older version of a map mapped: shows what would change, asks, then does it."
     ),

@@ -12,6 +12,7 @@ from gateway.access.caller import OPERATOR, Asking
 from gateway.cli.answer import ZONE
 from gateway.cli.common import gateway, out, print_json
 from gateway.cli.options import DatabaseOption, JsonOption, SourcesOption, settings_from
+from gateway.ingest.pipeline import UNMAPPED
 
 app = typer.Typer(no_args_is_help=True, help="Messages as they came: list, show, replay.")
 ASKING = Asking(OPERATOR, "inbox", request_id="cli")
@@ -86,7 +87,8 @@ def replay(
     Example: `samverka inbox replay`
     """
     with gateway(settings_from(database_url=database_url, sources=sources)) as wired:
-        chosen = ids or [row["id"] for row in wired.door.inbox_list(ASKING, state="held", source=None, limit=10_000)]
+        held = wired.door.inbox_list(ASKING, state="held", source=None, limit=10_000) if not ids else ()
+        chosen = ids or [row["id"] for row in held if row["transport"] not in UNMAPPED]
         outcomes = [wired.ingest.replay(inbox_id) for inbox_id in chosen]
     if as_json:
         print_json([outcome.to_json() for outcome in outcomes])

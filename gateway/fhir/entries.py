@@ -5,7 +5,9 @@ https://hl7.org/fhir/R4/http.html#transaction
 
 from __future__ import annotations
 
+import binascii
 import re
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -41,15 +43,15 @@ class Entry:
         return f"Bundle.entry[{self.index}]"
 
 
-def read(bundle: Resource, d: Definitions, base: str) -> list[Entry]:
+def read(bundle: Resource, d: Definitions, base: str, *, most: int = MOST) -> list[Entry]:
     """The entries in the client's order. BadRequest, Invalid or TooLarge where they cannot be told.
 
     What the resources of the entries are is not looked at.
     """
     given = bundle.get("entry", [])
     listed = given if type(given) is list else []
-    if len(listed) > MOST:
-        raise TooLarge(f"A Bundle has at most {MOST} entries here: send it in parts.", rule="too-many-entries")
+    if len(listed) > most:
+        raise TooLarge(f"A Bundle has at most {most} entries here: send it in parts.", rule="too-many-entries")
     for index, one in enumerate(listed):
         if type(one) is dict and "request" not in one:
             text = "Each entry of a batch or transaction says in request what is to be done (bdl-3)."
@@ -65,6 +67,19 @@ def read(bundle: Resource, d: Definitions, base: str) -> list[Entry]:
 def ordered(entries: list[Entry]) -> list[Entry]:
     """In the order of R4: deletions, creations, changes, questions."""
     return sorted(entries, key=lambda entry: PHASES[entry.method])
+
+
+def patch_in(entry: Entry) -> tuple[bytes, str]:
+    """A patch that is no resource stands in a Binary: its body and media type. BadRequest.
+
+    https://hl7.org/fhir/R4/http.html#patch, at its end.
+    """
+    resource = entry.resource or {}
+    try:
+        return b64decode(resource["data"], validate=True), str(resource["contentType"])
+    except (KeyError, TypeError, ValueError, binascii.Error):
+        text = "A patch in a Binary has a contentType, and the patch itself in data, as base64."
+        raise BadRequest(text, rule="entry-patch", expression="Binary.data") from None
 
 
 def within(error: GatewayError, entry: Entry) -> GatewayError:

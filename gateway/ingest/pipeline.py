@@ -42,6 +42,9 @@ AHEAD = timedelta(days=1)
 MOST_MESSAGES = 100
 """How many waiting messages are claimed together."""
 
+UNMAPPED = ("rest", "import")
+"""How messages come that no mapping package reads."""
+
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
@@ -117,8 +120,12 @@ class Ingest:
 
     def replay(self, inbox_id: str) -> Outcome:
         """Work a message through anew, with the maps as they are now; what was said before stays one statement."""
-        if self._store.read(lambda uow: uow.inbox.entry(inbox_id)) is None:
+        kept = self._store.read(lambda uow: uow.inbox.entry(inbox_id))
+        if kept is None:
             raise NotFound("The inbox has no message of this id.", rule="inbox-unknown", where=inbox_id)
+        if kept.transport in UNMAPPED:
+            text = "No map reads this: it was written in somebody's own name. Send or import what is wanted of it anew."
+            raise Conflict(text, rule="inbox-not-mapped", where=inbox_id)
 
         def again(uow: UnitOfWork) -> Claimed | None:
             uow.inbox.replay(inbox_id)

@@ -5,25 +5,18 @@ https://hl7.org/fhir/R4/http.html#versions, https://hl7.org/fhir/R4/http.html#cr
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
 
 from fastapi import Request
 
-from gateway.access.commands import ANY_VERSION, Matching, Versions
-from gateway.errors import BadRequest
+from gateway.access.commands import ANY_VERSION, Matching, Versions, matching, versions
 from gateway.rest.format import PRESENTATION
 from gateway.rest.response import base_of
 
 if TYPE_CHECKING:
     from gateway.access.reading import Served
-
-ETAG = re.compile(r'(?:W/)?"([A-Za-z0-9.\-]{1,64})"|(\*)')
-MOST = 50
-"""Versions that one header lists."""
 
 
 def if_match(request: Request) -> Versions | None:
@@ -39,21 +32,12 @@ def if_none_match(request: Request) -> Versions | None:
 def if_none_exist(request: Request) -> Matching | None:
     """The search of If-None-Exist, with or without the type and the question mark before it."""
     value = request.headers.get("if-none-exist")
-    return None if value is None else matching(value.rpartition("?")[2], base_of(request))
-
-
-def matching(query: str, base: str) -> Matching:
-    """The condition that a query string says."""
-    try:
-        params = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=100)
-    except ValueError:
-        raise BadRequest("The condition cannot be read as search parameters.", rule="condition-malformed") from None
-    return Matching(tuple(one for one in params if one[0] not in PRESENTATION), base)
+    return None if value is None else matching(value.rpartition("?")[2], base_of(request), but=PRESENTATION)
 
 
 def meant(request: Request) -> Matching:
     """The search that says in the address which resource is meant."""
-    return matching(request.url.query, base_of(request))
+    return matching(request.url.query, base_of(request), but=PRESENTATION)
 
 
 def unchanged(request: Request, found: Served) -> bool:
@@ -77,13 +61,4 @@ def _time(value: str | None) -> datetime | None:
 
 def _versions(request: Request, header: str) -> Versions | None:
     value = request.headers.get(header)
-    if value is None:
-        return None
-    found = []
-    for one in value.split(",", MOST):
-        match = ETAG.fullmatch(one.strip())
-        if not match:
-            text = f'{header} must be an ETag as served: W/"…"; several are separated by commas.'
-            raise BadRequest(text, rule="etag-malformed")
-        found.append(match[1] or ANY_VERSION)
-    return tuple(found)
+    return None if value is None else versions(value, header)

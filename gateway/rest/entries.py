@@ -5,8 +5,6 @@ https://hl7.org/fhir/R4/http.html#transaction
 
 from __future__ import annotations
 
-import binascii
-from base64 import b64decode
 from collections.abc import Callable, Coroutine, Mapping
 from contextvars import copy_context
 from datetime import UTC, datetime
@@ -18,9 +16,9 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from gateway.access.door import Door
-from gateway.errors import BadRequest, MethodNotAllowed, NotFound
+from gateway.errors import MethodNotAllowed, NotFound
 from gateway.fhir import json
-from gateway.fhir.entries import Entry
+from gateway.fhir.entries import Entry, patch_in
 from gateway.rest.request import INLINE
 
 Handler = Callable[..., Coroutine[Any, Any, Response]]
@@ -129,16 +127,6 @@ def sent(entry: Entry) -> tuple[bytes, str]:
     if entry.method == "PATCH" and resource.get("resourceType") == "Binary":
         return patch_in(entry)
     return json.dump(resource), json.MEDIA_TYPE
-
-
-def patch_in(entry: Entry) -> tuple[bytes, str]:
-    """https://hl7.org/fhir/R4/http.html#patch, at its end."""
-    resource = entry.resource or {}
-    try:
-        return b64decode(resource["data"], validate=True), str(resource["contentType"])
-    except (KeyError, TypeError, ValueError, binascii.Error):
-        text = "A patch in a Binary has a contentType, and the patch itself in data, as base64."
-        raise BadRequest(text, rule="entry-patch", expression="Binary.data") from None
 
 
 def _at_once(answer: Coroutine[Any, Any, Response]) -> Response:

@@ -14,6 +14,7 @@ from gateway.store.changes import Changes
 from gateway.store.deferred import Deferrals
 from gateway.store.exports import Exports
 from gateway.store.identifiers import Identifiers
+from gateway.store.imports import Imports
 from gateway.store.inbox import Inbox
 from gateway.store.jobs import Jobs
 from gateway.store.labels import Labels
@@ -63,6 +64,7 @@ class UnitOfWork:
         self.jobs = Jobs(connection, clock)
         self.deferrals = Deferrals(connection)
         self.exports = Exports(connection)
+        self.imports = Imports(connection)
         self._connection = connection
 
     @property

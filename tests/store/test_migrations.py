@@ -155,7 +155,16 @@ def test_what_was_indexed_before_is_read_again(database_url: str) -> None:
     """Into an empty database of the step before comes one resource; the step after puts the job that indexes it."""
     engine = create_engine(database_url)
     with engine.begin() as connection:
-        for name in ("export_item", "export", "deferred", "job", "definition"):
+        for name in (
+            "bulk_import_part",
+            "bulk_import_file",
+            "bulk_import",
+            "export_item",
+            "export",
+            "deferred",
+            "job",
+            "definition",
+        ):
             connection.execute(text(f"DROP TABLE {name}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0005_search_values'"))
         content = {"partition": 1, "rid": 1, "resource_type": "Task", "id": "t", "version": "1", "last_updated": NOW}

@@ -1,0 +1,305 @@
+"""Bulk import: files of resources kept in parts, and written part by part in the name of who asked; it can be gone on
+with wherever it was cut off.
+
+A part is kept in the inbox before any of it is written. Some units of it are one unit of work with the progress that
+they are: a process that is killed loses none and repeats none. What is refused is held, with where it stands and why;
+the others are written.
+
+https://github.com/smart-on-fhir/bulk-import
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+from typing import IO, Final
+
+import structlog
+
+from gateway.access.caller import Asking
+from gateway.access.decision import Decision, source_of
+from gateway.access.performing import Act, Performance, Refusal
+from gateway.access.transaction import BundleLinks, Transacting
+from gateway.access.units import Reader, Unit
+from gateway.errors import BadRequest, Conflict, GatewayError, NotFound, Unavailable
+from gateway.fhir import json
+from gateway.fhir.bulk import NDJSON, Part, parts
+from gateway.fhir.entries import within
+from gateway.issues import Issue
+from gateway.records import Message
+from gateway.store import Item, LeaseLost, UnitOfWork
+from gateway.store.imports import Counts, Held, Import, ImportFile, ImportPart
+
+__all__ = ["Held", "Imported", "Importing", "Input"]
+
+TOGETHER: Final = 100
+"""Commands of one unit of work."""
+TRANSPORT: Final = "import"
+OWN: Final = Decision(True, "own-request")
+PAGE: Final = 500
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One file: its name, what its resources are, and the hash of its bytes where they are at hand."""
+
+    name: str
+    type: str = ""
+    lines: bool = True
+    hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of an import, and of each of its files."""
+
+    one: Import
+    files: tuple[tuple[ImportFile, Counts], ...]
+
+    @property
+    def id(self) -> str:
+        return self.one.id
+
+    @property
+    def ended(self) -> datetime | None:
+        return self.one.ended
+
+    @property
+    def total(self) -> Counts:
+        counts = [one for _, one in self.files]
+        return Counts(*(sum(getattr(one, name) for one in counts) for name in Counts.__dataclass_fields__))
+
+
+class Importing(Transacting):
+    """Begin an import or find it again, read a file of it, end it, and tell what became of it."""
+
+    def begin_import(self, asking: Asking, inputs: Sequence[Input], *, base: str = "", again: bool = False) -> Imported:
+        """The import of just these files: the one that was begun already, unless it is to be done `again`."""
+        owner, key = source_of(asking.caller), _key(inputs)
+        self.audit(asking, OWN)
+        fresh = _import(owner, key, asking, base, self._rooms.clock())
+        files = [ImportFile(n, one.name, one.type, one.lines) for n, one in enumerate(inputs)]
+
+        def work(uow: UnitOfWork) -> str:
+            found = uow.imports.latest(owner, key)
+            if found is not None and not (again and found.ended):
+                return found.id
+            uow.imports.put(fresh, files)
+            return fresh.id
+
+        return self._imported(self._rooms.store.write(work, now=self._rooms.clock()))
+
+    def import_file(
+        self,
+        asking: Asking,
+        id: str,
+        file: int,
+        stream: IO[bytes],
+        told: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Keep and write what is not written yet. Conflict where it is not the file that it was, or another does it."""
+        store = self._rooms.store
+        one = store.read(lambda uow: uow.imports.files(id))[file]
+        known = {part.part: part for part in store.read(lambda uow: uow.imports.parts(id, file))}
+        issues: tuple[Issue, ...] = ()
+        try:
+            for number, part in enumerate(parts(stream, lines=one.lines)):
+                self._import_part(asking, id, one, number, part, known.get(number), told)
+        except (LeaseLost, Conflict, Unavailable):
+            raise
+        except GatewayError as error:  # The file cannot be read on: what was read of it counts.
+            issues = error.issues
+        store.write(lambda uow: uow.imports.kept(id, file, issues))
+
+    def go_on_with_kept(self, asking: Asking, id: str, file: int, told: Callable[[], None] = lambda: None) -> None:
+        """Write what is kept of a file and not written yet."""
+        store = self._rooms.store
+        one = store.read(lambda uow: uow.imports.files(id))[file]
+        for known in store.read(lambda uow: uow.imports.parts(id, file)):
+            if known.next < known.units:
+                message = store.read(lambda uow, inbox_id=known.inbox_id: uow.inbox.get(inbox_id))  # type: ignore[misc]
+                if message is None:
+                    raise NotFound("The inbox has no message of this id.", rule="inbox-unknown", where=known.inbox_id)
+                self._import_part(asking, id, one, known.part, Part(known.first, message.body), known, told)
+
+    def end_import(self, id: str) -> Imported:
+        """All of it is dealt with."""
+        self._rooms.store.write(lambda uow: uow.imports.end(id, self._rooms.clock()))
+        return self._imported(id)
+
+    def held_of_import(self, id: str) -> Iterator[Held]:
+        """What could not be written, in the order of the files, some read at a time."""
+        after = (-1, -1, -1)
+        while found := self._rooms.store.read(
+            lambda uow, after=after: uow.imports.held(id, after=after, limit=PAGE)  # type: ignore[misc]
+        ):
+            yield from (one for _, one in found)
+            after = found[-1][0]
+
+    def _imported(self, id: str) -> Imported:
+        def ask(uow: UnitOfWork) -> Imported | None:
+            one, counts = uow.imports.get(id), uow.imports.counts(id)
+            if one is None:
+                return None
+            return Imported(one, tuple((file, counts.get(file.file, Counts())) for file in uow.imports.files(id)))
+
+        found = self._rooms.store.read(ask)
+        if found is None:
+            raise NotFound("There is no such import of yours, or it was too long ago.", rule="import-unknown")
+        return found
+
+    def _import_part(
+        self,
+        asking: Asking,
+        id: str,
+        file: ImportFile,
+        number: int,
+        part: Part,
+        known: ImportPart | None,
+        told: Callable[[], None],
+    ) -> None:
+        """Keep a part, unless it is, and write what is not written of it."""
+        if known is not None and known.next >= known.units and known.first == part.first:
+            if known.hash != sha256(part.body).hexdigest():
+                raise _changed(file)
+            told()
+            return
+        reader = Reader(self._rooms, self._base_of(id), file.type)
+        units, read_from = reader.units(part)
+        if known is None:
+            known = self._keep_part(asking, id, file, number, part, units)
+        elif known.hash != sha256(part.body).hexdigest():
+            raise _changed(file)
+        start = known.next
+        for batch in _batches(read_from(start)):
+            start = self._commit(asking, id, known, start, batch)
+            told()
+
+    def _base_of(self, id: str) -> str:
+        found = self._rooms.store.read(lambda uow: uow.imports.get(id))
+        return "" if found is None else str(found.request.get("base", ""))
+
+    def _keep_part(self, asking: Asking, id: str, file: ImportFile, number: int, part: Part, units: int) -> ImportPart:
+        media_type = NDJSON if part.first else json.MEDIA_TYPE
+        now = self._rooms.clock()
+        message = Message(str(uuid.uuid4()), source_of(asking.caller), part.body, media_type, now, transport=TRANSPORT)
+        made = ImportPart(file.file, number, message.id, sha256(part.body).hexdigest(), part.first, units)
+
+        def work(uow: UnitOfWork) -> None:
+            uow.inbox.keep(message, state="done")
+            uow.imports.add_part(id, made)
+
+        self._rooms.store.write(work, now=now)
+        return made
+
+    def _commit(self, asking: Asking, id: str, part: ImportPart, start: int, units: Sequence[Unit]) -> int:
+        """Write these together; where one is refused, in halves, until it stands alone. Up to where it is done."""
+        wanted = [unit for unit in units if unit.commands]
+        to = units[-1].seq + 1
+        held = {unit.seq: (unit, unit.issues) for unit in units if unit.issues}
+        try:
+            self._once(asking, id, part, start, to, wanted, held)
+        except Refusal as refusal:
+            if len(wanted) == 1:
+                unit = wanted[0]
+                failure = refusal.answer.issues[0].rule if refusal.decision.allowed else None
+                asked = replace(asking, interaction=refusal.command.interaction)
+                self.audit(asked, refusal.decision, person=refusal.person, failure=failure)
+                answer = refusal.answer if unit.entries is None else within(refusal.answer, unit.entries[refusal.place])
+                held[unit.seq] = (unit, answer.issues)
+                self._once(asking, id, part, start, to, (), held)
+                return to
+        except (LeaseLost, Unavailable):
+            raise
+        except Exception as error:
+            if len(wanted) == 1:
+                unit = wanted[0]
+                log.error("import-failed", import_id=id, inbox_id=part.inbox_id, exc_info=error)
+                held[unit.seq] = (unit, _why(error))
+                self._once(asking, id, part, start, to, (), held)
+                return to
+            if not wanted:
+                raise
+        else:
+            return to
+        middle = len(units) // 2
+        start = self._commit(asking, id, part, start, units[:middle])
+        return self._commit(asking, id, part, start, units[middle:])
+
+    def _once(
+        self,
+        asking: Asking,
+        id: str,
+        part: ImportPart,
+        start: int,
+        to: int,
+        wanted: Sequence[Unit],
+        held: Mapping[int, tuple[Unit, Sequence[Issue]]],
+    ) -> None:
+        """One unit of work: what is wanted is written, what is held is told, and so far it is."""
+        rooms = replace(self._rooms, require_if_match=False)  # Who imports says what shall be there, whatever is.
+        stored = sum(len(unit.commands) for unit in wanted)
+        items = [
+            Item(part.inbox_id, seq, unit.kind or "line", "held", unit.span, issues=tuple(issues))
+            for seq, (unit, issues) in sorted(held.items())
+        ]
+        base = self._base_of(id) if any(unit.entries for unit in wanted) else ""
+
+        def work(uow: UnitOfWork) -> None:
+            uow.imports.advance(id, part, start=start, to=to, stored=stored, held=len(items))
+            places = [unit.seq for unit in wanted for _ in unit.commands]
+            entries = wanted[0].entries if wanted else None
+            links = None if entries is None else BundleLinks(entries, rooms.definitions, base)
+            commands = [command for unit in wanted for command in unit.commands]
+            if commands:
+                Performance(Act(self, rooms, uow, asking, (part.inbox_id, places), links)).perform(commands)
+            uow.inbox.save_items(items)
+
+        self._rooms.store.write(work, now=self._rooms.clock())
+        self._rooms.known.committed()
+
+
+def _import(owner: str, key: str, asking: Asking, base: str, now: datetime) -> Import:
+    request = {"caller": asdict(asking.caller), "request_id": asking.request_id, "base": base}
+    return Import(str(uuid.uuid4()), owner, key, request, now)
+
+
+def _key(inputs: Iterable[Input]) -> str:
+    """What is imported, whatever the files are called."""
+    return sha256(json.dump([[one.hash, one.type, one.lines] for one in inputs])).hexdigest()
+
+
+def _batches(units: Iterable[Unit]) -> Iterator[list[Unit]]:
+    """Units that can be written together: no resource twice among them, and a transaction by itself."""
+    batch: list[Unit] = []
+    things: set[tuple[str, str]] = set()
+    for unit in units:
+        thing = unit.thing
+        if batch and (unit.entries is not None or thing in things or len(batch) >= TOGETHER):
+            yield batch
+            batch, things = [], set()
+        batch.append(unit)
+        if thing is not None:
+            things.add(thing)
+        if unit.entries is not None:
+            yield batch
+            batch, things = [], set()
+    if batch:
+        yield batch
+
+
+def _changed(file: ImportFile) -> Conflict:
+    text = "This is not the file that the import was begun with: what was read of it before is different now."
+    return Conflict(text, rule="input-changed", where=file.name)
+
+
+def _why(failure: Exception) -> tuple[Issue, ...]:
+    if isinstance(failure, GatewayError):
+        return failure.issues
+    text = "This broke the gateway: a fault of ours. It is kept; import it again when the fault is mended."
+    return BadRequest(text, issues=[Issue("error", "exception", "unforeseen", text)]).issues
