@@ -19,6 +19,7 @@ from gateway.access.labels import Labelling
 from gateway.access.lastn import Lastn
 from gateway.access.later import Deferring
 from gateway.access.matching import Matching
+from gateway.access.next_steps import NextSteps
 from gateway.access.organisations import Organisation, organisations
 from gateway.access.packaging import Packaging
 from gateway.access.persons import Persons
@@ -44,6 +45,7 @@ class Door(
     Graphs,
     Lastn,
     Matching,
+    NextSteps,
     Histories,
     Answers,
     Persons,

@@ -95,6 +95,21 @@ _PIX: Final = Offer(
     takes=("sourceIdentifier", "targetSystem", *SHOWN),
     refuses=(400, 401, 403, 404, 406, 503),
 )
+_STEPS: Final = Offer(
+    "What the caller may do next with a Task",
+    "The moves that the rules let him make, each with what must be given.",
+    {200: Answer("Parameters: status, role and step.", "parameters", ("X-Request-Id",))},
+    takes=SHOWN,
+    refuses=(*READING, 410),
+)
+_DRY_RUN: Final = Offer(
+    "What the rules would say to a change of a Task",
+    "Whether the caller may move it so, why not, and what he may do instead. Nothing is changed.",
+    {200: Answer("Parameters: result, outcome and step.", "parameters", ("X-Request-Id",))},
+    takes=SHOWN,
+    refuses=(*READING, 410, 422),
+    operation="Task-validate-transition",
+)
 
 _EXPORT: Final = Offer(
     "Bulk export of everything",
@@ -157,6 +172,20 @@ OPERATIONS: Final[Mapping[str, Offer]] = {
     ),
     "ihe_pix": _PIX,
     "ihe_pix_by_post": replace(_posted(_PIX), takes=SHOWN, refuses=(*_PIX.refuses, 413, 415)),
+    **_both("next_steps_instance", _STEPS),
+    **_both(
+        "next_steps",
+        replace(
+            _STEPS,
+            title="What the caller may do next with his Tasks",
+            about="Those that have not ended in which he has a role, the latest change first.",
+            answers={200: Answer("Parameters: a task for each.", "parameters", ("X-Request-Id",))},
+            refuses=(400, 401, 406, 503),
+            operation="Task-next-steps",
+        ),
+    ),
+    **_both("validate_transition_instance", _DRY_RUN),
+    "validate_transition": replace(_posted(_DRY_RUN), title="What the rules would say to a Task that is sent"),
     "graphql": _GRAPHQL,
     "graphql_by_post": replace(_GRAPHQL, title="A GraphQL query, as a body", body="graphql", operation=None),
     "graphql_instance": _GRAPHQL_OF_ONE,

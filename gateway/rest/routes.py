@@ -35,7 +35,7 @@ from gateway.rest.interactions.update import update, update_conditional
 from gateway.rest.interactions.vread import vread
 from gateway.rest.later import Handler, deferrable
 from gateway.rest.openapi import openapi
-from gateway.rest.operations import everything, export, graphql, ihe_pix, lastn, match, meta, terminology
+from gateway.rest.operations import everything, export, graphql, ihe_pix, lastn, match, meta, negotiation, terminology
 from gateway.rest.operations.transform import transform, transform_instance
 from gateway.rest.operations.translate import (
     translate,
@@ -68,6 +68,7 @@ ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
     *lastn.ROUTES,
     *match.ROUTES,
     *ihe_pix.ROUTES,
+    *negotiation.ROUTES,
     *terminology.ROUTES,
     ("POST", "/fhir/StructureMap/$transform", transform),
     ("POST", "/fhir/StructureMap/{id}/$transform", transform_instance),

@@ -43,6 +43,7 @@ ASKED = {
     "$graphql": "?query={PatientList{id}}",
     "$lastn": "?patient=none&category=vital-signs",
     "$ihe-pix": "?sourceIdentifier=urn:none|1",
+    "$validate-transition": "?status=accepted",
 }
 """What operations must be asked to come to a decision."""
 CODING = {"name": "coding", "valueCoding": {"system": "http://example.org", "code": "none"}}
@@ -55,6 +56,8 @@ BODIES = {
     "$ihe-pix": json.dumps({"resourceType": "Parameters", "parameter": [SOURCE]}),
     "$graphql": json.dumps({"resourceType": "Parameters", "parameter": [{"name": "query", "valueString": "{id}"}]}),
     "$meta-add": json.dumps({"resourceType": "Parameters", "parameter": [META]}),
+    "$next-steps": '{"resourceType":"Parameters"}',
+    "$validate-transition": '{"resourceType":"Task","status":"requested","intent":"order"}',
     "$meta-delete": json.dumps({"resourceType": "Parameters", "parameter": [META]}),
 }
 """What operations must be sent to come to a decision."""

@@ -48,7 +48,7 @@ class Negotiator:
             return
         before = None if step.current is None or step.current.deleted else step.current.resource()
         standings = Standings(self._act.rooms, self._act.uow, self._act.asking.caller, beside)
-        after = None if step.resource is None else _named_alike(step.resource, before, standings)
+        after = None if step.resource is None else named_alike(step.resource, before, standings)
         following = Following(standings, self._rules, self._act.uow)
         bids = following.bids(before, after)
         standing = standings.of(before, after, person=step.person, move=move, rivals=following.bound(bids))
@@ -73,7 +73,7 @@ class Negotiator:
             yield from standings.ties(task)
 
 
-def _named_alike(task: Resource, before: Resource | None, standings: Standings) -> Resource:
+def named_alike(task: Resource, before: Resource | None, standings: Standings) -> Resource:
     """The Task with its parties named as they were, or by their identifiers: the same unit is one party.
 
     A client may name a unit by the address of its Organization; the fold knows parties by their HSA-ids.
@@ -90,8 +90,12 @@ def _named_alike(task: Resource, before: Resource | None, standings: Standings) 
 
 
 def _refusal(breaches: Sequence[Breach]) -> GatewayError:
-    kind = _ANSWERS[breaches[0].kind]
-    issues = [
+    return _ANSWERS[breaches[0].kind](breaches[0].text.en, issues=issues_of(breaches))
+
+
+def issues_of(breaches: Sequence[Breach]) -> list[Issue]:
+    """The broken rules as they are told."""
+    return [
         Issue(
             "error",
             _ANSWERS[one.kind].code,
@@ -103,7 +107,6 @@ def _refusal(breaches: Sequence[Breach]) -> GatewayError:
         )
         for one in breaches
     ]
-    return kind(breaches[0].text.en, issues=issues)
 
 
 def _taken(before: Resource | None, after: Resource | None, standings: Standings) -> GatewayError | None:

@@ -6,10 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from typing import Final
 
 from gateway.coordination import agreements
 from gateway.coordination.negotiation.roles import Role
 from gateway.coordination.words import Part, Words, both, words
+
+_NO_CODES: Final = ("new", "deleted")
 
 
 class Kind(StrEnum):
@@ -56,13 +59,17 @@ def told(code: str, **parts: Part) -> Words:
     return Words(row["sv"], row["en"]).fill(**parts)
 
 
-def status(code: str) -> Words:
-    """A status as it is said, with its code where that differs."""
+def said(code: str) -> Words:
+    """A status as it is said."""
     row = texts()["statuses"].get(code)
-    if row:
-        return Words(row["sv"], row["en"])
-    said = words("statuses", code) or both(code)
-    return Words(f"{said.sv} ({code})", f"{said.en} ({code})")
+    return Words(row["sv"], row["en"]) if row else words("statuses", code) or both(code)
+
+
+def status(code: str) -> Words:
+    """A status as it is said, with its code where that differs and is one."""
+    if code in _NO_CODES:
+        return said(code)
+    return Words(*(word if word == code else f"{word} ({code})" for word in (said(code).sv, said(code).en)))
 
 
 def listed(items: Iterable[Words], *, last: str, none: str) -> Words:

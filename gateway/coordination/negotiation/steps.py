@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.coordination.negotiation.breach import status, texts
+from gateway.coordination.negotiation.breach import said, texts
 from gateway.coordination.words import Words
 from gateway.records import Resource
 
@@ -51,4 +51,4 @@ class NextStep:
 
 def step(state: str, needs: tuple[Need, ...]) -> NextStep:
     row = texts()["steps"][state]
-    return NextStep(state, Words(row["sv"], row["en"]), status(state), needs)
+    return NextStep(state, Words(row["sv"], row["en"]), said(state), needs)
