@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from gateway.access.answers import Answers
+from gateway.access.applying import Applying
 from gateway.access.bench import Benching
 from gateway.access.everything import Everything
 from gateway.access.explain import Explaining
@@ -37,6 +38,7 @@ class Door(
     Packaging,
     Importing,
     Translating,
+    Applying,
     Terms,
     Validating,
     Transforming,

@@ -111,6 +111,35 @@ _DRY_RUN: Final = Offer(
     operation="Task-validate-transition",
 )
 
+_APPLY_ACTIVITY: Final = Offer(
+    "The request that a definition describes",
+    "An ActivityDefinition that is sent, applied to a subject: a draft of the type that it names. Nothing is kept.",
+    {200: Answer("The draft.", "resource", ("X-Request-Id",))},
+    takes=SHOWN,
+    body="parameters",
+    refuses=(*READING, 410, 413, 415, 422),
+    operation="ActivityDefinition-apply",
+)
+_APPLY_PLAN: Final = replace(
+    _APPLY_ACTIVITY,
+    title="The plan that a definition describes",
+    about="A PlanDefinition that is sent, applied to a subject: a CarePlan with drafts contained. Nothing is kept.",
+    operation="PlanDefinition-apply",
+)
+
+
+def _stored(name: str, offer: Offer) -> dict[str, Offer]:
+    """Of what is sent; and of what is stored, by GET and by POST."""
+    of_one = replace(
+        offer,
+        title=f"{offer.title}, of a stored one",
+        about=offer.about.replace("that is sent, applied", "applied"),
+        body="nothing",
+        refuses=(*READING, 410, 422),
+    )
+    return {name: offer, **_both(f"{name}_instance", of_one)}
+
+
 _EXPORT: Final = Offer(
     "Bulk export of everything",
     "With `Prefer: respond-async`: all that the caller may see, as NDJSON files that are fetched later.",
@@ -122,6 +151,8 @@ _EXPORT: Final = Offer(
 _EXPORTED: Final = (400, 401, 404, 406, 503)
 
 OPERATIONS: Final[Mapping[str, Offer]] = {
+    **_stored("apply_activity", _APPLY_ACTIVITY),
+    **_stored("apply_plan", _APPLY_PLAN),
     "validate_system": _VALIDATE,
     "validate": _VALIDATE,
     "validate_instance": replace(

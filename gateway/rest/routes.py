@@ -35,7 +35,18 @@ from gateway.rest.interactions.update import update, update_conditional
 from gateway.rest.interactions.vread import vread
 from gateway.rest.later import Handler, deferrable
 from gateway.rest.openapi import openapi
-from gateway.rest.operations import everything, export, graphql, ihe_pix, lastn, match, meta, negotiation, terminology
+from gateway.rest.operations import (
+    apply,
+    everything,
+    export,
+    graphql,
+    ihe_pix,
+    lastn,
+    match,
+    meta,
+    negotiation,
+    terminology,
+)
 from gateway.rest.operations.transform import transform, transform_instance
 from gateway.rest.operations.translate import (
     translate,
@@ -66,6 +77,7 @@ ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
     *meta.ROUTES,
     *graphql.ROUTES,
     *lastn.ROUTES,
+    *apply.ROUTES,
     *match.ROUTES,
     *ihe_pix.ROUTES,
     *negotiation.ROUTES,

@@ -41,6 +41,7 @@ ASKED = {
     "$translate": "?system=http://example.org&code=none",
     "$transform": "?source=http://example.org/none",
     "$graphql": "?query={PatientList{id}}",
+    "$apply": "?subject=Patient/none",
     "$lastn": "?patient=none&category=vital-signs",
     "$ihe-pix": "?sourceIdentifier=urn:none|1",
     "$validate-transition": "?status=accepted",
@@ -49,10 +50,16 @@ ASKED = {
 CODING = {"name": "coding", "valueCoding": {"system": "http://example.org", "code": "none"}}
 PARAMETERS = json.dumps({"resourceType": "Parameters", "parameter": [CODING]})
 SOURCE = {"name": "sourceIdentifier", "valueIdentifier": {"system": "urn:none", "value": "1"}}
+SUBJECT = {"name": "subject", "valueString": "Patient/none"}
+ACTIVITY = {"name": "activityDefinition", "resource": {"resourceType": "ActivityDefinition", "status": "draft"}}
+PLAN = {"name": "planDefinition", "resource": {"resourceType": "PlanDefinition", "status": "draft"}}
 META = {"name": "meta", "valueMeta": {"tag": [{"code": "none"}]}}
 BODIES = {
     "$translate": PARAMETERS,
     "$match": '{"resourceType":"Patient","birthDate":"1912-12-12"}',
+    "$apply": json.dumps({"resourceType": "Parameters", "parameter": [SUBJECT]}),
+    "/fhir/ActivityDefinition/$apply": json.dumps({"resourceType": "Parameters", "parameter": [SUBJECT, ACTIVITY]}),
+    "/fhir/PlanDefinition/$apply": json.dumps({"resourceType": "Parameters", "parameter": [SUBJECT, PLAN]}),
     "$ihe-pix": json.dumps({"resourceType": "Parameters", "parameter": [SOURCE]}),
     "$graphql": json.dumps({"resourceType": "Parameters", "parameter": [{"name": "query", "valueString": "{id}"}]}),
     "$meta-add": json.dumps({"resourceType": "Parameters", "parameter": [META]}),
@@ -96,7 +103,7 @@ def call(address: str, method: str, path: str, headers: dict[str, str]) -> httpx
     if method == "POST" and path.rstrip("/") == "/fhir":
         body = BUNDLE
     elif operation in BODIES and method == "POST":
-        body = BODIES[operation]
+        body = BODIES.get(path, BODIES[operation])
     else:
         about = path.split("/")[2] if operation.startswith("$") else ""
         filled += ASKED.get(operation) or ASKED.get(f"{about}/{operation}", "")
