@@ -1,6 +1,7 @@
 """What the parties have agreed between them, read from `conformance/agreements/`: whose word counts, and the limits.
 
-Facts that are not rules stand in those files; the functions that use them stand here.
+Facts that are not rules stand in those files; the functions that use them stand here. What a mission is, and how soon
+it is answered, its PlanDefinition says: an agreement names the missions, and what it says of its own goes before them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Any
 
 import orjson
 
+from gateway.coordination import missions
+from gateway.coordination.missions import Mission
 from gateway.definitions.shipped import folder
 
 
@@ -87,6 +90,8 @@ class Agreement:
     """How far back finished things are shown."""
     cadences: int
     """A source is silent after so many times its cadence."""
+    missions: Mapping[str, Mission]
+    """Those that the parties send one another, by code."""
     codes: Mapping[str, frozenset[str]]
     """Groups of codes that the rules speak of: missions, needs, messages, visits and so on."""
     unanswered: tuple[Limit, ...]
@@ -112,13 +117,21 @@ def agreement(name: str = "example") -> Agreement:
 
 def read_agreement(document: Mapping[str, Any]) -> Agreement:
     """An agreement from its file; KeyError or ValueError where it leaves something out."""
+    known = {one.code: one for one in map(missions.shipped, document["missions"])}
+    codes = {group: frozenset(of) for group, of in document["codes"].items()}
+    codes["missions"] = frozenset(known)
+    codes["needs"] |= codes["missions"]
+    codes["parallel"] = frozenset(one.code for one in known.values() if one.parallel)
+    answers = (Limit(one.answer_within, code=one.code) for one in known.values() if one.answer_within)
+    reports = (Limit(one.report_within, code=one.code) for one in known.values() if one.report_within)
     return Agreement(
         id=document["id"],
         since=duration(document["since"]),
         cadences=document["silent"]["cadences"],
-        codes={group: frozenset(codes) for group, codes in document["codes"].items()},
-        unanswered=_limits(document["unanswered"]),
-        report=_limits(document["report"]),
+        missions=known,
+        codes=codes,
+        unanswered=(*_limits(document["unanswered"]), *answers),
+        report=(*_limits(document["report"]), *reports),
         refusals=document["refusals"],
         same_need_within=duration(document["sameNeedWithin"]),
         visits_ahead=duration(document["visits"]["ahead"]),
