@@ -71,7 +71,7 @@ class Applying(Canonicals):
             raise Unprocessable(refusal, rule="apply-reference-unknown", where=name) from None
 
     def _definition(self, asking: Asking, kind: str, canonical: str) -> Resource | None:
-        """A definition by its canonical url, the newest of its version; or by a relative reference."""
+        """A definition by its canonical url, the newest of its version, else the shipped one; or by a reference."""
         found = reference.parse(canonical)
         if found.kind == "relative" and found.id is not None:
             if found.type != kind:
@@ -81,5 +81,7 @@ class Applying(Canonicals):
             except (NotFound, Gone):
                 return None
         url, _, version = canonical.partition("|")
-        stored = (one.resource() for one in self.stored(asking, kind, url))
-        return next((one for one in stored if not version or one.get("version") == version), None)
+        known = [one.resource() for one in self.stored(asking, kind, url)]
+        if (shipped := self._rooms.definitions.resources.get(url)) is not None and shipped["resourceType"] == kind:
+            known.append(shipped)
+        return next((one for one in known if not version or one.get("version") == version), None)
