@@ -20,7 +20,7 @@ from gateway.coordination.view import Lane, LaneItem, Now, SourceLine, View
 from gateway.coordination.who_does_what import document
 from gateway.errors import BadRequest
 from gateway.fhir.json import dump
-from gateway.identity.resolve import logical_references
+from gateway.identity.resolve import Key, logical_references
 from gateway.identity.systems import HSA_ID
 from gateway.records import Resource, Statement
 from gateway.store import Stored, UnitOfWork
@@ -109,18 +109,7 @@ class Answers(Reading):
         keys = {key for one in said for _, key in logical_references(one.body) if key[0] == "Organization"}
         hsa_ids = {source.controller for source in self._rooms.sources.values()}
         hsa_ids |= {party for one in said for party in (one.party, one.provider) if party}
-        keys |= {("Organization", HSA_ID, hsa_id) for hsa_id in hsa_ids}
-        found: dict[str, Resource] = {}
-        while keys:
-            ids = set(uow.identifiers.find(keys).values()) - found.keys()
-            stored = uow.resources.read_many([("Organization", id) for id in ids])
-            met = {one.id: one.resource() for one in stored.values() if not one.deleted}
-            met |= _known_by(uow, [one for one in stored.values() if one.last_updated > known_at], known_at)
-            found |= met
-            keys = {key for one in met.values() for _, key in logical_references(one) if key[0] == "Organization"}
-            if not met:
-                break
-        return [found[id] for id in sorted(found)]
+        return with_those_above(uow, keys | {("Organization", HSA_ID, hsa_id) for hsa_id in hsa_ids}, known_at)
 
     def _heard(self, uow: UnitOfWork, said: Collection[Statement], by: datetime) -> list[Heard]:
         """The sources that have spoken of the person, and those of the organisations that are named in what they said.
@@ -136,6 +125,21 @@ class Answers(Reading):
         ]
         last = uow.inbox.heard([source.id for source in about], known_at=by)
         return [Heard(source, last.get(source.id)) for source in about]
+
+
+def with_those_above(uow: UnitOfWork, keys: Collection[Key], known_at: datetime) -> list[Resource]:
+    """The Organizations that have these identifiers, those above them and that took over, as they were known then."""
+    found: dict[str, Resource] = {}
+    while keys:
+        ids = set(uow.identifiers.find(keys).values()) - found.keys()
+        stored = uow.resources.read_many([("Organization", id) for id in ids])
+        met = {one.id: one.resource() for one in stored.values() if not one.deleted}
+        met |= _known_by(uow, [one for one in stored.values() if one.last_updated > known_at], known_at)
+        found |= met
+        keys = {key for one in met.values() for _, key in logical_references(one) if key[0] == "Organization"}
+        if not met:
+            break
+    return [found[id] for id in sorted(found)]
 
 
 def _known_by(uow: UnitOfWork, changed: Collection[Stored], known_at: datetime) -> dict[str, Resource]:

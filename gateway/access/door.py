@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from gateway.access.answers import Answers
 from gateway.access.applying import Applying
 from gateway.access.bench import Benching
 from gateway.access.everything import Everything
@@ -31,6 +30,7 @@ from gateway.access.trail import Trail
 from gateway.access.transforming import Transforming
 from gateway.access.translating import Translating
 from gateway.access.validating import Validating
+from gateway.access.worklists import Worklists
 from gateway.definitions import Definitions
 
 
@@ -49,7 +49,7 @@ class Door(
     Matching,
     NextSteps,
     Histories,
-    Answers,
+    Worklists,
     Persons,
     Trail,
     Explaining,

@@ -153,6 +153,11 @@ def _by_need(tasks: Sequence[TaskFact], at: datetime) -> dict[str, list[TaskFact
     return found
 
 
+def task_fact(agreed: Agreed, directory: Directory, authority: Authority, at: datetime) -> TaskFact:
+    """One agreed Task, read by itself: without its statements, and without the need that it shares with others."""
+    return _Reader(directory, authority, {}, at).task(agreed)
+
+
 class _Reader:
     def __init__(
         self, directory: Directory, authority: Authority, evidence: Mapping[str, tuple[str, ...]], at: datetime

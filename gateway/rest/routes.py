@@ -56,6 +56,7 @@ from gateway.rest.operations.translate import (
 )
 from gateway.rest.operations.validate import validate, validate_instance, validate_instance_by_post, validate_system
 from gateway.rest.operations.who_does_what import who_does_what
+from gateway.rest.operations.worklist import worklist
 
 
 def _methods(method: str) -> list[str]:
@@ -69,6 +70,7 @@ ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
     *export.ROUTES,
     ("GET", "/fhir/metadata", capabilities),
     ("GET", "/fhir/Patient/{id}/$who-does-what", who_does_what),
+    ("GET", "/fhir/Organization/{id}/$worklist", worklist),
     ("GET", "/fhir/ConceptMap/$translate", translate),
     ("POST", "/fhir/ConceptMap/$translate", translate_by_post),
     ("GET", "/fhir/ConceptMap/{id}/$translate", translate_instance),

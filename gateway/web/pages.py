@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from gateway.access.bearer import IDENTITY_COOKIE
 from gateway.fhir.datetime import parameter
-from gateway.web import lanes, record, reference, visitor, workbench
+from gateway.web import lanes, record, reference, visitor, workbench, worklist
 from gateway.web.answer import Person, by_part, by_unit, tracks
 from gateway.web.refusals import PageRoute
 from gateway.web.render import HEADERS, STATIC, page
@@ -159,6 +159,8 @@ ROUTES: tuple[tuple[str, str, Any], ...] = (
     ("GET", "/find", back_to_start),
     ("GET", "/patient/{id}", patient),
     ("GET", "/patient/{id}/source/{digest}", source),
+    ("GET", "/worklist", worklist.own),
+    ("GET", "/worklist/{id}", worklist.of_unit),
     ("GET", "/inbox", inbox),
     ("GET", "/inbox/{id}", message),
     ("GET", "/api", api),

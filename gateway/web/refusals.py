@@ -19,8 +19,16 @@ from gateway.web.render import page
 
 log = structlog.get_logger(__name__)
 APIS = ("/fhir", "/ingest", "/static", "/health", "/ready", "/openapi.json")
-KNOWN = {400: "bad-request", 401: "who-are-you", 403: "forbidden", 404: "not-found", 410: "not-found", 413: "too-large"}
-"""By status, the text that says what happened; its help has the same name with `-help`."""
+KNOWN: dict[int | str, str] = {
+    400: "bad-request",
+    401: "who-are-you",
+    403: "forbidden",
+    404: "not-found",
+    410: "not-found",
+    413: "too-large",
+    "worklist-of-another": "not-your-worklist",
+}
+"""By rule, else by status, the text that says what happened; its help has the same name with `-help`."""
 
 
 class PageRoute(APIRoute):
@@ -62,7 +70,8 @@ def install(app: FastAPI) -> None:
 
 def refused(request: Request, error: GatewayError) -> Response:
     """The page of a refusal."""
-    what = KNOWN.get(error.status, "unavailable" if error.status == 503 else "bad-request")
+    by_status = KNOWN.get(error.status, "unavailable" if error.status == 503 else "bad-request")
+    what = KNOWN.get(error.issues[0].rule, by_status)
     response = page(
         request,
         "refusal.html",

@@ -13,6 +13,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 
 from gateway.access.caller import Caller
+from gateway.access.worklists import status_words
 from gateway.web import visitor
 from gateway.web.lanes import stylesheet
 from gateway.web.texts import TEXTS
@@ -69,6 +70,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["started"] = started
+    environment.globals["status"] = status_words
     environment.filters["tel"] = tel
     environment.filters["number"] = identity_number
     return environment
