@@ -12,7 +12,7 @@ HOST ?= 127.0.0.1
 # Tests wait for servers a third of their time: one process more than cores. A file stays in one, with the servers it shares.
 PYTEST_ARGS ?= -q -n 3 --dist loadfile
 
-.PHONY: help install install-dev demo test test-clients lint format serve clean
+.PHONY: help install install-dev demo test pytest test-clients lint format serve clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,8 +48,11 @@ lint: install-dev ## style, types, floors
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache | tail -n 3
 
-test: lint ## everything that must be true
+test: install-dev ## everything that must be true; lint beside it, for types are checked on one core
 	scripts/test-needs
+	+$(MAKE) --no-print-directory -j 2 lint pytest
+
+pytest: install-dev
 	$(BIN)/pytest $(PYTEST_ARGS)
 
 test-clients: install-dev ## other people's clients (PyPI, npm, Maven) against a live server

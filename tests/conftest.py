@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import shutil
 import ssl
@@ -22,6 +23,13 @@ from tests import postgres
 # How long an example takes says something of the machine, not of the code.
 hypothesis.settings.register_profile("samverka", deadline=None)
 hypothesis.settings.load_profile("samverka")
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was loaded for the tests out of the search for garbage, which took a sixth of their time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000)
 
 
 @pytest.fixture(scope="session", autouse=True)
