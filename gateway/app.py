@@ -44,7 +44,7 @@ from gateway.ingest.reload import Reload
 from gateway.ingest.sources import Sources
 from gateway.ingest.worker import Worker
 from gateway.jobs.reindex import SETTLE, Reindex
-from gateway.jobs.runner import Apart, Runner
+from gateway.jobs.runner import LEASE, Apart, Runner
 from gateway.mapping import Packages
 from gateway.records import Source
 from gateway.rest import openapi, outcome, routes
@@ -86,12 +86,19 @@ class Gateway:
         """The snapshot that is in use now."""
         return self.known.current
 
-    def jobs(self, settle: timedelta = SETTLE, app: FastAPI | None = None) -> Runner:
-        """What works in the background, for a server to start or a command to run; a server performs requests too."""
+    def jobs(
+        self, settle: timedelta = SETTLE, app: FastAPI | None = None, *, lease: timedelta = LEASE, exports: bool = False
+    ) -> Runner:
+        """What works in the background, for a server to start or a command to run; a server performs requests too.
+
+        `exports`: nothing but exports.
+        """
         apart: dict[str, Apart] = {EXPORT: self.door.settle_export}
+        if exports:
+            return Runner(self.store, {}, apart, lease=lease)
         if app is not None:
             apart[REQUEST] = Performer(app, self.door).perform
-        return Runner(self.store, {REINDEX: Reindex(settle)}, apart)
+        return Runner(self.store, {REINDEX: Reindex(settle)}, apart, lease=lease)
 
     def reindex(self, progress: Callable[[int, int], None]) -> Job:
         """Index everything anew, here or in whatever process takes it first; returns when it is done."""

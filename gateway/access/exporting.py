@@ -18,7 +18,6 @@ from gateway.access.decision import Decision, decide, source_of
 from gateway.access.reading import Reading
 from gateway.errors import BadRequest, Gone, NotFound, TooManyRequests, Unavailable
 from gateway.fhir.datetime import instant
-from gateway.fhir.json import dump
 from gateway.issues import Issue
 from gateway.records import Resource
 from gateway.search import dates
@@ -28,15 +27,19 @@ from gateway.search.everything import query as belonging
 from gateway.search.query import Limits, Query, parse
 from gateway.search.rows import local
 from gateway.store import Stored, UnitOfWork
-from gateway.store.exports import Cut, Export, File
+from gateway.store.exports import Cut, Export, File, Place
 
-__all__ = ["EXPORT", "Exported", "Exporting", "File", "Level", "Wanted", "deletion"]
+__all__ = ["EXPORT", "Exported", "Exporting", "File", "Level", "Wanted"]
 
 EXPORT: Final = "export"
 """The kind of job that settles what an export holds."""
 MOST_WAITING: Final = 5
 TOGETHER: Final = 500
 """Resources of a file that are read, recorded and sent at once."""
+PIECE: Final = 5000
+"""Versions that are put down in one unit of work, where there is one writer."""
+PATIENCE: Final = 120.0
+"""Seconds for which those who began to write before are waited for; then the job is tried again, ten times."""
 DEEPEST: Final = 10
 """Groups within groups."""
 OWN: Final = Decision(True, "own-request")
@@ -142,7 +145,10 @@ class Exporting(Reading):
         self._rooms.store.write(lambda uow: uow.exports.remove(id))
 
     def exported_lines(self, asking: Asking, one: Exported, file: File) -> Iterator[list[Stored]]:
-        """The versions of a file, some at a time, each recorded before it is given. Gone where it ends too early."""
+        """The versions of a file, some at a time, each recorded before it is given. Gone where it ends too early.
+
+        What the caller may not see any more is left out: each is decided on anew, as it is now and as it was.
+        """
         lines = file.lines or self._rooms.export_lines
         after, until, given = file.part * lines, (file.part + 1) * lines, 0
         while True:
@@ -153,8 +159,10 @@ class Exporting(Reading):
             )
             if not batch:
                 break
-            self.audit(asking, OWN, *(version for _, version in batch))
-            yield [version for _, version in batch]
+            seen = self._seen_still(asking, [version for _, version in batch])
+            if seen:
+                self.audit(asking, OWN, *seen)
+                yield seen
             after, given = batch[-1][0], given + len(batch)
         if given < file.count:
             raise Gone("The export was deleted, or is too old, while its file was fetched.", rule="export-gone")
@@ -167,33 +175,96 @@ class Exporting(Reading):
             return
         settled = self._rooms.clock()
         store.write(lambda uow: uow.exports.begin(id, settled))
-        # What was begun before this time must be there: those who ask for what came since rely on it.
-        while store.read(lambda uow: uow.jobs.older_writers(settled)):
-            time.sleep(0.05)
+        self._await_older_writers(settled)
         wanted, base = _wanted(found.request["wanted"]), str(found.request["base"])
         asking = Asking(Caller(**found.request["caller"]), EXPORT, found.request["request_id"])
+        if store.read(lambda uow: uow.alone):
+            cut = self._hold_in_pieces(asking, id, settled, wanted, base)
+        else:
+            cut = store.write(lambda uow: self._hold_at_once(uow, asking, id, settled, wanted, base), now=settled)
+        if cut is None:
+            return
+        if cut.visible is not None and cut.gone:
+            self._keep_withheld(asking, id, cut.gone)
+        store.write(lambda uow: uow.exports.finish(id, settled, lines=self._rooms.export_lines), now=settled)
 
-        def work(uow: UnitOfWork) -> None:
-            mine = uow.exports.get(id, alone=True)
-            if mine is None or mine.files is not None:
-                return
+    def _await_older_writers(self, settled: datetime) -> None:
+        """What was begun before this time must be there: those who ask for what came since rely on it. Unavailable."""
+        until = time.monotonic() + PATIENCE
+        while self._rooms.store.read(lambda uow: uow.jobs.older_writers(settled)):
+            if time.monotonic() > until:
+                text = "Somebody has been writing for too long: the export is tried again when that is ended."
+                raise Unavailable(text, rule="export-older-writers")
+            time.sleep(0.05)
+
+    def _hold_at_once(
+        self, uow: UnitOfWork, asking: Asking, id: str, settled: datetime, wanted: Wanted, base: str
+    ) -> Cut | None:
+        """All that it holds, by one statement. None where it is withdrawn, or settled by somebody else meanwhile."""
+        if not uow.exports.mine(id, settled):
+            return None
+        cut = self._cut(uow, asking, wanted, base)
+        uow.exports.hold(id, cut)
+        return cut
+
+    def _hold_in_pieces(self, asking: Asking, id: str, settled: datetime, wanted: Wanted, base: str) -> Cut | None:
+        """The same where there is one writer, whom it must not keep from the others: read at one moment, then written
+        some at a time."""
+        store = self._rooms.store
+
+        def put(rows: Sequence[Place]) -> bool:
+            def work(uow: UnitOfWork) -> bool:
+                mine = uow.exports.mine(id, settled)
+                if mine:
+                    uow.exports.add(id, rows)
+                return mine
+
+            return store.write(work, now=settled)
+
+        def ask(uow: UnitOfWork) -> Cut | None:
             cut = self._cut(uow, asking, wanted, base)
-            uow.exports.hold(id, cut)
-            if cut.visible is not None and cut.gone:
-                self._keep_withheld(uow, asking, id, cut.gone)
-            uow.exports.finish(id, lines=self._rooms.export_lines)
+            return cut if all(put(rows) for rows in uow.exports.found(cut, together=PIECE)) else None
 
-        store.write(work, now=settled)
+        while store.write(lambda uow: uow.exports.clear(id, settled, most=PIECE)):
+            pass
+        return store.read(ask)
 
-    def _keep_withheld(self, uow: UnitOfWork, asking: Asking, id: str, types: Collection[str]) -> None:
+    def _seen_still(self, asking: Asking, versions: list[Stored]) -> list[Stored]:
+        """Those that the caller may see now, as they are and as they were."""
+        if asking.caller.operator:
+            return versions
+
+        def ask(uow: UnitOfWork) -> list[Stored]:
+            current = uow.resources.read_many({(one.resource_type, one.id) for one in versions})
+            parties = {one.person: uow.persons.parties(one.person) for one in current.values() if one.person}
+            mine = {person for person, some in parties.items() if some & {*asking.caller.organisations}}
+
+            def seen(one: Stored) -> bool:
+                decision = decide(asking.caller, one.resource_type, takes_part=one.person in mine)
+                return decision.allowed and not self.withheld(uow, asking.caller, one)
+
+            now = {key for key, one in current.items() if seen(one)}
+            return [one for one in versions if (one.resource_type, one.id) in now and seen(one)]
+
+        return self._rooms.store.read(ask)
+
+    def _keep_withheld(self, asking: Asking, id: str, types: Collection[str]) -> None:
         """What was withheld goes on being unknown when it is gone."""
+        store = self._rooms.store
         for kind in types:
             after = 0
-            while batch := uow.exports.items(id, kind, deleted=True, after=after, until=2**62, limit=TOGETHER):
-                after = batch[-1][0]
-                kept = [seq for seq, one in batch if self.withheld(uow, asking.caller, one)]
+            while True:
+
+                def ask(uow: UnitOfWork, kind: str = kind, after: int = after) -> tuple[int, list[int]]:
+                    batch = uow.exports.items(id, kind, deleted=True, after=after, until=2**62, limit=TOGETHER)
+                    withheld = [seq for seq, one in batch if self.withheld(uow, asking.caller, one)]
+                    return (batch[-1][0] if batch else 0), withheld
+
+                after, kept = store.read(ask)
                 if kept:
-                    uow.exports.let_go(id, kind, kept)
+                    store.write(lambda uow, kind=kind, kept=kept: uow.exports.let_go(id, kind, kept))  # type: ignore[misc]
+                if not after:
+                    break
 
     def _told(self, found: Export) -> Exported:
         request = found.request
@@ -364,9 +435,3 @@ def _wanted(kept: Mapping[str, Any]) -> Wanted:
     filters = tuple((kind, tuple((name, value) for name, value in params)) for kind, params in kept["filters"])
     since = None if kept["since"] is None else instant(kept["since"])
     return Wanted(**{**kept, **lists, "filters": filters, "since": since})
-
-
-def deletion(one: Stored) -> bytes:
-    """That a resource was deleted, as a line of a file: a transaction that would delete it."""
-    entry = {"request": {"method": "DELETE", "url": f"{one.resource_type}/{one.id}"}}
-    return dump({"resourceType": "Bundle", "type": "transaction", "entry": [entry]})

@@ -34,6 +34,9 @@ COMMANDS: Final = {
     "health": Announced("health", "Ask a running gateway whether it is ready. Exit code 0 when it is.", logs=False),
     "version": Announced("version", "The version.", logs=False),
     "ingest": Announced("ingest", "Keep each file in the inbox, then translate and agree it."),
+    "export": Announced(
+        "exporting", "Write what is kept here to NDJSON files, as `$export` does: each resource once, as of one moment."
+    ),
     "import": Announced("importing", "Write resources from NDJSON files and Bundles, each under its own id."),
     "replay": Announced(
         "replay", "Map anew what an older version of a map mapped: shows what would change, asks, then does it."

@@ -21,6 +21,8 @@ from gateway.fhir.json import MOST_BYTES
 NDJSON: Final = "application/fhir+ndjson"
 LINES: Final = (".ndjson", ".jsonl")
 DOCUMENTS: Final = (".json",)
+MANIFEST: Final = "manifest.json"
+"""Lists the files of an export, and is none of them."""
 MOST_LINES: Final = 500
 PART_BYTES: Final = 4 * 2**20
 """A part ends when it has so many lines, or so many bytes."""
@@ -46,7 +48,7 @@ class Part:
 
 def readable(name: str) -> bool:
     """Whether a file of this name is one that can be read here."""
-    return _suffix(name) in (*LINES, *DOCUMENTS)
+    return _suffix(name) in (*LINES, *DOCUMENTS) and name != MANIFEST and not name.startswith(".")
 
 
 def in_lines(name: str) -> bool:

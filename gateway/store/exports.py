@@ -7,22 +7,39 @@ https://hl7.org/fhir/uv/bulkdata/STU2/export.html
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Select, exists, func, insert, literal, select, union_all, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    tuple_,
+    union_all,
+    update,
+)
 
 from gateway.keysets import among
 from gateway.search.criteria import matching
 from gateway.search.query import Query
+from gateway.store import sets
 from gateway.store.narrowing import Narrowing
 from gateway.store.versions import FIELDS, Stored, stored
 from gateway.tables import export, export_item, job, resource, resource_version
 
 _CUT = (resource.c.resource_type, resource.c.deleted, resource.c.partition, resource.c.rid, resource.c.version)
+
+
+Place = tuple[str, bool, int, int, str]
+"""What an export holds: type, whether deleted, number within these, row and version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +97,9 @@ class Cut:
         return found
 
 
+_ITEM = ("export", "resource_type", "deleted", "seq", "rid", "version")
+
+
 class Exports:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -88,10 +108,9 @@ class Exports:
         row = {"id": one.id, "owner": one.owner, "created": one.created, "job": one.job}
         self._connection.execute(insert(export).values(row | {"request": orjson.dumps(dict(one.request)).decode()}))
 
-    def get(self, id: str, *, alone: bool = False) -> Export | None:
-        """`alone`: nobody else changes it before this unit of work ends."""
+    def get(self, id: str) -> Export | None:
         query = select(*(export.c[name] for name in Export.__dataclass_fields__)).where(export.c.id == id)
-        row = self._connection.execute(query.with_for_update() if alone else query).first()
+        row = self._connection.execute(query).first()
         if row is None:
             return None
         files = None if row.files is None else tuple(File(**one) for one in orjson.loads(row.files))
@@ -107,24 +126,44 @@ class Exports:
         """Of which time it will be."""
         self._connection.execute(update(export).where(export.c.id == id).values(settled=settled))
 
+    def mine(self, id: str, settled: datetime) -> bool:
+        """Whether it is still to be settled as of this time; if so nobody else changes it in this unit of work."""
+        query = select(export.c.id).where(export.c.id == id, export.c.settled == settled, export.c.files.is_(None))
+        return self._connection.scalar(query.with_for_update()) is not None
+
     def hold(self, id: str, cut: Cut) -> None:
         """All that the cut finds, each once, by one statement: so of one moment."""
         self._connection.execute(export_item.delete().where(export_item.c.export == id))
-        found = union_all(*cut.select()).subquery()
-        kind = (found.c.resource_type, found.c.deleted)
-        # One person's lie together: whoever fetches them is recorded once for each.
-        number = func.row_number().over(partition_by=kind, order_by=(found.c.partition, found.c.rid))
-        numbered = select(literal(id), *kind, number, found.c.rid, found.c.version)
-        columns = ["export", "resource_type", "deleted", "seq", "rid", "version"]
-        self._connection.execute(insert(export_item).from_select(columns, numbered))
+        found = _numbered(cut).subquery()
+        self._connection.execute(insert(export_item).from_select(_ITEM, select(literal(id), *found.c)))
+
+    def found(self, cut: Cut, *, together: int) -> Iterator[Sequence[Place]]:
+        """The same, some at a time, as they are at this moment."""
+        for rows in self._connection.execute(_numbered(cut)).partitions(together):
+            yield [tuple(row) for row in rows]
+
+    def add(self, id: str, places: Sequence[Place]) -> None:
+        """Let it hold these too."""
+        sets.insert(self._connection, export_item, _ITEM, [(id, *one) for one in places])
+
+    def clear(self, id: str, settled: datetime, *, most: int) -> bool:
+        """Forget some of what one who was killed put down; whether there may be more."""
+        if not self.mine(id, settled):
+            return False
+        columns = [export_item.c[name] for name in ("resource_type", "deleted", "seq")]
+        some = select(*columns).where(export_item.c.export == id).limit(most)
+        gone = export_item.delete().where(export_item.c.export == id, tuple_(*columns).in_(some))
+        return self._connection.execute(gone).rowcount > 0
 
     def let_go(self, id: str, resource_type: str, seqs: Collection[int]) -> None:
         """Deleted resources that are not told of after all."""
         one = (export_item.c.export == id, export_item.c.resource_type == resource_type, export_item.c.deleted)
         self._connection.execute(export_item.delete().where(*one, among(export_item.c.seq, seqs)))
 
-    def finish(self, id: str, *, lines: int) -> None:
-        """It is settled; files have so many lines at most."""
+    def finish(self, id: str, settled: datetime, *, lines: int) -> None:
+        """It is settled, unless somebody else does it; files have so many lines at most."""
+        if not self.mine(id, settled):
+            return
         part: ColumnElement[int] = (export_item.c.seq - 1) // lines
         by = (export_item.c.resource_type, export_item.c.deleted, part)
         query = select(*by, func.count()).where(export_item.c.export == id).group_by(*by).order_by(*by)
@@ -169,3 +208,12 @@ class Exports:
     def expired(self, before: datetime) -> list[str]:
         """The ids of what was asked for before that time."""
         return list(self._connection.scalars(select(export.c.id).where(export.c.created < before)))
+
+
+def _numbered(cut: Cut) -> Select[Any]:
+    """What the cut finds, each once, with its place among those of its type."""
+    found = union_all(*cut.select()).subquery()
+    kind = (found.c.resource_type, found.c.deleted)
+    # One person's lie together: whoever fetches them is recorded once for each.
+    number = func.row_number().over(partition_by=kind, order_by=(found.c.partition, found.c.rid))
+    return select(*kind, number.label("seq"), found.c.rid, found.c.version)

@@ -16,11 +16,12 @@ import httpx
 import pytest
 
 from gateway.access.caller import OPERATOR, Asking
+from gateway.access.decision import WITHHELD
 from gateway.access.exporting import EXPORT
 from gateway.app import Gateway, background, wire
 from gateway.settings import Settings
 from gateway.store import UnitOfWork
-from gateway.tables import export_item
+from gateway.tables import export_item, takes_part
 from tests.rest.conftest import FHIR, REGION
 from tests.rest.test_interactions import outcome
 
@@ -76,6 +77,15 @@ def put(client: httpx.Client, resource: dict[str, Any]) -> None:
     assert answer.status_code in (200, 201), answer.text
 
 
+def put_all(client: httpx.Client, resources: list[dict[str, Any]]) -> None:
+    entries = [
+        {"resource": one, "request": {"method": "PUT", "url": f"{one['resourceType']}/{one['id']}"}}
+        for one in resources
+    ]
+    answer = client.post("/fhir", json={"resourceType": "Bundle", "type": "transaction", "entry": entries})
+    assert answer.status_code == 200, answer.text
+
+
 def observation(id: str, patient: str, **more: Any) -> dict[str, Any]:
     return {
         "resourceType": "Observation",
@@ -89,10 +99,9 @@ def observation(id: str, patient: str, **more: Any) -> dict[str, Any]:
 @pytest.fixture
 def held(operator: httpx.Client) -> httpx.Client:
     """Three patients with an observation each, two of them in a group; an organisation that is in no compartment."""
-    for id in PATIENTS:
-        put(operator, {"resourceType": "Patient", "id": id, "active": True})
-        put(operator, observation(f"of-{id}", id))
-    put(operator, {"resourceType": "Organization", "id": "unit", "name": "Unit"})
+    made = [{"resourceType": "Patient", "id": id, "active": True} for id in PATIENTS]
+    made += [observation(f"of-{id}", id) for id in PATIENTS]
+    made.append({"resourceType": "Organization", "id": "unit", "name": "Unit"})
     members = [
         {"entity": {"reference": "Patient/anna"}},
         {"entity": {"reference": "Patient/cia"}, "inactive": True},
@@ -100,7 +109,8 @@ def held(operator: httpx.Client) -> httpx.Client:
     ]
     inner = [{"entity": {"reference": "Patient/bo"}}, {"entity": {"reference": "Group/ward"}}]
     for id, member in (("inner", inner), ("ward", members)):
-        put(operator, {"resourceType": "Group", "id": id, "type": "person", "actual": True, "member": member})
+        made.append({"resourceType": "Group", "id": id, "type": "person", "actual": True, "member": member})
+    put_all(operator, made)
     return operator
 
 
@@ -263,6 +273,27 @@ def test_only_who_asked_is_answered_and_only_with_what_he_may_see(
         assert rule(other.get(accepted.headers["content-location"]), 404) == "export-unknown"
         assert rule(other.get(made["output"][0]["url"]), 404) == "export-unknown"
         assert rule(other.delete(accepted.headers["content-location"]), 404) == "export-unknown"
+
+
+def test_what_the_caller_may_not_see_any_more_is_not_given_to_him(
+    held: httpx.Client, client_of: Callable[..., httpx.Client], gateway: Gateway
+) -> None:
+    mine = client_of(REGION)
+
+    def let_in(uow: UnitOfWork) -> None:
+        uow.persons.take_part((REGION, id) for id in ("anna", "bo"))
+
+    gateway.store.write(let_in)
+    made = export(mine, "/fhir/Patient/$export?_type=Observation")
+    (file,) = made["output"]
+    assert {one["id"] for one in lines(mine, [file])} == {"of-anna", "of-bo"}
+    # One is withheld from now on, of the other person's care the caller is no part any more.
+    withheld = {"system": WITHHELD[0], "code": WITHHELD[1]}
+    put(held, observation("of-anna", "anna", meta={"security": [withheld]}))
+    left = [json.loads(line)["id"] for line in mine.get(file["url"]).text.splitlines()]
+    assert left == ["of-bo"], "though the version that was exported has no label"
+    gateway.store.write(lambda uow: uow.persons._connection.execute(takes_part.delete()))
+    assert mine.get(file["url"]).text == ""
 
 
 def test_each_file_is_recorded_for_each_person_who_is_in_it(held: httpx.Client, gateway: Gateway) -> None:

@@ -19,12 +19,14 @@ from fastapi.responses import Response, StreamingResponse
 from starlette.types import Send
 
 from gateway.access.commands import Body
-from gateway.access.exporting import Exported, File, Level, Wanted, deletion
+from gateway.access.export_files import ISSUES, issues, line, named_file
+from gateway.access.export_files import manifest as manifest_of
+from gateway.access.exporting import Exported, File, Level, Wanted
 from gateway.errors import BadRequest, GatewayError, NotAcceptable, NotFound
 from gateway.fhir import json
-from gateway.fhir.datetime import parameter, text
-from gateway.fhir.view import WHOLE, View, view
-from gateway.issues import Issue, operation_outcome
+from gateway.fhir.datetime import parameter
+from gateway.fhir.view import WHOLE, view
+from gateway.issues import Issue
 from gateway.rest import parameters
 from gateway.rest.format import JSON, named, negotiate, quality
 from gateway.rest.later import Handler
@@ -42,8 +44,6 @@ NOT_SERVED: Final = ("includeAssociatedData", "organizeOutputBy", "allowPartialM
 """What the guide has, as an option or in a later version, and this server has not."""
 SHOWN: Final = ("_format", "_pretty", "_summary")
 RETRY_AFTER: Final = "1"
-ISSUES: Final = "issues.ndjson"
-"""The file with what the gateway has to say of the export."""
 _FILTERS = re.compile(r",(?=[A-Z][A-Za-z]*\?)")
 _LEVELS: Final[tuple[tuple[Level, str, str, str], ...]] = (
     ("system", "export", "export", "/fhir/$export"),
@@ -101,7 +101,7 @@ async def export_status(request: Request, request_id: str) -> Response:
         headers = {"X-Progress": "finding resources" if found.begun else "waiting", "Retry-After": RETRY_AFTER}
         return await told(request, "The export is not ready yet: ask again.", 202, headers)
     headers = {"Expires": format_datetime(found.expires, usegmt=True)}
-    manifest = _manifest(found, f"{base_of(request)}/{FOLDER}/{found.id}", text(found.settled))
+    manifest = manifest_of(found, f"{base_of(request)}/{FOLDER}/{found.id}/")
     return with_id(request, Response(dump_any(manifest), headers=headers, media_type="application/json"))
 
 
@@ -116,13 +116,13 @@ async def export_file(request: Request, request_id: str, file: str) -> Response:
     found = await in_thread(door.exported, who, request_id)
     _accepted(request)
     if file == ISSUES and found.ignored:
-        lines: Iterator[bytes] = iter([json.dump(operation_outcome(_issue(one) for one in found.ignored)) + b"\n"])
+        lines: Iterator[bytes] = iter([issues(found)])
     else:
         one = _file(found, file)
         wanted = [("_elements", ",".join(found.wanted.elements))] if found.wanted.elements else []
         seen = view(wanted, door.definitions, lenient=True) if wanted else WHOLE
         lines = (
-            b"".join(_line(version, seen, door.definitions) for version in batch)
+            b"".join(line(version, seen, door.definitions) for version in batch)
             for batch in door.exported_lines(who, found, one)
         )
     codings = request.headers.get("accept-encoding", "").split(",")
@@ -213,44 +213,11 @@ def _reference(given: Any) -> str:
 # --- What is answered
 
 
-def _manifest(found: Exported, address: str, settled: str) -> dict[str, Any]:
-    def entry(one: File) -> dict[str, Any]:
-        kind = "Bundle" if one.deleted else one.resource_type
-        name = _name(one.resource_type, one.part, deleted=one.deleted)
-        return {"type": kind, "url": f"{address}/{name}", "count": one.count}
-
-    files = found.files or ()
-    told = [{"type": "OperationOutcome", "url": f"{address}/{ISSUES}", "count": 1}] if found.ignored else []
-    return {
-        "transactionTime": settled,
-        "request": found.url,
-        "requiresAccessToken": True,
-        "output": [entry(one) for one in files if not one.deleted],
-        "deleted": [entry(one) for one in files if one.deleted],
-        "error": told,
-    }
-
-
-def _name(kind: str, part: int, *, deleted: bool = False) -> str:
-    return f"{'deleted.' if deleted else ''}{kind}.{part + 1}.ndjson"
-
-
 def _file(found: Exported, name: str) -> File:
     for one in found.files or ():
-        if _name(one.resource_type, one.part, deleted=one.deleted) == name:
+        if named_file(one) == name:
             return one
     raise NotFound("The export has no file of this name: take them from its manifest.", rule="file-unknown")
-
-
-def _issue(one: Any) -> Issue:
-    return Issue("warning", one["code"], one["rule"], one["text"], where=one["where"] or None)
-
-
-def _line(version: Any, seen: View, definitions: Any) -> bytes:
-    if version.deleted:
-        return deletion(version) + b"\n"
-    body: bytes = version.body if seen.whole else json.dump(seen.of(version.resource(), definitions))
-    return body + b"\n"
 
 
 def _accepted(request: Request) -> None:
