@@ -50,6 +50,7 @@ from gateway.records import Source
 from gateway.rest import openapi, outcome, routes
 from gateway.rest.cors import Cors
 from gateway.rest.edge import Edge
+from gateway.rest.interactions.transaction import transact_all
 from gateway.rest.later import Performer
 from gateway.rest.rounds import Rounds
 from gateway.search.index import Indexer
@@ -206,6 +207,8 @@ def create_app(gateway: Gateway) -> FastAPI:
     app.state.zone = ZoneInfo(gateway.settings.timezone)
     app.state.door = gateway.door
     app.state.reads = Rounds(gateway.door.read_all)
+    app.state.writes = Rounds(gateway.door.store_all)
+    app.state.transactions = Rounds(transact_all)
     app.state.trust = Trust(
         gateway.issuers,
         gateway.identities,

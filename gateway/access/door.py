@@ -9,6 +9,7 @@ from datetime import datetime
 
 from gateway.access.applying import Applying
 from gateway.access.bench import Benching
+from gateway.access.bundled import Bundling
 from gateway.access.everything import Everything
 from gateway.access.explain import Explaining
 from gateway.access.exporting import Exporting
@@ -26,6 +27,7 @@ from gateway.access.persons import Persons
 from gateway.access.reading import Rooms
 from gateway.access.remapping import Remaps
 from gateway.access.terms import Terms
+from gateway.access.together import Together
 from gateway.access.trail import Trail
 from gateway.access.transforming import Transforming
 from gateway.access.translating import Translating
@@ -37,6 +39,8 @@ from gateway.definitions import Definitions
 class Door(
     Packaging,
     Importing,
+    Bundling,
+    Together,
     Translating,
     Applying,
     Terms,

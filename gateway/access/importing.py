@@ -21,8 +21,9 @@ import structlog
 
 from gateway.access.caller import Asking
 from gateway.access.decision import Decision, source_of
+from gateway.access.links import BundleLinks
 from gateway.access.performing import Act, Performance, Refusal
-from gateway.access.transaction import BundleLinks, Transacting
+from gateway.access.transaction import Transacting
 from gateway.access.units import Reader, Unit
 from gateway.errors import BadRequest, Conflict, GatewayError, NotFound, Unavailable
 from gateway.fhir import json
@@ -257,7 +258,8 @@ class Importing(Transacting):
             links = None if entries is None else BundleLinks(entries, rooms.definitions, base)
             commands = [command for unit in wanted for command in unit.commands]
             if commands:
-                Performance(Act(self, rooms, uow, asking, (part.inbox_id, places), links)).perform(commands)
+                kept = [(part.inbox_id, place) for place in places]
+                Performance(Act(self, rooms, uow, asking, kept, links)).perform(commands)
             uow.inbox.save_items(items)
 
         self._rooms.store.write(work, now=self._rooms.clock())

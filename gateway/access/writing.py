@@ -6,7 +6,7 @@ https://hl7.org/fhir/R4/http.html
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from operator import attrgetter
 from typing import TypeVar
@@ -15,7 +15,7 @@ from gateway.access.caller import Asking
 from gateway.access.checked import checked, unconditional
 from gateway.access.commands import Body, Command, Create, Delete, Done, Matching, Patch, Target, Update, Versions
 from gateway.access.decision import source_of
-from gateway.access.performing import Act, Performance, Refusal
+from gateway.access.performing import Act, Kept, Performance, Refusal
 from gateway.access.reading import Reading
 from gateway.errors import BadRequest, GatewayError
 from gateway.fhir import json, xml
@@ -32,11 +32,7 @@ class Writing(Reading):
 
     def create(self, asking: Asking, resource_type: str, body: Body, *, if_none_exist: Matching | None = None) -> Done:
         """Store the body under a new id, unless something meets the condition."""
-        self.known_type(resource_type)
-        resource = self.resource(resource_type, body)
-        return self.write(
-            asking, Create(resource_type=resource_type, resource=resource, if_none_exist=if_none_exist), body
-        )
+        return self.write(asking, self.creating(resource_type, body, if_none_exist=if_none_exist), body)
 
     def update(
         self,
@@ -49,18 +45,7 @@ class Writing(Reading):
         if_none_match: Versions | None = None,
     ) -> Done:
         """Store the body under this id, which may be new, or as what meets the condition. PreconditionFailed."""
-        self.known_type(resource_type)
-        resource = self.resource(resource_type, body, id=target if isinstance(target, str) else None)
-        if isinstance(target, str):
-            with_id(resource, target)
-        command = Update(
-            resource_type=resource_type,
-            target=target,
-            resource=resource,
-            if_match=if_match,
-            if_none_match=if_none_match,
-        )
-        return self.write(asking, command, body)
+        return self.write(asking, self.updating(resource_type, target, body, if_match, if_none_match), body)
 
     def patch(
         self,
@@ -82,13 +67,34 @@ class Writing(Reading):
         self.known_type(resource_type)
         return self.write(asking, Delete(resource_type=resource_type, target=target, if_match=if_match))
 
+    def creating(self, resource_type: str, body: Body, *, if_none_exist: Matching | None = None) -> Create:
+        """The command to store the body under a new id. NotFound, BadRequest, Unprocessable."""
+        self.known_type(resource_type)
+        resource = self.resource(resource_type, body)
+        return Create(resource_type=resource_type, resource=resource, if_none_exist=if_none_exist)
+
+    def updating(
+        self, resource_type: str, target: Target, body: Body, if_match: Versions | None, if_none_match: Versions | None
+    ) -> Update:
+        """The command to store the body under an id. NotFound, BadRequest, Unprocessable."""
+        self.known_type(resource_type)
+        resource = self.resource(resource_type, body, id=target if isinstance(target, str) else None)
+        if isinstance(target, str):
+            with_id(resource, target)
+        return Update(
+            resource_type=resource_type,
+            target=target,
+            resource=resource,
+            if_match=if_match,
+            if_none_match=if_none_match,
+        )
+
     def write(self, asking: Asking, command: Command, body: Body | None = None) -> Done:
         """Perform one command, whose body is kept with what it leads to."""
 
         def work(uow: UnitOfWork) -> Done:
-            kept = self.keep_body(uow, asking, body)
-            at = (kept[0], kept[1:]) if kept else None
-            return Performance(Act(self, self._rooms, uow, asking, at)).perform([command])[0]
+            kept = [self.keep_body(uow, asking, body)]
+            return Performance(Act(self, self._rooms, uow, asking, kept)).perform([command])[0]
 
         return self.attempt(asking, work)
 
@@ -111,12 +117,21 @@ class Writing(Reading):
 
     def keep_body(self, uow: UnitOfWork, asking: Asking, body: Body | None) -> tuple[str, int] | None:
         """Keep what was sent in the inbox, unless it is kept; the id it has there, and the item."""
-        if body is None or body.kept is not None:
-            return None if body is None else body.kept
+        return self.keep_bodies(uow, asking, [body])[0]
+
+    def keep_bodies(self, uow: UnitOfWork, asking: Asking, bodies: Sequence[Body | None]) -> list[Kept | None]:
+        """The same for several of one caller."""
         source = source_of(asking.caller)
-        message = Message(str(uuid.uuid4()), source, body.raw, body.media_type, uow.now, transport="rest")
-        uow.inbox.keep(message, state="done")
-        return message.id, 0
+        fresh = {
+            place: Message(str(uuid.uuid4()), source, body.raw, body.media_type, uow.now, transport="rest")
+            for place, body in enumerate(bodies)
+            if body is not None and body.kept is None
+        }
+        uow.inbox.keep_new(list(fresh.values()), state="done")
+        return [
+            (fresh[place].id, 0) if place in fresh else body.kept if body is not None else None
+            for place, body in enumerate(bodies)
+        ]
 
     def keep_whole(self, asking: Asking, body: Body) -> str:
         """Keep what holds several requests, before any of them is tried; the id that it has in the inbox."""

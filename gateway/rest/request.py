@@ -18,9 +18,10 @@ from fastapi import Request
 
 from gateway.access.bearer import IDENTITY_COOKIE, Trust
 from gateway.access.caller import Asking, Caller
-from gateway.access.commands import Body
+from gateway.access.commands import Body, Done
 from gateway.access.door import Door
 from gateway.access.reading import Served, Wanted
+from gateway.access.together import Sent
 from gateway.errors import TooLarge
 from gateway.fhir.datetime import parameter
 from gateway.rest.format import NAMES, sent
@@ -88,6 +89,17 @@ async def current(request: Request, wanted: Wanted) -> Served:
         return door_of(request).read(wanted.asking, wanted.resource_type, wanted.id)
     reads: Rounds[Wanted, Served] = request.app.state.reads
     return await reads.ask(wanted)
+
+
+async def stored(request: Request, sent: Sent) -> Done:
+    """A resource, created or updated with whatever else is in this moment. What the write refuses."""
+    if not INLINE.get() and sent.joins:
+        writes: Rounds[Sent, Done] = request.app.state.writes
+        return await writes.ask(sent)
+    (answer,) = await in_thread(door_of(request).store_all, [sent])
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 async def in_thread(work: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:

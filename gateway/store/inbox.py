@@ -7,7 +7,7 @@ was only thought dead cannot commit its range a second time.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -82,6 +82,7 @@ class Claimed:
 
 _ENTRY = [inbox.c[name] for name in Entry.__dataclass_fields__ if name != "items"]
 _KEPT = tuple(name for name in Entry.__dataclass_fields__ if name not in ("number", "owner", "items", "map_hash"))
+_CHUNK = ("inbox_id", "chunk", "body")
 _ITEM = ("inbox_id", "seq", "span_start", "span_end", "kind", "key", "state", "issues", "statements")
 # Constants in the text, or SQLite would not see that its partial indexes hold just these.
 _IS_OPEN = text("inbox.state IN ('waiting', 'working')")
@@ -92,6 +93,20 @@ _MESSAGE = (inbox.c.id, inbox.c.source, inbox.c.media_type, inbox.c.received, in
 _CLAIMED = (inbox.c.id, inbox.c.next_item, inbox.c.attempts)
 
 
+def _kept(message: Message, state: MessageState) -> sets.Row:
+    return (
+        *(message.id, message.source, message.media_type, message.transport, to_micros(message.received)),
+        *(None if message.as_of is None else to_micros(message.as_of), sha256(message.body).hexdigest()),
+        *(len(message.body), state, 0, 0, "[]"),
+    )
+
+
+def _chunks(message: Message) -> Iterator[sets.Row]:
+    starts = range(0, len(message.body), CHUNK) or range(1)
+    for n, start in enumerate(starts):
+        yield message.id, n, message.body[start : start + CHUNK]
+
+
 class Inbox:
     def __init__(self, connection: Connection, clock: datetime) -> None:
         self._connection = connection
@@ -99,17 +114,16 @@ class Inbox:
 
     def keep(self, message: Message, *, state: MessageState = "waiting") -> bool:
         """Keep a message; False when one of its id is kept already (a transport's second try)."""
-        row = (
-            *(message.id, message.source, message.media_type, message.transport, to_micros(message.received)),
-            *(None if message.as_of is None else to_micros(message.as_of), sha256(message.body).hexdigest()),
-            *(len(message.body), state, 0, 0, "[]"),
-        )
-        if not sets.insert_missing(self._connection, inbox, _KEPT, [row]):
+        if not sets.insert_missing(self._connection, inbox, _KEPT, [_kept(message, state)]):
             return False
-        starts = range(0, len(message.body), CHUNK) or range(1)
-        chunks = [(message.id, n, message.body[start : start + CHUNK]) for n, start in enumerate(starts)]
-        sets.insert(self._connection, inbox_body, ("inbox_id", "chunk", "body"), chunks)
+        sets.insert(self._connection, inbox_body, _CHUNK, list(_chunks(message)))
         return True
+
+    def keep_new(self, messages: Sequence[Message], *, state: MessageState = "waiting") -> None:
+        """Keep messages whose ids are new, all at once."""
+        rows = [_kept(one, state) for one in messages]
+        chunks = [chunk for one in messages for chunk in _chunks(one)]
+        sets.insert_all(self._connection, [sets.Rows(inbox, _KEPT, rows), sets.Rows(inbox_body, _CHUNK, chunks)])
 
     def get(self, id: str) -> Message | None:
         """The message as it came."""

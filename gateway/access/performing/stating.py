@@ -55,11 +55,11 @@ class Stater:
 
     def _statement(self, step: Step, number: int, *, after: datetime | None) -> Statement:
         caller, now = self._act.asking.caller, self._act.uow.now
-        kept, items = self._act.kept if self._act.kept and step.resource is not None else (None, ())
+        kept = self._act.kept[step.place] if self._act.kept and step.resource is not None else None
         kind, id = step.thing
         return make(
             body=step.resource or {"resourceType": kind, "id": id},
-            origin=Origin(source_of(caller), kept, items[step.place] if items else None),
+            origin=Origin(source_of(caller), *(kept or (None, None))),
             record_key=_record_key(step),
             person=step.person,
             effective=now if after is None or after < now else after + timedelta(microseconds=1),
@@ -77,7 +77,7 @@ class Stater:
         self._act.uow.audit.add_about(
             (
                 audit_event(
-                    replace(self._act.asking, interaction=commands[place].interaction),
+                    replace(self._act.asked(place), interaction=commands[place].interaction),
                     step.decision if step else narrowed,
                     at=self._act.uow.now,
                     patient=f"Patient/{step.person}" if step and step.person else None,

@@ -19,6 +19,8 @@ from gateway.store import Stored, UnitOfWork
 T = TypeVar("T")
 Thing = tuple[str, str]
 """Resource type and id."""
+Kept = tuple[str, int]
+"""Where something is kept as it came: the inbox's id, and the item."""
 
 
 @dataclass(slots=True)
@@ -101,12 +103,18 @@ class Trial(Protocol):
 class Act:
     """One caller's commands in one unit of work: what all that is done with them starts from.
 
-    `kept` is where what was sent is kept: the inbox's id, and the item of each command.
+    `kept` is where what was sent for each command is kept: the inbox's id, and the item. `each` is as what each was
+    asked, where they came one by one.
     """
 
     reading: Reading
     rooms: Rooms
     uow: UnitOfWork
     asking: Asking
-    kept: tuple[str, Sequence[int]] | None = None
+    kept: Sequence[Kept | None] = ()
     links: Links | None = None
+    each: Sequence[Asking] = ()
+
+    def asked(self, place: int) -> Asking:
+        """As what the command at a place was asked."""
+        return self.each[place] if self.each else self.asking

@@ -8,11 +8,12 @@ from __future__ import annotations
 from fastapi import Request
 from fastapi.responses import Response
 
+from gateway.access.together import Sent
 from gateway.errors import BadRequest
 from gateway.rest.binary import sent, settle
 from gateway.rest.conditions import if_none_exist
 from gateway.rest.format import PRESENTATION
-from gateway.rest.request import asking, door_of, in_thread
+from gateway.rest.request import asking, door_of, in_thread, stored
 from gateway.rest.response import written
 
 
@@ -24,5 +25,7 @@ async def create(request: Request, resource_type: str) -> Response:
             text = "A create takes no parameters in its address: a condition is put into If-None-Exist."
             raise BadRequest(text, rule="unknown-parameter", where=name[:64])
     came, condition = await sent(request, resource_type), if_none_exist(request)
+    if condition is None:
+        return await written(request, await stored(request, Sent(who, resource_type, came)))
     done = await in_thread(door_of(request).create, who, resource_type, came, if_none_exist=condition)
     return await written(request, done)

@@ -5,15 +5,17 @@ https://hl7.org/fhir/R4/http.html#transaction
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from fastapi import Request
 from fastapi.responses import Response
 
 from gateway import patch as patches
+from gateway.access.bundled import LARGE, Bundled
 from gateway.access.caller import Asking
-from gateway.access.commands import Body, Command, Create, Delete, Patch, Target, Update
+from gateway.access.commands import Body, Command, Create, Delete, Done, Patch, Target, Update
 from gateway.access.door import Door
 from gateway.access.writing import with_id
 from gateway.errors import BadRequest, GatewayError
@@ -24,8 +26,9 @@ from gateway.rest.conditions import if_match, if_none_exist, if_none_match, mean
 from gateway.rest.entries import part, respond_inside, route, sent
 from gateway.rest.format import negotiate
 from gateway.rest.interactions.batch import batch
-from gateway.rest.request import asking, body, door_of, in_thread
+from gateway.rest.request import INLINE, asking, body, door_of, in_thread
 from gateway.rest.response import base_of
+from gateway.rest.rounds import Rounds
 
 T = TypeVar("T")
 
@@ -41,12 +44,81 @@ async def transaction(request: Request) -> Response:
     if kind != "transaction":
         text = "A Bundle of type batch or transaction is sent here; any other is created at /Bundle."
         raise BadRequest(text, rule="bundle-type", expression="Bundle.type")
-    return await responded(request, "transaction-response", await in_thread(_transact, request, who, came, bundle))
+    asked = Asked(request, who, came, bundle)
+    if asked.joins:
+        rounds: Rounds[Asked, dict[int, Answer]] = request.app.state.transactions
+        return await responded(request, "transaction-response", await rounds.ask(asked))
+    return await responded(request, "transaction-response", await in_thread(_transact, asked))
 
 
-def _transact(request: Request, who: Asking, came: Body, bundle: Resource) -> dict[int, Answer]:
-    door, base, wanted = door_of(request), base_of(request), returning(request)
-    entries = read(bundle, door.definitions, base)
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A transaction as it came."""
+
+    request: Request
+    who: Asking
+    body: Body
+    bundle: Resource
+
+    @property
+    def joins(self) -> bool:
+        """Whether it may be performed with others of the moment, as far as is seen before it is read."""
+        given = self.bundle.get("entry")
+        return (
+            not INLINE.get()
+            and len(self.body.raw) <= LARGE
+            and type(given) is list
+            and all(type(one) is dict and _only_writes(one.get("request")) for one in given)
+        )
+
+
+def _only_writes(asked: Any) -> bool:
+    return type(asked) is dict and asked.get("method") in ("POST", "PUT") and "?" not in str(asked.get("url"))
+
+
+def transact_all(asked: Sequence[Asked]) -> list[dict[int, Answer] | Exception]:
+    """The answers to transactions of one moment, or why each was refused."""
+    answers: dict[int, dict[int, Answer] | Exception] = {}
+    bundled: dict[int, Bundled] = {}
+    for place, one in enumerate(asked):
+        try:
+            bundle, questions = _read(one)
+            if questions:  # An operation, say.
+                answers[place] = _transact(one)
+            else:
+                bundled[place] = bundle
+        except Exception as error:
+            answers[place] = error  # Its own: what others have done must not be asked for again for its sake.
+    if bundled:
+        made = door_of(asked[0].request).transact_all(list(bundled.values()))
+        for place, done in zip(bundled, made, strict=True):
+            answers[place] = done if isinstance(done, Exception) else _answers(asked[place], done)
+    return [answers[place] for place in range(len(asked))]
+
+
+def _transact(asked: Asked) -> dict[int, Answer]:
+    bundle, questions = _read(asked)
+    done, answers = door_of(asked.request).transact(
+        asked.who,
+        asked.body,
+        bundle.commands,
+        entries=bundle.entries,
+        base=bundle.base,
+        then=lambda inside: _asked(asked.request, questions, inside),
+    )
+    return answers | _answers(asked, done)
+
+
+def _answers(asked: Asked, done: Mapping[int, Done]) -> dict[int, Answer]:
+    base, wanted = base_of(asked.request), returning(asked.request)
+    return {index: of_command(one, base, wanted) for index, one in done.items()}
+
+
+def _read(asked: Asked) -> tuple[Bundled, list[Entry]]:
+    """The commands of a transaction, and its questions."""
+    request = asked.request
+    door, base = door_of(request), base_of(request)
+    entries = read(asked.bundle, door.definitions, base)
     commands: dict[int, Command] = {}
     questions: list[Entry] = []
     for entry in entries:
@@ -55,10 +127,7 @@ def _transact(request: Request, who: Asking, came: Body, bundle: Resource) -> di
             questions.append(entry)
         else:
             commands[entry.index] = command
-    done, answers = door.transact(
-        who, came, commands, entries=entries, base=base, then=lambda inside: _asked(request, questions, inside)
-    )
-    return answers | {index: of_command(one, base, wanted) for index, one in done.items()}
+    return Bundled(asked.who, asked.body, commands, entries, base), questions
 
 
 def _asked(request: Request, questions: Sequence[Entry], inside: Door) -> dict[int, Answer]:

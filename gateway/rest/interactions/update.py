@@ -9,9 +9,10 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from gateway.access.commands import Target
+from gateway.access.together import Sent
 from gateway.rest.binary import sent, settle
 from gateway.rest.conditions import if_match, if_none_match, meant
-from gateway.rest.request import asking, door_of, in_thread
+from gateway.rest.request import asking, door_of, in_thread, stored
 from gateway.rest.response import written
 
 
@@ -28,5 +29,7 @@ async def _update(request: Request, resource_type: str, target: Target) -> Respo
     who = asking(request, "update")
     came = await sent(request, resource_type)
     versions = {"if_match": if_match(request), "if_none_match": if_none_match(request)}
+    if isinstance(target, str):
+        return await written(request, await stored(request, Sent(who, resource_type, came, target, **versions)))
     done = await in_thread(door_of(request).update, who, resource_type, target, came, **versions)
     return await written(request, done)
