@@ -78,6 +78,14 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Correct(Update):
+    """Put right what was said of something that has ended, on the record (coordination.md C-15)."""
+
+    interaction: ClassVar[str] = "correct"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Patch:
     """Store what becomes of the current resource.
 

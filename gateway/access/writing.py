@@ -13,7 +13,19 @@ from typing import TypeVar
 
 from gateway.access.caller import Asking
 from gateway.access.checked import checked, unconditional
-from gateway.access.commands import Body, Command, Create, Delete, Done, Matching, Patch, Target, Update, Versions
+from gateway.access.commands import (
+    Body,
+    Command,
+    Correct,
+    Create,
+    Delete,
+    Done,
+    Matching,
+    Patch,
+    Target,
+    Update,
+    Versions,
+)
 from gateway.access.decision import source_of
 from gateway.access.performing import Act, Kept, Performance, Refusal
 from gateway.access.reading import Reading
@@ -46,6 +58,24 @@ class Writing(Reading):
     ) -> Done:
         """Store the body under this id, which may be new, or as what meets the condition. PreconditionFailed."""
         return self.write(asking, self.updating(resource_type, target, body, if_match, if_none_match), body)
+
+    def correct(
+        self,
+        asking: Asking,
+        resource_type: str,
+        id: str,
+        resource: Resource,
+        reason: str,
+        body: Body,
+        *,
+        if_match: Versions | None = None,
+    ) -> Done:
+        """Put right what has ended, which nothing else changes, with a Provenance that says why. NotFound, Gone."""
+        self.whole(resource_type, resource)
+        unconditional(resource, self._rooms)
+        with_id(resource, id)
+        command = Correct(resource_type=resource_type, target=id, resource=resource, if_match=if_match, reason=reason)
+        return self.write(asking, command, body)
 
     def patch(
         self,

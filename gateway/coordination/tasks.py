@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.coordination.agreements import Authority, Steps
+from gateway.coordination.layout import MARKS
 from gateway.coordination.parties import Party, nearness
 from gateway.coordination.statements import in_order, order
 from gateway.coordination.values import instant, reference_key, unite, written
@@ -108,6 +109,11 @@ def command(body: Resource, stored: Resource | None) -> Resource:
     return body | {"extension": [*others, {"url": DECIDED_ON, "extension": parts}]}
 
 
+def repeats(body: Resource, stored: Resource) -> bool:
+    """Whether a command only sends back what is stored: what the gateway writes there itself is no content."""
+    return _content(body) == _content(stored)
+
+
 def was_open(stored: Resource) -> bool:
     """Whether anybody might have taken the Task, by the owners that it has had, or by whom it was offered to."""
     if (stored.get("restriction") or {}).get("recipient"):
@@ -178,6 +184,14 @@ def history(life: Life, references: Mapping[str, Any]) -> list[dict[str, Any]]:
         parts += [{"url": name, "valueBoolean": True} for name in ("inferred", "impossible") if getattr(step, name)]
         made.append({"url": HISTORY, "extension": parts})
     return made
+
+
+def _content(task: Resource) -> Resource:
+    meta = {name: value for name, value in task.get("meta", {}).items() if name not in ("versionId", "lastUpdated")}
+    meta["tag"] = [tag for tag in meta.get("tag", ()) if tag.get("system") != MARKS]
+    others = [one for one in task.get("extension", ()) if one.get("url") not in _OURS]
+    own = {name: value for name, value in task.items() if name != "lastModified"}
+    return own | {"meta": meta, "extension": others}
 
 
 def _telling(facts: Sequence[Statement], life: Life) -> list[Statement]:

@@ -140,6 +140,16 @@ def _stored(name: str, offer: Offer) -> dict[str, Offer]:
     return {name: offer, **_both(f"{name}_instance", of_one)}
 
 
+_CORRECT: Final = Offer(
+    "Put right what was said of a Task that has ended",
+    "A new version of it, and a Provenance that says of which version it was made, by whom, when and why.",
+    {200: Answer("The Task as it is stored.", "resource", VERSION)},
+    takes=("if-match", *SHOWN),
+    body="parameters",
+    refuses=(*WRITING, 410),
+    operation="Task-correct",
+)
+
 _EXPORT: Final = Offer(
     "Bulk export of everything",
     "With `Prefer: respond-async`: all that the caller may see, as NDJSON files that are fetched later.",
@@ -217,6 +227,7 @@ OPERATIONS: Final[Mapping[str, Offer]] = {
     ),
     **_both("validate_transition_instance", _DRY_RUN),
     "validate_transition": replace(_posted(_DRY_RUN), title="What the rules would say to a Task that is sent"),
+    "correct": _CORRECT,
     "graphql": _GRAPHQL,
     "graphql_by_post": replace(_GRAPHQL, title="A GraphQL query, as a body", body="graphql", operation=None),
     "graphql_instance": _GRAPHQL_OF_ONE,

@@ -37,6 +37,7 @@ from gateway.rest.later import Handler, deferrable
 from gateway.rest.openapi import openapi
 from gateway.rest.operations import (
     apply,
+    correct,
     everything,
     export,
     graphql,
@@ -83,6 +84,7 @@ ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
     *match.ROUTES,
     *ihe_pix.ROUTES,
     *negotiation.ROUTES,
+    *correct.ROUTES,
     *terminology.ROUTES,
     ("POST", "/fhir/StructureMap/$transform", transform),
     ("POST", "/fhir/StructureMap/{id}/$transform", transform_instance),

@@ -54,6 +54,11 @@ SUBJECT = {"name": "subject", "valueString": "Patient/none"}
 ACTIVITY = {"name": "activityDefinition", "resource": {"resourceType": "ActivityDefinition", "status": "draft"}}
 PLAN = {"name": "planDefinition", "resource": {"resourceType": "PlanDefinition", "status": "draft"}}
 META = {"name": "meta", "valueMeta": {"tag": [{"code": "none"}]}}
+REASON = {"name": "reason", "valueString": "x"}
+RIGHT = {
+    "name": "resource",
+    "resource": {"resourceType": "Task", "id": "none", "status": "completed", "intent": "order"},
+}
 BODIES = {
     "$translate": PARAMETERS,
     "$match": '{"resourceType":"Patient","birthDate":"1912-12-12"}',
@@ -63,6 +68,7 @@ BODIES = {
     "$ihe-pix": json.dumps({"resourceType": "Parameters", "parameter": [SOURCE]}),
     "$graphql": json.dumps({"resourceType": "Parameters", "parameter": [{"name": "query", "valueString": "{id}"}]}),
     "$meta-add": json.dumps({"resourceType": "Parameters", "parameter": [META]}),
+    "$correct": json.dumps({"resourceType": "Parameters", "parameter": [RIGHT, REASON]}),
     "$next-steps": '{"resourceType":"Parameters"}',
     "$validate-transition": '{"resourceType":"Task","status":"requested","intent":"order"}',
     "$meta-delete": json.dumps({"resourceType": "Parameters", "parameter": [META]}),

@@ -521,6 +521,16 @@ def test_a_transaction_may_make_a_task_and_its_part(shared: httpx.Client, party:
     assert answer.status_code == 200, answer.text
 
 
+def test_what_is_sent_back_as_it_was_read_makes_no_version(shared: httpx.Client, party: Party) -> None:
+    one = created(party(WARD), task(person(shared)))
+
+    answer = put(party(HOME_CARE), one)
+
+    assert answer.status_code == 200
+    assert answer.json()["meta"]["versionId"] == one["meta"]["versionId"]
+    assert shared.get(f"{address(one)}/_history").json()["total"] == 1
+
+
 def test_each_move_is_a_version(shared: httpx.Client, party: Party) -> None:
     one = created(party(WARD), task(person(shared)))
     for status in ("received", "accepted", "in-progress"):

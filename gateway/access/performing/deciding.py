@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateway.access.checked import checked, unconditional
-from gateway.access.commands import ANY_VERSION, Create, Delete, Patch, Update, Versions
+from gateway.access.commands import ANY_VERSION, Correct, Create, Delete, Patch, Update, Versions
 from gateway.access.decision import DIRECTORY, Decision, decide_write
 from gateway.access.performing.authors import Authors
 from gateway.access.performing.finding import persons_of
@@ -38,6 +38,10 @@ class Decider:
             case Create():
                 if step.states:
                     self._decide(step)
+            case Correct() if current is None:
+                raise NotFound(rule="resource-unknown")
+            case Correct() if current is not None and current.deleted:
+                raise Gone()
             case Update():
                 self._decide(step, named=True)
                 self._match(current, command.if_match)

@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from gateway.access.commands import Correct
 from gateway.access.performing.following import Following
-from gateway.access.performing.steps import Act, Step
+from gateway.access.performing.recording import provenance
+from gateway.access.performing.steps import Act, Step, Thing
 from gateway.access.standing import Standings
 from gateway.coordination import tasks
 from gateway.coordination.agree import STRATEGIES
@@ -38,15 +40,31 @@ class Negotiator:
         self._act = act
         self._rules = Rules.named(act.rooms.task_rules)
 
-    def judge(self, step: Step, beside: Mapping[tuple[str, str], Resource], move: Move = Move.COMMAND) -> None:
+    def judge(self, step: Step, beside: Mapping[Thing, Resource]) -> None:
         """Refusal where a rule is broken. What is allowed says on what it was decided, and what follows from it.
 
         `beside` is what all commands that are done together make: a Task may be part of one that is made beside it.
         """
         step.following = ()
-        if self._act.asking.caller.operator or step.thing[0] not in NEGOTIATED or not step.states:
+        if step.thing[0] not in NEGOTIATED or not step.states:
             return
-        before = None if step.current is None or step.current.deleted else step.current.resource()
+        command, current = step.command, step.current
+        before = None if current is None or current.deleted else current.resource()
+        if isinstance(command, Correct) and (before or {}).get("status") not in self._rules.profile.terminal:
+            text = "It has not ended: write it by an update or a patch."
+            raise BusinessRule(text, rule="task-not-ended", expression="Task.status")
+        news = before is None or step.resource is None or not tasks.repeats(step.resource, before)
+        if isinstance(command, Correct) and not news:
+            raise Conflict("It says what is stored already: there is nothing to put right.", rule="version-unchanged")
+        if not self._act.asking.caller.operator:  # His word is plain R4.
+            self._hold(step, before, beside)
+            # What only sends back what is stored makes no version, unless something refers to the one that it makes.
+            step.states = news or (self._act.links is not None and step.thing in self._act.links.versions)
+        if isinstance(command, Correct) and current is not None:
+            step.following = (provenance(self._act, step, command, current),)
+
+    def _hold(self, step: Step, before: Resource | None, beside: Mapping[Thing, Resource]) -> None:
+        move = Move.CORRECTION if isinstance(step.command, Correct) else Move.COMMAND
         standings = Standings(self._act.rooms, self._act.uow, self._act.asking.caller, beside)
         after = None if step.resource is None else named_alike(step.resource, before, standings)
         following = Following(standings, self._rules, self._act.uow)

@@ -11,7 +11,7 @@ from gateway.access.audit import audit_event
 from gateway.access.commands import Command
 from gateway.access.decision import Decision, source_of
 from gateway.access.performing.negotiating import NEGOTIATED
-from gateway.access.performing.steps import Act, Step, refusing
+from gateway.access.performing.steps import Act, Step, Thing, refusing
 from gateway.coordination.statements import Origin, make
 from gateway.errors import Conflict
 from gateway.identity.resolve import Key
@@ -38,17 +38,21 @@ class Stater:
             [self._statement(step, counts.get(_record_key(step), 0) + 1, after=last.get(step.thing)) for step in steps],
             identifiers=_identifiers(uow, [step.resource for step in steps if step.resource is not None]),
             organisation=caller.hsa_id or None,
-            versions=self._act.links.versions if self._act.links else {},
+            versions=self._versions(steps),
         )
         self._made_as_named(steps, recorded.saved)
         return {(one.resource_type, one.id): one for one in recorded.saved}
 
+    def _versions(self, steps: Sequence[Step]) -> dict[Thing, str]:
+        """The versions that something refers to before they are made."""
+        named = {step.thing: step.version for step in steps if step.version is not None}
+        return named | dict(self._act.links.versions if self._act.links else {})
+
     def _made_as_named(self, steps: Sequence[Step], saved: Sequence[Saved]) -> None:
         """Refusal where something refers to a version that was not made: unchanged content makes none."""
-        versions = {(one.resource_type, one.id): one.version for one in saved}
+        made, wanted = {(one.resource_type, one.id): one.version for one in saved}, self._versions(steps)
         for step in steps:
-            wanted = self._act.links.versions.get(step.thing) if self._act.links else None
-            if wanted is not None and versions.get(step.thing) != wanted:
+            if step.thing in wanted and made.get(step.thing) != wanted[step.thing]:
                 with refusing(step):
                     text = "It changes nothing, so that there is no new version to refer to: refer to it without one."
                     raise Conflict(text, rule="version-unchanged")

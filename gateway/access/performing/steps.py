@@ -38,6 +38,8 @@ class Step:
     current: Stored | None = None
     person: str | None = None
     decision: Decision = field(default=Decision(True, "nothing-there"))
+    version: str | None = None
+    """What the version that it makes is to be called, where something refers to it beforehand."""
     following: tuple[Step, ...] = ()
     """What it leads on to in other resources, by the rules of its type."""
 
