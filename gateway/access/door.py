@@ -14,13 +14,13 @@ from gateway.access.everything import Everything
 from gateway.access.explain import Explaining
 from gateway.access.exporting import Exporting
 from gateway.access.graphs import Graphs
+from gateway.access.handing_over import HandingOver
 from gateway.access.histories import Histories
 from gateway.access.importing import Importing
 from gateway.access.labels import Labelling
 from gateway.access.lastn import Lastn
 from gateway.access.later import Deferring
 from gateway.access.matching import Matching
-from gateway.access.next_steps import NextSteps
 from gateway.access.organisations import Organisation, organisations
 from gateway.access.packaging import Packaging
 from gateway.access.persons import Persons
@@ -51,7 +51,7 @@ class Door(
     Graphs,
     Lastn,
     Matching,
-    NextSteps,
+    HandingOver,
     Histories,
     Worklists,
     Persons,

@@ -144,6 +144,13 @@ class Standings:
         query = criteria(resource_type, Matching(params), self._rooms)
         return list(self._uow.searches.page(replace(query, count=MOST)).matches)
 
+    def stored(self, literal: Any) -> Stored | None:
+        """What a relative reference leads to, with its version, as it is in the store."""
+        parts = str(literal or "").split("/")
+        thing = (parts[0], parts[-1])
+        found = self._uow.resources.read_many([thing]).get(thing) if len(parts) == 2 else None
+        return None if found is None or found.deleted else found
+
     def _abort_accepted(self, task: Resource) -> bool:
         """Whether one side has asked to give the Task up, and the other has agreed (C-14)."""
         sides = {self.named(task.get("requester")), self.named(task.get("owner"))} - {None}

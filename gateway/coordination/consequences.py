@@ -25,6 +25,7 @@ REASONS: Final = f"{CANONICAL}/CodeSystem/task-status-reason"
 WITH_PARENT: Final = "parent-on-hold"
 _TEXTS: Final[Mapping[str, Words]] = {
     WITH_PARENT: Words("Uppdraget som det ingår i är pausat.", "The Task that it is part of is on hold."),
+    "overtaken": Words("Uppdraget är avslutat eller i andra händer.", "The Task has ended, or is in other hands."),
     "not-selected": Words("Ett annat anbud valdes.", "Another bid was selected (not selected)."),
 }
 _ORDERED: Final = (
@@ -74,6 +75,11 @@ def resumed(part: Resource) -> Resource | None:
 def passed_over(bid: Resource) -> Resource:
     """A bid when another one was selected."""
     return bid | {"status": "cancelled", "statusReason": _reason("not-selected")}
+
+
+def overtaken(handover: Resource) -> Resource:
+    """A hand-over that nobody has answered, when there is nothing left to hand over."""
+    return handover | {"status": "cancelled", "statusReason": _reason("overtaken")}
 
 
 def ordered(proposal: Resource, id: str, now: datetime) -> Resource:

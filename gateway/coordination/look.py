@@ -171,7 +171,9 @@ def _awaited(seen: Picture) -> Iterator[Awaited]:
     for task in seen.tasks:
         to = task.requester
         elsewhere = to is not None and (task.owner is None or task.owner.key != to.key)
-        if seen.is_offered(task) and not _is_acknowledged(seen, task):
+        if seen.is_offered(task) and (handed := _handed_over(seen, task)) is not None:
+            found.append(("takeover" if handed.owner == to else "release", task.owner, to, task))
+        elif seen.is_offered(task) and not _is_acknowledged(seen, task):
             found.append(("answer", task.owner, to, task))
         elif task.status == "on-hold" and elsewhere and not seen.is_held(task):
             found.append(("completion", to, task.owner, task))
@@ -183,9 +185,18 @@ def _awaited(seen: Picture) -> Iterator[Awaited]:
             found.append(("takeover", task.arriving, task.owner, task))
     found.sort(key=lambda one: (one[3].since or seen.at, named(one[1]), one[3].what.sv, one[3].reference))
     for kind, unit, to, task in found:
-        what = phrase(kind).fill(what=task.what)
-        since = task.since if kind != "takeover" else None  # When it was offered, no element says.
+        handed = _handed_over(seen, task)
+        what = phrase(kind).fill(what=(handed or task).what)
+        since = task.since if kind != "takeover" or handed else None  # When a source offered it, no element says.
         yield Awaited(unit, what, since, task.due, to, task.reference, task.statements, task.detail)
+
+
+def _handed_over(seen: Picture, task: TaskFact) -> TaskFact | None:
+    """The Task that a hand-over is about."""
+    if task.code not in seen.agreement.codes["handovers"]:
+        return None
+    found = seen.fact(str(task.resource.get("focus", {}).get("reference")))
+    return found if isinstance(found, TaskFact) else None
 
 
 def _sources(seen: Picture) -> Iterator[SourceLine]:

@@ -228,6 +228,15 @@ OPERATIONS: Final[Mapping[str, Offer]] = {
     **_both("validate_transition_instance", _DRY_RUN),
     "validate_transition": replace(_posted(_DRY_RUN), title="What the rules would say to a Task that is sent"),
     "correct": _CORRECT,
+    "handover": Offer(
+        "Hand a Task over to another organisation",
+        "Offered by its owner, or asked for by who would take over; accepted, declined or withdrawn. Until it is "
+        "accepted the leaving owner is responsible.",
+        {200: Answer("The hand-over, a Task.", "resource", VERSION)},
+        takes=SHOWN,
+        body="parameters",
+        refuses=(*WRITING, 410),
+    ),
     "graphql": _GRAPHQL,
     "graphql_by_post": replace(_GRAPHQL, title="A GraphQL query, as a body", body="graphql", operation=None),
     "graphql_instance": _GRAPHQL_OF_ONE,

@@ -69,6 +69,7 @@ BODIES = {
     "$graphql": json.dumps({"resourceType": "Parameters", "parameter": [{"name": "query", "valueString": "{id}"}]}),
     "$meta-add": json.dumps({"resourceType": "Parameters", "parameter": [META]}),
     "$correct": json.dumps({"resourceType": "Parameters", "parameter": [RIGHT, REASON]}),
+    "$handover": '{"resourceType":"Parameters","parameter":[{"name":"answer","valueCode":"accept"}]}',
     "$next-steps": '{"resourceType":"Parameters"}',
     "$validate-transition": '{"resourceType":"Task","status":"requested","intent":"order"}',
     "$meta-delete": json.dumps({"resourceType": "Parameters", "parameter": [META]}),

@@ -1,6 +1,7 @@
 """Further steps of a command about a Task: what its move leads on to in other Tasks, done in the same unit of work.
 
-They are stated by the caller, by whose command they follow, and decided on as what was stored says (C-11, C-13, C-16).
+They are stated by the caller, by whose command they follow, and decided on as what was stored says (C-11, C-13, C-16,
+C-80).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from gateway.access.decision import Decision
 from gateway.access.performing.steps import Step
 from gateway.access.standing import MOST, Standings
 from gateway.coordination import consequences, tasks
-from gateway.coordination.negotiation import Move, Role, Rules
+from gateway.coordination.negotiation import Move, Role, Rules, handover
 from gateway.coordination.negotiation.conditions import codes_of
 from gateway.errors import BusinessRule
 from gateway.records import Resource
@@ -22,13 +23,14 @@ from gateway.store import Stored, UnitOfWork
 
 _FOLLOWS: Final = Decision(True, "follows-from-a-command")
 _LOST: Final = "cancelled"
+_UNANSWERED: Final = "draft,requested,received"
 
 
 class Following:
     """Finds what follows from one command."""
 
     def __init__(self, standings: Standings, rules: Rules, uow: UnitOfWork) -> None:
-        self._standings, self._profile, self._uow = standings, rules.profile, uow
+        self._standings, self._rules, self._profile, self._uow = standings, rules, rules.profile, uow
 
     def bids(self, before: Resource | None, after: Resource | None) -> list[Stored]:
         """The other bids for what a bid that is selected is about, as long as they are open."""
@@ -62,6 +64,40 @@ class Following:
             yield from self._parts(step, after, suspend=False)
         if consequences.accepts_proposal(before, after):
             yield self._ordered(step, after)
+        if (about := self.handed_over(before, after)) is not None:
+            yield self._passed_on(step, after, about)
+            yield from self._too_late(step, about.resource(), but=after["id"])
+        elif before is not None and self._ends(before, after):
+            yield from self._too_late(step, after)
+
+    def handed_over(self, before: Resource | None, after: Resource | None) -> Stored | None:
+        """The Task that changes hands by this answer (C-80)."""
+        if after is None or not handover.takes(before, after, self._profile):
+            return None
+        return self._standings.stored(after.get("focus", {}).get("reference"))
+
+    def settled(self, handing: Resource, about: Stored) -> Resource:
+        """The hand-over that was accepted, as it is stored."""
+        return handover.settled(handing, about.resource(), self._standings.named)
+
+    def _passed_on(self, step: Step, handing: Resource, about: Stored) -> Step:
+        was = about.resource()
+        becomes = handover.passed_on(was, handing, self._standings.named)
+        standing = self._standings.of(was, becomes, person=about.person, move=Move.HAND_OVER)
+        if breaches := self._rules.decide(was, becomes, standing.roles, standing.circumstances):
+            raise BusinessRule(breaches[0].text.en, rule=breaches[0].code, expression=breaches[0].path)
+        return self._changed(step, about, becomes)
+
+    def _too_late(self, step: Step, about: Resource, *, but: str = "") -> Iterator[Step]:
+        """The other hand-overs of a Task that nobody has answered, once it has ended or is in other hands."""
+        for code in sorted(self._profile.codes[handover.CODE]):
+            address = f"{about['resourceType']}/{about['id']}"
+            for one in self._all(about["resourceType"], ("focus", address), ("code", code), ("status", _UNANSWERED)):
+                if one.id != but:
+                    yield self._changed(step, one, consequences.overtaken(one.resource()))
+
+    def _ends(self, before: Resource, after: Resource) -> bool:
+        return before["status"] not in self._profile.terminal and after["status"] in self._profile.terminal
 
     def _parts(self, step: Step, whole: Resource, *, suspend: bool) -> Iterator[Step]:
         waiting, met = [whole], {whole["id"]}
@@ -97,8 +133,8 @@ class Following:
             Role.REQUESTER in row.by and row.when is None for row in self._profile.between(status, _LOST, Move.COMMAND)
         )
 
-    def _all(self, kind: str, criterion: tuple[str, str]) -> list[Stored]:
-        found = self._standings.find(kind, criterion)
+    def _all(self, kind: str, *criteria: tuple[str, str]) -> list[Stored]:
+        found = self._standings.find(kind, *criteria)
         if len(found) >= MOST:
             raise _too_many()
         return found

@@ -22,6 +22,7 @@ from gateway.coordination.negotiation import Breach, Kind, Move, Rules
 from gateway.errors import BusinessRule, Conflict, Forbidden, GatewayError
 from gateway.issues import Issue
 from gateway.records import Resource
+from gateway.store import Stored
 
 NEGOTIATED: Final = frozenset(STRATEGIES)
 """Types whose states the parties agree on, each by rules of its own."""
@@ -74,7 +75,12 @@ class Negotiator:
         if breaches:
             raise _taken(before, after, standings) or _refusal(breaches)
         if after is not None:
-            step.resource = tasks.command(after, before)
+            about = following.handed_over(before, after)
+            if about is not None and _comes_twice(step, about, beside):
+                text = "Another entry is about the Task that is handed over: send them one after the other."
+                raise BusinessRule(text, rule="entry-duplicate")
+            stated = after if about is None else following.settled(after, about)
+            step.resource = tasks.command(stated, before)
             further = following.of(step, before, after, bids)
             step.following = tuple(one for one in further if one.thing not in beside)
 
@@ -89,6 +95,15 @@ class Negotiator:
         standings = Standings(self._act.rooms, self._act.uow, self._act.asking.caller)
         for task in (current, step.resource or {}):
             yield from standings.ties(task)
+
+
+def _comes_twice(step: Step, about: Stored, beside: Mapping[tuple[str, str], Resource]) -> bool:
+    """Whether another command that is done together changes the Task that is handed over, or hands it over, too."""
+    thing = (about.resource_type, about.id)
+    address = "/".join(thing)
+    return thing in beside or any(
+        one.get("focus", {}).get("reference") == address for other, one in beside.items() if other != step.thing
+    )
 
 
 def named_alike(task: Resource, before: Resource | None, standings: Standings) -> Resource:

@@ -1,4 +1,4 @@
-"""What a new Task must be besides its status: parts of other Tasks, and requests to cancel (C-6, C-9, C-10, C-14).
+"""What a new Task must be besides its status: a part (C-9, C-10), a request to cancel (C-14), a hand-over (C-80).
 
 https://hl7.org/fhir/R4/task-definitions.html#Task.partOf
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gateway.coordination.negotiation import handover
 from gateway.coordination.negotiation.conditions import Change, asks, codes_of, parent_of
 from gateway.coordination.negotiation.elements import Fault
 
@@ -14,6 +15,8 @@ from gateway.coordination.negotiation.elements import Fault
 def faults(change: Change) -> Iterator[Fault]:
     """What is wrong with the new Task, whoever its requester is."""
     yield from _part(change)
+    if handover.is_handover(change.after, change.profile):
+        yield from handover.faults(change)
     if change.is_of("abort", codes_of(change.after.get("code"))):
         yield from _abort(change)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from typing import Any, Final
 
-from gateway.coordination.negotiation import creation, elements
+from gateway.coordination.negotiation import creation, elements, handover
 from gateway.coordination.negotiation.breach import Breach, Kind, listed, role_words, status, told
 from gateway.coordination.negotiation.circumstances import Circumstances, Move
 from gateway.coordination.negotiation.conditions import CONDITIONS, Change, codes_of
@@ -23,6 +23,8 @@ from gateway.records import Resource
 _OWN_RULE: Final = (Move.CASCADE, Move.HAND_OVER)
 """What the server does by a decision that was made elsewhere: nobody's role is asked for."""
 _OUTPUT: Final = "output"
+_BY_ANOTHER: Final = ("task-handover-by-another",)
+"""Faults in what somebody would do that another may."""
 
 
 class Rules:
@@ -146,8 +148,10 @@ class Rules:
                 yield self._breach(change, "task-due-missing", Kind.BUSINESS_RULE, due.rule, path, needed=needed)
 
     def _special(self, change: Change) -> Iterable[Breach]:
-        """Proposals, alternatives and bids (C-16, C-17, C-13)."""
+        """Hand-overs, proposals, alternatives and bids (C-80, C-16, C-17, C-13)."""
         codes = self.profile.codes
+        if handover.is_handover(change.before, self.profile):
+            yield from self._faults(change, handover.answer_faults(change))
         if str(change.before.get("intent")) in codes["proposal"] and change.to in codes["not-proposed"]:
             yield self._breach(change, "task-only-proposed", Kind.BUSINESS_RULE, "C-16")
         before = change.before.get(_OUTPUT, ())
@@ -164,7 +168,8 @@ class Rules:
 
     def _faults(self, change: Change, faults: Iterable[elements.Fault]) -> Iterable[Breach]:
         for path, code, rule in faults:
-            yield self._breach(change, code, Kind.BUSINESS_RULE, rule, path, element=path)
+            kind = Kind.WRONG_ROLE if code in _BY_ANOTHER else Kind.BUSINESS_RULE
+            yield self._breach(change, code, kind, rule, path, element=path)
 
     def _wrong_role(self, change: Change, code: str, may: Collection[Role], rule: str) -> Breach:
         return self._breach(change, code, Kind.WRONG_ROLE, rule, who=role_words(may))
