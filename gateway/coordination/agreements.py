@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import time, timedelta
 from functools import cache
 from typing import Any
 
@@ -82,6 +82,15 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class LiabilityRule:
+    """After how many calendar days a municipality is liable to pay; later for a notice sent after noon."""
+
+    days: int
+    days_after_noon: int
+    noon: time
+
+
+@dataclass(frozen=True, slots=True)
 class Agreement:
     """What the parties count as missing, and after how long."""
 
@@ -102,6 +111,7 @@ class Agreement:
     visits_late: timedelta
     not_double: frozenset[str]
     sip_call_days: int
+    liability: LiabilityRule
     contradictions: frozenset[str]
 
     def limit(self, limits: Iterable[Limit], code: str, priority: str | None) -> Limit | None:
@@ -138,6 +148,11 @@ def read_agreement(document: Mapping[str, Any]) -> Agreement:
         visits_late=duration(document["visits"]["late"]),
         not_double=frozenset(document["visits"]["notDouble"]),
         sip_call_days=document["discharge"]["sipCallDays"],
+        liability=LiabilityRule(
+            days=document["discharge"]["liableDays"],
+            days_after_noon=document["discharge"]["liableDaysAfterNoon"],
+            noon=time.fromisoformat(document["discharge"]["noon"]),
+        ),
         contradictions=frozenset(document["contradictions"]),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.coordination.values import reference_key
@@ -14,6 +14,7 @@ from gateway.identity.systems import HSA_ID, ORGANISATION_NUMBER
 from gateway.records import Resource
 
 _REPLACED_BY = f"{CANONICAL}/StructureDefinition/replaced-by"
+_HUVUDMAN = f"{CANONICAL}/CodeSystem/huvudman"
 _PERIOD = "http://hl7.org/fhir/StructureDefinition/organization-period"
 
 
@@ -68,15 +69,28 @@ class Directory:
 
     def acting(self, unit: Unit | None, at: datetime) -> Unit | None:
         """The unit to turn to: itself, or after it has closed the one that took over; None when nobody did."""
+        *_, (last, _) = self._line(unit, at)
+        return last
+
+    def _line(self, unit: Unit | None, at: datetime) -> Iterator[tuple[Unit | None, datetime | None]]:
+        """The unit and those that took over one after the other, each with when it did; None when nobody did."""
+        since = None
         for _ in range(5):
+            yield unit, since
             if unit is None or unit.ended is None or unit.ended >= at:
-                return unit
+                return
+            since = unit.ended + timedelta(seconds=1)
             unit = self.by_key(unit.heir) if unit.heir else None
-        return unit
+        yield unit, since
 
     def takes_over(self, unit: Unit | None, at: datetime) -> Unit | None:
         """Who has what the unit had: itself, or its heir once it has closed; itself where it has no heir."""
         return self.acting(unit, at) or unit
+
+    def took_over(self, unit: Unit | None, at: datetime) -> datetime | None:
+        """Since when the heir has what the unit had; None where there is no heir."""
+        *_, (last, since) = self._line(unit, at)
+        return since if last is not None else None
 
     def body(self, unit: Unit) -> Unit:
         """The body that answers for the unit: what stands above it, and above that."""
@@ -85,6 +99,11 @@ class Directory:
                 break
             unit = self.by_key(unit.above)
         return unit
+
+    def is_municipality(self, unit: Unit) -> bool:
+        types = self._resources.get(unit.key, {}).get("type", ())
+        codings = [coding for concept in types for coding in concept.get("coding", ())]
+        return any(coding.get("system") == _HUVUDMAN and coding.get("code") == "kommun" for coding in codings)
 
     def resource(self, key: str) -> Resource | None:
         return self._resources.get(key)

@@ -16,7 +16,7 @@ from gateway.coordination.words import Part, days_after
 
 Blanks = Mapping[str, Part]
 _PAUSED = frozenset({"received", "accepted", "in-progress", "completed"})
-_NEVER = frozenset({"cancelled", "rejected", "failed", "entered-in-error"})
+NEVER = frozenset({"cancelled", "rejected", "failed", "entered-in-error"})
 
 
 def visit_while_admitted(picture: Picture) -> Iterator[Gap]:
@@ -60,7 +60,7 @@ def discharge_ready_without_sip_call(picture: Picture) -> Iterator[Gap]:
 def discharged_without_contact(picture: Picture) -> Iterator[Gap]:
     """Gone home, and no fast vårdkontakt was appointed: it is to be done before the discharge (2017:612, 2:5)."""
     for stay, end in _discharges(picture):
-        duties = [task for task in of_stay(picture, stay, "appoint-contact") if task.status not in _NEVER]
+        duties = [task for task in of_stay(picture, stay, "appoint-contact") if task.status not in NEVER]
         if not duties or any(task.status == "completed" for task in duties):
             continue
         who = picture.turn_to(duties[0].owner, duties[0].requester, stay.unit)
@@ -70,7 +70,7 @@ def discharged_without_contact(picture: Picture) -> Iterator[Gap]:
 def discharged_without_information(picture: Picture) -> Iterator[Gap]:
     """Gone home, and those who take over were told nothing: it is due the same day at the latest (2017:612, 3:2)."""
     for stay, end in _discharges(picture):
-        notices = [task for task in of_stay(picture, stay, "admission-notice") if task.status not in _NEVER]
+        notices = [task for task in of_stay(picture, stay, "admission-notice") if task.status not in NEVER]
         if not notices or any(of_stay(picture, stay, "information-transfer")):
             continue
         due = days_after(end, 0)

@@ -11,6 +11,7 @@ from gateway.coordination.agreements import Agreement, Authority
 from gateway.coordination.as_of import as_of
 from gateway.coordination.careteam import Member, members
 from gateway.coordination.directory import Directory, Unit
+from gateway.coordination.discharge import liabilities
 from gateway.coordination.facts import ContactFact, Fact, Heard, PlanFact, TaskFact
 from gateway.coordination.gaps_of_stays import is_discharged
 from gateway.coordination.needs import is_sought, keeper
@@ -111,6 +112,18 @@ def _now(seen: Picture) -> Iterator[Now]:
             detail=task.detail,
         )
         ranked.append((_rank(seen, task, stay), task.status != "in-progress", _latest_first(now.since), now))
+    for liable in liabilities(seen):
+        if liable.since <= seen.at:
+            now = Now(
+                unit=liable.body,
+                what=phrase("liable"),
+                since=liable.since,
+                phone=liable.body.phone,
+                status=_status("active"),
+                reference=liable.notice.reference,
+                statements=liable.notice.statements,
+            )
+            ranked.append((5, True, _latest_first(now.since), now))
     for need in seen.needs.values():
         unit = keeper(seen, need) if is_sought(seen, need) else None
         if unit is not None:
@@ -144,10 +157,11 @@ def _latest_first(moment: datetime | None) -> float:
 def _next(seen: Picture) -> Iterator[Next]:
     """What is planned and what falls due, in order of time."""
     found: list[Next] = []
+    stay = seen.stay()
     for contact in seen.contacts:
         if contact.status == "planned" and contact.start and contact.start >= seen.at:
             found.append(_contact_next(contact, contact.what, contact.start))
-        if contact is seen.stay() and contact.planned_end and contact.planned_end >= seen.at:
+        if contact is stay and contact.planned_end and contact.planned_end >= seen.at:
             leaving = phrase("discharge").started()
             found.append(_contact_next(contact, leaving, contact.planned_end))
     for task in seen.tasks:
@@ -158,6 +172,10 @@ def _next(seen: Picture) -> Iterator[Next]:
         elif task.due and task.due >= seen.at and task.code not in seen.agreement.codes["messages"]:
             done = phrase("deadline").fill(what=task.what)
             found.append(Next(task.owner, done, task.due, True, task.reference, task.statements, task.detail))
+    for liable in liabilities(seen):
+        if liable.since > seen.at:
+            what, notice = phrase("liability").started(), liable.notice
+            found.append(Next(liable.body, what, liable.since, False, notice.reference, notice.statements))
     yield from sorted(found, key=lambda one: (one.when, one.is_due, named(one.unit), one.what.sv, one.reference))
 
 

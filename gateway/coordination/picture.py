@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from gateway.coordination.agreements import Agreement, Authority
@@ -139,13 +139,6 @@ def named(unit: Unit | None) -> str:
     return unit.name if unit else ""
 
 
-def _inherited(since: datetime | None, owner: Unit | None, acting: Unit | None) -> datetime | None:
-    """Since when it is in the hands of who has it now: at the earliest when the unit before him closed."""
-    if since is None or owner is None or acting is None or acting.key == owner.key or owner.ended is None:
-        return since
-    return max(since, owner.ended + timedelta(seconds=1))
-
-
 def _by_need(tasks: Sequence[TaskFact], at: datetime) -> dict[str, list[TaskFact]]:
     found: dict[str, list[TaskFact]] = defaultdict(list)
     for task in sorted(tasks, key=lambda task: (task.asked or at, named(task.owner), task.reference)):
@@ -193,7 +186,7 @@ class _Reader:
             turns=turns,
             asked=asked,
             since=turns[-1].start if turns else instant(resource.get("lastModified")) or asked,
-            held_since=_inherited(self.held_since(turns, status, owner), owner, acting),
+            held_since=self.inherited(self.held_since(turns, status, owner), owner),
             due=due(resource.get("restriction", {}).get("period", {}).get("end")),
             start=instant(execution.get("start")),
             end=instant(execution.get("end")),
@@ -240,6 +233,11 @@ class _Reader:
             elif turn.status != "on-hold" or not same:
                 since = None
         return since if status in self.steps.held or status == "on-hold" else None
+
+    def inherited(self, since: datetime | None, owner: Unit | None) -> datetime | None:
+        """Since when it is in the hands of who has it now: at the earliest when the unit before him closed."""
+        took_over = self.directory.took_over(owner, self.at)
+        return max(since, took_over) if since and took_over else since
 
     def contact(self, agreed: Agreed) -> ContactFact:
         resource = agreed.resource

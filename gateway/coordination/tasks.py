@@ -140,7 +140,9 @@ def live(facts: Iterable[Statement], steps: Steps) -> Life:
             life.arriving = None if owner == life.arriving else life.arriving
             continue  # To say no to what another holds takes nothing from him.
         held_by = life.owner if life.accepted else None
-        if _takes_owner(life, fact, owner if owner != before[1] else None, str(status), steps) and status:
+        # That somebody is named again is no news, but for the one whom it was offered to.
+        named = owner if owner != before[1] or owner == life.arriving else None
+        if _takes_owner(life, fact, named, str(status), steps) and status:
             handed_over = life.accepted and held_by not in (None, life.owner)
             _takes_status(life, fact, str(status), steps, news=owner != before[1], handed_over=handed_over)
         if life.accepted and life.status and life.owner not in (held_by, life.steps[-1].owner):

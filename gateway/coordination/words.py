@@ -83,6 +83,11 @@ def days_after(moment: datetime, days: int) -> datetime:
     return end_of_day(swedish_day(moment) + timedelta(days=days))
 
 
+def start_after(moment: datetime, days: int) -> datetime:
+    """The beginning of the calendar day so many days later."""
+    return datetime.combine(swedish_day(moment) + timedelta(days=days), time.min, SWEDEN)
+
+
 def due(value: object) -> datetime | None:
     """When something is due: a date means the whole day."""
     if isinstance(value, str) and len(value) == 10:
