@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from random import Random
 from zoneinfo import ZoneInfo
 
 from gateway.access.caller import OPERATOR, Asking
@@ -22,9 +23,14 @@ from gateway.adapters.media import media_type
 from gateway.app import Gateway, wire
 from gateway.coordination.narrative import LINES, SECTIONS
 from gateway.coordination.words import words
+from gateway.definitions.shipped import folder as shipped
+from gateway.ingest.pipeline import Ingest
+from gateway.mapping import Packages
 from gateway.settings import Settings
 
 HERE = Path(__file__).parent
+PACKAGES = Packages.load(shipped("mappings"))
+"""Compiled once for all histories."""
 SWEDEN = ZoneInfo("Europe/Stockholm")
 ASKING = Asking(OPERATOR, "operation", request_id="golden")
 DIRECTORY = "katalogen"
@@ -137,15 +143,24 @@ class Clock:
         return self.now
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A gateway whose clock shows what is set."""
+
+    gateway: Gateway
+    ingest: Ingest
+    clock: Clock
+
+
 @contextmanager
-def opened(history: History, directory: Path, folder: Path) -> Iterator[tuple[Gateway, Clock]]:
+def opened(history: History, directory: Path, folder: Path) -> Iterator[Opened]:
     """A gateway of the history's own sources, on a copy of the database that holds the directory of units."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True, parents=True)
     shutil.copy(directory, folder / "golden.db")
     clock = Clock()
     gateway = wire(_settings(folder, history.sources), clock)
     try:
-        yield gateway, clock
+        yield Opened(gateway, Ingest(gateway.store, PACKAGES, gateway.sources, clock), clock)
     finally:
         gateway.close()
 
@@ -169,20 +184,35 @@ def _settings(folder: Path, sources: set[str]) -> Settings:
     return Settings(database_url=f"sqlite:///{folder / 'golden.db'}", sources=path, log_level="error")
 
 
-def tell(gateway: Gateway, clock: Clock, history: History) -> None:
+def tell(on: Opened, history: History) -> None:
     """Every message through ingest, with the clock set to its receipt."""
     for one in history.deliveries:
-        clock.now = one.received
-        outcome = gateway.ingest.take(gateway.sources.get(one.source), one.path.read_bytes(), media_type(one.path))
+        on.clock.now = one.received
+        outcome = on.ingest.take(on.gateway.sources.get(one.source), one.path.read_bytes(), media_type(one.path))
         assert outcome.held == 0, f"{one.path.name}: a record cannot be used"
 
 
-def ask(gateway: Gateway, clock: Clock, history: History, at: datetime, known_at: datetime) -> Told:
+def tell_disordered(on: Opened, history: History, seed: int) -> None:
+    """The same messages, kept when they came, some of them twice, and worked through in an order of chance."""
+    chance = Random(f"{history.name} {seed}")
+    kept = []
+    for one in history.deliveries:
+        on.clock.now = one.received
+        for _ in range(chance.choice((1, 1, 2))):
+            source, body = on.gateway.sources.get(one.source), one.path.read_bytes()
+            kept.append(on.ingest.keep(source, body, media_type(one.path)))
+    chance.shuffle(kept)
+    on.clock.now = history.end
+    for inbox_id in kept:
+        assert on.ingest.process(inbox_id).held == 0
+
+
+def ask(on: Opened, history: History, at: datetime, known_at: datetime) -> Told:
     """The answer for an instant, in Swedish lines."""
-    clock.now = max(at, known_at)
-    patient = gateway.door.find_person(ASKING, history.person)
+    on.clock.now = max(at, known_at)
+    patient = on.gateway.door.find_person(ASKING, history.person)
     assert patient, f"{history.person} is unknown"
-    view = gateway.door.view(ASKING, patient, at=at, known_at=known_at)
+    view = on.gateway.door.view(ASKING, patient, at=at, known_at=known_at)
     return {name: list(LINES[name](view, "sv")) for name in SECTIONS}
 
 

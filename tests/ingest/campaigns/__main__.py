@@ -9,6 +9,7 @@ from pathlib import Path
 
 import structlog
 
+from tests.golden import orders as golden
 from tests.ingest.campaigns import fuzz, fuzz_maps, kill, orders
 from tests.ingest.campaigns.database import database
 from tests.ingest.campaigns.report import Report
@@ -37,6 +38,7 @@ def main() -> None:
     modelled = kinds.add_parser("model", parents=[shared], help="a state machine against a model of the specification")
     modelled.add_argument("--requests", type=int, default=50_000, help="in place of rounds")
     kinds.add_parser("schemathesis", parents=[shared], help="requests made from the OpenAPI document")
+    kinds.add_parser("golden", parents=[shared], help="each golden history in random orders; rounds are of each")
     given = parser.parse_args()
     structlog.configure(processors=[orders.drop])
     began, cpu = time.monotonic(), time.process_time()
@@ -58,6 +60,9 @@ def _run(given: argparse.Namespace) -> Report:
     if given.kind == "fuzz-maps":
         state = State(given.state, kind=given.kind, seed=given.seed)
         return fuzz_maps.campaign(rounds=given.rounds, seed=given.seed, state=state, say=_say)
+    if given.kind == "golden":
+        state = State(given.state, kind=given.kind, seed=given.seed)
+        return golden.campaign(rounds=given.rounds, seed=given.seed, state=state, say=_say)
     if given.kind == "schemathesis":
         state = State(given.state, kind=given.kind, seed=given.seed)
         return schemathesis_run.campaign(rounds=given.rounds, seed=given.seed, state=state, say=_say)
