@@ -74,5 +74,6 @@ def test_the_shipped_agreements_are_files_of_their_own() -> None:
         "authority",
         "example",
         "gaps",
+        "requests",
         "words",
     }
