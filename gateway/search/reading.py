@@ -95,18 +95,18 @@ class Criteria:
         return Parameter(code, kinds.pop(), types, tuple(targets), found[0])
 
     def _of_type(self, resource_type: str, code: str) -> SearchParameter:
-        usable = served(self.definitions, resource_type)
-        if code in usable:
-            return usable[code]
+        there = self.definitions.search_parameters(resource_type).get(code)
+        if there is not None and kind_of(there) is not None:
+            return there
         for url, one in self.definitions.preparing.items():
             if one.code == code and self.definitions.applies(one, resource_type):
                 percent = self.progress.get(url, 0)
                 text = f"This is being prepared: {percent} % is indexed. /metadata names it when it can be used."
                 raise Refused("parameter-in-preparation", text, unknown=True)
+        usable = served(self.definitions, resource_type)
         close = get_close_matches(code, [*usable, *OWN], n=3)
         hint = f" Did you mean {', '.join(close)}?" if close else ""
-        known = code in self.definitions.search_parameters(resource_type)
-        what = "is not served here" if known else f"is no search parameter of {resource_type}"
+        what = "is not served here" if there is not None else f"is no search parameter of {resource_type}"
         text = f"This {what}.{hint} There are: {', '.join(sorted(usable))}."
         raise Refused("unknown-search-parameter", text, unknown=True)
 

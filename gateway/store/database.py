@@ -29,9 +29,6 @@ _PRAGMAS = (
 _WRITER_PRAGMAS = ("PRAGMA cache_size = -32768", "PRAGMA wal_autocheckpoint = 4000")
 _READER_PRAGMAS = ("PRAGMA query_only = ON",)
 
-_WRITER_OPTIONS = {"isolation_level": "READ COMMITTED"}
-_READER_OPTIONS = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-
 
 @dataclass(frozen=True, slots=True)
 class Database:
@@ -63,9 +60,9 @@ def connect(url: str | URL, *, pool_size: int = 8) -> Database:
         return Database(writer=writer, reader=reader, glance=reader)
     # Not asked whether it is alive: a read that fails on a lost connection is tried again.
     return Database(
-        writer=_postgresql(address, pool_size, _WRITER_OPTIONS, ping=True),
-        reader=_postgresql(address, pool_size, _READER_OPTIONS, ping=False),
-        glance=_postgresql(address, pool_size, {"isolation_level": "AUTOCOMMIT"}, ping=False),
+        writer=_postgresql(address, pool_size, "READ COMMITTED", ping=True),
+        reader=_postgresql(address, pool_size, "REPEATABLE READ", ping=False, read_only=True),
+        glance=_postgresql(address, pool_size, "AUTOCOMMIT", ping=False),
     )
 
 
@@ -107,14 +104,21 @@ def _sqlite(address: URL, begin: str, pragmas: tuple[str, ...], *, pool_size: in
     return engine
 
 
-def _postgresql(address: URL, pool_size: int, options: dict[str, Any], *, ping: bool) -> Engine:
+def _postgresql(address: URL, pool_size: int, isolation: str, *, ping: bool, read_only: bool = False) -> Engine:
     if address.drivername == "postgresql":
         address = address.set(drivername="postgresql+psycopg")
-    return create_engine(
+    # How a connection is used is told once, when it is made: as an option of each use it would be set, and set back.
+    engine = create_engine(
         address,
         hide_parameters=True,
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=ping,
-        execution_options=options,
+        isolation_level=isolation,
     )
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        connection.read_only = read_only or None
+
+    return engine

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import Integer, Select, bindparam
@@ -30,12 +30,10 @@ GIVEN = ("rids", "ids", "visible_parties", "visible_sources", "visible_types")
 """Sets of keys that are given with each execution."""
 
 
+@cache
 def _dialect(name: str) -> Dialect:
+    """With parameters by their places, as the driver takes them at once."""
     return psycopg.dialect(paramstyle="format") if name == "postgresql" else sqlite.dialect()  # type: ignore[no-untyped-call]
-
-
-DIALECTS: Mapping[str, Dialect] = {name: _dialect(name) for name in ("postgresql", "sqlite")}
-"""With parameters by their places, as the drivers take them at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +56,14 @@ class Statement:
 
 def made(found: Select[Any], dialect: str) -> Statement:
     """The statement of a select, whose values without a name are constants."""
-    compiled = found.compile(dialect=DIALECTS[dialect])
+    known = _dialect(dialect)
+    compiled = found.compile(dialect=known)
     # What is given later must be something now, or the statement is not written.
     written = compiled.construct_expanded_state(dict.fromkeys(GIVEN), escape_names=False)
     names = tuple(written.positiontup or ())
     writers: dict[str, Callable[[Any], Any]] = {}
     for name, bind in compiled.binds.items():
-        write = bind.type.dialect_impl(DIALECTS[dialect]).bind_processor(DIALECTS[dialect])
+        write = bind.type.dialect_impl(known).bind_processor(known)
         if write is not None and name in names:
             writers[name] = write
     constants = {
