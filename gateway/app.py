@@ -173,6 +173,7 @@ def wire(settings: Settings, clock: Clock | None = None) -> Gateway:
         export_kept=timedelta(hours=settings.export_hours),
         export_lines=settings.export_lines,
         own_mappings=settings.mappings,
+        care_plans=settings.care_plans,
         task_rules=settings.task_rules,
     )
     issuers = Issuers.read(settings.issuers, clock) if settings.issuers else Issuers({}, clock)

@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     task_rules: Literal["default", "scp-0.3", "orca", "gravity"] = Field(
         "default", description="The rules about Tasks that the parties have agreed, and organisations are held to."
     )
+    care_plans: Literal["asked", "orders"] = Field(
+        "asked", description="Which new Tasks of organisations come to a plan: those that ask for one, or all orders."
+    )
     export_hours: float = Field(24.0, gt=0, description="Hours after which a bulk export can no longer be fetched.")
     export_lines: int = Field(100_000, gt=0, description="The most resources in one file of a bulk export.")
     demo_network: bool = Field(

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["operator", "organisation"]
+Plan = Literal["", "offer", "new", "none"]
+PLANS: tuple[Plan, ...] = ("", "offer", "new", "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +47,5 @@ class Asking:
     request_id: str = ""
     purpose: str = "TREAT"
     address: str = ""
+    plan: Plan = ""
+    """What is asked about the plan of new Tasks that name none: one unless there is one, a new one, none."""

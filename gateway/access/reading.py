@@ -82,6 +82,8 @@ class Rooms:
     """How long a bulk export can be fetched."""
     export_lines: int = 100_000
     """How many resources a file of it holds at most."""
+    care_plans: Literal["asked", "orders"] = "asked"
+    """Whether each order that an organisation writes comes to a plan, or those only for which it is asked."""
     task_rules: str = "default"
     """The profile of rules about Tasks that the parties have agreed."""
     own_mappings: Path | None = None

@@ -68,7 +68,7 @@ class Standings:
         keeper = None
         if plan is not None:
             keeper = self.named(custodian(plan))
-            members = frozenset(self._members(plan)) | ({keeper} if keeper else frozenset())
+            members = frozenset(self.members(plan)) | ({keeper} if keeper else frozenset())
         elif before is not None and "owner" not in before and person is not None:
             # Without a plan, whoever takes part in the person's care may take what is open to all.
             members = frozenset(self._uow.persons.parties(person))
@@ -189,7 +189,7 @@ class Standings:
                 return found
         return None
 
-    def _members(self, plan: Resource) -> Iterator[str]:
+    def members(self, plan: Resource) -> Iterator[str]:
         """Who takes part in the plan now: by its teams, the one that follows from its Tasks among them (C-27)."""
         contained = {f"#{one.get('id')}": one for one in plan.get("contained", ())}
         named = {str(one.get("reference")) for one in plan.get("careTeam", ())}

@@ -16,6 +16,7 @@ from gateway.coordination import agreements, tasks
 from gateway.coordination.agreements import Authority
 from gateway.coordination.layout import laid_out
 from gateway.coordination.parties import Party, nearness
+from gateway.coordination.shared import shared
 from gateway.coordination.statements import chains, in_order, overruled, standing
 from gateway.coordination.tasks import Decided
 from gateway.coordination.values import reference_key, same, unite
@@ -72,6 +73,8 @@ def _agree(
     strategy = STRATEGIES.get(kind)
     if strategy:
         fold.decide(strategy(in_order(one for said in asserted for one in said), voices, table))
+    if kind in table.shared:
+        fold.decide(Decided(shared(in_order(one for said in asserted for one in said), table.shared[kind])))
     resource = fold.resource()
     deleted = False
     if withdrawn:

@@ -64,6 +64,8 @@ class Authority:
     """Elements that are agreed part by part."""
     standing: frozenset[str]
     """Types of what stands for long: a source's later word replaces its earlier one, element by element."""
+    shared: Mapping[str, frozenset[str]]
+    """Elements that several parties write together, by type: what was said of them last is what they are."""
     withdrawn: Mapping[str, Withdrawal]
     steps: Mapping[str, Steps]
     authored: Mapping[str, str]
@@ -195,6 +197,7 @@ def read_authority(document: Mapping[str, Any]) -> Authority:
         moving=frozenset(document["moving"]),
         merged=frozenset(document["merged"]),
         standing=frozenset(document["standing"]),
+        shared={name: frozenset(elements) for name, elements in document["shared"].items()},
         withdrawn={
             name: Withdrawal(row["element"], row["becomes"], frozenset(row["unless"]))
             for name, row in document["withdrawn"].items()

@@ -22,6 +22,7 @@ SENT: Final = (
     "If-None-Exist",
     "If-None-Match",
     "Prefer",
+    "X-Care-Plan",
     "X-Request-Id",
     "X-Security-Context",
 )

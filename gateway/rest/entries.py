@@ -19,7 +19,7 @@ from gateway.access.door import Door
 from gateway.errors import MethodNotAllowed, NotFound
 from gateway.fhir import json
 from gateway.fhir.entries import Entry, patch_in
-from gateway.rest.request import INLINE
+from gateway.rest.request import INLINE, KNOWN
 
 Handler = Callable[..., Coroutine[Any, Any, Response]]
 
@@ -85,7 +85,7 @@ def part(
         "query_string": query_of(entry).encode(),
         "headers": headers,
         "path_params": dict(parts),
-        "state": {"door": door, "kept": kept, "request_id": request.state.request_id, "caller": request.state.caller},
+        "state": {"door": door, "kept": kept} | {name: getattr(request.state, name) for name in KNOWN},
     }
 
     async def receive() -> dict[str, Any]:

@@ -31,7 +31,15 @@ Handler = Callable[..., Awaitable[Response]]
 TELL: Final = "gateway.tell"
 """In a request that is performed later: takes how many percent of it are done."""
 
-KEPT_HEADERS: Final = ("content-type", "host", "if-match", "if-none-match", "if-modified-since", "if-none-exist")
+KEPT_HEADERS: Final = (
+    "content-type",
+    "host",
+    "if-match",
+    "if-none-match",
+    "if-modified-since",
+    "if-none-exist",
+    "x-care-plan",
+)
 ANSWERED_HEADERS: Final = ("etag", "last-modified", "location")
 SAFE: Final = ("GET", "HEAD")
 FOLDER: Final = "_async"

@@ -152,6 +152,12 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
         {"type": "string", "pattern": "^[A-Z][A-Za-z]+/[A-Za-z0-9.-]{1,64}$"},
         "Patient/1",
     ),
+    "x-care-plan": Parameter(
+        "X-Care-Plan",
+        "header",
+        "To which plan a new Task comes that names none: one is made unless there is one (409), a new one, or none.",
+        {"type": "string", "enum": ["offer", "new", "none"]},
+    ),
     "as-of": Parameter("as-of", "query", "When what the message says was so, where it does not say.", _TIME),
     "max": Parameter(
         "max", "query", "How many of each code.", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 1}
@@ -325,7 +331,7 @@ _UPDATE: Final = Offer(
         200: Answer("The resource as it is stored.", "resource", (*VERSION, "Location")),
         201: Answer("It is new.", "resource", (*VERSION, "Location")),
     },
-    takes=("if-match", "if-none-match", "prefer", "x-security-context", *SHOWN),
+    takes=("if-match", "if-none-match", "prefer", "x-care-plan", "x-security-context", *SHOWN),
     body="content",
     refuses=WRITING,
 )
@@ -392,7 +398,7 @@ OFFERS: Final[Mapping[str, Offer]] = {
             200: Answer("What meets the condition; nothing is done.", "resource", (*VERSION, "Location")),
             201: Answer("The resource as it is stored.", "resource", (*VERSION, "Location")),
         },
-        takes=("if-none-exist", "prefer", "x-security-context", *SHOWN),
+        takes=("if-none-exist", "prefer", "x-care-plan", "x-security-context", *SHOWN),
         body="content",
         refuses=WRITING,
     ),
@@ -407,7 +413,7 @@ OFFERS: Final[Mapping[str, Offer]] = {
         "Transaction or batch",
         "A Bundle of requests: as a transaction all of them are done or none, as a batch each by itself.",
         {200: Answer("A Bundle with the answer to each, in their order.", "bundle", ("X-Request-Id",))},
-        takes=("prefer", *SHOWN),
+        takes=("prefer", "x-care-plan", *SHOWN),
         body="bundle",
         refuses=(*WRITING, 405, 410),
     ),

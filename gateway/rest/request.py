@@ -17,12 +17,12 @@ from anyio import to_thread
 from fastapi import Request
 
 from gateway.access.bearer import IDENTITY_COOKIE, Trust
-from gateway.access.caller import Asking, Caller
+from gateway.access.caller import PLANS, Asking, Caller, Plan
 from gateway.access.commands import Body, Done
 from gateway.access.door import Door
 from gateway.access.reading import Served, Wanted
 from gateway.access.together import Sent
-from gateway.errors import TooLarge
+from gateway.errors import BadRequest, TooLarge
 from gateway.fhir.datetime import parameter
 from gateway.rest.format import NAMES, sent
 from gateway.rest.rounds import Rounds
@@ -33,6 +33,10 @@ INLINE: ContextVar[bool] = ContextVar("INLINE", default=False)
 """Whether this is a thread that may block: a handler there answers without waiting for another one."""
 PERFORMED_FOR = "gateway.performed_for"
 """In a request that was kept, and is performed now: who asked then. Nothing from outside can put it there."""
+CARE_PLAN = "X-Care-Plan"
+"""Says to which plan new Tasks come that name none."""
+KNOWN = ("request_id", "caller", "plan")
+"""What is known of a request once it is known who asks; it holds for the entries of a Bundle, too."""
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
@@ -46,7 +50,7 @@ def asking(request: Request, interaction: str) -> Asking:
     """Who asks for what; the caller's X-Request-Id is kept where it is one, else a new one is made."""
     known: Caller | None = getattr(request.state, "caller", None)
     if known is not None:  # An entry of a Bundle: whose it is was told from the whole.
-        return Asking(known, interaction, request.state.request_id)
+        return Asking(known, interaction, request.state.request_id, plan=request.state.plan)
     trust: Trust = request.app.state.trust
     peer = request.client.host if request.client else ""
     caller = request.scope.get(PERFORMED_FOR)
@@ -54,8 +58,17 @@ def asking(request: Request, interaction: str) -> Asking:
         caller = trust.caller(request.headers, peer, request.cookies.get(IDENTITY_COOKIE))
     given = request.headers.get("x-request-id", "")
     request_id = given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
-    request.state.request_id, request.state.caller = request_id, caller
-    return Asking(caller, interaction, request_id)
+    request.state.request_id, request.state.caller, request.state.plan = request_id, caller, _plan(request)
+    return Asking(caller, interaction, request_id, plan=request.state.plan)
+
+
+def _plan(request: Request) -> Plan:
+    """What is asked about the plan of new Tasks. BadRequest."""
+    for one in PLANS:
+        if one == request.headers.get(CARE_PLAN, ""):
+            return one
+    known = ", ".join(PLANS[1:])
+    raise BadRequest(f"{CARE_PLAN} is one of: {known}.", rule="header-malformed", where=CARE_PLAN)
 
 
 async def body(request: Request, names: Mapping[str, str] = NAMES) -> Body:

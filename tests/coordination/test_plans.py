@@ -21,6 +21,8 @@ from gateway.coordination.plans import follow
 from gateway.coordination.plans.basis import WITHHELD
 from gateway.coordination.plans.team import CUSTODIAN, TEAM_ROLE, active_members
 from gateway.coordination.values import instant
+from gateway.definitions import load
+from gateway.fhir.check import check
 from gateway.identity.systems import HSA_ID
 from gateway.records import Agreed, Statement
 from tests.coordination import cases
@@ -46,6 +48,8 @@ def test_the_team_and_the_activities_follow_from_the_tasks(path: Path) -> None:
     assert activities(plan.resource) == case["activities"], case["title"]
     assert plan.resource["careTeam"] == [{"reference": "CareTeam/plan"}]
     assert team.resource["status"] == case.get("plan", {}).get("teamStatus", "active")
+    for one in (plan.resource, team.resource):
+        assert [issue.text for issue in check(one, load()) if issue.severity in ("fatal", "error")] == []
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)

@@ -10,6 +10,7 @@ from gateway.access.decision import DIRECTORY, Decision, decide_write
 from gateway.access.performing.authors import Authors
 from gateway.access.performing.finding import persons_of
 from gateway.access.performing.negotiating import Negotiator
+from gateway.access.performing.planning import Planner
 from gateway.access.performing.steps import Act, Step, Thing
 from gateway.errors import Conflict, Forbidden, Gone, NotFound, PreconditionFailed, PreconditionRequired
 from gateway.records import Resource
@@ -21,7 +22,7 @@ class Decider:
 
     def __init__(self, act: Act) -> None:
         self._act = act
-        self._authors, self._negotiator = Authors(act), Negotiator(act)
+        self._authors, self._negotiator, self._planner = Authors(act), Negotiator(act), Planner(act)
         self._parties: dict[str, set[str]] = {}
         self._joined: set[str] = set()
         """Persons in whose care the caller takes part by one of these commands."""
@@ -55,7 +56,9 @@ class Decider:
             case Delete():
                 self._delete(step, command)
         self._authors.judge(step)
+        self._planner.admit(step, beside)
         self._negotiator.judge(step, beside)
+        self._planner.judge(step, beside)
 
     def asks(self, step: Step) -> bool:
         """Whether the caller is the requester of what it writes."""

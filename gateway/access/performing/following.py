@@ -21,7 +21,7 @@ from gateway.errors import BusinessRule
 from gateway.records import Resource
 from gateway.store import Stored, UnitOfWork
 
-_FOLLOWS: Final = Decision(True, "follows-from-a-command")
+FOLLOWS: Final = Decision(True, "follows-from-a-command")
 _LOST: Final = "cancelled"
 _UNANSWERED: Final = "draft,requested,received"
 
@@ -120,13 +120,13 @@ class Following:
         id = str(uuid.uuid4())
         order = consequences.ordered(proposal, id, self._uow.now)
         command = Create(resource_type=order["resourceType"], resource=order)
-        return Step(step.place, command, id, tasks.command(order, None), person=step.person, decision=_FOLLOWS)
+        return Step(step.place, command, id, tasks.command(order, None), person=step.person, decision=FOLLOWS)
 
     @staticmethod
     def _changed(step: Step, stored: Stored, becomes: Resource) -> Step:
         command = Update(resource_type=stored.resource_type, target=stored.id, resource=becomes)
         stated = tasks.command(becomes, stored.resource())
-        return Step(step.place, command, stored.id, stated, current=stored, person=stored.person, decision=_FOLLOWS)
+        return Step(step.place, command, stored.id, stated, current=stored, person=stored.person, decision=FOLLOWS)
 
     def _may_be_called_off(self, status: str) -> bool:
         return any(

@@ -73,7 +73,7 @@ class Negotiator:
         standing = standings.of(before, after, person=step.person, move=move, rivals=following.bound(bids))
         breaches = self._rules.decide(before, after, standing.roles, standing.circumstances)
         if breaches:
-            raise _taken(before, after, standings) or _refusal(breaches)
+            raise _taken(before, after, standings) or refusal(breaches)
         if after is not None:
             about = following.handed_over(before, after)
             if about is not None and _comes_twice(step, about, beside):
@@ -122,7 +122,7 @@ def named_alike(task: Resource, before: Resource | None, standings: Standings) -
     return made
 
 
-def _refusal(breaches: Sequence[Breach]) -> GatewayError:
+def refusal(breaches: Sequence[Breach]) -> GatewayError:
     return _ANSWERS[breaches[0].kind](breaches[0].text.en, issues=issues_of(breaches))
 
 

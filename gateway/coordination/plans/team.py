@@ -70,7 +70,7 @@ def team(plan: Agreed, stated: Agreed | None, tasks: Sequence[Basis], steps: Ste
     }
     fixed |= {name: plan.resource[name] for name in ("subject", "encounter") if name in plan.resource}
     if keeper is not None and _is_organisation(keeper):
-        fixed["managingOrganization"] = keeper
+        fixed["managingOrganization"] = [keeper]
     if security := plan.resource.get("meta", {}).get("security"):
         fixed["meta"] = {**said.get("meta", {}), "security": security}
     resource = {name: value for name, value in (default | said | fixed).items() if name not in ("resourceType", "id")}
