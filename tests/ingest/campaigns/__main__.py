@@ -16,6 +16,7 @@ from tests.ingest.campaigns.report import Report
 from tests.ingest.campaigns.state import State
 from tests.model import campaign as model
 from tests.model import schemathesis_run
+from tests.negotiation import campaign as negotiation
 
 
 def main() -> None:
@@ -37,6 +38,8 @@ def main() -> None:
     kinds.add_parser("fuzz-maps", parents=[shared], help="altered maps, FHIRPath, StructureMaps and sources; no server")
     modelled = kinds.add_parser("model", parents=[shared], help="a state machine against a model of the specification")
     modelled.add_argument("--requests", type=int, default=50_000, help="in place of rounds")
+    parties = kinds.add_parser("tasks", parents=[shared], help="several parties, their systems and mishaps on Tasks")
+    parties.add_argument("--steps", type=int, default=100_000, help="in place of rounds")
     kinds.add_parser("schemathesis", parents=[shared], help="requests made from the OpenAPI document")
     kinds.add_parser("golden", parents=[shared], help="each golden history in random orders; rounds are of each")
     given = parser.parse_args()
@@ -70,6 +73,10 @@ def _run(given: argparse.Namespace) -> Report:
         state = State(given.state, kind=given.kind, seed=given.seed, database=given.database)
         url = None if given.database == "sqlite" else database(given.database, given.state)
         return model.campaign(url, requests=given.requests, seed=given.seed, state=state, say=_say)
+    if given.kind == "tasks":
+        state = State(given.state, kind=given.kind, seed=given.seed, database=given.database)
+        url = None if given.database == "sqlite" else database(given.database, given.state)
+        return negotiation.campaign(url, steps=given.steps, seed=given.seed, state=state, say=_say)
     if given.kind == "orders" and given.database == "sqlite":
         state = State(given.state, kind="orders", seed=given.seed)
         return orders.campaign(rounds=given.rounds, seed=given.seed, state=state, say=_say)

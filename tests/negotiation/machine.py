@@ -1,0 +1,334 @@
+"""A state machine of several parties on a few Tasks: what they command, what their systems report, and what goes wrong.
+
+Commands come through the door; reports are statements as a pipeline makes them of an adapter's messages, late, early,
+twice and in any order, some in a unit of work that is broken off. The clock jumps both ways. After each step the
+Task that it was about has the owners that it must have, and what was allowed is what is served.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from gateway.access.caller import OPERATOR, Asking, Caller
+from gateway.access.commands import Correct, Create, Patch, Update
+from gateway.app import Gateway, wire
+from gateway.coordination.agree import agree_all
+from gateway.coordination.statements import Origin, canonical, make
+from gateway.coordination.tasks import HISTORY
+from gateway.errors import GatewayError
+from gateway.identity.systems import HSA_ID
+from gateway.records import Resource, Statement
+from gateway.settings import Settings
+
+UNITS = ("SE2321000131-T0110", "SE2120001348-T0100", "SE2321000081-T0100")
+ASKS = UNITS[0]
+STATUSES = (
+    "draft",
+    "requested",
+    "received",
+    "accepted",
+    "rejected",
+    "ready",
+    "cancelled",
+    "in-progress",
+    "on-hold",
+    "failed",
+    "completed",
+)
+WAYS = {
+    "requested": ("received", "accepted", "in-progress", "rejected"),
+    "received": ("accepted", "in-progress"),
+    "accepted": ("in-progress",),
+    "in-progress": ("on-hold", "completed", "failed"),
+    "on-hold": ("in-progress",),
+}
+HELD = frozenset({"accepted", "in-progress"})
+"""What nobody's Task can be in."""
+REPORTED = tuple(status for status in STATUSES if status not in ("draft", "ready"))
+MOST_TASKS = 4
+BEGIN = datetime(2026, 3, 10, 10, tzinfo=UTC)
+
+tasks = st.integers(0, MOST_TASKS - 1)
+units = st.sampled_from(UNITS)
+minutes = st.sampled_from([-600, -30, -5, 0, 0, 0, 5, 30, 600])
+
+
+class BrokenOffError(Exception):
+    """The process ends in the middle of a unit of work."""
+
+
+@dataclass(slots=True)
+class World:
+    """One installation, with a clock that is set."""
+
+    url: str
+    now: datetime = BEGIN
+    gateway: Gateway = field(init=False)
+    steps: int = 0
+    done: int = 0
+    refused: int = 0
+    reported: int = 0
+
+    def __post_init__(self) -> None:
+        self.open()
+
+    def open(self) -> None:
+        self.gateway = wire(Settings(database_url=self.url, worker=False), clock=lambda: self.now)
+
+    def reopen(self) -> None:
+        self.gateway.close()
+        self.open()
+
+
+def unit(hsa_id: str) -> Resource:
+    return {"type": "Organization", "identifier": {"system": HSA_ID, "value": hsa_id}}
+
+
+def owner_of(task: Mapping[str, Any]) -> str | None:
+    value: str | None = task.get("owner", {}).get("identifier", {}).get("value")
+    return value
+
+
+class Machine(RuleBasedStateMachine):
+    """One series of steps about one person. `world` is set by whoever runs it."""
+
+    world: World
+
+    @initialize()
+    def begin(self) -> None:
+        run = uuid.uuid4().hex[:12]
+        self.person, self.tasks = f"p{run}", list[str]()
+        self.said = set[str]()
+        """The digests of what must not be lost."""
+        self.late = list[Statement]()
+        self.spoken = 0
+        self.world.now = BEGIN
+        patient = {"resourceType": "Patient", "id": self.person}
+        self.world.gateway.door.write(
+            Asking(OPERATOR, "update"), Update(resource_type="Patient", target=self.person, resource=patient)
+        )
+
+    # --- what parties command --------------------------------------------------------------------------------------
+
+    @precondition(lambda self: len(self.tasks) < MOST_TASKS)
+    @rule(owner=st.none() | units, status=st.sampled_from(["requested", "draft"]), part=st.booleans())
+    def ask(self, owner: str | None, status: str, part: bool) -> None:
+        body: Resource = {
+            "resourceType": "Task",
+            "status": status,
+            "intent": "order",
+            "code": {"text": "Hembesök"},
+            "for": {"reference": f"Patient/{self.person}"},
+            "requester": unit(ASKS),
+        }
+        if owner is None:
+            body["restriction"] = {"recipient": [unit(one) for one in UNITS[1:]]}
+        else:
+            body["owner"] = unit(owner)
+        if part and self.tasks:
+            body["partOf"] = [{"reference": f"Task/{self.tasks[0]}"}]
+        made = self._commanded(ASKS, Create(resource_type="Task", resource=body))
+        if made is not None:
+            self.tasks.append(made["id"])
+
+    @precondition(lambda self: self.tasks)
+    @rule(which=tasks, who=units, to=st.sampled_from(STATUSES), stale=st.booleans(), patch=st.booleans())
+    def move(self, which: int, who: str, to: str, stale: bool, patch: bool) -> None:
+        task = self._task(which)
+        changes: Resource = {"status": to, "statusReason": {"text": "Därför"}}
+        if "owner" not in task and to in ("received", "accepted"):
+            changes["owner"] = unit(who)
+        self._change(task, who, changes, stale=stale, patch=patch)
+
+    @precondition(lambda self: self.tasks)
+    @rule(which=tasks, pick=st.integers(0, 5))
+    def go_on(self, which: int, pick: int) -> None:
+        """The owner, or who takes an open Task, does what the table lets him."""
+        task = self._task(which)
+        ways = WAYS.get(task["status"], ())
+        if not ways:
+            return
+        who = owner_of(task) or UNITS[1 + pick % 2]
+        changes: Resource = {"status": ways[pick % len(ways)], "statusReason": {"text": "Därför"}}
+        if "owner" not in task:
+            changes |= {"status": "accepted", "owner": unit(who)}
+        self._change(task, who, changes)
+
+    @precondition(lambda self: self.tasks)
+    @rule(which=tasks, who=units, number=st.integers(0, 3))
+    def note(self, which: int, who: str, number: int) -> None:
+        task = self._task(which)
+        self._change(task, who, {"note": [*task.get("note", ()), {"text": f"Not {number}"}]})
+
+    @precondition(lambda self: self.tasks)
+    @rule(which=tasks, who=units, to=st.sampled_from(STATUSES))
+    def correct(self, which: int, who: str, to: str) -> None:
+        task = self._task(which)
+        body = task | {"status": to, "statusReason": {"text": "Rättat"}}
+        self._commanded(who, Correct(resource_type="Task", target=task["id"], resource=body, reason="Fel"), body)
+
+    # --- what their systems report ---------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.tasks)
+    @rule(which=tasks, who=units, owner=units, status=st.sampled_from(REPORTED), at=minutes, now=st.booleans())
+    def report(self, which: int, who: str, owner: str, status: str, at: int, now: bool) -> None:
+        """At once, or kept back to come later, after others that were made after it."""
+        task = self._task(which)
+        self.spoken += 1
+        body: Resource = {name: task[name] for name in ("resourceType", "id", "intent", "code", "for", "requester")}
+        said = make(
+            body=body | {"status": status, "owner": unit(owner)},
+            origin=Origin(f"system-{who}"),
+            record_key=task["id"],
+            person=self.person,
+            effective=self.world.now + timedelta(minutes=at),
+            recorded=self.world.now,
+            party=who,
+            provider=who,
+            version=str(self.spoken),
+        )
+        if now:
+            self._deliver(said)
+        else:
+            self.late.append(said)
+
+    @precondition(lambda self: self.late)
+    @rule(pick=st.integers(0, 1 << 16), again=st.booleans())
+    def arrive(self, pick: int, again: bool) -> None:
+        place = pick % len(self.late)
+        said = self.late[place]
+        if not again:
+            del self.late[place]
+        self._deliver(said)
+
+    @precondition(lambda self: self.late)
+    @rule(pick=st.integers(0, 1 << 16))
+    def break_off(self, pick: int) -> None:
+        """The process ends while it works a message: nothing of that is kept, and the message comes again."""
+        said = self.late[pick % len(self.late)]
+        before = self._stored(said.resource_id)
+
+        def work(uow: Any) -> None:
+            self.world.gateway.ingest.recorder.record(uow, [said])
+            raise BrokenOffError
+
+        self.world.steps += 1
+        with suppress(BrokenOffError):
+            self.world.gateway.store.write(work, now=self.world.now)
+        assert self._stored(said.resource_id) == before
+
+    @rule(by=st.sampled_from([-120, -1, 1, 10, 1440]))
+    def jump(self, by: int) -> None:
+        self.world.steps += 1
+        self.world.now += timedelta(minutes=by)
+
+    # --- what must hold --------------------------------------------------------------------------------------------
+
+    def teardown(self) -> None:
+        if not hasattr(self, "tasks"):
+            return
+        for said in self.late:
+            self._deliver(said)
+        for id in self.tasks:
+            self._holds(id)
+            self._is_the_fold(id)
+
+    def _holds(self, id: str) -> None:
+        """Once accepted, exactly one owner at every instant."""
+        task = self._stored(id)
+        if task["status"] in HELD:
+            assert owner_of(task), task
+        owner, accepted, end = None, False, None
+        for step in (one for one in task.get("extension", ()) if one["url"] == HISTORY):
+            parts = {part["url"]: part for part in step["extension"]}
+            status, period = parts["status"]["valueCode"], parts["period"]["valuePeriod"]
+            if "owner" in parts:
+                owner = parts["owner"]["valueReference"]["identifier"]["value"]
+            assert end in (None, period["start"]), "The steps leave no time out, and share none."
+            end = period.get("end")
+            accepted = accepted or status in HELD
+            if status in HELD or (accepted and status == "on-hold"):
+                assert owner is not None, step
+        if accepted and task["status"] in (*HELD, "on-hold"):
+            assert owner == owner_of(task), "Who has it is who took the last step."
+
+    def _is_the_fold(self, id: str) -> None:
+        """Nothing that was said is lost, and what is served follows from it in any order of arrival."""
+        store, recorder = self.world.gateway.store, self.world.gateway.ingest.recorder
+        found = store.read(lambda uow: uow.statements.of_resources([("Task", id)]))
+        assert {one for one in self.said if one.startswith(id)} <= {f"{id} {one.digest}" for one in found}
+        (folded,) = store.read(lambda uow: recorder.fold(uow, [("Task", id)]))
+        served = {name: value for name, value in self._stored(id).items() if name != "meta"}
+        once = canonical({name: value for name, value in folded.resource.items() if name != "meta"})
+        assert canonical(served) == once
+        shuffled = list(found)
+        for seed in range(3):
+            Random(seed).shuffle(shuffled)
+            (again,) = agree_all(shuffled, (), recorder.authority)
+            assert canonical({name: value for name, value in again.resource.items() if name != "meta"}) == once
+
+    # --- how it is done --------------------------------------------------------------------------------------------
+
+    def _task(self, which: int) -> Resource:
+        return self._stored(self.tasks[which % len(self.tasks)])
+
+    def _stored(self, id: str) -> Resource:
+        found = self.world.gateway.store.read(lambda uow: uow.resources.read("Task", id))
+        assert found is not None
+        return found.resource()
+
+    def _change(self, task: Resource, who: str, changes: Resource, *, stale: bool = False, patch: bool = False) -> None:
+        body = task | changes
+        seen = ("another" if stale else task["meta"]["versionId"],)
+        kind, id = "Task", task["id"]
+        if patch:
+            command: Any = Patch(resource_type=kind, target=id, change=lambda now: now | changes, if_match=seen)
+        else:
+            command = Update(resource_type=kind, target=id, resource=body, if_match=seen)
+        self._commanded(who, command, body)
+
+    def _commanded(self, who: str, command: Any, wanted: Resource | None = None) -> Resource | None:
+        """What is served after a command that was allowed; None where it was refused, which changes nothing."""
+        world = self.world
+        world.steps += 1
+        before = self._stored(command.target) if wanted is not None else None
+        try:
+            done = world.gateway.door.write(Asking(Caller("organisation", who, who, who), command.interaction), command)
+        except GatewayError as refused:
+            assert 400 <= refused.status < 500, refused
+            world.refused += 1
+            assert before is None or self._stored(before["id"]) == before
+            return None
+        world.done += 1
+        now = self._stored(done.version.id)
+        if wanted is not None:
+            assert now["status"] == wanted["status"], "What was allowed is what is served."
+            assert owner_of(now) == owner_of(wanted)
+        self._remember(now["id"])
+        self._holds(now["id"])
+        return now
+
+    def _deliver(self, said: Statement) -> None:
+        self.world.steps += 1
+        self.world.reported += 1
+        recorder = self.world.gateway.ingest.recorder
+        self.world.gateway.store.write(lambda uow: recorder.record(uow, [said]), now=self.world.now)
+        self.said.add(f"{said.resource_id} {said.digest}")
+        self._remember(said.resource_id)
+        self._holds(said.resource_id)
+
+    def _remember(self, id: str) -> None:
+        """All that is there now has to be there at the end."""
+        found = self.world.gateway.store.read(lambda uow: uow.statements.of_resources([("Task", id)]))
+        now = {f"{id} {one.digest}" for one in found}
+        assert {one for one in self.said if one.startswith(id)} <= now
+        self.said |= now
