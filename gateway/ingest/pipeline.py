@@ -91,7 +91,7 @@ class Ingest:
         A transport that may hand over the same message twice (a crash between commit and answer) gives it an `id`.
         """
         message = self._message(source, body, media_type, transport, as_of, id)
-        self._write(lambda uow: uow.inbox.keep(message))
+        self._store.keep(message)
         self.on_kept()
         return message.id
 

@@ -9,7 +9,7 @@ https://www.postgresql.org/docs/current/queries-with.html#QUERIES-WITH-MODIFYING
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +19,10 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
 
 Row = tuple[Any, ...]
+LIGHT = 1 << 20
+"""Bytes in rows that are written so together; more of them go by COPY, as they are."""
+MOST = 32 << 20
+"""Bytes in the rows of one parameter."""
 Columns = tuple[str, ...]
 Shape = tuple[Table | TableClause, Columns]
 
@@ -47,6 +51,29 @@ def given(table: Table | TableClause, columns: Columns, rows: Sequence[Row]) -> 
     return orjson.dumps(written).decode()
 
 
+def weight(table: Table | TableClause, columns: Columns, rows: Sequence[Row]) -> int:
+    """The bytes that rows hold, where they hold any by themselves."""
+    places = _bytes(table, columns)
+    return sum(len(row[place] or b"") for row in rows for place in places) if places else 0
+
+
+def batches(table: Table, columns: Columns, rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """The rows in parts that can each be one parameter: of JSON PostgreSQL takes 256 MB."""
+    if weight(table, columns, rows) <= MOST:
+        yield rows
+        return
+    part: list[Row] = []
+    held = 0
+    for row in rows:
+        size = weight(table, columns, [row])
+        if part and held + size > MOST:
+            yield part
+            part, held = [], 0
+        part.append(row)
+        held += size
+    yield part
+
+
 def quoted(name: str) -> str:
     return _POSTGRESQL.identifier_preparer.quote(name)
 
@@ -71,6 +98,11 @@ def _written(row: Row, writers: Sequence[tuple[int, Callable[[Any], str]]]) -> l
         if fields[place] is not None:
             fields[place] = write(fields[place])
     return fields
+
+
+@lru_cache(maxsize=256)
+def _bytes(table: Table | TableClause, columns: Columns) -> tuple[int, ...]:
+    return tuple(place for place, name in enumerate(columns) if isinstance(table.c[name].type, LargeBinary))
 
 
 @lru_cache(maxsize=256)

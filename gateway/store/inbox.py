@@ -119,6 +119,18 @@ class Inbox:
         sets.insert(self._connection, inbox_body, _CHUNK, list(_chunks(message)))
         return True
 
+    def keep_all(self, messages: Sequence[Message]) -> None:
+        """Keep those of which none is kept under its id."""
+        if self._connection.dialect.name == "sqlite":
+            for one in messages:
+                self.keep(one)
+            return
+        by_id = {one.id: one for one in reversed(messages)}
+        rows = [_kept(by_id[id], "waiting") for id in sorted(by_id)]
+        new = sets.insert_new(self._connection, inbox, _KEPT, rows)
+        chunks = [chunk for id in sorted(new) for chunk in _chunks(by_id[id])]
+        sets.insert(self._connection, inbox_body, _CHUNK, chunks)
+
     def keep_new(self, messages: Sequence[Message], *, state: MessageState = "waiting") -> None:
         """Keep messages whose ids are new, all at once."""
         rows = [_kept(one, state) for one in messages]

@@ -6,7 +6,7 @@ SQLite takes rows by `executemany` and a set of keys as one JSON parameter; Post
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -51,11 +51,11 @@ def insert_all(connection: Connection, given: Iterable[Rows]) -> None:
         for one in sets:
             _insert_each(connection, _insert(one.table, one.columns), one.rows)
         return
-    together = [one for one in sets if len(one.rows) <= FEW]
-    if together:
-        _insert_few(connection, together)
-    for one in sets:
-        if len(one.rows) > FEW:
+    light = [len(one.rows) <= FEW and few.weight(*one) <= few.LIGHT for one in sets]
+    if any(light):
+        _insert_few(connection, [one for one, is_light in zip(sets, light, strict=True) if is_light])
+    for one, is_light in zip(sets, light, strict=True):
+        if not is_light:
             _copy_each(connection, one)
 
 
@@ -82,7 +82,7 @@ def insert_missing(connection: Connection, table: Table, columns: Sequence[str],
         return 0
     if connection.dialect.name == "postgresql":
         sql = f"{few.insert(table, tuple(columns))} ON CONFLICT DO NOTHING"
-        return int(_given(connection, sql, table, columns, rows).rowcount)
+        return sum(int(cursor.rowcount) for cursor in _given(connection, sql, table, tuple(columns), rows))
     return _insert_each(connection, _insert(table, tuple(columns), ignore=True), rows)
 
 
@@ -93,14 +93,17 @@ def insert_new(connection: Connection, table: Table, columns: Sequence[str], row
     """
     if connection.dialect.name == "postgresql" and rows:
         sql = f"{few.insert(table, tuple(columns))} ON CONFLICT DO NOTHING RETURNING {few.quoted(columns[0])}"
-        return {row[0] for row in _given(connection, sql, table, columns, rows).fetchall()}
+        given = _given(connection, sql, table, tuple(columns), rows)
+        return {row[0] for cursor in given for row in cursor.fetchall()}
     insert(connection, table, columns, rows)
     return {row[0] for row in rows}
 
 
-def _given(connection: Connection, sql: str, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> Any:
-    with driver_errors(connection, sql):
-        return connection.connection.cursor().execute(sql, (few.given(table, tuple(columns), rows),))
+def _given(connection: Connection, sql: str, table: Table, columns: few.Columns, rows: Sequence[Row]) -> Iterator[Any]:
+    """The cursors of the statement, executed with the rows in as many parts as they need."""
+    for part in few.batches(table, columns, rows):
+        with driver_errors(connection, sql):
+            yield connection.connection.cursor().execute(sql, (few.given(table, columns, part),))
 
 
 def _insert_each(connection: Connection, sql: str, rows: Sequence[Row]) -> int:

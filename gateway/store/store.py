@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from gateway import definitions
-from gateway.records import Resource
+from gateway.records import Message, Resource
 from gateway.search.index import rows as search_rows
 from gateway.store.audit import Chain, Event
 from gateway.store.database import Database, connect
@@ -22,6 +22,7 @@ from gateway.store.failures import translated
 from gateway.store.group import GroupWriter
 from gateway.store.migrations import migrate
 from gateway.store.saving import Index, IndexRows
+from gateway.store.shared import Shared
 from gateway.store.trail import Trail
 from gateway.store.unit import UnitOfWork
 
@@ -59,6 +60,7 @@ class Store:
         self._chains: list[Chain] = []
         self._chains_lock = Lock()
         self._trail = None if database.is_sqlite else Trail(database.writer)
+        self._keeping: Shared[Message] = Shared(lambda given: self.write(lambda unit: unit.inbox.keep_all(given)))
 
     @classmethod
     def open(
@@ -102,6 +104,13 @@ class Store:
             return
         with translated():
             self._trail.record(events, now=now)
+
+    def keep(self, message: Message) -> None:
+        """Keep a message; returns when it is committed, with others of the moment. One that is kept stays as it is."""
+        if self._trail is None:
+            self.write(lambda unit: unit.inbox.keep(message))
+        else:
+            self._keeping.commit(message)
 
     def number_changes(self) -> int:
         """Let the sequencer number what is committed; returns to how many. On SQLite there is nothing to do."""

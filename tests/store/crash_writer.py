@@ -27,7 +27,7 @@ def main(url: str, acknowledged: str) -> None:
         while True:
             id = str(uuid.uuid4())
             kept = Message(id, "maeva", b"x" * 1000, "text/plain", datetime.now(UTC))
-            store.write(lambda unit, kept=kept: unit.inbox.keep(kept))
+            store.keep(kept)
             tell(f"kept:{id}")
 
     def work() -> None:
@@ -48,7 +48,13 @@ def main(url: str, acknowledged: str) -> None:
             store.write(effect)
             tell(f"saved:{id}")
 
-    for target in (receive, work, work):
+    def answer() -> None:
+        while True:
+            id = str(uuid.uuid4())
+            store.record([({"answered": id}, None)], now=datetime.now(UTC))
+            tell(f"recorded:{id}")
+
+    for target in (receive, receive, work, work, answer, answer, answer):
         threading.Thread(target=target).start()
     store.number_changes()
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Table, create_engine
 from sqlalchemy.exc import DataError
 
-from gateway.store import sets
+from gateway.store import Store, few, sets
 from gateway.store.sets import FEW, Rows, insert_all
-from gateway.tables import audit, resource, search_quantity, search_token, search_uri
+from gateway.tables import audit, map_archive, resource, search_quantity, search_token, search_uri
+from tests.store.examples import message
 
 pytestmark = pytest.mark.postgres
 
@@ -69,9 +70,9 @@ def test_few_rows_of_several_tables_are_kept_as_many_are(
 ) -> None:
     given = [Rows(table, tuple(table.c.keys()), data.draw(rows(table))) for table in TABLES]
     found = []
-    for few in (FEW, 0):  # None is few, then: each table's go by COPY.
+    for most in (FEW, 0):  # None is few, then: each table's go by COPY.
         with monkeypatch.context() as patched, connection.begin() as transaction:
-            patched.setattr(sets, "FEW", few)
+            patched.setattr(sets, "FEW", most)
             insert_all(connection, given)
             found.append({table.name: kept(connection, table) for table in TABLES})
             transaction.rollback()
@@ -96,3 +97,26 @@ def test_a_character_that_cannot_be_kept_is_refused_either_way(connection: Conne
     with connection.begin() as transaction, pytest.raises(DataError):
         sets.insert(connection, search_uri, columns, [(n, 0, 5, 7, "a\0", 0) for n in range(count)])
         transaction.rollback()
+
+
+def test_rows_that_hold_much_are_given_in_parts(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = ("hash", "package", "version", "archived", "files")
+    given = [(f"h{n}", "p", "1", n, bytes([n]) * 60) for n in range(7)]
+    monkeypatch.setattr(few, "MOST", 130)
+    assert [len(part) for part in few.batches(map_archive, columns, given)] == [2, 2, 2, 1]
+    with connection.begin() as transaction:
+        assert sets.insert_missing(connection, map_archive, columns, given) == 7
+        assert sets.insert_missing(connection, map_archive, columns, given) == 0
+        assert {row[4] for row in kept(connection, map_archive)} == {row[4] for row in given}
+        transaction.rollback()
+
+
+def test_a_large_message_is_kept_beside_a_small_one(postgres_url: str) -> None:
+    with Store.open(postgres_url) as store:
+        messages = [message("small", b"x"), message("large", b"y" * (2 * few.LIGHT))]
+        store.write(lambda unit: unit.inbox.keep_new(messages))
+        for one in messages:
+            store.keep(one)  # It is there already.
+            found = store.read(lambda unit, one=one: unit.inbox.get(one.id))
+            assert found is not None
+            assert found.body == one.body
