@@ -58,6 +58,7 @@ from gateway.search.links import PageLinks
 from gateway.settings import Settings
 from gateway.store import Job, Store
 from gateway.web import pages, refusals
+from gateway.web.forms import FormTokens
 
 Clock = Callable[[], datetime]
 SWITCH = 0.0002
@@ -218,6 +219,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     )
     app.state.test_identities = gateway.test_identities
     app.state.clock = gateway.clock
+    app.state.forms = FormTokens(gateway.store.secret("forms"))
     outcome.install(app)
     refusals.install(app)
     routes.install(app)  # What is added first lies innermost.

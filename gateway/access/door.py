@@ -14,7 +14,6 @@ from gateway.access.everything import Everything
 from gateway.access.explain import Explaining
 from gateway.access.exporting import Exporting
 from gateway.access.graphs import Graphs
-from gateway.access.handing_over import HandingOver
 from gateway.access.histories import Histories
 from gateway.access.importing import Importing
 from gateway.access.labels import Labelling
@@ -26,13 +25,13 @@ from gateway.access.packaging import Packaging
 from gateway.access.persons import Persons
 from gateway.access.reading import Rooms
 from gateway.access.remapping import Remaps
+from gateway.access.tasking import Tasking
 from gateway.access.terms import Terms
 from gateway.access.together import Together
 from gateway.access.trail import Trail
 from gateway.access.transforming import Transforming
 from gateway.access.translating import Translating
 from gateway.access.validating import Validating
-from gateway.access.worklists import Worklists
 from gateway.definitions import Definitions
 
 
@@ -51,9 +50,8 @@ class Door(
     Graphs,
     Lastn,
     Matching,
-    HandingOver,
+    Tasking,
     Histories,
-    Worklists,
     Persons,
     Trail,
     Explaining,

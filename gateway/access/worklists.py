@@ -17,7 +17,8 @@ from gateway.access.answers import Answers, with_those_above
 from gateway.access.caller import Asking
 from gateway.access.commands import Matching
 from gateway.access.conditions import criteria, narrowing
-from gateway.access.decision import Decision
+from gateway.access.decision import Decision, decide
+from gateway.access.organisations import organisations
 from gateway.coordination import agreements
 from gateway.coordination.directory import Directory
 from gateway.coordination.words import Words, both, words
@@ -94,8 +95,12 @@ class Worklists(Answers):
             raise NotFound(rule="resource-unknown")
         return listed
 
-    def own_organisations(self, asking: Asking) -> list[tuple[str, str]]:
-        """The caller's unit and its care provider, as far as the directory has them: id and name, the unit first."""
+    def worklists(self, asking: Asking) -> list[tuple[str, str]]:
+        """Whose worklists the caller may see, by id and name: his unit's, its care provider's; the operator all."""
+        self.audit(asking, decide(asking.caller, "Organization", takes_part=None))
+        if asking.caller.operator:
+            known = self._rooms.store.read(lambda uow: organisations(uow, self._rooms.sources.values()))
+            return [(one.id, one.name) for one in known]
         hsa_ids = asking.caller.organisations
 
         def find(uow: UnitOfWork) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from gateway.access.bearer import IDENTITY_COOKIE
 from gateway.fhir.datetime import parameter
-from gateway.web import lanes, record, reference, visitor, workbench, worklist
+from gateway.web import lanes, record, reference, task, visitor, workbench, worklist
 from gateway.web.answer import Person, by_part, by_unit, tracks
 from gateway.web.refusals import PageRoute
 from gateway.web.render import HEADERS, STATIC, page
@@ -159,6 +159,10 @@ ROUTES: tuple[tuple[str, str, Any], ...] = (
     ("GET", "/find", back_to_start),
     ("GET", "/patient/{id}", patient),
     ("GET", "/patient/{id}/source/{digest}", source),
+    ("GET", "/patient/{id}/ask", task.asking_form),
+    ("POST", "/patient/{id}/ask", task.ask),
+    ("GET", "/task/{id}", task.task),
+    ("POST", "/task/{id}", task.act),
     ("GET", "/worklist", worklist.own),
     ("GET", "/worklist/{id}", worklist.of_unit),
     ("GET", "/inbox", inbox),

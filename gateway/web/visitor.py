@@ -13,6 +13,7 @@ from gateway.access.caller import Asking, Caller
 from gateway.access.door import Door
 from gateway.access.identities import Identity
 from gateway.errors import Forbidden, TooLarge, Unauthenticated
+from gateway.web.forms import FormTokens
 from gateway.web.texts import Language, language_of
 
 LANGUAGE_COOKIE = "samverka-language"
@@ -69,6 +70,18 @@ async def form(request: Request, *, most: int = MOST_FORM) -> Mapping[str, str]:
         if len(body) > most:
             raise TooLarge("A form is not that long.", rule="body-too-large")
     return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+
+
+def token(request: Request, caller: Caller) -> str:
+    """What a form that changes something holds: made for this caller."""
+    forms: FormTokens = request.app.state.forms
+    return forms.token(caller, request.app.state.clock())
+
+
+def check_token(request: Request, fields: Mapping[str, str], caller: Caller) -> None:
+    """Forbidden unless the form was made for this caller, not long ago."""
+    forms: FormTokens = request.app.state.forms
+    forms.check(fields.get("token", ""), caller, request.app.state.clock())
 
 
 def way_back(fields: Mapping[str, str]) -> str:

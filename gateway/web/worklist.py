@@ -34,19 +34,16 @@ class Row:
 async def own(request: Request) -> Response:
     """The worklists of the caller's unit and its care provider; the operator chooses one."""
     who, door = visitor.asking(request, "operation"), visitor.door_of(request)
-    if who.caller.operator:
-        units = await to_thread.run_sync(door.organisations)
-        return page(request, "worklist-choose.html", caller=who.caller, units=units)
-    found = await to_thread.run_sync(door.own_organisations, who)
-    if len(found) == 0:
-        return page(request, "worklist-choose.html", caller=who.caller, units=[])
+    found = await to_thread.run_sync(door.worklists, who)
+    if who.caller.operator or not found:
+        return page(request, "worklist-choose.html", caller=who.caller, units=found)
     return await _shown(request, found[0][0], found)
 
 
 async def of_unit(request: Request, id: str) -> Response:
     """The worklist of one organisation, for its own staff and the operator."""
     who, door = visitor.asking(request, "operation"), visitor.door_of(request)
-    found = [] if who.caller.operator else await to_thread.run_sync(door.own_organisations, who)
+    found = [] if who.caller.operator else await to_thread.run_sync(door.worklists, who)
     return await _shown(request, id, found)
 
 

@@ -1,0 +1,312 @@
+"""A Task by its buttons: one mission's whole life over three parties, and every press that cannot be obeyed."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from gateway.access.bearer import IDENTITY_COOKIE
+from gateway.access.caller import Caller
+from gateway.app import Gateway, background, wire
+from gateway.settings import Settings
+from tests.web.conftest import text_of
+from tests.web.test_browser import OVERFLOW, WCAG
+
+HSA = "urn:oid:1.2.752.29.4.19"
+ADVICE, NURSES, AMBULANCE, STRANGER = (f"SE2321000131-T{number}00" for number in (3, 1, 2, 9))
+UNITS = {ADVICE: "1177 på telefon", NURSES: "Hemsjukvården", AMBULANCE: "Ambulansen", STRANGER: "Ögonkliniken"}
+NAME = "Rut Provberg"
+
+
+class Place:
+    """The server, and each party at its own screen."""
+
+    def __init__(self, gateway: Gateway, base: str) -> None:
+        self.gateway, self.base = gateway, base
+
+    def token(self, hsa_id: str) -> str:
+        return self.gateway.identities.token(Caller("organisation", hsa_id, UNITS[hsa_id], hsa_id))
+
+    @contextmanager
+    def at(self, hsa_id: str | None) -> Iterator[httpx.Client]:
+        cookies = {IDENTITY_COOKIE: self.token(hsa_id)} if hsa_id else {}
+        headers = {"accept-language": "sv", "accept": "text/html", "origin": self.base}
+        with httpx.Client(base_url=self.base, headers=headers, cookies=cookies, timeout=60) as client:
+            yield client
+
+
+@pytest.fixture(scope="module")
+def place(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    path = tmp_path_factory.mktemp("task") / "task.db"
+    shutil.copy(sqlite_template, path)
+    gateway = wire(Settings(database_url=f"sqlite:///{path}", worker=False))
+    with background(gateway) as base, httpx.Client(base_url=base, timeout=60) as operator:
+        for hsa_id, name in UNITS.items():
+            identifier = [{"system": HSA, "value": hsa_id}]
+            telecom = [{"system": "phone", "value": "031-390 06 06"}]
+            put(
+                operator,
+                {
+                    "resourceType": "Organization",
+                    "id": hsa_id,
+                    "name": name,
+                    "identifier": identifier,
+                    "telecom": telecom,
+                },
+            )
+        put(operator, {"resourceType": "Patient", "id": "rut", "name": [{"text": NAME}], "birthDate": "1941-07-14"})
+        put(operator, mission("before", "completed"))
+        yield Place(gateway, base)
+    gateway.close()
+
+
+def put(client: httpx.Client, resource: dict[str, Any]) -> None:
+    sent = {"content-type": "application/fhir+json"}
+    answer = client.put(f"/fhir/{resource['resourceType']}/{resource['id']}", json=resource, headers=sent)
+    assert answer.is_success, answer.text
+
+
+def mission(id: str, status: str) -> dict[str, Any]:
+    """What 1177 has asked of home health care, as the operator writes it."""
+    parties = {"requester": ADVICE, "owner": NURSES}
+    made = {
+        name: {"type": "Organization", "identifier": {"system": HSA, "value": one}} for name, one in parties.items()
+    }
+    code = {"system": "https://samverka.example/fhir/CodeSystem/mission", "code": "1177-uppdrag"}
+    return {
+        "resourceType": "Task",
+        "id": id,
+        "status": status,
+        "intent": "order",
+        "code": {"coding": [code]},
+        "for": {"reference": "Patient/rut"},
+        "authoredOn": "2026-03-12T08:00:00+01:00",
+        **made,
+    }
+
+
+def held(html: str) -> dict[str, str]:
+    """What the forms of a Task's page hold beside what is written in them."""
+    return {name: re.search(rf'name="{name}" value="([^"]*)"', html)[1] for name in ("token", "version")}  # type: ignore[index]
+
+
+def asked(client: httpx.Client) -> str:
+    """The address of a mission that 1177 has asked for."""
+    token = re.search(r'name="token" value="([^"]*)"', client.get("/patient/rut/ask").text)
+    fields = {"code": "1177-uppdrag", "what": "Yrsel", "to": NURSES, "next": AMBULANCE, "priority": "urgent"}
+    answer = client.post("/patient/rut/ask", data={"token": token[1], **fields})  # type: ignore[index]
+    assert answer.status_code == 303, answer.text
+    return answer.headers["location"].partition("?")[0]
+
+
+@pytest.fixture
+def task(place: Place) -> str:
+    with place.at(ADVICE) as advice:
+        return asked(advice)
+
+
+def test_who_comes_second_is_told_who_was_first_and_sees_it_as_it_is(place: Place, task: str) -> None:
+    with place.at(NURSES) as first, place.at(NURSES) as second:
+        shown = held(second.get(task).text)
+        assert first.post(task, data=held(first.get(task).text) | {"do": "take"}).status_code == 303
+        late = second.post(
+            task, data=shown | {"do": "decline", "code": "no-resource", "reason-decline": "Bilen är trasig"}
+        )
+    told = text_of(late.text)
+    assert late.status_code == 412
+    assert "Någon hann före" in told and "Nu är uppdraget accepterat" in told and "av Hemsjukvården" in told
+    assert "Bilen är trasig" in told, "what was written is not lost: who has taken it may still give it back"
+    assert ">På väg</button>" in late.text
+
+
+def test_what_was_written_is_kept_when_something_is_missing(place: Place, task: str) -> None:
+    with place.at(NURSES) as nurse:
+        for move in ("take", "on-my-way"):
+            assert nurse.post(task, data=held(nurse.get(task).text) | {"do": move}).status_code == 303
+        empty = nurse.post(task, data=held(nurse.get(task).text) | {"do": "done", "report": "  "})
+        assert empty.status_code == 400 and "Skriv en återrapport." in empty.text
+        kept = nurse.post(task, data=held(nurse.get(task).text) | {"do": "pause", "reason-pause": ""})
+    assert kept.status_code == 400 and "Skriv en orsak." in kept.text
+
+
+@pytest.mark.parametrize("do", ["done", "take", "read", "ask-anew", "nothing-of-ours"])
+def test_a_button_that_is_not_there_cannot_be_pressed(place: Place, task: str, do: str) -> None:
+    with place.at(ADVICE) as advice:
+        answer = advice.post(task, data=held(advice.get(task).text) | {"do": do, "report": "x", "to": NURSES})
+    assert answer.status_code in (400, 409), answer.status_code
+    assert "Det gick inte att göra" in answer.text or "Någon hann före" in answer.text
+
+
+def test_a_task_is_handed_over_when_the_other_unit_takes_it(place: Place, task: str) -> None:
+    with place.at(NURSES) as nurse, place.at(AMBULANCE) as ambulance:
+        assert nurse.post(task, data=held(nurse.get(task).text) | {"do": "take"}).status_code == 303
+        form = {"do": "hand-over", "to": AMBULANCE, "reason-hand-over": "Natten"}
+        asked = nurse.post(task, data=held(nurse.get(task).text) | form)
+        assert asked.status_code == 303 and asked.headers["location"].startswith(task)
+        assert ">På väg</button>" in nurse.get(task).text, "it is theirs until the other has taken it"
+        waits = ambulance.get("/worklist").text
+        offer = re.findall(r'href="(/task/[^"]+)">Överlämning', waits)[-1]
+        assert ambulance.post(offer, data=held(ambulance.get(offer).text) | {"do": "take"}).status_code == 303
+        assert ">På väg</button>" in ambulance.get(task).text
+        assert ">På väg</button>" not in nurse.get(task).text
+
+
+def test_a_form_counts_for_whom_it_was_made_and_from_our_own_page(place: Place, task: str) -> None:
+    with place.at(NURSES) as nurse, place.at(AMBULANCE) as ambulance:
+        fields = held(nurse.get(task).text) | {"do": "take"}
+        assert nurse.post(task, data=fields | {"token": "0" * 48}).status_code == 403
+        assert nurse.post(task, data={name: fields[name] for name in ("version", "do")}).status_code == 403
+        assert nurse.post(task, data=fields, headers={"origin": "https://elsewhere.example"}).status_code == 403
+        # Another's form is none, whatever the cookie says.
+        assert ambulance.post(task, data=fields).status_code == 403
+        assert nurse.post(task, data=fields).status_code == 303
+
+
+def test_who_has_no_part_finds_nothing_and_the_operator_only_reads(place: Place, task: str) -> None:
+    with place.at(STRANGER) as stranger, place.at(None) as operator:
+        assert stranger.get(task).status_code == 404
+        assert stranger.get("/patient/rut/ask").status_code == 404
+        page = operator.get(task)
+        assert page.status_code == 200 and "Den driftansvarige flyttar inga uppdrag" in page.text
+        assert 'name="do"' not in page.text
+        assert operator.get("/task/none").status_code == 404
+
+
+def test_no_address_says_whom_it_is_about(place: Place, task: str) -> None:
+    with place.at(NURSES) as nurse:
+        answer = nurse.post(task, data=held(nurse.get(task).text) | {"do": "take"})
+    assert re.fullmatch(r"/task/[0-9a-f-]{36}\?done=take", answer.headers["location"])
+
+
+def test_every_press_is_audited_and_stands_in_the_history_as_the_units_own_word(place: Place, task: str) -> None:
+    with place.at(NURSES) as nurse:
+        nurse.post(task, data=held(nurse.get(task).text) | {"do": "take"})
+    id = task.rpartition("/")[2]
+    with httpx.Client(base_url=place.base) as operator:
+        current = operator.get(f"/fhir/Task/{id}").json()
+    assert current["status"] == "accepted"
+    assert current["businessStatus"]["coding"][0]["code"] == "accepted"
+    sources = [part["valueString"] for x in current["extension"] for part in x["extension"] if part["url"] == "source"]
+    assert sources[-1] == f"organisation:{NURSES}"
+    rows = place.gateway.store.read(lambda uow: list(uow.audit.latest(limit=5)))
+    written = [row.event for row in rows if row.event.get("action") == "U"]
+    assert written[0]["agent"][0]["who"]["identifier"]["value"] == NURSES
+    assert f"Task/{id}" in {one["what"].get("reference") for one in written[0]["entity"]}
+
+
+# --- in a browser ---------------------------------------------------------------------------------------------------
+
+
+def click(page: Page, target: Locator) -> None:
+    target.click()
+
+
+def by_keyboard(page: Page, target: Locator) -> None:
+    """Go there by Tab, and press."""
+    tab_to(page, target)
+    page.keyboard.press("Enter")
+
+
+def tab_to(page: Page, target: Locator) -> None:
+    element = target.element_handle()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("element => element === document.activeElement", element):
+            return
+    raise AssertionError("It is not reached by Tab.")
+
+
+def write(page: Page, label: str, words: str) -> None:
+    field = page.get_by_label(label, exact=True).and_(page.locator(":visible"))
+    tab_to(page, field)
+    page.keyboard.type(words)
+
+
+Press = Callable[[Page, Locator], None]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("press", "width", "script"), [(click, 1366, True), (by_keyboard, 360, False)], ids=["buttons", "keyboard-phone"]
+)
+def test_the_life_of_a_mission_over_three_parties(
+    place: Place, browser: Browser, press: Press, width: int, script: bool
+) -> None:
+    """1177 asks, home health care declines, the ambulance takes it, goes, is there, reports; 1177 acknowledges."""
+    screens = {hsa_id: _screen(place, browser, hsa_id, width, script) for hsa_id in (ADVICE, NURSES, AMBULANCE)}
+    advice, nurses, ambulance = screens.values()
+    advice.goto("/patient/rut/ask")
+    write(advice, "Vad som ska göras", "Yrsel, bedömning i hemmet")
+    for label, unit in (("Till", "Hemsjuk"), ("Om de avböjer, fråga sedan", "Ambul")):
+        write(advice, label, unit)
+    _is_for_everybody(advice, script)
+    press(advice, advice.get_by_role("button", name="Skicka"))
+    expect(advice.get_by_role("status")).to_have_text("Uppdraget är skickat.")
+
+    _open_newest(nurses, press)
+    press(nurses, nurses.locator("summary", has_text="Avböj"))
+    write(nurses, "Orsak", "Ingen")
+    _is_for_everybody(nurses, script)
+    press(nurses, nurses.get_by_role("button", name="Avböj"))
+    expect(nurses.get_by_role("status")).to_contain_text("Ni har avböjt")
+
+    _open_newest(advice, press, "Ingen har det, fråga någon")
+    expect(advice.get_by_text("Ingen resurs")).to_be_visible()
+    expect(advice.get_by_label("Fråga nästa enhet")).to_have_value(AMBULANCE)
+    press(advice, advice.get_by_role("button", name="Fråga", exact=True))
+    expect(advice.get_by_role("status")).to_have_text("Frågan är skickad till nästa enhet.")
+
+    _open_newest(ambulance, press)
+    for button, said in (("Ta uppdraget", "har tagit"), ("På väg", "på väg"), ("Framme", "framme")):
+        press(ambulance, ambulance.get_by_role("button", name=button))
+        expect(ambulance.get_by_role("status")).to_contain_text(said)
+    write(ambulance, "Återrapport", "Blodtryck 140/80. Stannar hemma.")
+    _is_for_everybody(ambulance, script)
+    press(ambulance, ambulance.get_by_role("button", name="Klart, återrapportera"))
+    expect(ambulance.get_by_role("status")).to_have_text("Klart och återrapporterat.")
+
+    _open_newest(advice, press, "Läs återrapporten")
+    expect(advice.get_by_text("Blodtryck 140/80. Stannar hemma.")).to_be_visible()
+    press(advice, advice.get_by_role("button", name="Kvittera återrapporten"))
+    expect(advice.get_by_role("status")).to_have_text("Återrapporten är kvitterad.")
+    for page in screens.values():
+        page.context.close()
+
+
+def _screen(place: Place, browser: Browser, hsa_id: str, width: int, script: bool) -> Page:
+    size = {"width": width, "height": 760}
+    context = browser.new_context(
+        viewport=size,
+        locale="sv-SE",
+        base_url=place.base,
+        java_script_enabled=script,  # type: ignore[arg-type]
+    )
+    context.set_default_timeout(10_000)
+    cookie = {"name": IDENTITY_COOKIE, "value": place.token(hsa_id), "url": place.base}
+    context.add_cookies([cookie])  # type: ignore[list-item]
+    return context.new_page()
+
+
+def _open_newest(page: Page, press: Press, why: str = "Ta eller avböj") -> None:
+    """To the Task that waits: by the worklist."""
+    page.goto("/worklist")
+    line = page.locator("section", has=page.locator("#waits")).locator("li", has_text=why).last
+    assert page.evaluate(OVERFLOW) == 0
+    press(page, line.get_by_role("link", name="1177-uppdrag"))
+    expect(page.get_by_role("heading", name="Ditt nästa steg")).to_be_visible()
+
+
+def _is_for_everybody(page: Page, script: bool) -> None:
+    assert page.evaluate(OVERFLOW) == 0
+    if script:
+        found = Axe().run(page, options={"runOnly": WCAG, "resultTypes": ["violations"]})
+        assert found.violations_count == 0, found.generate_report()
