@@ -29,6 +29,7 @@ from gateway.access.bearer import Trust
 from gateway.access.door import Door
 from gateway.access.exporting import EXPORT
 from gateway.access.identities import Identity, TestIdentities
+from gateway.access.importing import IMPORT
 from gateway.access.issuers import Issuers
 from gateway.access.known import REINDEX, Known
 from gateway.access.later import JOB as REQUEST
@@ -50,6 +51,7 @@ from gateway.records import Source
 from gateway.rest import openapi, outcome, routes
 from gateway.rest.cors import Cors
 from gateway.rest.edge import Edge
+from gateway.rest.fetch import Fetcher
 from gateway.rest.interactions.transaction import transact_all
 from gateway.rest.later import Performer
 from gateway.rest.rounds import Rounds
@@ -98,6 +100,7 @@ class Gateway:
         apart: dict[str, Apart] = {EXPORT: self.door.settle_export}
         if exports:
             return Runner(self.store, {}, apart, lease=lease)
+        apart[IMPORT] = self.door.run_import
         if app is not None:
             apart[REQUEST] = Performer(app, self.door).perform
         return Runner(self.store, {REINDEX: Reindex(settle)}, apart, lease=lease)
@@ -173,6 +176,7 @@ def wire(settings: Settings, clock: Clock | None = None) -> Gateway:
         require_if_match=settings.require_if_match,
         export_kept=timedelta(hours=settings.export_hours),
         export_lines=settings.export_lines,
+        fetcher=Fetcher(settings.import_hosts, settings.import_bytes),
         own_mappings=settings.mappings,
         care_plans=settings.care_plans,
         task_rules=settings.task_rules,

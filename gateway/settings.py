@@ -47,6 +47,11 @@ class Settings(BaseSettings):
     )
     export_hours: float = Field(24.0, gt=0, description="Hours after which a bulk export can no longer be fetched.")
     export_lines: int = Field(100_000, gt=0, description="The most resources in one file of a bulk export.")
+    import_hosts: str | None = Field(
+        None,
+        description="The hosts that `$import` may fetch files from, separated by blanks; without it none.",
+    )
+    import_bytes: int = Field(16 * 1024**3, gt=0, description="The largest file that `$import` fetches, in bytes.")
     demo_network: bool = Field(
         False, description="Serve test identities on other addresses than loopback; every page warns."
     )
@@ -73,6 +78,13 @@ class Settings(BaseSettings):
             one == "*" or re.fullmatch(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?", one) for one in (value or "").split()
         ):
             raise ValueError("an origin is https://HOST or https://HOST:PORT; several are separated by blanks")
+        return value
+
+    @field_validator("import_hosts")
+    @classmethod
+    def _are_hosts(cls, value: str | None) -> str | None:
+        if not all(re.fullmatch(r"(https?://)?[A-Za-z0-9.\-]+(:\d{1,5})?", one) for one in (value or "").split()):
+            raise ValueError("a host is HOST, HOST:PORT or http://HOST:PORT; several are separated by blanks")
         return value
 
     @property

@@ -15,23 +15,24 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from hashlib import sha256
+from io import BytesIO
 from typing import IO, Final
 
 import structlog
 
-from gateway.access.caller import Asking
+from gateway.access.caller import Asking, Caller
 from gateway.access.decision import Decision, source_of
 from gateway.access.links import BundleLinks
 from gateway.access.performing import Act, Performance, Refusal
 from gateway.access.transaction import Transacting
 from gateway.access.units import Reader, Unit
-from gateway.errors import BadRequest, Conflict, GatewayError, NotFound, Unavailable
+from gateway.errors import BadRequest, Conflict, GatewayError, NotFound, TooManyRequests, Unavailable
 from gateway.fhir import json
 from gateway.fhir.bulk import NDJSON, Part, parts
 from gateway.fhir.entries import within
 from gateway.issues import Issue
 from gateway.records import Message
-from gateway.store import Item, LeaseLost, UnitOfWork
+from gateway.store import Item, Job, LeaseLost, UnitOfWork
 from gateway.store.imports import Counts, Held, Import, ImportFile, ImportPart
 
 __all__ = ["Held", "Imported", "Importing", "Input"]
@@ -41,6 +42,10 @@ TOGETHER: Final = 100
 TRANSPORT: Final = "import"
 OWN: Final = Decision(True, "own-request")
 PAGE: Final = 500
+MOST_WAITING: Final = 5
+MOST_PARTS: Final = 2**31 - 1
+IMPORT: Final = "import"
+"""The kind of job that does an import."""
 
 log = structlog.get_logger(__name__)
 
@@ -95,6 +100,80 @@ class Importing(Transacting):
 
         return self._imported(self._rooms.store.write(work, now=self._rooms.clock()))
 
+    def order_import(
+        self, asking: Asking, inputs: Sequence[Input], *, url: str, base: str, body: bytes | None = None
+    ) -> str:
+        """The id under which an import that is done in the background is found. BadRequest, TooManyRequests.
+
+        `body`: the one file, where it was sent; the others are fetched.
+        """
+        self.audit(asking, OWN)
+        for one in inputs if body is None else ():
+            self._rooms.fetcher.check(one.name)
+        owner, now, kept = source_of(asking.caller), self._rooms.clock(), self._rooms.export_kept
+        made = _import(owner, "", asking, base, now, url)
+        files = [ImportFile(n, one.name, one.type, one.lines, is_kept=body is not None) for n, one in enumerate(inputs)]
+        cut = parts(BytesIO(body), lines=True) if body is not None else ()
+        messages = [self._new_part(asking, 0, n, part, part.count) for n, part in enumerate(cut)]
+
+        def work(uow: UnitOfWork) -> None:
+            for old in uow.imports.expired(now - kept):
+                uow.imports.remove(old)
+            uow.jobs.forget(IMPORT, now - kept)
+            if uow.imports.waiting(owner) >= MOST_WAITING:
+                text = f"{MOST_WAITING} of your imports are not done yet: let them come, or delete some."
+                raise TooManyRequests(text, rule="too-many-imports")
+            uow.imports.put(replace(made, job=uow.jobs.put(IMPORT, {"id": made.id})), files)
+            for message, part in messages:
+                uow.inbox.keep(message, state="done")
+                uow.imports.add_part(made.id, part)
+
+        self._rooms.store.write(work, now=now)
+        return made.id
+
+    def imported(self, asking: Asking, id: str) -> Imported:
+        """What became of one's own import. NotFound; Unavailable where it came to nothing."""
+        one = self._rooms.store.read(lambda uow: uow.imports.get(id))
+        if one is None or one.owner != source_of(asking.caller) or one.job is None:
+            self.audit(asking, Decision(True, "nothing-there"), failure="not-found")
+            raise NotFound("There is no such import of yours, or it was too long ago.", rule="import-unknown")
+        self.audit(asking, OWN)
+        job = self._rooms.store.read(lambda uow: uow.jobs.get(one.job or 0))
+        if one.ended is None and job is not None and job.state == "failed":
+            text = "This import came to nothing, after what it has written: delete it, and ask again."
+            raise Unavailable(text, rule="import-failed")
+        return self._imported(id)
+
+    def drop_import(self, asking: Asking, id: str) -> None:
+        """What is not done of it will not be; what is written stays. NotFound."""
+        one = self._rooms.store.read(lambda uow: uow.imports.get(id))
+        if one is not None and one.owner == source_of(asking.caller) and one.job is not None:
+            self.audit(asking, OWN)
+        else:
+            self.imported(asking, id)
+        self._rooms.store.write(lambda uow: uow.imports.remove(id))
+
+    def run_import(self, job: Job) -> None:
+        """Do all of an import that is not done yet. Whoever has its job does so; another who was slow is refused."""
+        id = str(job.input["id"])
+        one = self._rooms.store.read(lambda uow: uow.imports.get(id))
+        if one is None or one.ended is not None:  # Withdrawn, or ended by one who was slow.
+            return
+        asking = Asking(Caller(**one.request["caller"]), "import", one.request["request_id"])
+        for file in self._rooms.store.read(lambda uow: uow.imports.files(id)):
+            if file.is_kept:
+                self.go_on_with_kept(asking, id, file.file)
+                continue
+            try:
+                with self._rooms.fetcher.open(file.name) as stream:
+                    self.import_file(asking, id, file.file, stream)
+            except (LeaseLost, Conflict, Unavailable):
+                raise
+            except GatewayError as error:  # It is not to be had: the others are.
+                issues = error.issues
+                self._rooms.store.write(lambda uow, file=file, issues=issues: uow.imports.kept(id, file.file, issues))  # type: ignore[misc]
+        self.end_import(id)
+
     def import_file(
         self,
         asking: Asking,
@@ -133,9 +212,9 @@ class Importing(Transacting):
         self._rooms.store.write(lambda uow: uow.imports.end(id, self._rooms.clock()))
         return self._imported(id)
 
-    def held_of_import(self, id: str) -> Iterator[Held]:
-        """What could not be written, in the order of the files, some read at a time."""
-        after = (-1, -1, -1)
+    def held_of_import(self, id: str, *, file: int = 0) -> Iterator[Held]:
+        """What could not be written, in the order of the files from this one on, some read at a time."""
+        after = (file - 1, MOST_PARTS, 0)
         while found := self._rooms.store.read(
             lambda uow, after=after: uow.imports.held(id, after=after, limit=PAGE)  # type: ignore[misc]
         ):
@@ -186,17 +265,21 @@ class Importing(Transacting):
         return "" if found is None else str(found.request.get("base", ""))
 
     def _keep_part(self, asking: Asking, id: str, file: ImportFile, number: int, part: Part, units: int) -> ImportPart:
-        media_type = NDJSON if part.first else json.MEDIA_TYPE
-        now = self._rooms.clock()
-        message = Message(str(uuid.uuid4()), source_of(asking.caller), part.body, media_type, now, transport=TRANSPORT)
-        made = ImportPart(file.file, number, message.id, sha256(part.body).hexdigest(), part.first, units)
+        message, made = self._new_part(asking, file.file, number, part, units)
 
         def work(uow: UnitOfWork) -> None:
             uow.inbox.keep(message, state="done")
             uow.imports.add_part(id, made)
 
-        self._rooms.store.write(work, now=now)
+        self._rooms.store.write(work, now=message.received)
         return made
+
+    def _new_part(self, asking: Asking, file: int, number: int, part: Part, units: int) -> tuple[Message, ImportPart]:
+        """A part as the inbox keeps it, and as the import counts it."""
+        media_type = NDJSON if part.first else json.MEDIA_TYPE
+        owner, now = source_of(asking.caller), self._rooms.clock()
+        message = Message(str(uuid.uuid4()), owner, part.body, media_type, now, transport=TRANSPORT)
+        return message, ImportPart(file, number, message.id, sha256(part.body).hexdigest(), part.first, units)
 
     def _commit(self, asking: Asking, id: str, part: ImportPart, start: int, units: Sequence[Unit]) -> int:
         """Write these together; where one is refused, in halves, until it stands alone. Up to where it is done."""
@@ -246,7 +329,7 @@ class Importing(Transacting):
         rooms = replace(self._rooms, require_if_match=False)  # Who imports says what shall be there, whatever is.
         stored = sum(len(unit.commands) for unit in wanted)
         items = [
-            Item(part.inbox_id, seq, unit.kind or "line", "held", unit.span, issues=tuple(issues))
+            Item(part.inbox_id, seq, unit.kind or "line", "held", unit.span, issues=_placed(issues, part, seq))
             for seq, (unit, issues) in sorted(held.items())
         ]
         base = self._base_of(id) if any(unit.entries for unit in wanted) else ""
@@ -266,8 +349,8 @@ class Importing(Transacting):
         self._rooms.known.committed()
 
 
-def _import(owner: str, key: str, asking: Asking, base: str, now: datetime) -> Import:
-    request = {"caller": asdict(asking.caller), "request_id": asking.request_id, "base": base}
+def _import(owner: str, key: str, asking: Asking, base: str, now: datetime, url: str = "") -> Import:
+    request = {"caller": asdict(asking.caller), "request_id": asking.request_id, "base": base, "url": url}
     return Import(str(uuid.uuid4()), owner, key, request, now)
 
 
@@ -293,6 +376,11 @@ def _batches(units: Iterable[Unit]) -> Iterator[list[Unit]]:
             batch, things = [], set()
     if batch:
         yield batch
+
+
+def _placed(issues: Iterable[Issue], part: ImportPart, seq: int) -> tuple[Issue, ...]:
+    """The issues, each with the line that it is about; in a document they say by FHIRPath where."""
+    return tuple(one if one.where or not part.first else one.at(f"line {part.first + seq}") for one in issues)
 
 
 def _changed(file: ImportFile) -> Conflict:

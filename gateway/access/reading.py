@@ -9,11 +9,12 @@ https://hl7.org/fhir/R4/http.html#read
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from gateway.access.audit import audit_event
@@ -60,6 +61,16 @@ class Wanted:
         return self.resource_type, self.id
 
 
+class Fetching(Protocol):
+    """What fetches the files of a bulk import."""
+
+    def check(self, url: str) -> None:
+        """BadRequest unless it may be fetched."""
+
+    def open(self, url: str) -> AbstractContextManager[IO[bytes]]:
+        """The bytes behind it. Unavailable where another try may help; any other refusal is for good."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rooms:
     """What lies behind the door, wired once by the app."""
@@ -74,6 +85,7 @@ class Rooms:
     zone: ZoneInfo
     page_size: int
     links: PageLinks
+    fetcher: Fetching
     validate_on_write: Literal["structure", "invariants", "profiles"] = "structure"
     """What the resources that are written are held to."""
     require_if_match: bool = False

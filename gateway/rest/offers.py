@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 from gateway.access.histories import MOST_VERSIONS
 from gateway.fhir import primitives
 
-Taken = Literal["nothing", "resource", "content", "patch", "bundle", "form", "message", "parameters", "graphql"]
+Taken = Literal["nothing", "resource", "content", "patch", "bundle", "form", "message", "parameters", "graphql", "bulk"]
 Given = Literal[
     "nothing",
     "resource",

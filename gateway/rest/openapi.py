@@ -239,6 +239,14 @@ class _Writer:
         elif offer.body == "parameters":
             self.named.add("Parameters")
             content = {JSON: {"schema": ref("Parameters")}, XML: {"schema": XML_SCHEMA}}
+        elif offer.body == "bulk":
+            self.named.add("Parameters")
+            manifest = {"type": "object", "properties": {"input": {"type": "array", "items": {"type": "object"}}}}
+            content = {
+                JSON: {"schema": ref("Parameters")},
+                "application/json": {"schema": manifest},
+                NDJSON: {"schema": {"type": "string"}},
+            }
         elif offer.body == "graphql":
             content = {"application/json": {"schema": GRAPHQL}, "application/graphql": {"schema": {"type": "string"}}}
         elif offer.body == "form":

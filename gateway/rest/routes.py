@@ -37,6 +37,7 @@ from gateway.rest.later import Handler, deferrable
 from gateway.rest.openapi import openapi
 from gateway.rest.operations import (
     apply,
+    bulk_import,
     correct,
     everything,
     export,
@@ -70,6 +71,7 @@ ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
     ("GET", "/fhir/_async/{request_id}", asynchronous_status),
     ("DELETE", "/fhir/_async/{request_id}", asynchronous_cancel),
     *export.ROUTES,
+    *bulk_import.ROUTES,
     ("GET", "/fhir/metadata", capabilities),
     ("GET", "/fhir/Patient/{id}/$who-does-what", who_does_what),
     ("GET", "/fhir/Organization/{id}/$worklist", worklist),

@@ -12,11 +12,11 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import Connection, exists, func, insert, select, text, update
 
 from gateway.issues import Issue
 from gateway.store.inbox import LeaseLost
-from gateway.tables import bulk_import, bulk_import_file, bulk_import_part, inbox_item
+from gateway.tables import bulk_import, bulk_import_file, bulk_import_part, inbox_item, job
 
 _IS_HELD = text("inbox_item.state = 'held'")
 
@@ -108,9 +108,10 @@ class Imports:
         return next(self._imports(query.order_by(bulk_import.c.created.desc()).limit(1)), None)
 
     def waiting(self, owner: str) -> int:
-        """How many of one caller's have a job and are not ended."""
+        """How many of one caller's have a job, are not ended, and still may be."""
+        failed = exists().where(job.c.number == bulk_import.c.job, job.c.state == "failed")
         query = select(func.count()).where(
-            bulk_import.c.owner == owner, bulk_import.c.ended.is_(None), bulk_import.c.job.is_not(None)
+            bulk_import.c.owner == owner, bulk_import.c.ended.is_(None), bulk_import.c.job.is_not(None), ~failed
         )
         return int(self._connection.scalar(query) or 0)
 
@@ -185,8 +186,8 @@ class Imports:
         self._connection.execute(bulk_import_part.delete().where(bulk_import_part.c.import_id == id))
 
     def expired(self, before: datetime) -> list[str]:
-        """The ids of what has a job, and was asked for before that time."""
-        query = select(bulk_import.c.id).where(bulk_import.c.created < before, bulk_import.c.job.is_not(None))
+        """The ids of what has a job, and ended before that time."""
+        query = select(bulk_import.c.id).where(bulk_import.c.ended < before, bulk_import.c.job.is_not(None))
         return list(self._connection.scalars(query))
 
     def _imports(self, query: Any) -> Iterator[Import]:

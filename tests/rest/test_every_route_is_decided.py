@@ -73,6 +73,7 @@ BODIES = {
     "$next-steps": '{"resourceType":"Parameters"}',
     "$validate-transition": '{"resourceType":"Task","status":"requested","intent":"order"}',
     "$meta-delete": json.dumps({"resourceType": "Parameters", "parameter": [META]}),
+    "$import": '{"input":[{"url":"https://files.example/none"}]}',
 }
 """What operations must be sent to come to a decision."""
 STRANGER = Caller("organisation", "SE2321000081-T0100", "Stranger", "SE2321000081-T0000")
@@ -117,7 +118,7 @@ def call(address: str, method: str, path: str, headers: dict[str, str]) -> httpx
         by_parameters = operation.startswith("$") and operation not in ("$validate", "$lastn")
         if by_parameters and about != "StructureMap" and method == "POST":
             body = '{"resourceType":"Parameters"}'
-    later = {"prefer": "respond-async"} if operation == "$export" else {}
+    later = {"prefer": "respond-async"} if operation in ("$export", "$import") else {}
     return httpx.request(
         method, address + filled, content=body, headers=kind | later | {"origin": address} | headers, timeout=30
     )

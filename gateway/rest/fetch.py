@@ -1,0 +1,92 @@
+"""Fetching files by HTTP: from hosts that the settings name and no others, within bounds, as a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import RawIOBase
+from typing import IO, TYPE_CHECKING, Any, Final, cast
+from urllib.parse import urlsplit
+
+from gateway.errors import BadRequest, NotFound, TooLarge, Unavailable
+
+if TYPE_CHECKING:
+    import httpx
+
+TIMEOUT: Final = 30.0
+"""Seconds without a byte."""
+
+
+class Fetcher:
+    """Fetches from `hosts`: `HOST` or `HOST:PORT` by https, or `http://HOST:PORT` where that is named so."""
+
+    def __init__(self, hosts: str | None, most_bytes: int) -> None:
+        named = (one if "://" in one else f"https://{one}" for one in (hosts or "").split())
+        self._origins = {one.lower() for one in named}
+        self._most_bytes = most_bytes
+
+    def check(self, url: str) -> None:
+        """BadRequest unless it may be fetched."""
+        try:
+            parts = urlsplit(url)
+            origin, host = f"{parts.scheme}://{parts.netloc}".lower(), parts.hostname or ""
+        except ValueError:
+            origin = host = ""
+        if origin not in self._origins:
+            text = (
+                "Files are not fetched from there: the setting import_hosts names the hosts, each reached by https. "
+                "A file can also be sent, as the body."
+            )
+            raise BadRequest(text, rule="import-host-not-allowed", where=host[:64] or None)
+
+    @contextmanager
+    def open(self, url: str) -> Iterator[IO[bytes]]:
+        """The bytes behind it. BadRequest, NotFound, TooLarge; Unavailable where another try may help."""
+        import httpx
+
+        self.check(url)
+        try:
+            with httpx.stream(
+                "GET", url, timeout=TIMEOUT, follow_redirects=False, headers={"accept": "application/fhir+ndjson, */*"}
+            ) as answer:
+                _accepted(answer.status_code)
+                yield cast(IO[bytes], _Answer(answer, self._most_bytes))
+        except httpx.HTTPError as error:
+            raise Unavailable("The file could not be fetched: its host did not answer.", rule="import-fetch") from error
+
+
+class _Answer(RawIOBase):
+    """The answer's bytes as they come, up to the limit."""
+
+    def __init__(self, answer: httpx.Response, most_bytes: int) -> None:
+        self._parts = answer.iter_bytes()
+        self._left = b""
+        self._size, self._most_bytes = 0, most_bytes
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._left:
+            part = next(self._parts, None)
+            if part is None:
+                return 0
+            self._left = part
+            self._size += len(part)
+            if self._size > self._most_bytes:
+                text = f"The file has more than {self._most_bytes} bytes, the setting import_bytes: send it in parts."
+                raise TooLarge(text, rule="import-too-large")
+        given = self._left[: len(buffer)]
+        buffer[: len(given)] = given
+        self._left = self._left[len(given) :]
+        return len(given)
+
+
+def _accepted(status: int) -> None:
+    if status == 200:
+        return
+    if status >= 500 or status == 429:
+        raise Unavailable(f"The file could not be fetched: its host answered {status}.", rule="import-fetch")
+    raise NotFound(
+        f"The file could not be fetched: its host answered {status}, and 200 is wanted.", rule="import-fetch"
+    )
