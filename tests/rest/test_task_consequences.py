@@ -13,6 +13,7 @@ from tests.rest.parties import (
     Party,
     address,
     created,
+    fresh,
     moved,
     person,
     put,
@@ -101,6 +102,19 @@ def test_c11_what_follows_is_audited_and_undone_with_the_whole(shared: httpx.Cli
     assert read(home_care, part)["status"] == "ready"
     assert put(home_care, whole, status="on-hold", statusReason=reason()).status_code == 200
     assert read(home_care, part)["status"] == "on-hold"
+
+
+def test_c11_nothing_about_another_person_follows(shared: httpx.Client, party: Party) -> None:
+    home_care, clinic = party(HOME_CARE), party(CLINIC)
+    whole = created(home_care, own(person(shared)))
+    another = person(shared)
+    body = task(another, status="in-progress", owner=unit(CLINIC), id=fresh(), **part_of(whole))
+    assert shared.put(address(body), json=body).status_code == 201
+    moved(home_care, whole, "in-progress")
+
+    moved(home_care, whole, "on-hold", statusReason=reason())
+
+    assert read(clinic, body)["status"] == "in-progress"
 
 
 def test_c12_an_open_task_is_taken_once(shared: httpx.Client, party: Party) -> None:

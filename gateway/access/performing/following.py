@@ -106,8 +106,8 @@ class Following:
             for part in self._all(whole["resourceType"], ("part-of", f"{above['resourceType']}/{above['id']}")):
                 now = part.resource()
                 becomes = consequences.suspended(now) if suspend else consequences.resumed(now)
-                if part.id in met or becomes is None:
-                    continue
+                if part.id in met or becomes is None or part.person != step.person:
+                    continue  # What is about another person is not held by this one's key, nor is it one's to move.
                 if not self._profile.between(now["status"], becomes["status"], Move.CASCADE):
                     continue
                 met.add(part.id)
