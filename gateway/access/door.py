@@ -20,6 +20,7 @@ from gateway.access.labels import Labelling
 from gateway.access.lastn import Lastn
 from gateway.access.later import Deferring
 from gateway.access.matching import Matching
+from gateway.access.measuring import Measuring
 from gateway.access.organisations import Organisation, organisations
 from gateway.access.packaging import Packaging
 from gateway.access.persons import Persons
@@ -51,6 +52,7 @@ class Door(
     Lastn,
     Matching,
     Tasking,
+    Measuring,
     Histories,
     Persons,
     Trail,

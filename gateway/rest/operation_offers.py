@@ -149,6 +149,15 @@ _CORRECT: Final = Offer(
     refuses=(*WRITING, 410),
     operation="Task-correct",
 )
+_EVALUATE: Final = Offer(
+    "A measure over a period",
+    "How long, how often, how many: of the missions that the caller may see, over whole Swedish days. What is of a few "
+    "persons is not told.",
+    {200: Answer("A MeasureReport.", "resource", ("X-Request-Id",))},
+    takes=SHOWN,
+    refuses=(*READING, 422),
+    operation="Measure-evaluate-measure",
+)
 
 _EXPORT: Final = Offer(
     "Bulk export of everything",
@@ -201,6 +210,8 @@ OPERATIONS: Final[Mapping[str, Offer]] = {
     **_both("meta_type", replace(_META, title="The labels that are in use in a type")),
     **_both("meta_instance", _META_OF_ONE),
     **_both("meta_version", replace(_META_OF_ONE, title="The labels of a version")),
+    **_both("evaluate_measure", _EVALUATE),
+    **_both("evaluate_measure_instance", replace(_EVALUATE, refuses=(*_EVALUATE.refuses, 410))),
     "lastn": _LASTN,
     "lastn_by_post": replace(_LASTN, title="The last few of each code, by form", body="form", searches=True),
     "match": Offer(

@@ -39,6 +39,7 @@ from gateway.rest.operations import (
     apply,
     bulk_import,
     correct,
+    evaluate_measure,
     everything,
     export,
     graphql,
@@ -82,6 +83,7 @@ ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
     *everything.ROUTES,
     *meta.ROUTES,
     *graphql.ROUTES,
+    *evaluate_measure.ROUTES,
     *lastn.ROUTES,
     *apply.ROUTES,
     *match.ROUTES,
@@ -134,6 +136,7 @@ DEFERRABLE = (
     "transform",
     "patient_everything",
     "encounter_everything",
+    "evaluate_measure",
 )
 """How the names begin of what may take long, and can be asked to be answered later."""
 

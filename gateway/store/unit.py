@@ -28,6 +28,7 @@ from gateway.store.saving import Index
 from gateway.store.searching import Searches
 from gateway.store.snapshots import Snapshots
 from gateway.store.statements import Statements
+from gateway.store.streams import Streams
 from gateway.store.uploads import Uploads
 
 T = TypeVar("T")
@@ -55,6 +56,7 @@ class UnitOfWork:
         self.persons = Persons(connection, now)
         self.resources = Resources(connection, now, index)
         self.searches = Searches(connection)
+        self.streams = Streams(connection)
         self.labels = Labels(connection)
         self.latest = Latest(connection)
         self.changes = Changes(connection)

@@ -42,6 +42,8 @@ ASKED = {
     "$transform": "?source=http://example.org/none",
     "$graphql": "?query={PatientList{id}}",
     "$apply": "?subject=Patient/none",
+    "$evaluate-measure": "?measure=sent-on&periodStart=2026&periodEnd=2026",
+    "/fhir/Measure/{id}/$evaluate-measure": "?periodStart=2026&periodEnd=2026",
     "$lastn": "?patient=none&category=vital-signs",
     "$ihe-pix": "?sourceIdentifier=urn:none|1",
     "$validate-transition": "?status=accepted",
@@ -50,6 +52,8 @@ ASKED = {
 CODING = {"name": "coding", "valueCoding": {"system": "http://example.org", "code": "none"}}
 PARAMETERS = json.dumps({"resourceType": "Parameters", "parameter": [CODING]})
 SOURCE = {"name": "sourceIdentifier", "valueIdentifier": {"system": "urn:none", "value": "1"}}
+PERIOD = [{"name": name, "valueDate": "2026"} for name in ("periodStart", "periodEnd")]
+MEASURE = {"name": "measure", "valueString": "sent-on"}
 SUBJECT = {"name": "subject", "valueString": "Patient/none"}
 ACTIVITY = {"name": "activityDefinition", "resource": {"resourceType": "ActivityDefinition", "status": "draft"}}
 PLAN = {"name": "planDefinition", "resource": {"resourceType": "PlanDefinition", "status": "draft"}}
@@ -65,6 +69,8 @@ BODIES = {
     "$apply": json.dumps({"resourceType": "Parameters", "parameter": [SUBJECT]}),
     "/fhir/ActivityDefinition/$apply": json.dumps({"resourceType": "Parameters", "parameter": [SUBJECT, ACTIVITY]}),
     "/fhir/PlanDefinition/$apply": json.dumps({"resourceType": "Parameters", "parameter": [SUBJECT, PLAN]}),
+    "$evaluate-measure": json.dumps({"resourceType": "Parameters", "parameter": [*PERIOD, MEASURE]}),
+    "/fhir/Measure/{id}/$evaluate-measure": json.dumps({"resourceType": "Parameters", "parameter": PERIOD}),
     "$ihe-pix": json.dumps({"resourceType": "Parameters", "parameter": [SOURCE]}),
     "$graphql": json.dumps({"resourceType": "Parameters", "parameter": [{"name": "query", "valueString": "{id}"}]}),
     "$meta-add": json.dumps({"resourceType": "Parameters", "parameter": [META]}),
@@ -114,7 +120,7 @@ def call(address: str, method: str, path: str, headers: dict[str, str]) -> httpx
         body = BODIES.get(path, BODIES[operation])
     else:
         about = path.split("/")[2] if operation.startswith("$") else ""
-        filled += ASKED.get(operation) or ASKED.get(f"{about}/{operation}", "")
+        filled += ASKED.get(path) or ASKED.get(operation) or ASKED.get(f"{about}/{operation}", "")
         by_parameters = operation.startswith("$") and operation not in ("$validate", "$lastn")
         if by_parameters and about != "StructureMap" and method == "POST":
             body = '{"resourceType":"Parameters"}'
