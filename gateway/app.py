@@ -160,7 +160,7 @@ def wire(settings: Settings, clock: Clock | None = None) -> Gateway:
     sources = configured_sources(settings, packages, broken)
     identities = TestIdentities(store.secret("test-identities"))
     lease = timedelta(seconds=settings.lease)
-    ingest = Ingest(store, packages, sources, clock, lease=lease, admission=admission)
+    ingest = Ingest(store, packages, sources, clock, lease=lease, admission=admission, rules=settings.task_rules)
     rooms = Rooms(
         store=store,
         known=known,

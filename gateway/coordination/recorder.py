@@ -13,7 +13,9 @@ from typing import Final
 
 from gateway.coordination.agree import agree_all
 from gateway.coordination.agreements import Authority, authority
-from gateway.coordination.plans import follow, plans_of
+from gateway.coordination.plans.basis import merges, plans_of
+from gateway.coordination.plans.follow import follow_all
+from gateway.coordination.plans.rules import PLAN, TEAM, contains_team
 from gateway.identity.identifiers import Named
 from gateway.identity.resolve import Key, logical_references
 from gateway.identity.systems import HSA_ID
@@ -22,9 +24,11 @@ from gateway.store import Saved, SavedResource, Stored, UnitOfWork
 
 Thing = tuple[str, str]
 """Resource type and id."""
-_FOLLOWING: Final = ("CarePlan", "CareTeam")
+_TASK: Final = "Task"
+_FOLLOWING: Final = (PLAN, TEAM)
 """What follows from the Tasks that are based on it."""
-_BASED_ON: Final = "based-on"
+_ABOUT: Final = ("based-on", "focus")
+"""The search parameters by which Tasks are about plans."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,10 @@ class Recorded:
 class Recorder:
     """Holds the table of authority; everything else is in the unit of work."""
 
-    def __init__(self, table: Authority | None = None) -> None:
+    def __init__(self, table: Authority | None = None, *, rules: str = "default") -> None:
+        """`rules` is the profile that the parties have agreed: by some of them a plan contains its team."""
         self.authority = table or authority()
+        self._contained = contains_team(rules)
 
     def record(
         self,
@@ -89,32 +95,37 @@ class Recorder:
     def _with_plans(self, uow: UnitOfWork, agreed: list[Agreed], *, told: bool = False) -> list[Agreed]:
         """What is agreed, with the plans and teams that follow from it.
 
-        `told`: Tasks are changed by it, so that the plans that they were based on before are concerned, too.
+        `told`: Tasks are changed by it, so that the plans that they were about before are concerned, too.
         """
-        tasks = {one.id: one for one in agreed if one.resource_type == "Task"}
-        concerned = {id for one in tasks.values() for id in plans_of(one.resource)}
+        tasks = {one.id: one for one in agreed if one.resource_type == _TASK}
+        concerned = {id for one in tasks.values() for id in _plans(one)}
         concerned |= {one.id for one in agreed if one.resource_type in _FOLLOWING}
         if told:
-            concerned |= uow.resources.named_by("Task", tasks, _BASED_ON, "CarePlan")
+            concerned |= uow.resources.named_by(_TASK, tasks, _ABOUT, PLAN)
         if not concerned:
             return agreed
-        if told:
-            uow.lock(concerned)
         found = {(one.resource_type, one.id): one for one in agreed}
-        missing = {(kind, id) for id in concerned for kind in _FOLLOWING} - found.keys()
-        for one in self._agreed(uow, missing):
-            found.setdefault((one.resource_type, one.id), one)
-        stored = uow.resources.naming("Task", _BASED_ON, "CarePlan", concerned)
-        tasks = {one.id: _as_agreed(one) for one in stored} | tasks
-        teams = uow.resources.read_many([("CareTeam", id) for id in concerned])
-        for id in sorted(concerned):
-            plan, stated = found.get(("CarePlan", id)), found.get(("CareTeam", id))
-            if plan is not None:
-                found["CarePlan", id], team = follow(plan, tasks.values(), stated, self.authority.steps["Task"])
-                if team is not None:
-                    found["CareTeam", id] = team
-                elif ("CareTeam", id) in teams and not teams["CareTeam", id].deleted:
-                    found["CareTeam", id] = replace(plan, resource_type="CareTeam", deleted=True)
+        seen: set[str] = set()
+        while new := concerned - seen:  # A merger leads from one plan to another.
+            seen |= new
+            if told:
+                uow.lock(new)
+            for one in self._agreed(uow, {(kind, id) for id in new for kind in _FOLLOWING} - found.keys()):
+                found.setdefault((one.resource_type, one.id), one)
+            for stored in uow.resources.naming(_TASK, _ABOUT, PLAN, new):
+                if stored.id not in tasks:
+                    tasks[stored.id] = _as_agreed(stored)
+            concerned |= {id for one in tasks.values() if merges(one.resource) for id in _plans(one)}
+        teams = uow.resources.read_many([(TEAM, id) for id in seen])
+        plans = {id: found[PLAN, id] for id in sorted(seen) if (PLAN, id) in found}
+        stated = {id: found[TEAM, id] for id in seen if (TEAM, id) in found}
+        made = follow_all(plans, tasks.values(), stated, self.authority.steps[_TASK], contained=self._contained)
+        for id, (plan, team) in made.items():
+            found[PLAN, id] = plan
+            if team is not None:
+                found[TEAM, id] = team
+            elif (TEAM, id) in teams and not teams[TEAM, id].deleted:
+                found[TEAM, id] = replace(plan, resource_type=TEAM, deleted=True)
         return list(found.values())
 
     def _agreed(self, uow: UnitOfWork, things: Collection[Thing]) -> list[Agreed]:
@@ -195,6 +206,12 @@ def _parties(
         person = persons.get((one.resource_type, one.resource_id)) or one.person
         if person:
             yield from ((party, person) for party in parties_to(one, named[one.digest]))
+
+
+def _plans(task: Agreed) -> set[str]:
+    """The plans that a Task is about: those that it is based on, and one that it would have go on in another."""
+    other = merges(task.resource)
+    return {*plans_of(task.resource), *([other] if other else ())}
 
 
 def _as_agreed(one: Stored) -> Agreed:

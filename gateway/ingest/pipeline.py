@@ -62,6 +62,7 @@ class Ingest:
         *,
         lease: timedelta = LEASE,
         admission: Admission | None = None,
+        rules: str = "default",
     ) -> None:
         self._store = store
         self._definitions = definitions.load()
@@ -73,7 +74,7 @@ class Ingest:
         self._owner = str(uuid.uuid4())
         self._namespace = store.namespace()
         self._archived: set[str] = set()
-        self.recorder = Recorder()
+        self.recorder = Recorder(rules=rules)
         self.on_kept: Callable[[], None] = lambda: None
 
     def keep(

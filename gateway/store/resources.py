@@ -51,20 +51,25 @@ class Resources(History):
         query = query.order_by(resource.c.resource_type, resource.c.id)
         return [stored(row) for row in self._connection.execute(query)]
 
-    def named_by(self, resource_type: str, ids: Collection[str], parameter: str, target_type: str) -> set[str]:
-        """The ids of this type that some current versions refer to, by the rows of a search parameter."""
+    def named_by(
+        self, resource_type: str, ids: Collection[str], parameters: Collection[str], target_type: str
+    ) -> set[str]:
+        """The ids of this type that some current versions refer to, by the rows of search parameters."""
         if not ids:
             return set()
         rows = search_reference.c
         query = select(rows.target_id).join(locator, locator.c.rid == rows.rid)
         query = query.where(among(locator.c.id, ids), locator.c.resource_type == resource_type)
-        query = query.where(rows.param == number(resource_type, parameter), rows.target_type == target_type)
+        numbers = [number(resource_type, one) for one in parameters]
+        query = query.where(among(rows.param, numbers), rows.target_type == target_type)
         return set(self._connection.scalars(query))
 
-    def naming(self, resource_type: str, parameter: str, target_type: str, target_ids: Collection[str]) -> list[Stored]:
-        """The current versions of a type that refer to one of these, by the rows of a search parameter."""
+    def naming(
+        self, resource_type: str, parameters: Collection[str], target_type: str, target_ids: Collection[str]
+    ) -> list[Stored]:
+        """The current versions of a type that refer to one of these, by the rows of search parameters."""
         rows = search_reference.c
-        rids = select(rows.rid).where(rows.param == number(resource_type, parameter))
+        rids = select(rows.rid).where(among(rows.param, [number(resource_type, one) for one in parameters]))
         rids = rids.where(rows.target_type == target_type, among(rows.target_id, target_ids))
         query = select(*COLUMNS).where(resource.c.rid.in_(rids), resource.c.deleted.is_(False))
         return [stored(row) for row in self._connection.execute(query.order_by(resource.c.id))]

@@ -17,8 +17,12 @@ from hypothesis import strategies as st
 
 from gateway.coordination import agreements
 from gateway.coordination.agree import agree_all
+from gateway.coordination.negotiation import PROFILES
 from gateway.coordination.plans import follow
-from gateway.coordination.plans.basis import WITHHELD
+from gateway.coordination.plans.basis import TASK_CODES, WITHHELD
+from gateway.coordination.plans.follow import follow_all
+from gateway.coordination.plans.merging import mergers
+from gateway.coordination.plans.rules import contains_team
 from gateway.coordination.plans.team import CUSTODIAN, TEAM_ROLE, active_members
 from gateway.coordination.values import instant
 from gateway.definitions import load
@@ -226,3 +230,73 @@ def activities(plan: dict[str, Any]) -> list[str]:
         outcomes = [reference["reference"] for reference in one.get("outcomeReference", ())]
         found.append(" -> ".join([one["reference"]["reference"].removeprefix("Task/"), *outcomes]))
     return found
+
+
+def test_by_some_profiles_a_plan_holds_its_team_within_itself_too() -> None:
+    """C-30: as SCP has it, beside the one that stands alone."""
+    said = statements({"said": [{"at": "10:00", "task": "t1", "status": "accepted", "owner": "nurse"}]})
+    plans = {"plan": next(one for one in agree_all(said) if one.resource_type == "CarePlan")}
+    made = follow_all(plans, agree_all(said), {}, STEPS, contained=True)
+    plan, team = made["plan"]
+    assert team is not None
+    assert plan.resource["careTeam"] == [{"reference": "#care-team"}, {"reference": "CareTeam/plan"}]
+    (within,) = plan.resource["contained"]
+    assert within == {name: value for name, value in team.resource.items() if name != "meta"} | {"id": "care-team"}
+    assert [issue.text for issue in check(plan.resource, load()) if issue.severity in ("fatal", "error")] == []
+    assert {name: contains_team(name) for name in PROFILES} == {
+        "default": False,
+        "scp-0.3": True,
+        "orca": True,
+        "gravity": False,
+    }
+
+
+def merger(stays: str, goes: str, status: str = "accepted", **row: Any) -> Statement:
+    """A Task by which a plan goes on in another."""
+    base = {"at": "12:00", "task": f"{goes}-into-{stays}", "status": status, "plan": stays, "requester": stays}
+    base |= {"owner": goes} | row
+    said = statement_of_task(base)
+    code = {"coding": [{"system": TASK_CODES, "code": "merge-plans"}]}
+    body = {**said.body, "id": said.resource_id, "code": code, "focus": {"reference": f"CarePlan/{goes}"}}
+    return cases.statement({"source": "x", "record_key": said.resource_id, "effective": time(base["at"]), "body": body})
+
+
+def plan_of(keeper: str, person: str = "p1") -> Statement:
+    """A plan with the id of its custodian's name."""
+    said = statement_of_plan({"custodian": keeper})
+    body = {**said.body, "id": keeper, "subject": {"reference": f"Patient/{person}"}}
+    row = {"source": keeper, "record_key": "plan", "effective": time("09:00"), "body": body}
+    return cases.statement(row)
+
+
+def held(*said: Statement) -> list[tuple[str, str]]:
+    agreed = agree_all(said)
+    plans = {one.id: one for one in agreed if one.resource_type == "CarePlan"}
+    return [(one.plan, one.into) for one in mergers(plans, [one for one in agreed if one.resource_type == "Task"])]
+
+
+def test_a_merger_holds_by_the_custodians_of_both_plans_and_for_as_long_as_it_is_accepted() -> None:
+    """C-35."""
+    plans = [plan_of("ward"), plan_of("town")]
+    assert held(*plans, merger("ward", "town")) == [("town", "ward")]
+    assert held(*plans, merger("ward", "town", requester="town", owner="ward")) == [("town", "ward")]
+    for wrong in ({"owner": "nurse"}, {"requester": "nurse"}, {"owner": "ward"}, {"person": "p2"}):
+        assert held(*plans, merger("ward", "town", **wrong)) == [], wrong
+    for status in ("requested", "received", "rejected", "cancelled", "failed", "draft"):
+        assert held(*plans, merger("ward", "town", status)) == [], status
+    assert held(plan_of("ward"), plan_of("town", "p2"), merger("ward", "town")) == []
+    assert held(plan_of("ward"), merger("ward", "town")) == []
+
+
+def test_plans_go_on_in_one_another_and_never_in_themselves() -> None:
+    """C-35: the first that was accepted holds; what is merged further goes along."""
+    plans = [plan_of(one) for one in ("ward", "town", "nurse")]
+    chain = [merger("town", "nurse", at="11:00"), merger("ward", "town")]
+    assert held(*plans, *chain) == [("nurse", "town"), ("town", "ward")]
+    assert held(*plans, merger("ward", "town", at="11:00"), merger("town", "ward")) == [("town", "ward")]
+    agreed = agree_all([*plans, *chain, *statements({"said": []})[1:]])
+    by_id = {one.id: one for one in agreed if one.resource_type == "CarePlan"}
+    made = follow_all(by_id, [one for one in agreed if one.resource_type == "Task"], {}, STEPS)
+    replaced = [one["reference"] for one in made["ward"][0].resource["replaces"]]
+    assert replaced == ["CarePlan/town", "CarePlan/nurse"]
+    assert [made[one][0].resource["status"] for one in ("ward", "town", "nurse")] == ["active", "revoked", "revoked"]

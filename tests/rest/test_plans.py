@@ -309,3 +309,69 @@ def test_a_task_is_based_on_one_plan_of_the_same_person_that_the_caller_may_see(
     made(client_of(CENTRE), task(WARD, theirs, requester=unit(CENTRE)) | {"for": {"reference": "Patient/q"}})
     told = parties.refusal(ward.post("/fhir/Task", json=task(NURSES, theirs)), 422)
     assert told["rule"] == "task-plan-of-another-person"
+
+
+# --- C-34 and C-35: plans within plans, and plans that go on as one --------------------------------------------------
+
+MERGER = {"coding": [{"system": "https://samverka.example/fhir/CodeSystem/task", "code": "merge-plans"}]}
+
+
+def content(client: httpx.Client, *references: str) -> list[dict[str, Any]]:
+    """Resources as they are, but for their versions."""
+    found = [client.get(f"/fhir/{one}").json() for one in references]
+    return [{name: value for name, value in one.items() if name != "meta"} for one in found]
+
+
+def test_two_plans_go_on_as_one_by_a_task_of_both_custodians_and_are_two_again_when_it_is_cancelled(
+    within: tuple[str, httpx.Client, httpx.Client], client_of: Client, gateway: Gateway
+) -> None:
+    """C-35: request and acceptance, old addresses stay, undo restores the identical state."""
+    stays, ward, nurses = within
+    goes = made(nurses, plan(author=unit(NURSES), title="Kommunens plan"))["id"]
+    centre = client_of(CENTRE)
+    visit = made(nurses, task(CENTRE, goes, requester=unit(NURSES)))
+    assert move(centre, visit, "accepted").status_code == 200
+    things = [f"{kind}/{id}" for kind in ("CarePlan", "CareTeam") for id in (stays, goes)]
+    before = content(ward, *things)
+
+    focus = {"reference": f"CarePlan/{goes}"}
+    asked = made(ward, task(NURSES, stays, code=MERGER, focus=focus))
+    assert content(ward, *things) == before
+    assert move(nurses, asked, "accepted").status_code == 200
+    one, other, team, old_team = content(ward, *things)
+    assert one["replaces"] == [focus]
+    assert [entry["reference"]["reference"] for entry in one["activity"]][-1] == f"Task/{visit['id']}"
+    assert (other["status"], old_team["status"]) == ("revoked", "inactive")
+    assert other["extension"][-1]["valueReference"] == {"reference": f"CarePlan/{stays}"}
+    assert {entry["member"]["identifier"]["value"] for entry in team["participant"][1:]} == {WARD, NURSES, CENTRE}
+    assert parties.refusal(change(nurses, "CarePlan", goes, title="x"), 422)["requirement"] == "C-35"
+    assert parties.refusal(ward.post("/fhir/Task", json=task(NURSES, goes)), 422)["rule"] == "task-plan-ended"
+    assert change(ward, "CarePlan", stays, period={"start": "2026-03-01"}).status_code == 200
+    assert change(ward, "CarePlan", stays, period=None).status_code == 200
+    assert rebuild(gateway.store, Recorder(), lambda done, total: None).different == []
+
+    undone = move(ward, asked, "cancelled", statusReason={"text": "Fel plan"})
+    assert undone.status_code == 200, undone.text
+    assert content(ward, *things) == before
+    assert rebuild(gateway.store, Recorder(), lambda done, total: None).different == []
+
+
+def test_a_plan_within_a_plan_has_a_team_of_its_own_and_is_not_told_of_by_the_whole(
+    within: tuple[str, httpx.Client, httpx.Client], client_of: Client
+) -> None:
+    """C-34: the parent says nothing of its parts; who may see them finds them by a search, as anything."""
+    whole, ward, nurses = within
+    before = content(ward, f"CarePlan/{whole}", f"CareTeam/{whole}")
+    part = made(nurses, plan(author=unit(NURSES), partOf=[{"reference": f"CarePlan/{whole}"}]))["id"]
+    visit = made(nurses, task(CENTRE, part, requester=unit(NURSES)))
+    assert move(client_of(CENTRE), visit, "accepted").status_code == 200
+    assert owners(nurses, part) == [(CENTRE, True)]
+    assert content(ward, f"CarePlan/{whole}", f"CareTeam/{whole}") == before
+    found = ward.get("/fhir/CarePlan", params={"part-of": f"CarePlan/{whole}"}).json()
+    assert [one["resource"]["id"] for one in found["entry"]] == [part]
+    stranger = client_of("SE5560000000-T0001")
+    assert stranger.get(f"/fhir/CarePlan/{part}").status_code == 404
+    assert stranger.get("/fhir/CarePlan", params={"part-of": f"CarePlan/{whole}"}).json()["total"] == 0
+    elsewhere = plan(author=unit(NURSES), partOf=[{"reference": "CarePlan/none"}])
+    told = parties.refusal(nurses.post("/fhir/CarePlan", json=elsewhere), 422)
+    assert (told["rule"], told["requirement"], told["path"]) == ("plan-whole-unknown", "C-34", "CarePlan.partOf[0]")

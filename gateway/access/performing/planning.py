@@ -59,14 +59,38 @@ class Planner:
         standing = rules.Standing(
             roles=self._roles(before if before is not None else after or {}, step.current, standings),
             names_own=given is None or standings.own(standings.named(given)),
+            merged=frozenset(self._merged(before or {})),
             based=frozenset(f"{kind}/{id}" for (kind, id), one in beside.items() if step.id in plans_of(one)),
         )
         if breaches := rules.judge_plan(before, after, standing):
             raise refusal(breaches)
+        if before is None and after is not None:
+            for number, one in enumerate(after.get("partOf", ())):
+                if not self._is_whole(one, step, beside):
+                    raise refusal([rules.whole_unknown(after, number)])
         if after is None and before is not None:
             after = rules.revoked(before)  # Its end is a change of its status: what was done within it stays.
         if after is not None:
             step.resource = rules.stated_plan(after, standing)
+
+    def _is_whole(self, named: Mapping[str, Any], step: Step, beside: Mapping[Thing, Resource]) -> bool:
+        """Whether a plan may be part of another: of the same person, and seen by the caller."""
+        id = self._id(named) or ""
+        if (PLAN, id) in beside:
+            return persons_of(self._act.uow, [beside[PLAN, id]]) == [step.person]
+        stored = self._stored((PLAN, id))
+        if stored is None or stored.person != step.person:
+            return False
+        return self._act.reading.may_see(self._act.uow, self._act.asking, stored).allowed
+
+    def _merged(self, plan: Resource) -> Iterator[str]:
+        """The plans that go on in this one, by their references."""
+        named = [reference.parse(str(one.get("reference", ""))) for one in plan.get("replaces", ())]
+        there = self._act.uow.resources.read_many({(PLAN, one.id) for one in named if one.type == PLAN and one.id})
+        for (_, id), stored in there.items():
+            said = [] if stored.deleted else stored.resource().get("extension", [])
+            if any(one.get("url") == rules.REPLACED_BY for one in said):
+                yield f"{PLAN}/{id}"
 
     def _team(self, step: Step, beside: Mapping[Thing, Resource]) -> None:
         stored = self._stored((PLAN, step.id))

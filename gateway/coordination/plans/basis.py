@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from gateway.coordination import agreements
 from gateway.coordination.membership import Held
 from gateway.coordination.statements import OPERATOR_SOURCE
 from gateway.coordination.tasks import HISTORY
@@ -20,6 +21,7 @@ from gateway.coordination.values import instant, reference_key
 from gateway.definitions import CANONICAL
 from gateway.records import Agreed, Resource
 
+TASK_CODES = f"{CANONICAL}/CodeSystem/task"
 WITHHELD = (f"{CANONICAL}/CodeSystem/security-label", "own-provider-only")
 """A record without care unit or care provider: no block could be checked, so no other provider may see it
 (PDL 6 kap., SVOD 2 kap.; sweden.md 2.1)."""
@@ -43,22 +45,24 @@ class Basis:
         return instant(self.resource.get("authoredOn")) or (self.life[0].start if self.life else None)
 
 
-def basis(plan: Agreed, tasks: Iterable[Agreed]) -> list[Basis]:
-    """The Tasks that count for the plan, by when they were asked for and by id."""
+def basis(plan: Agreed, tasks: Iterable[Agreed], also: Collection[str] = ()) -> list[Basis]:
+    """The Tasks that count for the plan, and for those that go on in it, by when they were asked for and by id."""
+    ids = {plan.id, *also}
     of_plan = [
         one
         for one in tasks
         if one.resource_type == "Task"
         and not one.deleted
         and one.person == plan.person
-        and plan.id in plans_of(one.resource)
+        and ids & set(plans_of(one.resource))
+        and not merges(one.resource)
         and coordinated(one.contributors)
         and one.resource.get("status") != "entered-in-error"
         and not labelled(one.resource, WITHHELD)
     ]
     by_reference = {f"Task/{one.id}": one.resource for one in of_plan}
     counted = [one.resource for one in of_plan if not _asks_back(one.resource, by_reference)]
-    found = [_read(one) for one in counted]
+    found = [read(one) for one in counted]
     return sorted(found, key=lambda one: (one.asked is None, one.asked and one.asked.timestamp(), one.reference))
 
 
@@ -66,6 +70,15 @@ def plans_of(task: Resource) -> tuple[str, ...]:
     """The ids of the plans that a Task is based on."""
     references = (str(one.get("reference", "")).partition("/") for one in task.get("basedOn", ()))
     return tuple(id for kind, _, id in references if kind == "CarePlan" and id)
+
+
+def merges(task: Resource) -> str | None:
+    """The id of the plan that a Task would have go on in another; None for a Task that is about no merger."""
+    code = agreements.read("plans")["merges"]["code"]
+    codings = (task.get("code") or {}).get("coding", ())
+    kind, _, id = str((task.get("focus") or {}).get("reference", "")).partition("/")
+    asks = any(one.get("system") == TASK_CODES and one.get("code") == code for one in codings)
+    return id if asks and kind == "CarePlan" and id else None
 
 
 def coordinated(contributors: Collection[str]) -> bool:
@@ -95,7 +108,8 @@ def _asks_back(task: Resource, others: Mapping[str, Resource]) -> bool:
     )
 
 
-def _read(task: Resource) -> Basis:
+def read(task: Resource) -> Basis:
+    """A Task and its life."""
     life: list[Held] = []
     owners: dict[str, Mapping[str, Any]] = {}
     owner: str | None = None

@@ -13,13 +13,17 @@ from gateway.coordination import agreements
 from gateway.coordination.negotiation import Breach, Kind, Role
 from gateway.coordination.plans.team import CUSTODIAN, OF_PLAN, follows
 from gateway.coordination.words import Part, Words, both
+from gateway.definitions import CANONICAL
 from gateway.records import Resource
 
 PLAN: Final = "CarePlan"
 TEAM: Final = "CareTeam"
+CONTAINED: Final = "care-team"
+"""The id of a team within its plan."""
+REPLACED_BY: Final = f"{CANONICAL}/StructureDefinition/plan-replaced-by"
 _NO_CONTENT: Final = ("resourceType", "id", "meta", "text", "implicitRules", "language", "extension", "contained")
-_NEEDED: Final = ("resourceType", "id", "status", "intent", "subject", "identifier")
-"""What a resource says of itself in every statement: who it is, and what its type demands."""
+_NEEDED: Final = ("resourceType", "id", "contained", "status", "intent", "subject", "identifier")
+"""What a resource says of itself in every statement: who it is, what its type demands, what others refer to in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,8 @@ class Standing:
     roles: frozenset[Role]
     names_own: bool = True
     """Whether the custodian that a new plan names is the caller's own organisation."""
+    merged: frozenset[str] = frozenset()
+    """The plans (`CarePlan/1`) that go on in this one."""
     based: frozenset[str] = frozenset()
     """The Tasks (`Task/1`) that are based on the plan, or are written beside it and will be."""
 
@@ -41,6 +47,8 @@ def judge_plan(before: Resource | None, after: Resource | None, standing: Standi
     """The rules that a change of a plan breaks; `before` None: it is created, `after` None: it is deleted."""
     if before is None:
         return tuple(_created(after or {}, standing))
+    if any(one.get("url") == REPLACED_BY for one in before.get("extension", ())):
+        return (_breach("plan-goes-on-elsewhere", Kind.NOT_ALLOWED, "C-35", PLAN, before, after, standing),)
     if after is None:
         if Role.COORDINATOR in standing.roles:
             return ()
@@ -66,13 +74,17 @@ def stated_plan(after: Resource, standing: Standing) -> Resource:
     """What a caller states of a plan: the coordinator all but what follows, a member what members share."""
     table = _table(PLAN)
     stated = {name: value for name, value in after.items() if name not in table["follows"]}
-    others = [one for one in after.get("careTeam", ()) if one.get("reference") != f"{TEAM}/{after.get('id')}"]
-    if others and Role.COORDINATOR in standing.roles:
-        stated["careTeam"] = others
+    ours = (f"{TEAM}/{after.get('id')}", f"#{CONTAINED}")
+    others = [one for one in after.get("careTeam", ()) if one.get("reference") not in ours]
+    within = [one for one in after.get("contained", ()) if one.get("id") != CONTAINED]
+    stated = {name: value for name, value in stated.items() if name != "contained"}
+    if within:
+        stated["contained"] = within
+    replacing = [one for one in after.get("replaces", ()) if one.get("reference") not in standing.merged]
     if Role.COORDINATOR in standing.roles:
-        return stated
-    kept = agreements.authority().shared[PLAN]
-    return {name: value for name, value in stated.items() if name in kept or name in _NEEDED}
+        return stated | {name: some for name, some in (("careTeam", others), ("replaces", replacing)) if some}
+    shared = agreements.authority().shared[PLAN]
+    return {name: value for name, value in stated.items() if name in shared or name in _NEEDED}
 
 
 def stated_team(after: Resource) -> Resource:
@@ -106,6 +118,11 @@ def makes_plans(profile: str) -> bool:
     return profile in agreements.read("plans")["planned"]
 
 
+def contains_team(profile: str) -> bool:
+    """Whether by a profile of the Task rules a plan holds its team within itself, beside the team that stands alone."""
+    return profile in agreements.read("plans")["contained"]
+
+
 def same_context(plan: Resource, task: Resource) -> bool:
     """Whether a Task may belong to a plan: not of another encounter, and not for another condition."""
     stays = [one.get("encounter", {}).get("reference") for one in (plan, task)]
@@ -113,6 +130,12 @@ def same_context(plan: Resource, task: Resource) -> bool:
     conditions = [one.get("reference") for one in plan.get("addresses", ())]
     other_stay = None not in stays and stays[0] != stays[1]
     return not other_stay and not (reason.startswith("Condition/") and conditions and reason not in conditions)
+
+
+def whole_unknown(plan: Resource, place: int) -> Breach:
+    """A plan that would be part of one that is not there (C-34)."""
+    text = told("plan-whole-unknown")
+    return Breach("C-34", "plan-whole-unknown", Kind.BUSINESS_RULE, f"{PLAN}.partOf[{place}]", "new", "", (), (), text)
 
 
 def told(code: str, **parts: Part) -> Words:

@@ -48,8 +48,10 @@ _NEVER_IN: Final = frozenset({"proposal"})
 """What is only proposed brings nobody into the team, whoever thinks well of it (C-16)."""
 
 
-def team(plan: Agreed, stated: Agreed | None, tasks: Sequence[Basis], steps: Steps) -> Agreed:
-    """The team that follows from the Tasks, with what is `stated` of it."""
+def team(
+    plan: Agreed, stated: Agreed | None, tasks: Sequence[Basis], steps: Steps, others: Sequence[Basis] = ()
+) -> Agreed:
+    """The team that follows from the Tasks, with what is `stated` of it. `others` are no activities, and count too."""
     said: Resource = {} if stated is None or stated.deleted else dict(stated.resource)
     since, keeper = _since(plan, tasks), custodian(plan.resource)
     own = [one for one in said.get("participant", ()) if not follows(one)]
@@ -66,7 +68,7 @@ def team(plan: Agreed, stated: Agreed | None, tasks: Sequence[Basis], steps: Ste
             *(one for one in said.get("identifier", ()) if one.get("system") != TEAM_ID),
         ],
         "status": _STATUS.get(plan.resource.get("status", ""), "active"),
-        "participant": [*_standing(plan, since), *_owners(plan, tasks, steps), *own],
+        "participant": [*_standing(plan, since), *_owners(plan, [*tasks, *others], steps), *own],
     }
     fixed |= {name: plan.resource[name] for name in ("subject", "encounter") if name in plan.resource}
     if keeper is not None and _is_organisation(keeper):
