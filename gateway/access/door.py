@@ -10,6 +10,7 @@ from datetime import datetime
 from gateway.access.applying import Applying
 from gateway.access.bench import Benching
 from gateway.access.bundled import Bundling
+from gateway.access.capacity import CapacityDoor
 from gateway.access.everything import Everything
 from gateway.access.explain import Explaining
 from gateway.access.exporting import Exporting
@@ -53,6 +54,7 @@ class Door(
     Matching,
     Tasking,
     Measuring,
+    CapacityDoor,
     Histories,
     Persons,
     Trail,

@@ -158,6 +158,14 @@ _EVALUATE: Final = Offer(
     refuses=(*READING, 422),
     operation="Measure-evaluate-measure",
 )
+_CAPACITY: Final = Offer(
+    "Which unit can take what now",
+    "Services with their free places, whether they are open, and whom to call. No person is named, or asked about.",
+    {200: Answer("Parameters: each service, those that can take something first.", "parameters", ("X-Request-Id",))},
+    takes=SHOWN,
+    refuses=(400, 401, 406, 503),
+    operation="HealthcareService-capacity",
+)
 
 _EXPORT: Final = Offer(
     "Bulk export of everything",
@@ -210,6 +218,7 @@ OPERATIONS: Final[Mapping[str, Offer]] = {
     **_both("meta_type", replace(_META, title="The labels that are in use in a type")),
     **_both("meta_instance", _META_OF_ONE),
     **_both("meta_version", replace(_META_OF_ONE, title="The labels of a version")),
+    "capacity": _CAPACITY,
     **_both("evaluate_measure", _EVALUATE),
     **_both("evaluate_measure_instance", replace(_EVALUATE, refuses=(*_EVALUATE.refuses, 410))),
     "lastn": _LASTN,

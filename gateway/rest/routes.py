@@ -38,6 +38,7 @@ from gateway.rest.openapi import openapi
 from gateway.rest.operations import (
     apply,
     bulk_import,
+    capacity,
     correct,
     evaluate_measure,
     everything,
@@ -83,6 +84,7 @@ ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
     *everything.ROUTES,
     *meta.ROUTES,
     *graphql.ROUTES,
+    *capacity.ROUTES,
     *evaluate_measure.ROUTES,
     *lastn.ROUTES,
     *apply.ROUTES,
