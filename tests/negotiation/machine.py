@@ -8,7 +8,7 @@ Task that it was about has the owners that it must have, and what was allowed is
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from gateway.access.caller import OPERATOR, Asking, Caller
-from gateway.access.commands import Correct, Create, Patch, Update
+from gateway.access.commands import Body, Correct, Create, Done, Patch, Update
+from gateway.access.handing_over import Answer, Offer
+from gateway.access.next_steps import Proposed
 from gateway.app import Gateway, wire
 from gateway.coordination.agree import agree_all
 from gateway.coordination.statements import Origin, canonical, make
@@ -57,6 +59,8 @@ REPORTED = tuple(status for status in STATUSES if status not in ("draft", "ready
 MOST_TASKS = 4
 BEGIN = datetime(2026, 3, 10, 10, tzinfo=UTC)
 
+_EMPTY = Body(b"{}")
+
 tasks = st.integers(0, MOST_TASKS - 1)
 units = st.sampled_from(UNITS)
 minutes = st.sampled_from([-600, -30, -5, 0, 0, 0, 5, 30, 600])
@@ -93,6 +97,10 @@ def unit(hsa_id: str) -> Resource:
     return {"type": "Organization", "identifier": {"system": HSA_ID, "value": hsa_id}}
 
 
+def _asks(hsa_id: str) -> Asking:
+    return Asking(Caller("organisation", hsa_id, hsa_id, hsa_id), "handover")
+
+
 def owner_of(task: Mapping[str, Any]) -> str | None:
     value: str | None = task.get("owner", {}).get("identifier", {}).get("value")
     return value
@@ -110,6 +118,7 @@ class Machine(RuleBasedStateMachine):
         self.said = set[str]()
         """The digests of what must not be lost."""
         self.late = list[Statement]()
+        self.handovers = list[str]()
         self.spoken = 0
         self.world.now = BEGIN
         patient = {"resourceType": "Patient", "id": self.person}
@@ -175,6 +184,58 @@ class Machine(RuleBasedStateMachine):
         task = self._task(which)
         body = task | {"status": to, "statusReason": {"text": "Rättat"}}
         self._commanded(who, Correct(resource_type="Task", target=task["id"], resource=body, reason="Fel"), body)
+
+    @precondition(lambda self: self.tasks)
+    @rule(which=tasks, who=st.none() | units, to=units)
+    def offer(self, which: int, who: str | None, to: str) -> None:
+        """The owner, or another, asks for a hand-over: the Task stays in its hands."""
+        task = self._task(which)
+        who = who or owner_of(task) or UNITS[0]
+        made = self._handed(lambda: self._door.offer_handover(_asks(who), task["id"], Offer(unit(to)), _EMPTY))
+        if made is not None:
+            self.handovers.append(made)
+        assert self._stored(task["id"]) == task, "An offer takes the Task from nobody."
+
+    @precondition(lambda self: self.handovers)
+    @rule(
+        pick=st.integers(0, 1),
+        who=st.none() | units,
+        answer=st.sampled_from(("accept", "accept", "decline", "withdraw")),
+    )
+    def answer(self, pick: int, who: str | None, answer: Answer) -> None:
+        """Who accepts has the Task from then on, by one change of both; who does not, takes nothing."""
+        id = self.handovers[-1 - pick % len(self.handovers)]
+        before = self._stored(id)
+        task = self._stored(before["focus"]["reference"].removeprefix("Task/"))
+        who = who or owner_of(before) or UNITS[0]
+        reason = None if answer == "accept" else {"text": "Därför"}
+        done = self._handed(lambda: self._door.answer_handover(_asks(who), id, answer, reason, _EMPTY))
+        now = self._stored(task["id"])
+        if done is not None and answer == "accept":
+            sides = {owner_of(before), before["requester"]["identifier"]["value"]}
+            assert {owner_of(task), owner_of(now)} == sides
+            assert self._stored(id)["status"] == "completed"
+            self._remember(task["id"])
+        else:
+            assert now == task
+        self._holds(task["id"])
+
+    @precondition(lambda self: self.tasks)
+    @rule(which=tasks, who=units)
+    def listed(self, which: int, who: str) -> None:
+        """What $next-steps lists is what $validate-transition lets by, and nothing else."""
+        self.world.steps += 1
+        id = self._task(which)["id"]
+        try:
+            told = self._door.next_steps(_asks(who), id)
+        except GatewayError as refused:
+            assert refused.status == 404, refused
+            return
+        steps = {part["part"][0]["valueCode"] for part in told["parameter"] if part["name"] == "step"}
+        for status in STATUSES:
+            tried = self._door.validate_transition(_asks(who), id, Proposed(status=status))["parameter"]
+            if status != self._task(which)["status"]:
+                assert tried[0]["valueBoolean"] is (status in steps), status
 
     # --- what their systems report ---------------------------------------------------------------------------------
 
@@ -316,6 +377,22 @@ class Machine(RuleBasedStateMachine):
         self._remember(now["id"])
         self._holds(now["id"])
         return now
+
+    @property
+    def _door(self) -> Any:
+        return self.world.gateway.door
+
+    def _handed(self, act: Callable[[], Done]) -> str | None:
+        """The id of the hand-over that was written; None where that was refused."""
+        self.world.steps += 1
+        try:
+            done = act()
+        except GatewayError as refused:
+            assert 400 <= refused.status < 500, refused
+            self.world.refused += 1
+            return None
+        self.world.done += 1
+        return str(done.version.id)
 
     def _deliver(self, said: Statement) -> None:
         self.world.steps += 1
