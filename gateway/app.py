@@ -168,6 +168,7 @@ def wire(settings: Settings, clock: Clock | None = None) -> Gateway:
         packages=packages,
         sources={source.id: source for source in sources},
         keep=ingest.keep,
+        replay=ingest.replay,
         clock=clock,
         zone=zone,
         page_size=settings.page_size,

@@ -25,6 +25,7 @@ from gateway.access.measuring import Measuring
 from gateway.access.organisations import Organisation, organisations
 from gateway.access.packaging import Packaging
 from gateway.access.persons import Persons
+from gateway.access.queue import Queueing
 from gateway.access.reading import Rooms
 from gateway.access.remapping import Remaps
 from gateway.access.tasking import Tasking
@@ -57,6 +58,7 @@ class Door(
     CapacityDoor,
     Histories,
     Persons,
+    Queueing,
     Trail,
     Explaining,
     Remaps,

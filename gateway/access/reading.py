@@ -71,6 +71,15 @@ class Fetching(Protocol):
         """The bytes behind it. Unavailable where another try may help; any other refusal is for good."""
 
 
+class Replayed(Protocol):
+    """What became of a message that was worked through anew."""
+
+    @property
+    def items(self) -> int: ...
+    @property
+    def held(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Rooms:
     """What lies behind the door, wired once by the app."""
@@ -81,6 +90,8 @@ class Rooms:
     packages: Packages
     sources: Mapping[str, Source]
     keep: Callable[..., str]
+    replay: Callable[[str], Replayed]
+    """Works a kept message through anew."""
     clock: Callable[[], datetime]
     zone: ZoneInfo
     page_size: int

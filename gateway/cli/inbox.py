@@ -14,7 +14,7 @@ from gateway.cli.common import gateway, out, print_json
 from gateway.cli.options import DatabaseOption, JsonOption, SourcesOption, settings_from
 from gateway.ingest.pipeline import UNMAPPED
 
-app = typer.Typer(no_args_is_help=True, help="Messages as they came: list, show, replay.")
+app = typer.Typer(no_args_is_help=True, help="Messages as they came: list, show, replay, discard.")
 ASKING = Asking(OPERATOR, "inbox", request_id="cli")
 
 
@@ -71,6 +71,25 @@ def show(
             str(item["seq"]), item["kind"] or "", f"{item['start']}-{item['end']}", item["state"], "\n".join(lines)
         )
     out.print(table)
+
+
+@app.command("discard")
+def discard(
+    id: Annotated[str, typer.Argument(help="The message's inbox id.")],
+    reason: Annotated[str, typer.Option(help="Why; it stands beside the decision.")],
+    database_url: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Set aside what a message holds. The bytes stay, and a replay tries them anew.
+
+    Example: `samverka inbox discard 0f6d9a52-4d0e-4c1b-9a70-3f3a9a0b6c11 --reason "A test message"`
+    """
+    with gateway(settings_from(database_url=database_url)) as wired:
+        count = wired.door.discard(ASKING, id, reason)
+    if as_json:
+        print_json({"id": id, "discarded": count})
+    else:
+        out.print(f"{id}: {count} set aside")
 
 
 @app.command("replay")

@@ -8,7 +8,7 @@ was only thought dead cannot commit its range a second time.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Literal
@@ -236,6 +236,20 @@ class Inbox:
             update(inbox).where(inbox.c.id == id, inbox.c.state.in_(("done", "held"))).values(values)
         )
         return found.rowcount == 1
+
+    def discard(self, id: str, issue: Issue) -> int | None:
+        """Hold nothing of a message any more, and say why; how many items. None where it holds none, or is open."""
+        entry = self.entry(id)
+        if entry is None or entry.state not in ("done", "held"):
+            return None
+        held = self.items(id, state="held")
+        if not held and entry.state != "held":
+            return None
+        self.save_items([replace(one, state="skipped", issues=(*one.issues, issue)) for one in held])
+        if entry.state == "held":
+            values = {"state": "done", "issues": _issues_out((*entry.issues, issue))}
+            self._connection.execute(update(inbox).where(inbox.c.id == id, inbox.c.state == "held").values(values))
+        return len(held)
 
     def mapped_by(self, hashes: Collection[str], *, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
         """The messages that these packages mapped and that nobody works on, in order of arrival."""

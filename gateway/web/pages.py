@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from gateway.access.bearer import IDENTITY_COOKIE
 from gateway.fhir.datetime import parameter
-from gateway.web import lanes, record, reference, task, visitor, workbench, worklist
+from gateway.web import lanes, queue, record, reference, task, visitor, workbench, worklist
 from gateway.web.answer import Person, by_part, by_unit, tracks
 from gateway.web.refusals import PageRoute
 from gateway.web.render import HEADERS, STATIC, page
@@ -165,6 +165,8 @@ ROUTES: tuple[tuple[str, str, Any], ...] = (
     ("POST", "/task/{id}", task.act),
     ("GET", "/worklist", worklist.own),
     ("GET", "/worklist/{id}", worklist.of_unit),
+    ("GET", "/queue", queue.queue),
+    ("POST", "/queue", queue.decide),
     ("GET", "/inbox", inbox),
     ("GET", "/inbox/{id}", message),
     ("GET", "/api", api),

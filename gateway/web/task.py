@@ -36,6 +36,11 @@ OWN_WORDS = (
     "report-missing",
     "what-missing",
     "unit-unknown",
+    "inbox-not-held",
+    "inbox-not-mapped",
+    "inbox-not-waiting",
+    "link-not-proposed",
+    "number-unknown",
 )
 """Rules whose refusal the page says in words of its own: `refused-` and the rule."""
 SHOWN_AGAIN = frozenset({400, 403, 409, 412, 422})
@@ -150,7 +155,7 @@ def _shown(
         person=Person.of(view.patient) if view.patient else None,
         token=visitor.token(request, who.caller),
         given=fields,
-        refusal=_said(error, language) if error else "",
+        refusal=said(error, language) if error else "",
         stale=bool(error and error.status in (409, 412)),
         done=done if f"done-{done}" in TEXTS[language] else "",
         reasons=door.concepts("decline-reason"),
@@ -168,7 +173,7 @@ async def _ask_page(
         "person": Person.of(patient),
         "token": visitor.token(request, who.caller),
         "given": fields,
-        "refusal": _said(error, language) if error else "",
+        "refusal": said(error, language) if error else "",
         "missions": door.concepts("mission"),
         "units": [(hsa_id, name) for hsa_id, name in units if hsa_id != who.caller.hsa_id],
         "priorities": PRIORITIES,
@@ -177,7 +182,7 @@ async def _ask_page(
     return page(request, "ask.html", caller=who.caller, status=error.status if error else 200, **facts)
 
 
-def _said(error: GatewayError, language: Language) -> str:
+def said(error: GatewayError, language: Language) -> str:
     """What was refused and why: in the page's own words where it has them, else as the rules say it."""
     issue = error.issues[0]
     if issue.rule in OWN_WORDS:
