@@ -15,6 +15,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gateway.access.caller import OPERATOR, Caller
 from gateway.access.identities import TestIdentities
@@ -96,6 +97,7 @@ def _own_page(headers: Mapping[str, str]) -> bool:
     return (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == ("navigate", "document")
 
 
+@lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     """True for localhost and the loopback addresses, as text."""
     if host == "localhost":

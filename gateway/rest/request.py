@@ -54,9 +54,12 @@ def asking(request: Request, interaction: str) -> Asking:
     trust: Trust = request.app.state.trust
     peer = request.client.host if request.client else ""
     caller = request.scope.get(PERFORMED_FOR)
+    # Looked at a dozen times: a mapping of our own, in which of several of a name the first one counts.
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(request.scope["headers"])}
     if caller is None:
-        caller = trust.caller(request.headers, peer, request.cookies.get(IDENTITY_COOKIE))
-    given = request.headers.get("x-request-id", "")
+        cookie = request.cookies.get(IDENTITY_COOKIE) if "cookie" in headers else None
+        caller = trust.caller(headers, peer, cookie)
+    given = headers.get("x-request-id", "")
     request_id = given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
     request.state.request_id, request.state.caller, request.state.plan = request_id, caller, _plan(request)
     return Asking(caller, interaction, request_id, plan=request.state.plan)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from gateway.access.commands import Done
     from gateway.access.reading import Served
 
+PRIVATE: Final = "no-store"
+"""An answer is about a person, and for this caller."""
 STATUS: Final = {"created": 201, "found": 200, "updated": 200}
 
 
@@ -91,15 +93,14 @@ def of_version(one: Served) -> dict[str, str]:
 
 def _response(request: Request, content: bytes, status: int, headers: Mapping[str, str]) -> Response:
     media_type = f"{shown(request).media_type}; fhirVersion=4.0"
-    response = with_id(request, Response(content, status, headers=dict(headers), media_type=media_type))
-    response.headers["Vary"] = "Accept"
-    return response
+    told = {**headers, "Vary": "Accept", "X-Request-Id": request.state.request_id, "Cache-Control": PRIVATE}
+    return Response(content, status, headers=told, media_type=media_type)
 
 
 def with_id(request: Request, response: Response) -> Response:
     """The answer with what stands on every one."""
     response.headers["X-Request-Id"] = request.state.request_id
-    response.headers["Cache-Control"] = "no-store"  # It is about a person, and for this caller.
+    response.headers["Cache-Control"] = PRIVATE
     return response
 
 

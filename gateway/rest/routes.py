@@ -159,11 +159,17 @@ def _places() -> Iterator[Place]:
 
 
 PLACES = tuple(_places())
-BY_LENGTH = {
-    length: tuple(place for place in PLACES if place.path.count("/") == length)
-    for length in {place.path.count("/") for place in PLACES}
+Form = tuple[int, bool]
+
+
+def _form(path: str) -> Form:
+    return path.count("/"), "/$" in path
+
+
+BY_FORM: Mapping[Form, tuple[Place, ...]] = {
+    form: tuple(place for place in PLACES if _form(place.path) == form) for form in {_form(one.path) for one in PLACES}
 }
-"""A part of an address holds no slash: only places that have as many can be meant."""
+"""A part of an address holds no slash, and only an operation begins with `$`: places of its own form can be meant."""
 
 
 def place_of(path: str) -> tuple[Place, dict[str, str]] | None:
@@ -171,7 +177,7 @@ def place_of(path: str) -> tuple[Place, dict[str, str]] | None:
 
     Only the first: what is said of `metadata` is not said of a type of this name. An operation is no type and no id.
     """
-    for place in BY_LENGTH.get(path.count("/"), ()):
+    for place in BY_FORM.get(_form(path), ()):
         found = place.pattern.match(path)
         if found is not None and not any(part.startswith("$") for part in found.groups()):
             return place, found.groupdict()
