@@ -347,7 +347,7 @@ def test_c18_the_owner_names_another_unit_of_his_own_but_no_other_organisation(
         {"intent": "plan"},
         {"focus": {"reference": "ServiceRequest/another"}},
         {"partOf": [{"reference": "Task/another"}]},
-        {"basedOn": [{"reference": "CarePlan/another"}]},
+        {"basedOn": [{"reference": "ServiceRequest/another"}]},
     ],
     ids=lambda change: next(iter(change)),
 )
