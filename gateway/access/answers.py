@@ -61,10 +61,7 @@ class Answers(Reading):
         """The answer as a plain view. NotFound."""
         now = self._rooms.clock()
         at, known_at = at or now, known_at or now
-        for name, moment in (("at", at), ("known-at", known_at), ("since", since)):
-            if moment is not None and not FIRST_YEAR <= moment.year <= LAST_YEAR:
-                text = f"{name} must lie between {FIRST_YEAR} and {LAST_YEAR}."
-                raise BadRequest(text, rule="parameter-malformed", where=name)
+        timely(("at", at), ("known-at", known_at), ("since", since))
         if since is not None and since > at:
             raise BadRequest("since must not be later than at.", rule="parameter-malformed", where="since")
 
@@ -125,6 +122,14 @@ class Answers(Reading):
         ]
         last = uow.inbox.heard([source.id for source in about], known_at=by)
         return [Heard(source, last.get(source.id)) for source in about]
+
+
+def timely(*asked: tuple[str, datetime | None]) -> None:
+    """BadRequest unless the times that are asked about are of the years in which anything held."""
+    for name, moment in asked:
+        if moment is not None and not FIRST_YEAR <= moment.year <= LAST_YEAR:
+            text = f"{name} must lie between {FIRST_YEAR} and {LAST_YEAR}."
+            raise BadRequest(text, rule="parameter-malformed", where=name)
 
 
 def with_those_above(uow: UnitOfWork, keys: Collection[Key], known_at: datetime) -> list[Resource]:

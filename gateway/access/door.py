@@ -25,6 +25,7 @@ from gateway.access.measuring import Measuring
 from gateway.access.organisations import Organisation, organisations
 from gateway.access.packaging import Packaging
 from gateway.access.persons import Persons
+from gateway.access.planned import Planned
 from gateway.access.queue import Queueing
 from gateway.access.reading import Rooms
 from gateway.access.remapping import Remaps
@@ -45,6 +46,7 @@ class Door(
     Together,
     Translating,
     Applying,
+    Planned,
     Terms,
     Validating,
     Transforming,

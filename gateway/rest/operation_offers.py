@@ -178,6 +178,14 @@ _EXPORT: Final = Offer(
 _EXPORTED: Final = (400, 401, 404, 406, 503)
 
 OPERATIONS: Final[Mapping[str, Offer]] = {
+    "plan_as_of": Offer(
+        "A plan and its team as they were",
+        "At a time, by what was known of it by a time; and which statuses and members they had until then.",
+        {200: Answer("Parameters: plan, team, statusHistory and teamHistory.", "parameters", ("X-Request-Id",))},
+        takes=SHOWN,
+        refuses=(*READING, 410),
+        operation="CarePlan-as-of",
+    ),
     **_stored("apply_activity", _APPLY_ACTIVITY),
     **_stored("apply_plan", _APPLY_PLAN),
     "validate_system": _VALIDATE,

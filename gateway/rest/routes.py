@@ -37,6 +37,7 @@ from gateway.rest.later import Handler, deferrable
 from gateway.rest.openapi import openapi
 from gateway.rest.operations import (
     apply,
+    as_of,
     bulk_import,
     capacity,
     correct,
@@ -88,6 +89,7 @@ ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
     *evaluate_measure.ROUTES,
     *lastn.ROUTES,
     *apply.ROUTES,
+    *as_of.ROUTES,
     *match.ROUTES,
     *ihe_pix.ROUTES,
     *negotiation.ROUTES,

@@ -375,3 +375,52 @@ def test_a_plan_within_a_plan_has_a_team_of_its_own_and_is_not_told_of_by_the_wh
     elsewhere = plan(author=unit(NURSES), partOf=[{"reference": "CarePlan/none"}])
     told = parties.refusal(nurses.post("/fhir/CarePlan", json=elsewhere), 422)
     assert (told["rule"], told["requirement"], told["path"]) == ("plan-whole-unknown", "C-34", "CarePlan.partOf[0]")
+
+
+# --- C-33: as it was ------------------------------------------------------------------------------------------------
+
+
+def test_a_plan_and_its_team_are_told_as_they_were_at_any_time(ward: httpx.Client, client_of: Client) -> None:
+    """C-33: statuses and members by time; what came later is not known before."""
+    of_care = made(ward, plan())["id"]
+    nurses = client_of(NURSES)
+    asked = made(ward, task(NURSES, of_care))
+    assert move(nurses, asked, "accepted").status_code == 200
+    with_nurses = ward.get(f"/fhir/CareTeam/{of_care}").json()
+    assert move(nurses, asked, "in-progress").status_code == 200
+    report = [{"type": {"text": "r"}, "valueString": "done"}]
+    assert move(nurses, asked, "completed", output=report).status_code == 200
+    assert change(ward, "CarePlan", of_care, status="completed").status_code == 200
+
+    def told(**params: str) -> dict[str, list[Any]]:
+        answer = nurses.get(f"/fhir/CarePlan/{of_care}/$as-of", params=params)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, list[Any]] = {}
+        for one in answer.json()["parameter"]:
+            found.setdefault(one["name"], []).append(one.get("resource") or parts(one["part"]))
+        return found
+
+    now = told()
+    assert now["plan"][0]["status"] == "completed"
+    assert [one["status"] for one in now["statusHistory"]] == ["active", "completed"]
+    assert now["statusHistory"][0]["period"]["end"] == now["statusHistory"][1]["period"]["start"]
+    owned = [one for one in now["teamHistory"] if one["role"] == "owner"]
+    assert [one["member"]["identifier"]["value"] for one in owned] == [NURSES]
+    assert "end" in owned[0]["period"]
+
+    then = told(at=owned[0]["period"]["start"])
+    assert then["plan"][0]["status"] == "active"
+    assert [one["status"] for one in then["statusHistory"]] == ["active"]
+    assert "end" not in next(one for one in then["teamHistory"] if one["role"] == "owner")["period"]
+    assert then["team"][0]["participant"] == with_nurses["participant"]
+    made_at = now["statusHistory"][0]["period"]["start"]
+    assert "team" not in told(at=made_at)
+    assert "team" not in told(**{"known-at": made_at})
+    before = nurses.get(f"/fhir/CarePlan/{of_care}/$as-of", params={"at": "2020-01-01"})
+    assert parties.refusal(before, 404)["rule"] == "not-yet"
+    assert client_of(CENTRE).get(f"/fhir/CarePlan/{of_care}/$as-of").status_code == 404
+    assert nurses.get(f"/fhir/CarePlan/{of_care}/$as-of", params={"when": "2020"}).status_code == 400
+
+
+def parts(given: list[dict[str, Any]]) -> dict[str, Any]:
+    return {one["name"]: next(value for name, value in one.items() if name.startswith("value")) for one in given}
