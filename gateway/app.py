@@ -46,6 +46,8 @@ from gateway.ingest.sources import Sources
 from gateway.ingest.worker import Worker
 from gateway.jobs.reindex import SETTLE, Reindex
 from gateway.jobs.runner import LEASE, Apart, Runner
+from gateway.jobs.watching import WATCH, Watching
+from gateway.jobs.watching import begin as begin_watch
 from gateway.mapping import Packages
 from gateway.records import Source
 from gateway.rest import openapi, outcome, routes
@@ -104,6 +106,11 @@ class Gateway:
         if app is not None:
             apart[REQUEST] = Performer(app, self.door).perform
         return Runner(self.store, {REINDEX: Reindex(settle)}, apart, lease=lease)
+
+    def watch(self) -> Runner:
+        """What raises gaps when they begin and resolves them when they end; apart, so that no other work delays it."""
+        self.store.write(begin_watch)
+        return Runner(self.store, {WATCH: Watching(self.door.watch)}, clock=self.clock)
 
     def reindex(self, progress: Callable[[int, int], None]) -> Job:
         """Index everything anew, here or in whatever process takes it first; returns when it is done."""
@@ -271,9 +278,11 @@ def _lifespan(gateway: Gateway) -> Callable[[FastAPI], contextlib.AbstractAsyncC
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         worker = Worker(gateway.ingest, Housekeeping(gateway.store))
         jobs = gateway.jobs(app=app)
-        if gateway.settings.worker:
+        watch = await asyncio.to_thread(gateway.watch) if gateway.settings.worker else None
+        if watch is not None:
             worker.start()
             jobs.start()
+            watch.start()
         gateway.known.on_put = jobs.wake
         app.state.deferred = jobs.wake
         gateway.ingest.on_kept = worker.wake
@@ -287,6 +296,8 @@ def _lifespan(gateway: Gateway) -> Callable[[FastAPI], contextlib.AbstractAsyncC
             await looking
         await asyncio.to_thread(worker.stop)
         await asyncio.to_thread(jobs.stop)
+        if watch is not None:
+            await asyncio.to_thread(watch.stop)
 
     return lifespan
 

@@ -520,6 +520,18 @@ job = Table(
 )
 
 
+# --- Gaps: when each person is to be looked at next
+
+watch = Table(
+    "watch",
+    metadata,
+    Column("person", Text, primary_key=True),
+    Column("due", Instant, nullable=False, comment="when what is missing may be another, by what is known"),
+    Index("watch_due", "due"),
+    sqlite_with_rowid=False,
+)
+
+
 # --- Requests that are answered later
 
 deferred = Table(

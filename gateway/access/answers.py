@@ -16,6 +16,7 @@ from gateway.coordination.directory import Unit
 from gateway.coordination.facts import Heard
 from gateway.coordination.look import look
 from gateway.coordination.recorder import parties_to
+from gateway.coordination.statements import GATEWAY_SOURCE
 from gateway.coordination.view import Lane, LaneItem, Now, SourceLine, View
 from gateway.coordination.who_does_what import document
 from gateway.errors import BadRequest
@@ -66,7 +67,7 @@ class Answers(Reading):
             raise BadRequest("since must not be later than at.", rule="parameter-malformed", where="since")
 
         def ask(uow: UnitOfWork) -> tuple[Stored | None, Decision, View | None]:
-            patient = _own_patient(uow, patient_id)
+            patient = own_patient(uow, patient_id)
             decision = self.judge(uow, asking, patient)
             view = self._look(uow, asking, patient, at, known_at, since) if patient and decision.allowed else None
             return patient, decision, view
@@ -85,9 +86,8 @@ class Answers(Reading):
         known_at: datetime,
         since: datetime | None,
     ) -> View:
-        person = patient.person or patient.id
-        ids = sorted({person, patient.id, *uow.persons.patients_of([person]).get(person, ())})
-        said = self.audible(asking, [one for id in ids for one in uow.statements.of_person(id, known_at=known_at)])
+        every, ids = self.said(uow, patient, known_at)
+        said = self.audible(asking, every)
         things = {one.resource_id for one in said}
         return look(
             patient.resource(),
@@ -96,19 +96,26 @@ class Answers(Reading):
             known_at=known_at,
             since=since,
             links=uow.links.of(sorted(things | set(ids)), known_at=known_at),
-            organisations=self._organisations(uow, said, known_at),
-            heard=self._heard(uow, said, min(at, known_at)),
+            organisations=self.units_named(uow, said, known_at),
+            heard=self.heard(uow, said, min(at, known_at)),
             known=uow.identifiers.find(wanted(said)),
         )
 
-    def _organisations(self, uow: UnitOfWork, said: Iterable[Statement], known_at: datetime) -> list[Resource]:
+    def said(self, uow: UnitOfWork, patient: Stored, known_at: datetime) -> tuple[list[Statement], list[str]]:
+        """What the sources said of the person, and his Patients' ids. Gaps that were raised follow from it."""
+        person = patient.person or patient.id
+        ids = sorted({person, patient.id, *uow.persons.patients_of([person]).get(person, ())})
+        said = [one for id in ids for one in uow.statements.of_person(id, known_at=known_at)]
+        return [one for one in said if one.source != GATEWAY_SOURCE], ids
+
+    def units_named(self, uow: UnitOfWork, said: Iterable[Statement], known_at: datetime) -> list[Resource]:
         """The agreed Organizations that are named, those that are above them or took over, as they were known then."""
         keys = {key for one in said for _, key in logical_references(one.body) if key[0] == "Organization"}
         hsa_ids = {source.controller for source in self._rooms.sources.values()}
         hsa_ids |= {party for one in said for party in (one.party, one.provider) if party}
         return with_those_above(uow, keys | {("Organization", HSA_ID, hsa_id) for hsa_id in hsa_ids}, known_at)
 
-    def _heard(self, uow: UnitOfWork, said: Collection[Statement], by: datetime) -> list[Heard]:
+    def heard(self, uow: UnitOfWork, said: Collection[Statement], by: datetime) -> list[Heard]:
         """The sources that have spoken of the person, and those of the organisations that are named in what they said.
 
         By what may be heard alone: that somebody has withheld records says already who he is (SVOD 2 kap. 4 §).
@@ -154,7 +161,7 @@ def _known_by(uow: UnitOfWork, changed: Collection[Stored], known_at: datetime) 
     return {one.id: one.resource for one in agree_all(said) if not one.deleted}
 
 
-def _own_patient(uow: UnitOfWork, patient_id: str) -> Stored | None:
+def own_patient(uow: UnitOfWork, patient_id: str) -> Stored | None:
     """The person's own Patient, whichever of his Patients was named; None when there is none any more."""
     stored = uow.resources.read("Patient", patient_id)
     if stored is not None and stored.person not in (None, stored.id):

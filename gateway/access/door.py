@@ -36,6 +36,7 @@ from gateway.access.trail import Trail
 from gateway.access.transforming import Transforming
 from gateway.access.translating import Translating
 from gateway.access.validating import Validating
+from gateway.access.watching import Watching
 from gateway.definitions import Definitions
 
 
@@ -59,6 +60,7 @@ class Door(
     Measuring,
     CapacityDoor,
     Histories,
+    Watching,
     Persons,
     Queueing,
     Trail,

@@ -8,7 +8,7 @@ https://hl7.org/fhir/R4/http.html#read
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -183,15 +183,8 @@ class Reading:
 
         Of a record that is withheld nothing is heard, not even what it says of the person by the way.
         """
-        found, own = list(said), self.own(asking.caller)
-        if asking.caller.operator:
-            return found
-        # The label of an older reading does not count, unless nothing took its place.
-        read = last_readings(one for one in found if one.kind != "retract")
-        kept = [one for one in read if withheld(one.body, {one.source}, own)]
-        records = {(one.inbox_id, one.item) for one in kept if one.item is not None}
-        digests = {one.digest for one in kept}
-        return [one for one in found if one.digest not in digests and (one.inbox_id, one.item) not in records]
+        found = list(said)
+        return found if asking.caller.operator else _heard(found, self.own(asking.caller))
 
     def own(self, caller: Caller) -> frozenset[str]:
         """The sources whose words the caller may always hear."""
@@ -283,3 +276,17 @@ def _published(resource: Resource) -> Served:
 
 def served(found: Stored) -> Served:
     return Served(found.resource_type, found.id, found.version, found.last_updated, found.body)
+
+
+def heard_by_all(said: Iterable[Statement]) -> list[Statement]:
+    """What is withheld from nobody who may see the person's care."""
+    return _heard(list(said), frozenset())
+
+
+def _heard(found: list[Statement], own: Collection[str]) -> list[Statement]:
+    # The label of an older reading does not count, unless nothing took its place.
+    read = last_readings(one for one in found if one.kind != "retract")
+    kept = [one for one in read if withheld(one.body, {one.source}, own)]
+    records = {(one.inbox_id, one.item) for one in kept if one.item is not None}
+    digests = {one.digest for one in kept}
+    return [one for one in found if one.digest not in digests and (one.inbox_id, one.item) not in records]

@@ -100,6 +100,12 @@ class Directory:
             unit = self.by_key(unit.above)
         return unit
 
+    def ends(self) -> Iterator[datetime]:
+        """When the units close that do."""
+        for resource in {id(one): one for one in self._resources.values()}.values():
+            if (ended := self._read(resource).ended) is not None:
+                yield ended
+
     def is_municipality(self, unit: Unit) -> bool:
         types = self._resources.get(unit.key, {}).get("type", ())
         codings = [coding for concept in types for coding in concept.get("coding", ())]

@@ -35,6 +35,8 @@ class Gap:
     due: datetime | None = None
     statements: tuple[str, ...] = ()
     """The evidence: digests of statements."""
+    key: str = ""
+    """What makes it this gap and no other of the person, as long as it lasts."""
 
 
 class Shown(Protocol):
@@ -58,8 +60,12 @@ def gap(
     evidence: Sequence[str] | None = None,
     ask_for: str = "ask",
     next: Unit | None = None,
+    apart: str = "",
 ) -> Gap:
-    """The gap of that code, its words filled with `blanks`; `next` is whom to turn to then."""
+    """The gap of that code, its words filled with `blanks`; `next` is whom to turn to then.
+
+    It is told by its code and the first fact that shows it; `apart` where that fact shows several.
+    """
     row = agreements.read("gaps")[code]
     title, text, ask = (Words(row[name]["sv"], row[name]["en"]) for name in ("title", "text", ask_for))
     times = {name: time for name, time in (("since", since), ("due", due)) if time is not None}
@@ -76,6 +82,7 @@ def gap(
         since=since,
         due=due,
         statements=tuple(dict.fromkeys(digests)),
+        key=f"{code}|{facts[0].reference}|{apart}" if facts else f"{code}|{apart}",
     )
 
 

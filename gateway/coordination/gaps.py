@@ -6,6 +6,7 @@ Their words are in conformance/agreements/gaps.json, their limits in the agreeme
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from itertools import combinations
 
@@ -132,8 +133,8 @@ def two_owners(picture: Picture) -> Iterator[Gap]:
             for other, one in owners:
                 if other is not None and other.key != task.owner.key:
                     blanks: Blanks = {"unit": task.owner.name, "other": other.name, "what": task.what}
-                    evidence = found["statements"]
-                    yield gap("two-owners", task.owner, [task], blanks, since=one.effective, evidence=evidence)
+                    evidence, start = found["statements"], one.effective
+                    yield gap("two-owners", task.owner, [task], blanks, since=start, evidence=evidence, apart=other.key)
     held = sorted(
         filter(picture.is_held, picture.tasks),
         key=lambda task: (task.held_since or picture.at, named(task.owner), task.reference),
@@ -143,7 +144,8 @@ def two_owners(picture: Picture) -> Iterator[Gap]:
             continue
         if is_one_need(picture, first, second):
             blanks = {"unit": first.owner.name, "other": second.owner.name, "what": first.what}
-            yield gap("two-owners", first.owner, [first, second], blanks, since=second.held_since)
+            both, since = [first, second], second.held_since
+            yield gap("two-owners", first.owner, both, blanks, since=since, apart=second.reference)
 
 
 def owner_left(picture: Picture) -> Iterator[Gap]:
@@ -176,7 +178,8 @@ def contradiction(picture: Picture) -> Iterator[Gap]:
             controller = next((_controller(picture, one) for one in heard if one), None)
             element = words("elements", found["path"]) or found["path"]
             blanks: Blanks = {"sources": " / ".join(names), "what": fact.what, "element": element}
-            yield gap("contradiction", picture.turn_to(who, controller), [fact], blanks, evidence=found["statements"])
+            evidence, path = found["statements"], found["path"]
+            yield gap("contradiction", picture.turn_to(who, controller), [fact], blanks, evidence=evidence, apart=path)
 
 
 def source_silent(picture: Picture) -> Iterator[Gap]:
@@ -187,7 +190,8 @@ def source_silent(picture: Picture) -> Iterator[Gap]:
         about = [fact for fact in picture.facts() if heard.source.id in fact.contributors and fact.status not in _OVER]
         if about:
             who = _controller(picture, heard)
-            yield gap("source-silent", who, about, {"source": heard.source.name}, since=heard.last)
+            silent = gap("source-silent", who, about, {"source": heard.source.name}, since=heard.last)
+            yield replace(silent, key=f"source-silent|{heard.source.id}")
 
 
 def sent_on(picture: Picture) -> Iterator[Gap]:
@@ -228,7 +232,8 @@ def double_visit(picture: Picture) -> Iterator[Gap]:
                 "other": other.unit.name,
                 "otherwhen": other.start,
             }
-            yield gap("double-visit", one.unit, [one.fact, other.fact], blanks, since=one.start)
+            both = [one.fact, other.fact]
+            yield gap("double-visit", one.unit, both, blanks, since=one.start, apart=other.fact.reference)
 
 
 def named_but_not_told(picture: Picture) -> Iterator[Gap]:
@@ -247,7 +252,8 @@ def named_but_not_told(picture: Picture) -> Iterator[Gap]:
             draft = drafts.get(key)
             who = picture.turn_to(draft.requester if draft else None, plan.author)
             facts: list[PlanFact | TaskFact] = [plan, draft] if draft else [plan]
-            yield gap("named-but-not-told", who, facts, {"unit": unit.name, "plan": plan.what}, since=plan.since)
+            told_of: Blanks = {"unit": unit.name, "plan": plan.what}
+            yield gap("named-but-not-told", who, facts, told_of, since=plan.since, apart=key)
 
 
 def done_without_report(picture: Picture) -> Iterator[Gap]:

@@ -6,17 +6,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from gateway.coordination import agreements, gaps
+from gateway.coordination import gaps
 from gateway.coordination.agreements import Agreement, Authority
-from gateway.coordination.as_of import as_of
 from gateway.coordination.careteam import Member, members
-from gateway.coordination.directory import Directory, Unit
+from gateway.coordination.directory import Unit
 from gateway.coordination.discharge import liabilities
 from gateway.coordination.facts import ContactFact, Fact, Heard, PlanFact, TaskFact
 from gateway.coordination.gaps_of_stays import is_discharged
 from gateway.coordination.needs import is_sought, keeper
-from gateway.coordination.picture import Picture, named, picture
-from gateway.coordination.statements import standing
+from gateway.coordination.picture import Picture, named
+from gateway.coordination.see import see
 from gateway.coordination.view import Awaited, Lane, LaneItem, LaneState, Next, Now, SourceLine, SourceState, View
 from gateway.coordination.words import Words, phrase, words
 from gateway.identity.resolve import Key
@@ -44,20 +43,20 @@ def look(
     `statements` are those about the person that the reader may see; `organisations` the agreed Organizations that they
     name; `heard` the sources with the time when each was last heard by then.
     """
-    limits, table = agreement or agreements.agreement(), authority or agreements.authority()
-    said = standing(one for one in statements if one.recorded <= known_at)
-    seen = picture(
+    seen = see(
         patient,
-        as_of(said, links, table, at=at, known_at=known_at, known=known),
-        [one for one in said if one.effective <= at],
-        Directory(organisations),
-        heard,
-        agreement=limits,
-        authority=table,
+        statements,
         at=at,
         known_at=known_at,
-        since=since or at - limits.since,
+        links=links,
+        organisations=organisations,
+        heard=heard,
+        since=since,
+        agreement=agreement,
+        authority=authority,
+        known=known,
     )
+    table = seen.authority
     missing = tuple(gaps.find(seen))
     now, coming, awaited = tuple(_now(seen)), tuple(_next(seen))[:NEXT_MOST], tuple(_awaited(seen))
     named = {reference for gap in missing for reference in gap.about}

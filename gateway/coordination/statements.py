@@ -22,6 +22,8 @@ from gateway.records import Resource, Statement, StatementKind
 
 OPERATOR_SOURCE = "operator"
 """The source of what the operator writes: plain R4, which overrules what was said before."""
+GATEWAY_SOURCE = "gateway"
+"""The source of what the gateway raises itself: the gaps."""
 STILL_THERE = "snapshot"
 """The version of what is stated only because a complete snapshot lists the record again."""
 _LONGEST = 20

@@ -13,6 +13,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from gateway.coordination.careteam import Member
 from gateway.coordination.directory import Unit
 from gateway.coordination.gap import Gap
+from gateway.coordination.issue import issue
 from gateway.coordination.narrative import SECTIONS, narrative, summary
 from gateway.coordination.values import logical_reference, written
 from gateway.coordination.view import Awaited, Next, Now, SourceLine, View
@@ -20,10 +21,7 @@ from gateway.coordination.words import phrase, words
 from gateway.definitions import CANONICAL
 from gateway.records import Resource
 
-GAP_SYSTEM = f"{CANONICAL}/CodeSystem/gap"
 SECTION_SYSTEM = f"{CANONICAL}/CodeSystem/who-does-what"
-MUST_ACT = f"{CANONICAL}/StructureDefinition/must-act"
-STATEMENT = f"{CANONICAL}/sid/statement"
 HEARD = f"{CANONICAL}/StructureDefinition/source-heard"
 OF_PLAN = f"{CANONICAL}/StructureDefinition/team-of-plan"
 _NAMESPACE = uuid5(NAMESPACE_URL, f"{CANONICAL}/who-does-what")
@@ -134,33 +132,9 @@ class _Writer:
         return {"url": HEARD, "extension": parts}
 
     def gap(self, gap: Gap) -> Resource:
-        made: Resource = {
-            "resourceType": "DetectedIssue",
-            "id": self.id(f"gap|{gap.code}|{'|'.join(gap.about)}|{gap.text.en}"),
-            "status": "final",
-            "code": {
-                "coding": [{"system": GAP_SYSTEM, "code": gap.code, "display": gap.title.en}],
-                "text": gap.title.sv,
-            },
-            "severity": gap.severity,
-            "patient": self.patient,
-            "implicated": [{"reference": f"{self.base}/{reference}"} for reference in gap.about],
-            "detail": f"{gap.text.sv} {gap.ask.sv}\n{gap.text.en} {gap.ask.en}",
-        }
-        if gap.who is not None:
-            made["extension"] = [{"url": MUST_ACT, "extension": self.must_act(gap.who)}]
-        if gap.since is not None:
-            made["identifiedDateTime"] = written(gap.since)
-        if gap.statements:
-            said = [{"identifier": {"system": STATEMENT, "value": digest}} for digest in gap.statements]
-            made["evidence"] = [{"detail": said}]
-        return made
-
-    def must_act(self, unit: Unit) -> list[dict[str, Any]]:
-        parts: list[dict[str, Any]] = [{"url": "organization", "valueReference": self.to(unit)}]
-        if unit.phone:
-            parts.append({"url": "telecom", "valueContactPoint": {"system": "phone", "value": unit.phone}})
-        return parts
+        made = issue(gap, self.patient, f"{self.base}/", self.to)
+        made["id"] = self.id(f"gap|{gap.code}|{'|'.join(gap.about)}|{gap.text.en}")
+        return made if gap.since is None else made | {"identifiedDateTime": written(gap.since)}
 
     def team(self, name: str, members: Iterable[Member], plan: str | None = None) -> Resource:
         members = list(members)

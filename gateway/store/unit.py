@@ -30,6 +30,7 @@ from gateway.store.snapshots import Snapshots
 from gateway.store.statements import Statements
 from gateway.store.streams import Streams
 from gateway.store.uploads import Uploads
+from gateway.store.watch import Watch
 
 T = TypeVar("T")
 
@@ -67,6 +68,7 @@ class UnitOfWork:
         self.deferrals = Deferrals(connection)
         self.exports = Exports(connection)
         self.imports = Imports(connection)
+        self.watch = Watch(connection)
         self._connection = connection
 
     @property

@@ -1,0 +1,73 @@
+"""When what is missing may become another by time alone: the moments at which somebody must look again.
+
+Too many moments cost a look each; one too few would be a gap that nobody sees. Every time that a rule of the gaps
+compares with is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+
+from gateway.coordination.facts import ContactFact, TaskFact
+from gateway.coordination.picture import Picture
+from gateway.coordination.values import instant
+from gateway.coordination.words import days_after
+from gateway.records import Statement
+
+TICK = timedelta(milliseconds=1)
+"""A time has passed when the next moment has begun."""
+
+
+def next_look(picture: Picture, said: Iterable[Statement] = ()) -> datetime | None:
+    """The first moment after the picture's at which it may show other gaps; None when there is none to come.
+
+    `said` are all statements, those that speak of a time to come among them.
+    """
+    coming = [one.effective for one in said if one.effective > picture.at]
+    return min((moment + TICK for moment in (*coming, *moments(picture)) if moment >= picture.at), default=None)
+
+
+def moments(picture: Picture) -> Iterator[datetime]:
+    """The times that the rules compare with, past ones among them."""
+    for task in picture.tasks:
+        yield from _of_task(picture, task)
+    for contact in picture.contacts:
+        yield from _of_contact(picture, contact)
+    for heard in picture.heard:
+        if heard.last is not None and heard.source.cadence is not None:
+            yield heard.last + timedelta(seconds=picture.agreement.cadences * heard.source.cadence)
+    for team in picture.teams:
+        for participant in team.get("participant", ()):
+            if end := instant(participant.get("period", {}).get("end")):
+                yield end
+    yield from picture.directory.ends()
+
+
+def _of_task(picture: Picture, task: TaskFact) -> Iterator[datetime]:
+    agreement, window = picture.agreement, picture.at - picture.since
+    yield from (moment for moment in (task.due, task.start, task.end) if moment)
+    for turn in task.turns:
+        yield turn.start
+        yield turn.start + window
+    asked = [moment for moment in (task.asked, *(turn.start for turn in task.turns)) if moment]
+    for limits in (agreement.unanswered, agreement.report):
+        limit = agreement.limit(limits, task.code, task.priority)
+        if limit is not None:
+            yield from (moment + limit.after for moment in asked)
+    if task.asked:
+        yield task.asked + window
+        yield days_after(task.asked, agreement.sip_call_days)
+    if task.start:
+        yield task.start - agreement.visits_ahead
+        yield (task.end or task.start) + agreement.visits_late
+
+
+def _of_contact(picture: Picture, contact: ContactFact) -> Iterator[datetime]:
+    window = picture.at - picture.since
+    yield from (moment for moment in (contact.start, contact.end, contact.planned_end) if moment)
+    if contact.start:
+        yield contact.start - picture.agreement.visits_ahead
+    if contact.end:
+        yield contact.end + window
+        yield days_after(contact.end, 0)

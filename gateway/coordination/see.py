@@ -1,0 +1,65 @@
+"""From statements to the picture: agreed as of a time, read as facts; and what is missing in it, and until when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from gateway.coordination import agreements, gaps
+from gateway.coordination.agreements import Agreement, Authority
+from gateway.coordination.as_of import as_of
+from gateway.coordination.directory import Directory
+from gateway.coordination.due import next_look
+from gateway.coordination.facts import Heard
+from gateway.coordination.gap import Gap
+from gateway.coordination.picture import Picture, picture
+from gateway.coordination.statements import standing
+from gateway.identity.resolve import Key
+from gateway.records import Link, Resource, Statement
+
+
+def see(
+    patient: Resource,
+    statements: Iterable[Statement],
+    *,
+    at: datetime,
+    known_at: datetime,
+    links: Iterable[Link] = (),
+    organisations: Iterable[Resource] = (),
+    heard: Iterable[Heard] = (),
+    since: datetime | None = None,
+    agreement: Agreement | None = None,
+    authority: Authority | None = None,
+    known: Mapping[Key, str] | None = None,
+) -> Picture:
+    """The patient's care at `at`, by what was recorded by `known_at`."""
+    limits, table = agreement or agreements.agreement(), authority or agreements.authority()
+    said = standing(one for one in statements if one.recorded <= known_at)
+    return picture(
+        patient,
+        as_of(said, links, table, at=at, known_at=known_at, known=known),
+        [one for one in said if one.effective <= at],
+        Directory(organisations),
+        heard,
+        agreement=limits,
+        authority=table,
+        at=at,
+        known_at=known_at,
+        since=since or at - limits.since,
+    )
+
+
+def missing(
+    patient: Resource,
+    statements: Iterable[Statement],
+    *,
+    at: datetime,
+    links: Iterable[Link] = (),
+    organisations: Iterable[Resource] = (),
+    heard: Iterable[Heard] = (),
+    known: Mapping[Key, str] | None = None,
+) -> tuple[list[Gap], datetime | None]:
+    """What is missing now, and when that may be another by time alone."""
+    said = list(statements)
+    seen = see(patient, said, at=at, known_at=at, links=links, organisations=organisations, heard=heard, known=known)
+    return gaps.find(seen), next_look(seen, said)

@@ -1,0 +1,143 @@
+"""The gap watch over golden histories: what is raised is what is missing, at every moment, though nobody asks.
+
+The clock is passed in: it goes from message to message, and in between to where the watch itself would look again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway.adapters.media import media_type
+from gateway.ingest.rebuild import rebuild
+from gateway.records import Resource
+from gateway.store import UnitOfWork
+from tests.golden.histories import ASKING, History, Opened, directory_of_units, histories, opened
+
+HISTORIES = histories()
+PERSONNUMMER = "http://electronichealth.se/identifier/personnummer"
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return directory_of_units(tmp_path_factory.mktemp("directory"))
+
+
+def history(number: str) -> History:
+    return next(one for one in HISTORIES if one.name.startswith(number))
+
+
+@dataclass
+class Watched:
+    """A history that goes on by itself, with the watch beside it."""
+
+    on: Opened
+    told: History
+    seq: int = 0
+
+    def moments(self) -> Iterator[datetime]:
+        """Whenever something happens (a message comes, or the watch is to look again), and the middles in between."""
+        deliveries, clock = list(self.told.deliveries), self.on.clock
+        clock.now = deliveries[0].received
+        while clock.now <= self.told.end:
+            while deliveries and deliveries[0].received <= clock.now:
+                one = deliveries.pop(0)
+                source = self.on.gateway.sources.get(one.source)
+                self.on.ingest.take(source, one.path.read_bytes(), media_type(one.path))
+            self.watch()
+            yield clock.now
+            coming = [*(one.received for one in deliveries), self.told.end + timedelta(seconds=1), *self.due()]
+            following = min(moment for moment in coming if moment > clock.now)
+            clock.now += (following - clock.now) / 2
+            if clock.now <= self.told.end:
+                yield clock.now
+            clock.now = following
+
+    def watch(self) -> None:
+        """What the job does in its second."""
+        more = True
+        while more:
+            self.seq, _, more = self.on.gateway.store.write(
+                lambda uow: self.on.gateway.door.watch(uow, self.seq), now=self.on.clock.now
+            )
+
+    def due(self) -> list[datetime]:
+        return self.on.gateway.store.read(lambda uow: list(uow.watch.of(self.persons(uow)).values()))
+
+    def persons(self, uow: UnitOfWork) -> list[str]:
+        return sorted(set(uow.identifiers.find([("Patient", PERSONNUMMER, self.told.person)]).values()))
+
+    def raised(self) -> list[Resource]:
+        """The DetectedIssues that are stored about the person."""
+
+        def read(uow: UnitOfWork) -> list[Resource]:
+            [person] = self.persons(uow)
+            said = uow.statements.of_person(person, resource_types=["DetectedIssue"])
+            stored = uow.resources.read_many({(one.resource_type, one.resource_id) for one in said})
+            return [stored[key].resource() for key in sorted(stored)]
+
+        return self.on.gateway.store.read(read)
+
+    def asked(self) -> set[tuple[str, str]]:
+        """What is missing, by the answer of this moment."""
+        patient = self.on.gateway.door.find_person(ASKING, self.told.person)
+        assert patient
+        return {(gap.code, gap.text.sv) for gap in self.on.gateway.door.view(ASKING, patient).gaps}
+
+
+def is_open(issue: Resource) -> bool:
+    return "end" not in issue["identifiedPeriod"]
+
+
+def open_issues(issues: list[Resource]) -> set[tuple[str, str]]:
+    return {(one["code"]["coding"][0]["code"], one["detail"]) for one in issues if is_open(one)}
+
+
+@pytest.mark.parametrize("number", ["001", "009", "010", "013", "017", "019", "046"])
+def test_at_every_moment_what_is_raised_and_open_is_what_is_missing(
+    number: str, directory: Path, tmp_path: Path
+) -> None:
+    told = history(number)
+    seen = set()
+    with opened(told, directory, tmp_path) as on:
+        watched = Watched(on, told)
+        for now in watched.moments():
+            asked, raised = watched.asked(), open_issues(watched.raised())
+            assert {code for code, _ in asked} == {code for code, _ in raised}, now
+            assert all(any(code == c and d.startswith(text) for c, d in raised) for code, text in asked), now
+            seen |= {code for code, _ in asked}
+        assert seen
+        compared = rebuild(on.gateway.store, on.gateway.ingest.recorder, lambda _done, _total: None)
+        assert compared.different == []
+
+
+def test_a_gap_says_when_it_began_and_when_it_ended(directory: Path, tmp_path: Path) -> None:
+    told = history("001")
+    with opened(told, directory, tmp_path) as on:
+        watched = Watched(on, told)
+        for _ in watched.moments():
+            pass
+        found = {one["code"]["coding"][0]["code"]: one for one in watched.raised()}
+    unanswered = found["unanswered"]
+    assert unanswered["identifiedPeriod"] == {
+        "start": "2026-03-12T14:38:00+01:00",
+        "end": "2026-03-12T14:40:00+01:00",
+    }
+    assert unanswered["mitigation"][0]["date"] == "2026-03-12T14:40:00+01:00"
+    assert unanswered["extension"][0]["extension"][0]["valueReference"]["display"] == "1177 på telefon Västra Götaland"
+
+
+def test_the_watch_is_one_job_that_another_process_goes_on_with(directory: Path, tmp_path: Path) -> None:
+    told = history("021")
+    with opened(told, directory, tmp_path) as on:
+        first, second = on.gateway.watch(), on.gateway.watch()
+        one = told.deliveries[0]
+        on.clock.now = one.received + timedelta(minutes=3)
+        on.ingest.take(on.gateway.sources.get(one.source), one.path.read_bytes(), media_type(one.path))
+        assert first.run_due()
+        assert not second.run_due(), "It is put off for a second, whoever asks."
+        assert {code for code, _ in open_issues(Watched(on, told).raised())} == {"unanswered"}
