@@ -278,10 +278,12 @@ def _lifespan(gateway: Gateway) -> Callable[[FastAPI], contextlib.AbstractAsyncC
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         worker = Worker(gateway.ingest, Housekeeping(gateway.store))
         jobs = gateway.jobs(app=app)
-        watch = await asyncio.to_thread(gateway.watch) if gateway.settings.worker else None
-        if watch is not None:
+        watches = gateway.settings.worker and gateway.settings.watch_gaps
+        watch = await asyncio.to_thread(gateway.watch) if watches else None
+        if gateway.settings.worker:
             worker.start()
             jobs.start()
+        if watch is not None:
             watch.start()
         gateway.known.on_put = jobs.wake
         app.state.deferred = jobs.wake

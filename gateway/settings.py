@@ -56,6 +56,10 @@ class Settings(BaseSettings):
         False, description="Serve test identities on other addresses than loopback; every page warns."
     )
     worker: bool = Field(True, description="Process kept messages in this process.")
+    watch_gaps: bool = Field(
+        True,
+        description="Raise gaps as DetectedIssues when they begin and resolve them when they end, in this process.",
+    )
     lease: float = Field(
         15, ge=1, description="Seconds after which others take over the messages of a process that was killed."
     )

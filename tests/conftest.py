@@ -20,6 +20,8 @@ from gateway.store.migrations import migrate
 from gateway.tables import metadata
 from tests import postgres
 
+# Tests count what is stored: gaps are raised where they are what is tested (tests/golden/test_watch.py).
+os.environ.setdefault("SAMVERKA_WATCH_GAPS", "false")
 # How long an example takes says something of the machine, not of the code.
 hypothesis.settings.register_profile("samverka", deadline=None)
 hypothesis.settings.load_profile("samverka")

@@ -16,7 +16,7 @@ from gateway.adapters.media import media_type
 from gateway.ingest.rebuild import rebuild
 from gateway.records import Resource
 from gateway.store import UnitOfWork
-from tests.golden.histories import ASKING, History, Opened, directory_of_units, histories, opened
+from tests.golden.histories import ASKING, SWEDEN, History, Opened, directory_of_units, histories, opened
 
 HISTORIES = histories()
 PERSONNUMMER = "http://electronichealth.se/identifier/personnummer"
@@ -97,7 +97,7 @@ def open_issues(issues: list[Resource]) -> set[tuple[str, str]]:
     return {(one["code"]["coding"][0]["code"], one["detail"]) for one in issues if is_open(one)}
 
 
-@pytest.mark.parametrize("number", ["001", "009", "010", "013", "017", "019", "046"])
+@pytest.mark.parametrize("number", ["001", "009", "010", "017", "046"])
 def test_at_every_moment_what_is_raised_and_open_is_what_is_missing(
     number: str, directory: Path, tmp_path: Path
 ) -> None:
@@ -129,6 +129,24 @@ def test_a_gap_says_when_it_began_and_when_it_ended(directory: Path, tmp_path: P
     }
     assert unanswered["mitigation"][0]["date"] == "2026-03-12T14:40:00+01:00"
     assert unanswered["extension"][0]["extension"][0]["valueReference"]["display"] == "1177 på telefon Västra Götaland"
+
+
+def test_a_silent_source_is_raised_and_resolved_within_a_minute_of_being_heard(directory: Path, tmp_path: Path) -> None:
+    told = history("013")
+    with opened(told, directory, tmp_path) as on:
+        watched, found = Watched(on, told), []
+        for now, one in (
+            ("2026-03-10 18:00", told.deliveries[0]),
+            ("2026-03-11 18:01", None),
+            ("2026-03-12 07:00", told.deliveries[1]),
+            ("2026-03-12 07:01", None),
+        ):
+            on.clock.now = datetime.fromisoformat(now).replace(tzinfo=SWEDEN)
+            if one is not None:
+                on.ingest.take(on.gateway.sources.get(one.source), one.path.read_bytes(), media_type(one.path))
+            watched.watch()
+            found.append({code for code, _ in open_issues(watched.raised())})
+    assert found == [set(), {"source-silent"}, set(), set()]
 
 
 def test_the_watch_is_one_job_that_another_process_goes_on_with(directory: Path, tmp_path: Path) -> None:
