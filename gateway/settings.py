@@ -57,8 +57,7 @@ class Settings(BaseSettings):
     )
     worker: bool = Field(True, description="Process kept messages in this process.")
     watch_gaps: bool = Field(
-        True,
-        description="Raise gaps as DetectedIssues when they begin and resolve them when they end, in this process.",
+        True, description="Raise gaps as DetectedIssues when they begin, and end them when they end."
     )
     lease: float = Field(
         15, ge=1, description="Seconds after which others take over the messages of a process that was killed."
