@@ -74,6 +74,7 @@ def test_the_shipped_agreements_are_files_of_their_own() -> None:
         "authority",
         "example",
         "gaps",
+        "plans",
         "requests",
         "words",
     }

@@ -156,6 +156,7 @@ def test_what_was_indexed_before_is_read_again(database_url: str) -> None:
     engine = create_engine(database_url)
     with engine.begin() as connection:
         for name in (
+            "watch",
             "bulk_import_part",
             "bulk_import_file",
             "bulk_import",
