@@ -95,19 +95,19 @@ class Reader:
                 continue
             number = f"line {part.first + seq}"
             try:
-                unit = self._resource(seq, json.parse(line), alone=False)
+                unit = self._resource(seq, json.parse(line), alone=False, asks=_may_ask(line))
             except GatewayError as error:
                 unit = Unit(seq, issues=error.issues)
             issues = tuple(_placed(one, number) for one in unit.issues)
             yield replace(unit, issues=issues, span=(begin, end))
 
-    def _resource(self, seq: int, resource: Resource, *, alone: bool) -> Unit:
-        """A document (`alone`), or what stands on a line."""
+    def _resource(self, seq: int, resource: Resource, *, alone: bool, asks: bool = True) -> Unit:
+        """A document (`alone`), or what stands on a line; `asks`: a reference in it may be a search."""
         kind = resource.get("resourceType")
         try:
             if kind == "Bundle" and (alone or "id" not in resource) and resource.get("type") in (*PERFORMED, *LISTED):
                 return self._together(seq, resource)
-            return Unit(seq, str(kind)[:64], (self._update(resource),))
+            return Unit(seq, str(kind)[:64], (self._update(resource, asks=asks),))
         except GatewayError as error:
             return Unit(seq, str(kind)[:64], issues=error.issues)
 
@@ -175,7 +175,7 @@ class Reader:
     def _put(self, entry: Entry) -> Command:
         return self._update(entry.resource or {})
 
-    def _update(self, resource: Resource) -> Update:
+    def _update(self, resource: Resource, *, asks: bool = True) -> Update:
         kind, id = resource.get("resourceType"), resource.get("id")
         if type(kind) is not str or kind not in self.rooms.definitions.resource_types:
             text = "A line is one resource of R4, with its resourceType."
@@ -186,7 +186,8 @@ class Reader:
             text = "A resource is imported under its own id, of 1 to 64 letters, digits, hyphens and dots."
             raise BadRequest(text, rule="id-missing" if id is None else "id-malformed", expression=f"{kind}.id")
         self._whole(resource)
-        unconditional(resource, self.rooms)
+        if asks:
+            unconditional(resource, self.rooms)
         return Update(resource_type=kind, target=id, resource=resource)
 
     def _whole(self, resource: Resource) -> None:
@@ -262,6 +263,11 @@ def _renaming(names: dict[str, str]) -> Callable[[str, Kind, str], str | None]:
 
 def _is_subsetted(tag: Any) -> bool:
     return all(tag.get(name) == SUBSETTED[name] for name in ("system", "code"))
+
+
+def _may_ask(line: bytes) -> bool:
+    """Whether there is a question mark, which a search has, as it is or escaped: to look is cheaper than to walk."""
+    return b"?" in line or b"\\u003" in line
 
 
 def _placed(issue: Issue, line: str) -> Issue:

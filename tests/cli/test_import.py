@@ -105,7 +105,7 @@ def test_what_cannot_be_used_is_told_by_file_line_and_rule_and_kept(samverka: Ru
         patient("no spaces"),
         {"resourceType": "Animal", "id": "x"},
         patient("c", meta={"tag": [{"system": SUBSETTED, "code": "SUBSETTED"}]}),
-        observation("d", "Patient?identifier=1"),
+        json.dumps(observation("d", "Patient?identifier=1")).replace("?", "\\u003f").encode(),
         patient("e"),
     )
     (tmp_path / "all.ndjson").write_bytes(wrong)
