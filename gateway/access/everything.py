@@ -210,8 +210,10 @@ def _beside(
 def _fetched(uow: UnitOfWork, keys: set[Key], visible: Narrowing | None) -> list[Stored]:
     if not keys:
         return []
-    ids = tuple(IdIs(id) for id in sorted({id for _, id in keys}))
-    page = uow.searches.page(Query((), criteria=(Own("_id", ids),), count=10 * len(ids)), narrowing=visible)
+    types, ids = sorted({kind for kind, _ in keys}), tuple(IdIs(id) for id in sorted({id for _, id in keys}))
+    # Ids and types are asked for crosswise: there may be one of each type under each id.
+    asked = Query(tuple(types), criteria=(Own("_id", ids),), count=len(types) * len(ids))
+    page = uow.searches.page(asked, narrowing=visible)
     return [one for one in page.matches if (one.resource_type, one.id) in keys]
 
 
@@ -221,7 +223,7 @@ def _others(uow: UnitOfWork, found: list[Stored], asked: Query, visible: Narrowi
     if not some:
         return found
     ids = tuple(IdIs(id) for id in sorted({one.id for one in some}))
-    own = Query(asked.types, criteria=(*asked.criteria, Own("_id", ids)), count=10 * len(ids))
+    own = Query(asked.types, criteria=(*asked.criteria, Own("_id", ids)), count=len(asked.types) * len(ids))
     placed = {one.rid for one in uow.searches.page(own, narrowing=visible).matches}
     return [one for one in found if one.rid not in placed]
 

@@ -161,3 +161,31 @@ def test_the_record_of_nobody_is_not_there(record: httpx.Client) -> None:
 def test_what_cannot_be_understood_is_refused(shared: httpx.Client, query: str, rule: str) -> None:
     answer = shared.get(f"/fhir/Patient/$everything?{query}")
     assert (answer.status_code, answer.json()["issue"][0]["details"]["coding"][0]["code"]) == (400, rule)
+
+
+def test_what_comes_with_a_record_may_be_of_many_types_under_one_id(operator: httpx.Client) -> None:
+    more: dict[str, dict[str, Any]] = {
+        "Organization": {"name": "Ward"},
+        "Questionnaire": {"status": "draft"},
+        "Measure": {"status": "draft"},
+        "PlanDefinition": {"status": "draft"},
+        "ActivityDefinition": {"status": "draft"},
+        "Library": {"status": "draft", "type": {"text": "rules"}},
+        "Substance": {"code": {"text": "salt"}},
+    }
+    plain = ("Location", "HealthcareService", "PractitionerRole", "Practitioner", "Medication", "Device")
+    referred = {f"{kind}/x": more.get(kind, {}) for kind in (*more, *plain)}
+    noted = {"status": "current", "mode": "working", "subject": {"reference": "Patient/r"}}
+    noted["entry"] = [{"item": {"reference": name}} for name in referred]
+    resources = {"Patient/r": {}, "List/noted": noted} | referred
+    entries = [
+        {
+            "resource": {"resourceType": name.partition("/")[0], "id": name.partition("/")[2]} | content,
+            "request": {"method": "PUT", "url": name},
+        }
+        for name, content in resources.items()
+    ]
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+    assert operator.post("/fhir", json=bundle).status_code == 200
+    found = operator.get("/fhir/Patient/r/$everything").json()["entry"]
+    assert {"/".join(one["fullUrl"].split("/")[-2:]) for one in found} == {*resources}
