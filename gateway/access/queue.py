@@ -50,8 +50,8 @@ class Queue:
     held: Sequence[dict[str, Any]]
     proposals: Sequence[Proposal]
     unmatched: Sequence[Resource]
-    contradicted: Sequence[tuple[Resource, str]]
-    """What the sources do not agree on, and the id of the Patient whom it is about."""
+    contradicted: Sequence[tuple[Resource, Resource | None]]
+    """What the sources do not agree on, and the Patient whom it is about."""
     more: frozenset[str]
 
 
@@ -62,10 +62,13 @@ class Queueing(Messages):
         """Everything that waits for a decision. NotFound for all but the operator."""
         held = self.inbox_list(asking, state="held", limit=MOST + 1)
 
-        def ask(uow: UnitOfWork) -> tuple[list[Proposal], list[Stored], list[Stored]]:
-            return self._proposals(uow), self._unmatched(uow), self._contradicted(uow)
+        def ask(uow: UnitOfWork) -> tuple[list[Proposal], list[Stored], list[Stored], dict[str, Resource]]:
+            contradicted = self._contradicted(uow)
+            persons = uow.resources.read_many([("Patient", one.person) for one in contradicted if one.person])
+            known = {one.id: one.resource() for one in persons.values() if not one.deleted}
+            return self._proposals(uow), self._unmatched(uow), contradicted, known
 
-        proposals, unmatched, contradicted = self._rooms.store.read(ask)
+        proposals, unmatched, contradicted, persons = self._rooms.store.read(ask)
         seen = [*unmatched[:MOST], *contradicted[:MOST]]
         self.audit(asking, Decision(True, "operator"), *seen)
         for one in proposals[:MOST]:
@@ -75,7 +78,7 @@ class Queueing(Messages):
             held[:MOST],
             proposals[:MOST],
             [one.resource() for one in unmatched[:MOST]],
-            [(one.resource(), one.person or "") for one in contradicted[:MOST]],
+            [(one.resource(), persons.get(one.person or "")) for one in contradicted[:MOST]],
             frozenset(name for name, some in found if len(some) > MOST),
         )
 

@@ -21,6 +21,11 @@ from gateway.web.render import HEADERS, page
 from gateway.web.task import said
 from gateway.web.texts import TEXTS
 
+REASONS = {
+    "demographics contradict the number": "demographics",
+    "two personnummer merged by a source": "merged",
+}
+"""Why a link was proposed, as it is kept, and the text that says so: `proposed-` and this."""
 SHOWN_AGAIN = frozenset({400, 404, 409, 422})
 
 
@@ -76,7 +81,8 @@ async def _shown(request: Request, who: Asking, error: GatewayError | None = Non
         queue=found,
         pairs=[(one, *_people(one)) for one in found.proposals],
         unmatched=[Person.of(one) for one in found.unmatched],
-        contradicted=found.contradicted,
+        contradicted=[(one, Person.of(patient) if patient else None) for one, patient in found.contradicted],
+        reasons=REASONS,
         token=visitor.token(request, who.caller),
         refusal=said(error, language) if error else "",
         done=done if f"decided-{done}" in TEXTS[language] else "",

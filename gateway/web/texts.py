@@ -247,6 +247,14 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "Det finns fler. De visas när några av dessa är avgjorda.",
         "There are more: decide on some of these.",
     ),
+    "proposed-demographics": (
+        "Födelsedatum eller kön säger emot numret",
+        "Birth date or sex contradict the number",
+    ),
+    "proposed-merged": (
+        "En källa har slagit ihop två personnummer",
+        "A source has merged two identity numbers",
+    ),
     "of-items": ("av", "of"),
     "look-at-it": ("Se meddelandet", "Look at the message"),
     "do-replay": ("Kör om", "Replay"),

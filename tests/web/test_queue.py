@@ -19,7 +19,7 @@ from gateway.access.caller import Caller
 from gateway.app import Gateway, background, wire
 from gateway.records import Link
 from gateway.settings import Settings
-from tests.web.conftest import section
+from tests.web.conftest import Site, section
 from tests.web.test_browser import OVERFLOW, WCAG
 from tests.web.test_task import put
 
@@ -137,10 +137,12 @@ def test_what_is_held_is_replayed_or_set_aside_with_its_reason(
     press(operator, "discard", one=id, reason="Provmeddelande")
 
 
-def test_what_sources_contradict_each_other_about_leads_to_whom_to_call(site: Any) -> None:
+def test_what_sources_contradict_each_other_about_leads_to_whom_to_call(site: Site) -> None:
     with site.client() as client:
         shown = section(client.get("/queue").text, "contradicted")
-    assert '#gaps"' in shown or "Källorna är överens." in shown
+        (address, *_) = re.findall(r'href="(/patient/[^"#]+)#gaps"', shown)
+        assert "Avgörs i källorna" in shown
+        assert "Ska agera" in client.get(address).text
 
 
 def test_only_the_operator_decides_and_only_from_the_page_itself(
