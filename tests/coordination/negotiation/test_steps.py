@@ -17,7 +17,7 @@ def test_every_profile_can_be_read(profile: str) -> None:
     assert Rules.named(profile).profile.id == profile
 
 
-def test_who_is_named_by_the_stored_task_has_the_role() -> None:
+def test_c4_who_is_named_by_the_stored_task_has_the_role() -> None:
     stored = task()
     assert roles(stored, [ASKER]) == {Role.REQUESTER}
     assert roles(stored, [DOER]) == {Role.OWNER}
@@ -31,7 +31,7 @@ def test_a_unit_speaks_for_the_provider_that_is_named_and_not_for_its_sister() -
     assert roles(task(owner=party("SE9-ward")), ["SE9-other", "SE9"]) == {Role.OTHER}
 
 
-def test_candidates_are_who_is_invited_else_every_member_and_only_while_nobody_has_it() -> None:
+def test_c12_candidates_are_who_is_invited_else_every_member_and_only_while_nobody_has_it() -> None:
     invited = task(owner=None, restriction={"recipient": [party(DOER)]})
     assert Role.CANDIDATE in roles(invited, [DOER])
     assert Role.CANDIDATE not in roles(invited, [MEMBER], members={MEMBER})
