@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from gateway.access.bearer import IDENTITY_COOKIE
 from gateway.fhir.datetime import parameter
-from gateway.web import lanes, queue, record, reference, task, visitor, workbench, worklist
+from gateway.web import lanes, letter, measures, queue, record, reference, task, visitor, workbench, worklist
 from gateway.web.answer import Person, by_part, by_unit, tracks
 from gateway.web.refusals import PageRoute
 from gateway.web.render import HEADERS, STATIC, page
@@ -167,6 +167,9 @@ ROUTES: tuple[tuple[str, str, Any], ...] = (
     ("GET", "/worklist/{id}", worklist.of_unit),
     ("GET", "/queue", queue.queue),
     ("POST", "/queue", queue.decide),
+    ("GET", "/patient/{id}/letter", letter.letter),
+    ("GET", "/measures", measures.measures),
+    ("GET", "/capacity", measures.capacity),
     ("GET", "/inbox", inbox),
     ("GET", "/inbox/{id}", message),
     ("GET", "/api", api),

@@ -79,7 +79,8 @@ def _environment() -> Environment:
 @cache
 def _version() -> str:
     """Changes with the style sheets, so that browsers may keep them."""
-    return sha256((STATIC / "samverka.css").read_bytes() + stylesheet().encode()).hexdigest()[:12]
+    sheets = b"".join(path.read_bytes() for path in sorted(STATIC.glob("*.css")))
+    return sha256(sheets + stylesheet().encode()).hexdigest()[:12]
 
 
 def started(text: str) -> str:

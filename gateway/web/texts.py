@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
 
+from gateway.web.measure_texts import MEASURE_TEXTS
+
 Language = Literal["sv", "en"]
 LANGUAGES: tuple[Language, ...] = ("sv", "en")
 
@@ -505,7 +507,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
 
 TEXTS: Mapping[Language, Mapping[str, str]] = MappingProxyType(
     {
-        language: MappingProxyType({key: pair[index] for key, pair in _TEXTS.items()})
+        language: MappingProxyType({key: pair[index] for key, pair in (_TEXTS | MEASURE_TEXTS).items()})
         for index, language in enumerate(LANGUAGES)
     }
 )

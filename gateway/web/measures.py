@@ -1,0 +1,230 @@
+"""Measures for leading and steering, with plots; and who can take more. The plots are drawn on the server.
+
+docs/measures.md, docs/page.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Final
+
+from anyio import to_thread
+from fastapi import Request
+from fastapi.responses import Response
+
+from gateway.access.measuring import Period
+from gateway.errors import BadRequest
+from gateway.web import visitor
+from gateway.web.measure_texts import UNKNOWN
+from gateway.web.plots import Bar, bars
+from gateway.web.render import page
+from gateway.web.texts import LANGUAGES, TEXTS, Language
+
+SHOWN: Final = (
+    "answered-in-time",
+    "time-to-accept",
+    "refusals",
+    "mission-gaps",
+    "time-to-first-trained",
+    "time-to-completion",
+    "solved-at-home",
+    "sent-on",
+)
+MONTHS: Final = 3
+"""So many, the present one included, where no period is asked for."""
+HOUR, DAY = 60, 24 * 60
+Figures = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One value of a dimension, with a cell for each column; None where it is not told."""
+
+    label: str
+    cells: tuple[str | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A measure divided by a dimension. `rows` is None where not even the values are told."""
+
+    rows: tuple[Row, ...] | None
+
+
+async def measures(request: Request) -> Response:
+    """Are we answering in time, what is refused and why, where do gaps last longest."""
+    who, door = visitor.asking(request, "operation"), visitor.door_of(request)
+    today = request.app.state.clock().astimezone(request.app.state.zone).date()
+    period = Period(_day(request, "first") or _months_before(today), _day(request, "last") or today)
+
+    def evaluate() -> list[dict[str, Any]]:
+        return door.evaluate(who, [door.measure(who, name) for name in SHOWN], period)
+
+    reports = dict(zip(SHOWN, await to_thread.run_sync(evaluate), strict=True))
+    reader = _Reader(visitor.language(request), door.definitions.display, reports)
+    return page(
+        request,
+        "measures.html",
+        caller=who.caller,
+        period=period,
+        brief=reader.brief(),
+        in_time={name: reader.in_time(name) for name in ("mission", "party", "municipality")},
+        in_time_bars=reader.bars("answered-in-time", "share", "mission", percent=True),
+        refused={name: reader.counts("refusals", name) for name in ("reason", "party", "municipality")},
+        refused_bars=reader.bars("refusals", "count", "reason"),
+        gaps={name: reader.lengths("mission-gaps", name) for name in ("kind", "party", "municipality")},
+        gaps_bars=reader.bars("mission-gaps", "median", "kind"),
+    )
+
+
+async def capacity(request: Request) -> Response:
+    """Which unit can take what now, and whom to call."""
+    who, door = visitor.asking(request, "capacity"), visitor.door_of(request)
+    found = await to_thread.run_sync(door.capacity, who)
+    return page(request, "capacity.html", caller=who.caller, rooms=found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """MeasureReports, in the visitor's language."""
+
+    language: Language
+    display: Any
+    reports: Mapping[str, Figures]
+
+    def brief(self) -> list[tuple[str | None, str]]:
+        """The four figures at the top, each with what it is."""
+        named = (
+            ("time-to-first-trained", "median", "first-trained"),
+            ("time-to-completion", "median", "to-completion"),
+            ("solved-at-home", "share", "at-home"),
+            ("sent-on", "share", "are-sent-on"),
+        )
+        found = [(self._group(of, statistic), name) for of, statistic, name in named]
+        few = TEXTS[self.language]["few"]
+        return [(self._score(one) or (few if _is_masked(one) else None), name) for one, name in found]
+
+    def in_time(self, dimension: str) -> Table:
+        shares = self._strata("answered-in-time", "share", dimension)
+        medians = self._strata("time-to-accept", "median", dimension) or {}
+        tenths = self._strata("time-to-accept", "p90", dimension) or {}
+        return self._table(
+            shares,
+            lambda key, one: (
+                _count(one, "denominator"),
+                _count(one, "numerator"),
+                self._score(one),
+                self._score(medians.get(key, {})),
+                self._score(tenths.get(key, {})),
+            ),
+        )
+
+    def counts(self, measure: str, dimension: str) -> Table:
+        found = self._strata(measure, "count", dimension)
+        return self._table(found, lambda _, one: (_count(one, "initial-population"),))
+
+    def lengths(self, measure: str, dimension: str) -> Table:
+        tenths = self._strata(measure, "p90", dimension) or {}
+        return self._table(
+            self._strata(measure, "median", dimension),
+            lambda key, one: (
+                _count(one, "measure-population"),
+                self._score(one),
+                self._score(tenths.get(key, {})),
+            ),
+        )
+
+    def bars(self, measure: str, statistic: str, dimension: str, *, percent: bool = False) -> Sequence[Bar]:
+        found = self._strata(measure, statistic, dimension) or {}
+        few = TEXTS[self.language]["few"]
+        rows = [
+            (self._label(one), one.get("measureScore", {}).get("value"), self._score(one) or few)
+            for one in found.values()
+        ]
+        return bars(rows, whole=100 if percent else None)
+
+    def _table(self, strata: Mapping[Any, Figures] | None, cells: Any) -> Table:
+        if strata is None:
+            return Table(None)
+        found = [(_size(one), Row(self._label(one), cells(key, one))) for key, one in strata.items()]
+        return Table(tuple(row for _, row in sorted(found, key=lambda one: (-one[0], one[1].label))))
+
+    def _group(self, measure: str, statistic: str) -> Figures:
+        return next(one for one in self.reports[measure]["group"] if _code(one["code"]) == statistic)
+
+    def _strata(self, measure: str, statistic: str, dimension: str) -> dict[tuple[str, str], Figures] | None:
+        for one in self._group(measure, statistic).get("stratifier", ()):
+            if _code(one["code"][0]) == dimension:
+                return None if "extension" in one else {_key(s["value"]): s for s in one.get("stratum", ())}
+        return {}
+
+    def _label(self, stratum: Figures) -> str:
+        system, code = _key(stratum["value"])
+        if code == "unknown":
+            return UNKNOWN[LANGUAGES.index(self.language)]
+        return self.display(system, code, self.language) or str(stratum["value"].get("text", code))
+
+    def _score(self, figures: Figures) -> str | None:
+        score = figures.get("measureScore")
+        if score is None:
+            return None
+        value = float(score["value"])
+        if score.get("unit") == "%":
+            return f"{value:.0f} %"
+        return f"{value:.0f}" if "unit" not in score else lasted(value, self.language)
+
+
+def lasted(minutes: float, language: Language) -> str:
+    """`8 min`, `1 h 15 min`, `3 dygn`."""
+    if minutes < HOUR:
+        return f"{minutes:.0f} min" if minutes >= 10 or minutes == int(minutes) else _decimal(minutes, language)
+    if minutes < 2 * DAY:
+        hours, rest = divmod(round(minutes), HOUR)
+        return f"{hours} h {rest} min" if rest else f"{hours} h"
+    days = minutes / DAY
+    return f"{days:.0f} dygn" if language == "sv" else f"{days:.0f} days"
+
+
+def _decimal(minutes: float, language: Language) -> str:
+    text = f"{minutes:.1f} min"
+    return text.replace(".", ",") if language == "sv" else text
+
+
+def _count(figures: Figures, population: str) -> str | None:
+    populations: Sequence[Figures] = figures.get("population", ())
+    counts = (one["count"] for one in populations if _code(one["code"]) == population and "count" in one)
+    return next((str(count) for count in counts), None)
+
+
+def _is_masked(figures: Figures) -> bool:
+    return any("_count" in one for one in figures.get("population", ()))
+
+
+def _size(figures: Figures) -> int:
+    return max((one.get("count", 0) for one in figures.get("population", ())), default=0)
+
+
+def _key(concept: Mapping[str, Any]) -> tuple[str, str]:
+    coding = concept["coding"][0]
+    return str(coding.get("system", "")), str(coding["code"])
+
+
+def _code(concept: Mapping[str, Any]) -> str:
+    return str(concept["coding"][0]["code"])
+
+
+def _months_before(day: date) -> date:
+    first = day.replace(day=1)
+    for _ in range(MONTHS - 1):
+        first = (first - timedelta(days=1)).replace(day=1)
+    return first
+
+
+def _day(request: Request, name: str) -> date | None:
+    text = request.query_params.get(name, "").strip()
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise BadRequest(f"{name} is a day: 2026-01-31.", rule="parameter-malformed", where=name) from None
