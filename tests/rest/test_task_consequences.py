@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.rest.parties import (
     CLINIC,
@@ -102,6 +104,33 @@ def test_c11_what_follows_is_audited_and_undone_with_the_whole(shared: httpx.Cli
     assert read(home_care, part)["status"] == "ready"
     assert put(home_care, whole, status="on-hold", statusReason=reason()).status_code == 200
     assert read(home_care, part)["status"] == "on-hold"
+
+
+@pytest.mark.parametrize("way", ["PUT", "PATCH"])
+def test_c11_what_is_commanded_of_a_part_itself_goes_before_what_follows(
+    shared: httpx.Client, party: Party, way: str
+) -> None:
+    home_care, patient = party(HOME_CARE), person(shared)
+    whole = created(home_care, own(patient))
+    part = created(home_care, own(patient, **part_of(whole)))
+    moved(home_care, whole, "in-progress")
+    patch = base64.b64encode(b'[{"op": "replace", "path": "/status", "value": "in-progress"}]').decode()
+    binary = {"resourceType": "Binary", "contentType": "application/json-patch+json", "data": patch}
+    entries = [
+        {
+            "resource": read(home_care, whole) | {"status": "on-hold", "statusReason": reason()},
+            "request": {"method": "PUT", "url": f"Task/{whole['id']}"},
+        },
+        {
+            "resource": binary if way == "PATCH" else part | {"status": "in-progress"},
+            "request": {"method": way, "url": f"Task/{part['id']}"},
+        },
+    ]
+
+    answer = home_care.post("/fhir", json={"resourceType": "Bundle", "type": "transaction", "entry": entries})
+
+    assert answer.status_code == 200, answer.text
+    assert (read(home_care, whole)["status"], read(home_care, part)["status"]) == ("on-hold", "in-progress")
 
 
 def test_c11_nothing_about_another_person_follows(shared: httpx.Client, party: Party) -> None:

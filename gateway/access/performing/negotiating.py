@@ -81,8 +81,7 @@ class Negotiator:
                 raise BusinessRule(text, rule="entry-duplicate")
             stated = after if about is None else following.settled(after, about)
             step.resource = tasks.command(stated, before)
-            further = following.of(step, before, after, bids)
-            step.following = tuple(one for one in further if one.thing not in beside)
+            step.following = tuple(following.of(step, before, after, bids))
 
     def keys(self, step: Step) -> Iterator[str]:
         """What to hold besides the Task itself where no person's key holds all of it: what it is part of and about.

@@ -73,7 +73,10 @@ class Performance:
         for step in sorted(steps, key=lambda step: not self._decider.asks(step)):
             with refusing(step):
                 self._decider.prepare(step, beside)
-        # What several lead on to is done once.
+        # What several lead on to is done once, and what is commanded of a thing itself goes before.
+        commanded = {step.thing for step in steps if step.states}
+        for step in steps:
+            step.following = tuple(one for one in step.following if one.thing not in commanded)
         further = {one.thing: one for step in steps for one in step.following}
         stated = [*(step for step in steps if step.states), *further.values()]
         saved = self._stater.state(stated)
