@@ -217,13 +217,12 @@ def _handed_over(seen: Picture, task: TaskFact) -> TaskFact | None:
 
 
 def _sources(seen: Picture) -> Iterator[SourceLine]:
-    speaking = {one.source for one in seen.statements.values()}
     for heard in seen.heard:
         silent = gaps.is_silent(seen, heard)
         state: SourceState = "not-connected" if heard.last is None else "silent" if silent else "heard"
         source = heard.source
         unit = seen.directory.by_hsa_id(source.controller, source.controller_name or source.name)
-        yield SourceLine(source.id, source.name, heard.last, state, unit, source.id in speaking)
+        yield SourceLine(source.id, source.name, heard.last, state, unit, source.id in seen.speaking)
 
 
 def _lanes(seen: Picture) -> Iterator[Lane]:

@@ -46,6 +46,8 @@ class Picture:
     heard: tuple[Heard, ...]
     statements: Mapping[str, Statement] = field(default_factory=dict)
     """By digest: the evidence."""
+    speaking: frozenset[str] = frozenset()
+    """The sources that have said anything of the person."""
     needs: Mapping[str, Sequence[TaskFact]] = field(default_factory=dict)
     """Tasks by need, in the order in which they were asked."""
     by_reference: Mapping[str, Fact | PlanFact] = field(default_factory=dict)

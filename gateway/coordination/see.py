@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from gateway.coordination import agreements, gaps
@@ -12,6 +13,7 @@ from gateway.coordination.directory import Directory
 from gateway.coordination.due import next_look
 from gateway.coordination.facts import Heard
 from gateway.coordination.gap import Gap
+from gateway.coordination.over import without_what_is_over
 from gateway.coordination.picture import Picture, picture
 from gateway.coordination.statements import standing
 from gateway.identity.resolve import Key
@@ -34,10 +36,12 @@ def see(
 ) -> Picture:
     """The patient's care at `at`, by what was recorded by `known_at`."""
     limits, table = agreement or agreements.agreement(), authority or agreements.authority()
-    said = standing(one for one in statements if one.recorded <= known_at)
-    return picture(
+    known_then, decided = [one for one in statements if one.recorded <= known_at], list(links)
+    beginning = since or at - limits.since
+    said = standing(without_what_is_over(known_then, decided, table, beginning))
+    seen = picture(
         patient,
-        as_of(said, links, table, at=at, known_at=known_at, known=known),
+        as_of(said, decided, table, at=at, known_at=known_at, known=known),
         [one for one in said if one.effective <= at],
         Directory(organisations),
         heard,
@@ -45,8 +49,9 @@ def see(
         authority=table,
         at=at,
         known_at=known_at,
-        since=since or at - limits.since,
+        since=beginning,
     )
+    return replace(seen, speaking=frozenset(one.source for one in known_then if one.effective <= at))
 
 
 def missing(
