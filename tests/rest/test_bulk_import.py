@@ -7,15 +7,21 @@ from __future__ import annotations
 
 import gzip
 import json
+import multiprocessing
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
 import httpx
 import pytest
 
+from gateway.access.caller import OPERATOR, Asking
+from gateway.access.importing import Importing, Input
 from gateway.app import Gateway, background, wire
 from gateway.errors import Unavailable
 from gateway.settings import Settings
@@ -223,5 +229,39 @@ def test_a_host_that_does_not_answer_is_asked_again_and_nothing_is_written_twice
             made = done(client, accepted)
             assert made["output"][0]["count"] == 700
             assert wired.store.read(lambda uow: uow.statements.count()) == 700
+    finally:
+        wired.close()
+
+
+def _import_and_die(url: str) -> None:
+    done, once = [], Importing._once
+
+    def die(self: Any, *given: Any, **more: Any) -> None:
+        once(self, *given, **more)
+        done.append(True)
+        if len(done) == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Importing._once = die  # type: ignore[method-assign]
+    wire(Settings(database_url=url, worker=False)).jobs(lease=timedelta(seconds=0.5)).run_due()
+
+
+def test_a_server_that_is_killed_leaves_the_import_to_the_next_who_does_the_rest(database_url: str) -> None:
+    wired = wire(Settings(database_url=database_url, worker=False))
+    asking = Asking(OPERATOR, "import", request_id="test")
+    try:
+        body = lines(*(patient(f"p{n}") for n in range(700)))
+        id = wired.door.order_import(asking, [Input("the body")], url="", base="", body=body)
+        child = multiprocessing.get_context("fork").Process(target=_import_and_die, args=(database_url,))
+        child.start()
+        child.join(60)
+        assert child.exitcode == -signal.SIGKILL
+        assert wired.door.imported(asking, id).total.done == 300
+        runner = wired.jobs()
+        while not runner.run_due():
+            time.sleep(0.02)  # Until the dead one's lease has ended.
+        found = wired.door.imported(asking, id)
+        assert (found.ended is not None, found.total.stored) == (True, 700)
+        assert wired.store.read(lambda uow: uow.statements.count()) == 700
     finally:
         wired.close()
