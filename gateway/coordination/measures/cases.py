@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple
 
 from gateway.coordination.directory import Unit
@@ -215,6 +215,7 @@ def _unit(unit: Unit | None) -> Value:
     return Value(system if bar else "", value if bar else unit.key, unit.name) if unit.key else UNKNOWN
 
 
+@lru_cache(maxsize=1024)
 def _of_system(name: str, code: str) -> Value:
     system = f"{CODES}/{name}"
     return Value(system, code, load().display(system, code) or code)
