@@ -29,8 +29,8 @@ from gateway.coordination.directory import Directory, Unit
 from gateway.coordination.facts import TaskFact
 from gateway.coordination.negotiation import NextStep, Role, handover
 from gateway.coordination.picture import REPLACES, task_fact
-from gateway.coordination.tasks import HISTORY
-from gateway.coordination.values import instant, written
+from gateway.coordination.tasks import written_history
+from gateway.coordination.values import written
 from gateway.coordination.words import Words
 from gateway.definitions import CANONICAL
 from gateway.errors import BadRequest, Conflict, Gone, PreconditionFailed
@@ -300,17 +300,12 @@ class Tasking(HandingOver, Worklists):
 
     def _past(self, task: Resource, directory: Directory) -> Iterator[Past]:
         owner = ""
-        for extension in task.get("extension", ()):
-            if extension.get("url") != HISTORY:
-                continue
-            parts = {part["url"]: part for part in extension["extension"]}
-            if "owner" in parts and (unit := directory.unit(parts["owner"]["valueReference"])):
+        for step in written_history(task):
+            if step.owner is not None and (unit := directory.unit(step.owner)):
                 owner = unit.name
-            source = str(parts.get("source", {}).get("valueString", ""))
-            kind, _, hsa_id = source.partition(":")
-            by = directory.by_hsa_id(hsa_id).name if kind == "organisation" else self._source_name(source)
-            since = instant(parts["period"]["valuePeriod"].get("start"))
-            yield Past(parts["status"]["valueCode"], since, owner, by)
+            kind, _, hsa_id = step.source.partition(":")
+            by = directory.by_hsa_id(hsa_id).name if kind == "organisation" else self._source_name(step.source)
+            yield Past(step.status, step.start, owner, by)
 
     def _source_name(self, source: str) -> str:
         known = self._rooms.sources.get(source)

@@ -15,7 +15,7 @@ from gateway.coordination.agreements import Agreement, Authority
 from gateway.coordination.directory import Directory, Unit
 from gateway.coordination.facts import ContactFact, Fact, Heard, PlanFact, TaskFact, Turn
 from gateway.coordination.statements import order
-from gateway.coordination.tasks import ARRIVING, HISTORY
+from gateway.coordination.tasks import ARRIVING, written_history
 from gateway.coordination.values import instant, reference_key
 from gateway.coordination.words import Words, both, due, words
 from gateway.identity.resolve import MENTION
@@ -209,16 +209,10 @@ class _Reader:
 
     def turns(self, resource: Resource) -> Iterator[Turn]:
         owner = None
-        for extension in resource.get("extension", ()):
-            if extension.get("url") != HISTORY:
-                continue
-            parts = {part["url"]: part for part in extension["extension"]}
-            if "owner" in parts:
-                owner = self.directory.unit(parts["owner"]["valueReference"])
-            period = parts["period"]["valuePeriod"]
-            start = instant(period["start"])
-            assert start is not None
-            yield Turn(parts["status"]["valueCode"], start, instant(period.get("end")), owner)
+        for step in written_history(resource):
+            if step.owner is not None:
+                owner = self.directory.unit(step.owner)
+            yield Turn(step.status, step.start, step.end, owner)
 
     def candidates(self, resource: Resource) -> Iterator[Unit]:
         for said in resource.get("input", ()):

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.coordination.agreements import Authority, Steps
 from gateway.coordination.layout import MARKS
@@ -43,6 +43,16 @@ class Step:
     statement: str
     inferred: bool = False
     impossible: bool = False
+
+
+class Written(NamedTuple):
+    """A step as it is written in a Task. The owner is told where he changes."""
+
+    status: str
+    start: datetime
+    end: datetime | None
+    owner: Mapping[str, Any] | None
+    source: str
 
 
 @dataclass(slots=True)
@@ -229,6 +239,21 @@ def _declines(life: Life, owner: str | None, status: Any, steps: Steps, *, news:
     if not life.accepted or status not in steps.reoffered or owner in (None, life.owner):
         return False
     return owner == life.arriving or news
+
+
+def written_history(task: Mapping[str, Any]) -> Iterator[Written]:
+    """The life as `history` wrote it. An operator may write there what is no step: it is passed over."""
+    for extension in task.get("extension", ()):
+        if extension.get("url") != HISTORY:
+            continue
+        parts = {part.get("url"): part for part in extension.get("extension", ())}
+        status = parts.get("status", {}).get("valueCode")
+        period = parts.get("period", {}).get("valuePeriod", {})
+        start = instant(period.get("start"))
+        if status is not None and start is not None:
+            owner = parts.get("owner", {}).get("valueReference")
+            source = str(parts.get("source", {}).get("valueString", ""))
+            yield Written(status, start, instant(period.get("end")), owner, source)
 
 
 def _takes_owner(life: Life, fact: Statement, owner: str | None, status: str, steps: Steps) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 from gateway.coordination import agreements
 from gateway.coordination.membership import Held
 from gateway.coordination.statements import OPERATOR_SOURCE
-from gateway.coordination.tasks import HISTORY
+from gateway.coordination.tasks import written_history
 from gateway.coordination.values import instant, reference_key
 from gateway.definitions import CANONICAL
 from gateway.records import Agreed, Resource
@@ -113,16 +113,11 @@ def read(task: Resource) -> Basis:
     life: list[Held] = []
     owners: dict[str, Mapping[str, Any]] = {}
     owner: str | None = None
-    for extension in task.get("extension", ()):
-        if extension.get("url") == HISTORY:
-            parts = {part["url"]: part for part in extension["extension"]}
-            if "owner" in parts:
-                reference = parts["owner"]["valueReference"]
-                owner = key_of(reference)
-                _note(owners, owner, reference)
-            start = instant(parts["period"]["valuePeriod"]["start"])
-            assert start is not None
-            life.append(Held(parts["status"]["valueCode"], start, owner))
+    for step in written_history(task):
+        if step.owner is not None:
+            owner = key_of(step.owner)
+            _note(owners, owner, step.owner)
+        life.append(Held(step.status, step.start, owner))
     _note(owners, key_of(task.get("owner")), task.get("owner"))
     return Basis(task, tuple(life), owners)
 
