@@ -65,13 +65,18 @@ class Given:
     name: str = ""
 
 
-def possible(task: Resource, steps: Sequence[NextStep], *, owns: bool, travels: bool) -> Iterator[Move]:
-    """The moves that the rules allow and that make sense now, in the order of the table."""
+def possible(task: Resource, steps: Sequence[NextStep], *, owns: bool, asks: bool, travels: bool) -> Iterator[Move]:
+    """The moves that the rules allow and that make sense now, in the order of the table.
+
+    `owns`, `asks`: the caller has the Task; he has asked another for it.
+    """
     states = {one.state for one in steps}
     status = str(task.get("status"))
     for move in MOVES:
         if move.starts and status not in move.starts:
             continue
+        if asks and move.code in ("take", "acknowledge"):
+            continue  # Who wants another to do it asks the next.
         if move.state == "cancelled" and "rejected" in states:
             continue  # Who was asked declines.
         if move.travels is not None and move.travels is not travels:

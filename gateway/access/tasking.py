@@ -270,8 +270,8 @@ class Tasking(HandingOver, Worklists):
         steps = () if operator else self._rules.next_steps(resource, mine.roles, mine.circumstances)
         limits = agreements.agreement()
         travels = fact.code in limits.codes["missions"] | limits.codes["visits"]
-        moves = possible(resource, steps, owns=Role.OWNER in mine.roles and not operator, travels=travels)
-        requests = Role.REQUESTER in mine.roles and not operator
+        owns, requests = (role in mine.roles and not operator for role in (Role.OWNER, Role.REQUESTER))
+        moves = possible(resource, steps, owns=owns, asks=requests and not owns, travels=travels)
         over = fact.status in self._rooms.recorder.authority.steps[TASK].ended
         own = asking.caller.organisations
         stage = stage_of(resource)
@@ -289,7 +289,7 @@ class Tasking(HandingOver, Worklists):
             tuple(_candidates(resource, directory)),
             requests and self._is_free(uow, stored, fact),
             self._may_hand_over(mine.roles, fact) and not operator,
-            requests and over and Role.OWNER not in mine.roles and not self._read_by(uow, asking, [stored], own),
+            requests and over and not owns and not self._read_by(uow, asking, [stored], own),
             operator,
         )
 

@@ -206,6 +206,9 @@ def test_every_press_is_audited_and_stands_in_the_history_as_the_units_own_word(
 # --- in a browser ---------------------------------------------------------------------------------------------------
 
 
+Press = Callable[[Page, Locator], None]
+
+
 def click(page: Page, target: Locator) -> None:
     target.click()
 
@@ -225,13 +228,13 @@ def tab_to(page: Page, target: Locator) -> None:
     raise AssertionError("It is not reached by Tab.")
 
 
-def write(page: Page, label: str, words: str) -> None:
+def write(page: Page, press: Press, label: str, words: str) -> None:
     field = page.get_by_label(label, exact=True).and_(page.locator(":visible"))
-    tab_to(page, field)
+    if press is by_keyboard:
+        tab_to(page, field)
+    else:
+        field.focus()
     page.keyboard.type(words)
-
-
-Press = Callable[[Page, Locator], None]
 
 
 @pytest.mark.browser
@@ -245,17 +248,16 @@ def test_the_life_of_a_mission_over_three_parties(
     screens = {hsa_id: _screen(place, browser, hsa_id, width, script) for hsa_id in (ADVICE, NURSES, AMBULANCE)}
     advice, nurses, ambulance = screens.values()
     advice.goto("/patient/rut/ask")
-    write(advice, "Vad som ska göras", "Yrsel, bedömning i hemmet")
+    write(advice, press, "Vad som ska göras", "Yrsel, bedömning i hemmet")
     for label, unit in (("Till", "Hemsjuk"), ("Om de avböjer, fråga sedan", "Ambul")):
-        write(advice, label, unit)
+        write(advice, press, label, unit)
     _is_for_everybody(advice, script)
     press(advice, advice.get_by_role("button", name="Skicka"))
     expect(advice.get_by_role("status")).to_have_text("Uppdraget är skickat.")
 
     _open_newest(nurses, press)
     press(nurses, nurses.locator("summary", has_text="Avböj"))
-    write(nurses, "Orsak", "Ingen")
-    _is_for_everybody(nurses, script)
+    write(nurses, press, "Orsak", "Ingen")
     press(nurses, nurses.get_by_role("button", name="Avböj"))
     expect(nurses.get_by_role("status")).to_contain_text("Ni har avböjt")
 
@@ -269,7 +271,7 @@ def test_the_life_of_a_mission_over_three_parties(
     for button, said in (("Ta uppdraget", "har tagit"), ("På väg", "på väg"), ("Framme", "framme")):
         press(ambulance, ambulance.get_by_role("button", name=button))
         expect(ambulance.get_by_role("status")).to_contain_text(said)
-    write(ambulance, "Återrapport", "Blodtryck 140/80. Stannar hemma.")
+    write(ambulance, press, "Återrapport", "Blodtryck 140/80. Stannar hemma.")
     _is_for_everybody(ambulance, script)
     press(ambulance, ambulance.get_by_role("button", name="Klart, återrapportera"))
     expect(ambulance.get_by_role("status")).to_have_text("Klart och återrapporterat.")
