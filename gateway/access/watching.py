@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
+import structlog
+
 from gateway.access.answers import Answers, own_patient
 from gateway.access.reading import heard_by_all
 from gateway.coordination.agree import wanted
@@ -21,15 +23,20 @@ from gateway.coordination.see import missing
 from gateway.coordination.statements import GATEWAY_SOURCE, Origin, make, order
 from gateway.coordination.values import logical_reference, written
 from gateway.definitions import CANONICAL
+from gateway.errors import GatewayError
 from gateway.identity.systems import HSA_ID
 from gateway.records import Resource, Statement
 from gateway.store import Change, UnitOfWork
+
+log = structlog.get_logger(__name__)
 
 CHANGES = 500
 PERSONS = 20
 """At so many a step looks: SQLite's one writer is not held for long."""
 SILENT = timedelta(minutes=1)
 """A source that is silent may be heard again without a word about the person."""
+AGAIN = timedelta(hours=1)
+"""A person at whom nobody could look is looked at then: the others must not wait for him."""
 GAP_ID = f"{CANONICAL}/sid/gap"
 _ENDED = "Källorna visar det inte längre / The sources show it no more"
 
@@ -53,7 +60,13 @@ class Watching(Answers):
 
     def _watch_over(self, uow: UnitOfWork, person: str) -> datetime | None:
         """Raise what has begun, resolve what has ended; when to look again."""
-        seen = self._gaps_now(uow, person)
+        try:
+            seen = self._gaps_now(uow, person)
+        except GatewayError:
+            raise
+        except Exception as error:
+            log.error("gap-watch-passed-over", error=type(error).__name__)
+            return uow.now + AGAIN
         if seen is None:
             return None
         patient, gaps, again = seen

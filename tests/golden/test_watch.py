@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.access import watching
 from gateway.adapters.media import media_type
 from gateway.ingest.rebuild import rebuild
 from gateway.records import Resource
@@ -157,3 +158,27 @@ def test_the_watch_is_one_job_that_another_process_goes_on_with(directory: Path,
         assert first.run_due()
         assert not second.run_due(), "It is put off for a second, whoever asks."
         assert {code for code, _ in open_issues(Watched(on, told).raised())} == {"unanswered"}
+
+
+def test_a_person_at_whom_nobody_can_look_stops_nobody_and_is_looked_at_again(
+    directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = history("013")
+    with opened(told, directory, tmp_path) as on:
+        watched, first = Watched(on, told), told.deliveries[0]
+        on.clock.now = datetime(2026, 3, 10, 18, tzinfo=SWEDEN)
+        on.ingest.take(on.gateway.sources.get(first.source), first.path.read_bytes(), media_type(first.path))
+        watched.watch()
+
+        def fails(*_: object, **__: object) -> None:
+            raise KeyError("unforeseen")
+
+        on.clock.now = datetime(2026, 3, 11, 18, 1, tzinfo=SWEDEN)
+        with monkeypatch.context() as broken:
+            broken.setattr(watching, "missing", fails)
+            watched.watch()
+        assert watched.raised() == []
+        assert watched.due() == [on.clock.now + watching.AGAIN]
+        on.clock.now += watching.AGAIN
+        watched.watch()
+        assert {code for code, _ in open_issues(watched.raised())} == {"source-silent"}
