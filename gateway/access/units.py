@@ -114,7 +114,11 @@ class Reader:
     def _together(self, seq: int, bundle: Resource) -> Unit:
         """A Bundle as one unit: what it asks for is done together."""
         if bundle["type"] in LISTED:
-            entries = [entry for one in self._listed(bundle, 0) if isinstance(entry := one[1], Entry)]
+            entries = []
+            for _, entry in self._listed(bundle, 0):
+                if isinstance(entry, GatewayError):  # All of it or nothing: it is one line.
+                    raise entry
+                entries += [] if entry is None else [entry]
             commands: list[Command] = [self._of_entry(one, self._put) for one in entries]
         else:
             asked = [(one, self._of_entry(one, self._command)) for one in self._read(bundle)]
@@ -150,6 +154,8 @@ class Reader:
     def _listed(self, bundle: Resource, start: int) -> Iterator[tuple[int, Entry | GatewayError | None]]:
         """The resources of a collection or of a search's results, under ids that all of them know; None: nothing."""
         given: Sequence[Any] = bundle.get("entry", [])
+        if type(given) is not list:
+            raise BadRequest("The entries of a Bundle are a list.", rule="json-list", expression="Bundle.entry")
         names = {str(one["fullUrl"]): name for one in given if (name := _name(one)) and "fullUrl" in one}
         for seq, one in enumerate(given[start:], start):
             here = f"Bundle.entry[{seq}]"

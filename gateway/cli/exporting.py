@@ -92,7 +92,7 @@ def export(
 def _begun(wired: Gateway, folder: Path, wanted: Wanted, base: str, *, packed: bool) -> str:
     """The export that the folder is being filled from, or a new one."""
     asked = f"samverka export {wanted} {'packed' if packed else ''}".strip()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(0o700, parents=True, exist_ok=True)  # What is in it is for nobody else.
     place = folder / UNFINISHED
     if place.exists():
         before = orjson.loads(place.read_bytes())

@@ -192,6 +192,43 @@ def test_the_resources_of_a_bundle_are_written_and_its_links_lead_to_them(
         gateway.close()
 
 
+ODD: tuple[Any, ...] = (
+    [],
+    {},
+    {"resourceType": ["Patient"]},
+    {"resourceType": "Bundle", "type": ["batch"]},
+    {"resourceType": "Bundle", "type": "collection", "entry": 7},
+    {"resourceType": "Bundle", "type": "collection", "entry": [7, {"resource": 7}, {"resource": {"resourceType": 7}}]},
+    {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": {"resourceType": "Patient", "id": 7}}]},
+    {"resourceType": "Bundle", "type": "searchset", "entry": [{"search": [], "resource": {"resourceType": "Patient"}}]},
+    {
+        "resourceType": "Bundle",
+        "type": "collection",
+        "entry": [{"fullUrl": 7, "resource": {"resourceType": "Patient"}}],
+    },
+    {"resourceType": "Bundle", "type": "batch", "entry": [7, {"request": {"method": "PUT", "url": "Patient/a/b"}}]},
+    {"resourceType": "Bundle", "type": "batch", "entry": [{"request": {"method": "PUT", "url": 7}}]},
+    {"resourceType": "Bundle", "type": "batch", "entry": [{"request": {"method": "DELETE", "url": "Patient?_id=%ff"}}]},
+    {"resourceType": "Bundle", "type": "transaction", "entry": [{"request": {"method": "PUT", "url": "Patient/"}}]},
+    {"resourceType": "Bundle", "type": "transaction", "entry": {"request": 7}},
+    {"resourceType": "Patient", "id": "a", "meta": 7},
+    {"resourceType": "Patient", "id": "a", "meta": {"tag": 7}},
+    {"resourceType": "Patient", "id": ["a"]},
+)
+
+
+def test_whatever_stands_there_is_told_and_breaks_nothing(samverka: Run, tmp_path: Path) -> None:
+    (tmp_path / "odd.ndjson").write_bytes(lines(*ODD))
+    for number, one in enumerate(ODD):
+        (tmp_path / f"odd-{number}.json").write_text(json.dumps(one))
+    told = samverka("import", tmp_path, "--json", "--all-issues")
+    assert told.code == 3
+    refusals = refused(told.json)
+    assert {line for file, line, _ in refusals if file.endswith(".ndjson")} == {*range(1, len(ODD) + 1)}
+    assert {Path(file).name for file, line, _ in refusals if line is None} == {f"odd-{n}.json" for n in range(len(ODD))}
+    assert "unforeseen" not in {found for _, _, found in refusals}
+
+
 def test_a_transaction_is_done_as_a_whole_or_not_at_all(wired: Gateway) -> None:
     good = bundle(
         "transaction",
