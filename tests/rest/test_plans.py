@@ -151,6 +151,9 @@ REFUSED: tuple[tuple[str, dict[str, Any], int, str, str], ...] = (
     ("ward", TEAM, 422, "plan-element-follows", "CarePlan.contained[0]"),
     ("nurses", {"status": "completed"}, 403, "plan-element-of-coordinator", "CarePlan.status"),
     ("nurses", {"period": {"start": "2026-03-01"}}, 403, "plan-element-of-coordinator", "CarePlan.period"),
+    ("nurses", {"extension": None}, 422, "plan-custodian-fixed", "CarePlan.extension"),
+    ("nurses", {"language": "sv"}, 403, "plan-element-of-coordinator", "CarePlan.language"),
+    ("nurses", {"meta": {"security": [{"code": "R"}]}}, 403, "plan-element-of-coordinator", "CarePlan.meta.security"),
     ("centre", {"title": "x"}, 403, "plan-not-yours", "CarePlan"),
 )
 
@@ -198,9 +201,13 @@ def test_members_write_beside_the_participants_that_follow_and_not_those(
     assert answer.status_code == 200, answer.text
     found = ward.get(f"/fhir/CareTeam/{of_care}").json()
     assert (found["name"], found["participant"]) == ("Teamet", more)
+    tag = {"system": "urn:test", "code": "seen"}
+    assert change(nurses, "CarePlan", of_care, meta={"tag": [tag]}).status_code == 200
+    assert tag in ward.get(f"/fhir/CarePlan/{of_care}").json()["meta"]["tag"]
     for changes, path in (
         ({"participant": [contact]}, "CareTeam.participant"),
         ({"status": "inactive"}, "CareTeam.status"),
+        ({"language": "sv"}, "CareTeam.language"),
     ):
         told = parties.refusal(change(nurses, "CareTeam", of_care, **changes), 422)
         assert (told["rule"], told["requirement"], told["path"]) == ("team-follows", "C-23", path)

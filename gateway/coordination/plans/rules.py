@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from gateway.coordination import agreements
 from gateway.coordination.negotiation import Breach, Kind, Role
-from gateway.coordination.plans.team import CUSTODIAN, OF_PLAN, follows
+from gateway.coordination.plans.team import CUSTODIAN, follows
 from gateway.coordination.words import Part, Words, both
 from gateway.definitions import CANONICAL
 from gateway.records import Resource
@@ -21,8 +21,8 @@ TEAM: Final = "CareTeam"
 CONTAINED: Final = "care-team"
 """The id of a team within its plan."""
 REPLACED_BY: Final = f"{CANONICAL}/StructureDefinition/plan-replaced-by"
-_NO_CONTENT: Final = ("resourceType", "id", "meta", "text", "implicitRules", "language", "extension", "contained")
-_NEEDED: Final = ("resourceType", "id", "contained", "status", "intent", "subject", "identifier")
+_NO_CONTENT: Final = ("resourceType", "id", "meta", "contained")
+_NEEDED: Final = ("resourceType", "id", "meta", "contained", "status", "intent", "subject", "identifier")
 """What a resource says of itself in every statement: who it is, what its type demands, what others refer to in it."""
 
 
@@ -90,7 +90,7 @@ def stated_plan(after: Resource, standing: Standing) -> Resource:
 def stated_team(after: Resource) -> Resource:
     """What a caller states of the team of a plan: what members share, without those who follow from the Tasks."""
     kept = agreements.authority().shared[TEAM]
-    stated = {name: value for name, value in after.items() if name in kept or name in ("resourceType", "id", "subject")}
+    stated = {name: value for name, value in after.items() if name in kept or name in _NEEDED}
     own = [one for one in after.get("participant", ()) if not follows(one)]
     return {name: value for name, value in stated.items() if name != "participant"} | (
         {"participant": own} if own else {}
@@ -165,6 +165,8 @@ def _changed(before: Resource, after: Resource, standing: Standing) -> Iterator[
     yield from _contained(before, after, standing)
     if _custodian(before) != _custodian(after):
         yield _breach("plan-custodian-fixed", Kind.NOT_ALLOWED, "C-22", f"{PLAN}.extension", before, after, standing)
+    if _security(before) != _security(after) and Role.COORDINATOR not in standing.roles:
+        yield _element("plan-element-of-coordinator", Kind.WRONG_ROLE, PLAN, "meta.security", before, after, standing)
     for name in _differing(before, after):
         if name in table["fixed"]:
             yield _element("plan-element-fixed", Kind.NOT_ALLOWED, PLAN, name, before, after, standing)
@@ -219,12 +221,13 @@ def _contained(before: Resource, after: Resource, standing: Standing) -> Iterato
 
 
 def _team_changed(before: Resource, after: Resource, standing: Standing, fixed: Collection[str]) -> Iterator[Breach]:
-    for name in fixed:
-        if name in before and before.get(name) != after.get(name):
+    """What members share is theirs, but for who follows from the Tasks; who begins a team says more of it."""
+    shared = agreements.authority().shared[TEAM]
+    if _security(before) != _security(after):
+        yield _element("team-follows", Kind.NOT_ALLOWED, TEAM, "meta.security", before, after, standing)
+    for name in _differing(before, after):
+        if name not in shared and (before or name not in fixed):
             yield _element("team-follows", Kind.NOT_ALLOWED, TEAM, name, before, after, standing)
-    plans = [[one for one in team.get("extension", ()) if one.get("url") == OF_PLAN] for team in (before, after)]
-    if plans[0] and plans[0] != plans[1]:
-        yield _element("team-follows", Kind.NOT_ALLOWED, TEAM, "extension", before, after, standing)
     following = [[one for one in team.get("participant", ()) if follows(one)] for team in (before, after)]
     if following[0] != following[1]:
         yield _element("team-follows", Kind.NOT_ALLOWED, TEAM, "participant", before, after, standing)
@@ -234,6 +237,11 @@ def _differing(before: Resource, after: Resource) -> Iterator[str]:
     for name in dict.fromkeys((*before, *after)):
         if name.lstrip("_") not in _NO_CONTENT and before.get(name) != after.get(name):
             yield name
+
+
+def _security(resource: Resource) -> list[Any]:
+    found: list[Any] = resource.get("meta", {}).get("security", [])
+    return found
 
 
 def _custodian(plan: Resource) -> list[Any]:
