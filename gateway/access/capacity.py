@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
+from gateway.access.answers import FIRST_YEAR, LAST_YEAR
 from gateway.access.caller import Asking
 from gateway.access.conformance import Canonicals
 from gateway.access.decision import decide
 from gateway.coordination.capacity import Call, Room, rooms
 from gateway.coordination.directory import Directory
+from gateway.errors import BadRequest
 from gateway.identity.resolve import logical_references
 from gateway.records import Resource
 from gateway.store import UnitOfWork
@@ -25,6 +27,9 @@ class CapacityDoor(Canonicals):
 
     def capacity(self, asking: Asking, *, at: datetime | None = None, municipality: str = "") -> list[Room]:
         """Who can take something, those that can first; of one municipality (its code), or of all."""
+        if at is not None and not FIRST_YEAR <= at.year <= LAST_YEAR:
+            text = f"at must lie between {FIRST_YEAR} and {LAST_YEAR}."
+            raise BadRequest(text, rule="parameter-malformed", where="at")
         services = [one.resource() for one in self.stored(asking, SERVICE)]
         directory = self._rooms.store.read(lambda uow: Directory(_organisations(uow, services)))
         self.audit(asking, decide(asking.caller, SERVICE, takes_part=None))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Final
 
+from gateway.access.answers import FIRST_YEAR, LAST_YEAR
 from gateway.access.caller import Asking
 from gateway.access.conditions import narrowing, terminology
 from gateway.access.conformance import Canonicals
@@ -112,6 +113,10 @@ class Measuring(Canonicals):
 
     def _midnights(self, period: Period) -> tuple[datetime, datetime]:
         """From midnight to midnight, Swedish time. BadRequest."""
+        for name, day in (("periodStart", period.first), ("periodEnd", period.last)):
+            if not FIRST_YEAR <= day.year <= LAST_YEAR:
+                text = f"{name} must lie between {FIRST_YEAR} and {LAST_YEAR}."
+                raise BadRequest(text, rule="parameter-malformed", where=name)
         if period.last < period.first:
             raise BadRequest(
                 "periodEnd must not lie before periodStart.", rule="parameter-malformed", where="periodEnd"

@@ -22,6 +22,8 @@ MUNICIPALITY: Final = f"{CANONICAL}/StructureDefinition/municipality"
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ORDER: Final = ("available", "assess", "waitlist", "", "none")
 """Who can take something first."""
+EARLIEST, LATEST = date(1800, 1, 1), date(2300, 12, 31)
+"""What is closed from or to a day beyond these is so without an end."""
 AHEAD: Final = timedelta(days=14)
 """How far ahead is looked for the next opening."""
 
@@ -116,10 +118,10 @@ class Hours:
         for row in self.service.get("availableTime", ()):
             if row.get("daysOfWeek") and DAYS[day.weekday()] not in row["daysOfWeek"]:
                 continue
-            if row.get("allDay") or "availableStartTime" not in row or "availableEndTime" not in row:
+            start, end = (_clock(row.get(name)) for name in ("availableStartTime", "availableEndTime"))
+            if row.get("allDay") or start is None or end is None:
                 yield self._midnight(day), self._midnight(day + timedelta(days=1))
                 continue
-            start, end = (time.fromisoformat(row[name]) for name in ("availableStartTime", "availableEndTime"))
             last = day if start < end else day + timedelta(days=1)  # A night goes on into the next day.
             yield datetime.combine(day, start, self.zone), datetime.combine(last, end, self.zone)
 
@@ -128,13 +130,21 @@ class Hours:
             during = row.get("during", {})
             start, end = instant(during.get("start")), instant(during.get("end"))
             if start is not None or end is not None:
-                yield self._day(start, date.min), self._day(end, date.max - timedelta(days=1))
+                yield self._day(start, EARLIEST), self._day(end, LATEST)
 
     def _day(self, moment: datetime | None, otherwise: date) -> date:
-        return moment.astimezone(self.zone).date() if moment else otherwise
+        return min(max(moment.astimezone(self.zone).date(), EARLIEST), LATEST) if moment else otherwise
 
     def _midnight(self, day: date) -> datetime:
         return datetime.combine(day, time(), self.zone)
+
+
+def _clock(text: Any) -> time | None:
+    """A time of day; R4's leap second is the second before it."""
+    try:
+        return time.fromisoformat(str(text).replace(":60", ":59"))
+    except ValueError:
+        return None
 
 
 def _calls(

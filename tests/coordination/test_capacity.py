@@ -107,3 +107,24 @@ def test_out_of_hours_the_unit_above_is_called_too() -> None:
     assert [call.phone for call in by_day.calls] == ["031-390 06 99", "031-390 06 01"]
     assert [call.phone for call in by_night.calls] == ["031-390 06 99", "031-390 06 01", "031-390 06 00"]
     assert by_night.calls[-1].name == "Västra Götalandsregionen"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"availableTime": [{"availableStartTime": "08:00:60", "availableEndTime": "17:00:00"}]},
+        {"availableTime": [{"availableStartTime": "08:00:00"}]},
+        {"availableTime": [{"availableStartTime": "08:00:00.5", "availableEndTime": "08:00:00.5"}]},
+        {"availableTime": [OFFICE], "notAvailable": [{"during": {"start": "9999-12-31"}}]},
+        {"availableTime": [OFFICE], "notAvailable": [{"during": {"end": "0001-01-01"}}]},
+        {"availableTime": [OFFICE], "notAvailable": [{"description": "sometimes"}]},
+        {"extension": [{"url": FREE_PLACES, "extension": [{"url": "free", "valueString": "two"}]}]},
+        {"extension": [{"url": FREE_PLACES, "valueInteger": 3}], "characteristic": [{"text": "full"}]},
+        {"providedBy": {"display": "somebody"}},
+    ],
+)
+def test_what_is_oddly_written_makes_no_answer_fail(odd: dict[str, Any]) -> None:
+    (found,) = rooms([service(**odd)], Directory(), at=at("2026-03-12T10:00"), zone=ZONE)
+    assert found.free is None
+    if "availableTime" in odd:
+        assert found.open is True

@@ -74,7 +74,12 @@ def test_anybody_is_told_who_can_take_something_and_whom_to_call(
 
 
 @pytest.mark.parametrize(
-    ("asked", "rule"), [({"patient": "1"}, "unknown-parameter"), ({"at": "soon"}, "parameter-malformed")]
+    ("asked", "rule"),
+    [
+        ({"patient": "1"}, "unknown-parameter"),
+        ({"at": "soon"}, "parameter-malformed"),
+        ({"at": "9999-12-31"}, "parameter-malformed"),
+    ],
 )
 def test_what_cannot_be_asked_is_refused(shared: httpx.Client, asked: dict[str, str], rule: str) -> None:
     answer = shared.get("/fhir/HealthcareService/$capacity", params=asked)

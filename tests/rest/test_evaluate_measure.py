@@ -107,6 +107,18 @@ def test_a_report_of_a_few_says_so_and_no_number(served: httpx.Client) -> None:
         ("/fhir/Measure/time-to-accept/$evaluate-measure", {"periodEnd": "2025-12-31"}, 400, "parameter-malformed"),
         ("/fhir/Measure/time-to-accept/$evaluate-measure", {"periodEnd": "2036-12-31"}, 400, "parameter-malformed"),
         ("/fhir/Measure/time-to-accept/$evaluate-measure", {"periodStart": "2026-02-30"}, 400, "parameter-malformed"),
+        (
+            "/fhir/Measure/time-to-accept/$evaluate-measure",
+            {"periodStart": "1001", "periodEnd": "1001"},
+            400,
+            "parameter-malformed",
+        ),
+        (
+            "/fhir/Measure/time-to-accept/$evaluate-measure",
+            {"periodStart": "2999", "periodEnd": "2999"},
+            400,
+            "parameter-malformed",
+        ),
         ("/fhir/Measure/time-to-accept/$evaluate-measure", {"group-by": "age"}, 400, "dimension-unknown"),
         ("/fhir/Measure/time-to-accept/$evaluate-measure", {"x": "1"}, 400, "unknown-parameter"),
         ("/fhir/Measure/time-to-accept/$evaluate-measure", {"reportType": "subject"}, 400, "parameter-missing"),
