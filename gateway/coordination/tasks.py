@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from gateway.coordination.agreements import Authority, Steps
 from gateway.coordination.layout import MARKS
 from gateway.coordination.parties import Party, nearness
+from gateway.coordination.shared import COMMANDS
 from gateway.coordination.statements import in_order, order
 from gateway.coordination.values import instant, reference_key, unite, written
 from gateway.definitions import CANONICAL
@@ -215,7 +216,9 @@ def _telling(facts: Sequence[Statement], life: Life) -> list[Statement]:
 
 
 def _decided_on(fact: Statement) -> tuple[Any, Any] | None:
-    """The status and owner that a command was decided on; None for a fact."""
+    """The status and owner that a command was decided on; None for a fact, whatever its source writes into it."""
+    if not fact.source.startswith(COMMANDS):
+        return None
     for one in fact.body.get("extension", ()):
         if one.get("url") == DECIDED_ON:
             parts = {part.get("url"): part for part in one.get("extension", ())}

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from gateway.coordination.agree import agree, agree_all, wanted
 from gateway.coordination.agreements import authority
 from gateway.coordination.statements import Origin, canonical, make
-from gateway.coordination.tasks import live
+from gateway.coordination.tasks import DECIDED_ON, live
 from gateway.coordination.values import reference_key
 from gateway.identity import systems
 from gateway.records import Statement
@@ -142,3 +142,26 @@ def test_our_own_ids_are_no_part_of_what_was_said() -> None:
         for said in (body, other)
     ]
     assert len({one.digest for one in both}) == 1
+
+
+def test_a_source_cannot_pass_its_report_off_as_a_command_that_was_decided_on() -> None:
+    """What a command was decided on is said by the gateway alone: a report goes by the rules of facts."""
+    nurse, thief = "SE2120001348-T0100", "SE5560000000-T0001"
+
+    def owned(hsa_id: str) -> dict[str, Any]:
+        return {"type": "Organization", "identifier": {"system": systems.HSA_ID, "value": hsa_id}}
+
+    def report(source: str, clock: str, owner: str, *extensions: dict[str, Any]) -> Statement:
+        body: dict[str, Any] = {"resourceType": "Task", "id": "t1", "status": "accepted", "owner": owned(owner)}
+        body |= {"extension": list(extensions)} if extensions else {}
+        time = f"2026-03-10T{clock}:00+01:00"
+        return cases.statement({"source": source, "record_key": "t1", "effective": time, "body": body})
+
+    held = report("town", "10:00", nurse)
+    parts = [{"url": "status", "valueCode": "accepted"}, {"url": "owner", "valueReference": owned(nurse)}]
+    forged = {"url": DECIDED_ON, "extension": parts}
+    (agreed,) = agree_all([held, report("elsewhere", "11:00", thief, forged)])
+    assert agreed.resource["owner"] == owned(nurse)
+    assert all(one["url"] != DECIDED_ON for one in agreed.resource["extension"])
+    (commanded,) = agree_all([held, report(f"organisation:{nurse}", "11:00", thief, forged)])
+    assert commanded.resource["owner"] == owned(thief)
