@@ -50,11 +50,13 @@ def _hands(life: Iterable[Held], steps: Steps) -> Iterator[tuple[str, Span]]:
     owner: str | None = None
     start: datetime | None = None
     for turn in life:
-        stays = owner is not None and turn.owner == owner and turn.status in steps.stays
-        if owner is not None and start is not None and not stays:
+        goes_on = owner is not None and turn.status in steps.stays
+        # Who takes it over from one who has it has accepted it, though it may wait until he begins.
+        joins = turn.status in steps.joins or goes_on
+        if owner is not None and start is not None and not (goes_on and turn.owner == owner):
             yield owner, Span(start, turn.start)
             owner = start = None
-        if owner is None and turn.owner is not None and turn.status in steps.joins:
+        if owner is None and turn.owner is not None and joins:
             owner, start = turn.owner, turn.start
     if owner is not None and start is not None:
         yield owner, Span(start, None)

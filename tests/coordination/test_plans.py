@@ -24,6 +24,7 @@ from gateway.coordination.plans.follow import follow_all
 from gateway.coordination.plans.merging import mergers
 from gateway.coordination.plans.rules import contains_team
 from gateway.coordination.plans.team import CUSTODIAN, TEAM_ROLE, active_members
+from gateway.coordination.tasks import command
 from gateway.coordination.values import instant
 from gateway.definitions import load
 from gateway.fhir.check import check
@@ -189,11 +190,13 @@ def statement_of_task(row: dict[str, Any]) -> Statement:
         body["partOf"] = [{"reference": f"Task/{parent}"}]
     if output := row.get("output"):
         body["output"] = [{"type": {"text": "result"}, "valueReference": {"reference": output}}]
+    source = row.get("source", "dispatch")
+    if "was" in row:  # A command, which was decided on what was stored.
+        body = command(body, {"status": row["was"], "owner": unit(row["from"])})
+        source = "organisation:x"
     if row.get("withheld"):
         body["meta"] = {"security": [dict(zip(("system", "code"), WITHHELD, strict=True))]}
-    return cases.statement(
-        {"source": row.get("source", "dispatch"), "record_key": row["task"], "effective": time(row["at"]), "body": body}
-    )
+    return cases.statement({"source": source, "record_key": row["task"], "effective": time(row["at"]), "body": body})
 
 
 def derived(said: Sequence[Statement]) -> tuple[Agreed, Agreed | None]:
