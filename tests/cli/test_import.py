@@ -278,6 +278,14 @@ def test_any_other_bundle_is_a_resource_like_others(wired: Gateway) -> None:
     assert stored(wired) == {"Bundle/stored": 1}
 
 
+def test_who_is_named_by_an_identifier_of_the_same_lines_is_known_in_the_audit_trail(wired: Gateway) -> None:
+    number = {"system": "http://electronichealth.se/identifier/personnummer", "value": "191212121212"}
+    named = observation("o", "") | {"subject": {"type": "Patient", "identifier": number}}
+    assert take(wired, lines(patient("anna", identifier=[number]), named)).total.held == 0
+    rows = wired.store.read(lambda uow: uow.audit.latest(limit=100))
+    assert [row.person for row in rows if "Observation/o" in str(row)] == ["anna"]
+
+
 # --- Cut off, and gone on with
 
 

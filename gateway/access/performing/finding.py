@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from gateway.access.commands import Command, Create, Delete, Matching, Patch, Update
 from gateway.access.conditions import criteria, locks, meeting, narrowing, unmet
 from gateway.access.performing.negotiating import Negotiator
 from gateway.access.performing.steps import Act, Step, refusing
 from gateway.errors import BadRequest, NotFound, PreconditionFailed
-from gateway.identity.resolve import logical_references, person_of
+from gateway.identity.resolve import Key, logical_references, person_of
 from gateway.records import Resource
 from gateway.store import Stored, UnitOfWork
 
@@ -136,13 +137,15 @@ def learn_persons(uow: UnitOfWork, steps: Sequence[Step]) -> None:
 
 
 def persons_of(uow: UnitOfWork, resources: Sequence[Resource | None]) -> list[str | None]:
-    """The persons that resources are about, by literal reference or by a known identifier."""
+    """The persons that resources are about, by literal reference, or by an identifier that is known or becomes so."""
     patients = [None if one is None else person_of(one) for one in resources]
     named = [
         {key for _, key in logical_references(one) if key[0] == "Patient"} if one and not patient else set()
         for one, patient in zip(resources, patients, strict=True)
     ]
-    known = uow.identifiers.find(set().union(*named))
+    wanted = set().union(*named)
+    fresh = claims(one for one in resources if one is not None) if wanted else {}
+    known = {**fresh, **uow.identifiers.find(wanted)}
     found = [
         patient or min((known[key] for key in keys if key in known), default=None)
         for patient, keys in zip(patients, named, strict=True)
@@ -153,6 +156,17 @@ def persons_of(uow: UnitOfWork, resources: Sequence[Resource | None]) -> list[st
         patient if patient is None or kind == "Patient" else persons.get(patient, patient)
         for kind, patient in zip(kinds, found, strict=True)
     ]
+
+
+def claims(resources: Iterable[Resource]) -> dict[Key, str]:
+    """The identifiers that resources have, each with the id of the first of them."""
+    claimed: dict[Key, str] = {}
+    for resource in resources:
+        given: Any = resource.get("identifier", [])
+        for one in [given] if isinstance(given, dict) else given:
+            if "system" in one and "value" in one:
+                claimed.setdefault((resource["resourceType"], one["system"], one["value"]), resource["id"])
+    return claimed
 
 
 def _keys(step: Step) -> Iterator[str]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from gateway.access.audit import audit_event
 from gateway.access.commands import Command
 from gateway.access.decision import Decision, source_of
+from gateway.access.performing.finding import claims
 from gateway.access.performing.negotiating import NEGOTIATED
 from gateway.access.performing.steps import Act, Step, Thing, refusing
 from gateway.coordination.statements import Origin, make
@@ -100,11 +100,6 @@ def _record_key(step: Step) -> str:
 
 def _identifiers(uow: UnitOfWork, resources: Sequence[Resource]) -> dict[Key, str]:
     """The resources' identifiers that nobody has: an identifier belongs to the first who claims it."""
-    claimed: dict[Key, str] = {}
-    for resource in resources:
-        given: Any = resource.get("identifier", [])
-        for one in [given] if isinstance(given, dict) else given:
-            if "system" in one and "value" in one:
-                claimed.setdefault((resource["resourceType"], one["system"], one["value"]), resource["id"])
+    claimed = claims(resources)
     known = uow.identifiers.find(claimed)
     return {key: id for key, id in claimed.items() if key not in known}
