@@ -182,7 +182,7 @@ class Tasking(HandingOver, Worklists):
                 raise BadRequest(f"{name} is one of {', '.join(known)}.", rule="parameter-malformed", where=name)
         if asked.due is not None and asked.due < now:
             raise BadRequest("What is to be done cannot be due in the past.", rule="parameter-malformed", where="due")
-        units = {hsa_id: self._unit(hsa_id) for hsa_id in (asked.to, asked.next) if hsa_id}
+        to = self._unit(asked.to)
         task: Resource = {
             "resourceType": TASK,
             "status": "requested",
@@ -193,12 +193,12 @@ class Tasking(HandingOver, Worklists):
             "for": {"reference": f"Patient/{patient_id}"},
             "authoredOn": written(now),
             "requester": _own(asking),
-            "owner": units[asked.to],
+            "owner": to,
         }
         if asked.due is not None:
             task["restriction"] = {"period": {"end": written(asked.due)}}
         if asked.next:
-            task["input"] = [_candidate(units[asked.next])]
+            task["input"] = [_candidate(self._unit(asked.next))]
         return self._write_new(asking, task)
 
     def ask_anew(self, asking: Asking, id: str, to: str, *, version: str) -> Done:

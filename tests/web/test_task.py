@@ -171,6 +171,26 @@ def test_a_form_counts_for_whom_it_was_made_and_from_our_own_page(place: Place, 
         assert nurse.post(task, data=fields).status_code == 303
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("to", ""),
+        ("to", "nobody"),
+        ("next", "nobody"),
+        ("what", " "),
+        ("code", ""),
+        ("due", "soon"),
+        ("due", "2020-01-01"),
+    ],
+)
+def test_what_cannot_be_asked_is_told_beside_the_form(place: Place, name: str, value: str) -> None:
+    fields = {"code": "1177-uppdrag", "what": "Yrsel", "to": NURSES, "priority": "urgent"} | {name: value}
+    with place.at(ADVICE) as advice:
+        token = re.search(r'name="token" value="([^"]*)"', advice.get("/patient/rut/ask").text)
+        answer = advice.post("/patient/rut/ask", data={"token": token[1], **fields})  # type: ignore[index]
+    assert answer.status_code == 400 and "Det gick inte att göra" in answer.text
+
+
 def test_who_has_no_part_finds_nothing_and_the_operator_only_reads(place: Place, task: str) -> None:
     with place.at(STRANGER) as stranger, place.at(None) as operator:
         assert stranger.get(task).status_code == 404
