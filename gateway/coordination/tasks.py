@@ -156,7 +156,7 @@ def live(facts: Iterable[Statement], steps: Steps) -> Life:
         if _takes_owner(life, fact, named, str(status), steps) and status:
             handed_over = life.accepted and held_by not in (None, life.owner)
             _takes_status(life, fact, str(status), steps, news=owner != before[1], handed_over=handed_over)
-        if life.accepted and life.status and life.owner not in (held_by, life.steps[-1].owner):
+        if life.status and life.owner not in (held_by, life.steps[-1].owner):
             # In other hands from now on, whether or not the status that came with it was followed.
             life.steps.append(Step(life.status, fact.effective, life.owner, fact.source, fact.digest))
     return life

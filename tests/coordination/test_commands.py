@@ -114,3 +114,18 @@ def test_a_client_does_not_say_on_what_it_was_decided() -> None:
 
     (own,) = [one for one in made["extension"] if one["url"] == DECIDED_ON]
     assert own["extension"][0]["valueCode"] == "requested"
+
+
+def test_who_is_named_before_anybody_accepts_stands_in_the_history_though_the_status_stays() -> None:
+    other = "SE2321000081-T0100"
+    named = {"owner": {"identifier": {"system": HSA_ID, "value": other}}}
+    found = agreed(
+        said(HAS, task("on-hold"), 1, source="system"),
+        said(ASKS, task("on-hold", **named), 2, source="system"),
+    )
+
+    steps = [one["extension"] for one in found["extension"] if one["url"] == HISTORY]
+    owners = [
+        part["valueReference"]["identifier"]["value"] for step in steps for part in step if part["url"] == "owner"
+    ]
+    assert owners[-1] == found["owner"]["identifier"]["value"] == other

@@ -7,7 +7,6 @@ Task that it was about has the owners that it must have, and what was allowed is
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from gateway.access.caller import OPERATOR, Asking, Caller
-from gateway.access.commands import Body, Correct, Create, Done, Patch, Update
+from gateway.access.commands import Body, Correct, Done, Patch, Update
 from gateway.access.handing_over import Answer, Offer
 from gateway.access.next_steps import Proposed
 from gateway.app import Gateway, wire
@@ -77,6 +76,7 @@ class World:
     url: str
     now: datetime = BEGIN
     gateway: Gateway = field(init=False)
+    series: int = 0
     steps: int = 0
     done: int = 0
     refused: int = 0
@@ -113,8 +113,8 @@ class Machine(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        run = uuid.uuid4().hex[:12]
-        self.person, self.tasks = f"p{run}", list[str]()
+        self.world.series += 1
+        self.person, self.tasks = f"p{self.world.series}", list[str]()
         self.said = set[str]()
         """The digests of what must not be lost."""
         self.late = list[Statement]()
@@ -131,8 +131,10 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: len(self.tasks) < MOST_TASKS)
     @rule(owner=st.none() | units, status=st.sampled_from(["requested", "draft"]), part=st.booleans())
     def ask(self, owner: str | None, status: str, part: bool) -> None:
+        id = f"t{self.world.series}-{len(self.tasks)}"
         body: Resource = {
             "resourceType": "Task",
+            "id": id,
             "status": status,
             "intent": "order",
             "code": {"text": "Hembesök"},
@@ -145,7 +147,7 @@ class Machine(RuleBasedStateMachine):
             body["owner"] = unit(owner)
         if part and self.tasks:
             body["partOf"] = [{"reference": f"Task/{self.tasks[0]}"}]
-        made = self._commanded(ASKS, Create(resource_type="Task", resource=body))
+        made = self._commanded(ASKS, Update(resource_type="Task", target=id, resource=body))
         if made is not None:
             self.tasks.append(made["id"])
 
