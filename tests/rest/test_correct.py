@@ -94,6 +94,17 @@ def test_c15_what_makes_it_this_task_is_not_corrected(party: Party, done: dict[s
     assert refusal(corrected(party(HOME_CARE), done, requester=unit(CLINIC)), 422)["requirement"] == "C-19"
 
 
+def test_c15_nothing_is_corrected_into_a_task_that_is_under_way_and_nobodys(shared: httpx.Client, party: Party) -> None:
+    offered = {"restriction": {"recipient": [unit(HOME_CARE)]}}
+    one = created(party(WARD), task(person(shared), owner=None, **offered))
+    gone = moved(party(WARD), one, "cancelled", statusReason=reason("Behövs inte"))
+
+    for status in ("accepted", "in-progress"):
+        told = refusal(corrected(party(WARD), gone, status=status, statusReason=None), 422)
+        assert (told["rule"], told["path"]) == ("task-without-owner", "Task.owner")
+    assert corrected(party(WARD), gone, status="requested", statusReason=None).status_code == 200
+
+
 def test_what_has_not_ended_is_not_corrected(shared: httpx.Client, party: Party) -> None:
     one = created(party(WARD), task(person(shared)))
 

@@ -148,8 +148,11 @@ class Rules:
                 yield self._breach(change, "task-due-missing", Kind.BUSINESS_RULE, due.rule, path, needed=needed)
 
     def _special(self, change: Change) -> Iterable[Breach]:
-        """Hand-overs, proposals, alternatives and bids (C-80, C-16, C-17, C-13)."""
+        """Corrections, hand-overs, proposals, alternatives and bids (C-15, C-80, C-16, C-17, C-13)."""
         codes = self.profile.codes
+        corrects = change.circumstances.move is Move.CORRECTION
+        if corrects and change.to in codes["owned"] and "owner" not in change.after:
+            yield self._breach(change, "task-without-owner", Kind.BUSINESS_RULE, "C-15", "owner")
         if handover.is_handover(change.before, self.profile):
             yield from self._faults(change, handover.answer_faults(change))
         if str(change.before.get("intent")) in codes["proposal"] and change.to in codes["not-proposed"]:
