@@ -8,7 +8,7 @@ docs/page.md
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -206,8 +206,7 @@ class Tasking(HandingOver, Worklists):
         view = self.task(asking, id)
         if view.version != version:
             raise PreconditionFailed("The Task has changed since it was shown.", rule="version-differs")
-        if not view.may_ask_anew:
-            raise Conflict("Somebody has the Task, or it was asked anew already.", rule="task-not-to-be-asked-anew")
+        _must(view.may_ask_anew)
         before, unit = view.stored.resource(), self._unit(to)
         task: Resource = {"resourceType": TASK, "status": "requested"}
         task |= {name: before[name] for name in KEPT if name in before}
@@ -225,7 +224,14 @@ class Tasking(HandingOver, Worklists):
             over = cancel.taken(before, reason={"text": "Frågat en annan enhet"})
             commands.append(Patch(resource_type=TASK, target=id, change=lambda _: over, if_match=(version,)))
         self.whole(TASK, task)
-        return self._perform(asking, commands)
+
+        def work(uow: UnitOfWork) -> Done:
+            uow.lock({view.stored.person or id})
+            now = uow.resources.read(TASK, id)  # Somebody may have asked since it was looked at.
+            _must(now is not None and now.version == version and self._is_free(uow, now, view.task))
+            return Performance(Act(self, self._rooms, uow, asking)).perform(commands)[0]
+
+        return self.attempt(asking, work)
 
     def patient(self, asking: Asking, id: str) -> Resource:
         """The Patient. NotFound."""
@@ -251,12 +257,6 @@ class Tasking(HandingOver, Worklists):
         kind = str(resource["resourceType"])
         self.whole(kind, resource)
         return self.write(asking, Create(resource_type=kind, resource=resource), Body(dump(resource)))
-
-    def _perform(self, asking: Asking, commands: Sequence[Command]) -> Done:
-        def work(uow: UnitOfWork) -> Done:
-            return Performance(Act(self, self._rooms, uow, asking)).perform(list(commands))[0]
-
-        return self.attempt(asking, work)
 
     def _task(self, uow: UnitOfWork, asking: Asking, stored: Stored) -> TaskView:
         resource = stored.resource()
@@ -349,6 +349,11 @@ class Tasking(HandingOver, Worklists):
         if hsa_id not in known:
             raise BadRequest("The directory has no unit of this HSA-id.", rule="unit-unknown", where="to")
         return _reference(hsa_id, known[hsa_id])
+
+
+def _must(free: bool) -> None:
+    if not free:
+        raise Conflict("Somebody has the Task, or it was asked anew already.", rule="task-not-to-be-asked-anew")
 
 
 def _own(asking: Asking) -> Resource:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
 import httpx
 import pytest
 from graphql import GraphQLObjectType, GraphQLSchema, validate_schema
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
 from gateway.access.graphs import _kept, _schema
 from gateway.app import Gateway
@@ -19,6 +20,8 @@ from gateway.graphql.bounds import Limits
 from gateway.graphql.execution import Asked, answer
 from gateway.graphql.schema import schema
 from gateway.search.query import served
+from gateway.store import searching
+from gateway.store.failures import driver_errors
 
 JSON = {"content-type": "application/json"}
 RESOURCES: tuple[dict[str, Any], ...] = (
@@ -259,26 +262,30 @@ def test_what_a_query_reached_is_in_the_audit_trail(there: httpx.Client, gateway
     assert "graphql" in str(latest)
 
 
-def test_one_level_is_read_at_once(there: httpx.Client, gateway: Gateway) -> None:
-    count = 0
+def test_one_level_is_read_at_once(there: httpx.Client, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search, and one read of all that it refers to: whether SQLAlchemy sends them, or the driver what is kept."""
+    reads: list[str] = []
 
-    def executed(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        nonlocal count
-        count += "resource.body" in statement
+    def sent(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        reads.extend([statement] * ("body" in statement))
+
+    def kept(connection: Connection, statement: str) -> AbstractContextManager[None]:
+        sent(None, None, statement)
+        return driver_errors(connection, statement)
 
     def cost(query: str) -> int:
-        nonlocal count
-        count = 0
+        reads.clear()
         data(there, query)
-        return count
+        return len(reads)
 
     one = "{ ObservationList(_count: 1) { subject { resource { ... on Patient { id } } } } }"
     engine = gateway.store._database.reader
-    event.listen(engine, "before_cursor_execute", executed)
+    monkeypatch.setattr(searching, "driver_errors", kept)
+    event.listen(engine, "before_cursor_execute", sent)
     try:
-        assert cost(one) == cost(one.replace("_count: 1", "_count: 3")) == 2
+        assert cost(one) == cost(one.replace("_count: 1", "_count: 3")) == 2, reads
     finally:
-        event.remove(engine, "before_cursor_execute", executed)
+        event.remove(engine, "before_cursor_execute", sent)
 
 
 def test_a_query_needs_one_connection(there: httpx.Client, gateway: Gateway) -> None:

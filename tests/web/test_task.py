@@ -15,8 +15,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from gateway.access.bearer import IDENTITY_COOKIE
-from gateway.access.caller import Caller
+from gateway.access.caller import Asking, Caller
 from gateway.app import Gateway, background, wire
+from gateway.errors import Conflict
 from gateway.settings import Settings
 from tests.web.conftest import text_of
 from tests.web.test_browser import OVERFLOW, WCAG
@@ -126,6 +127,20 @@ def test_who_comes_second_is_told_who_was_first_and_sees_it_as_it_is(place: Plac
     assert "Någon hann före" in told and "Nu är uppdraget accepterat" in told and "av Hemsjukvården" in told
     assert "Bilen är trasig" in told, "what was written is not lost: who has taken it may still give it back"
     assert ">På väg</button>" in late.text
+
+
+def test_two_that_ask_anew_in_one_moment_make_one_task(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both have looked at it before either has asked."""
+    with httpx.Client(base_url=place.base, timeout=60) as operator:
+        put(operator, mission("declined", "rejected"))
+    door = place.gateway.door
+    asking = Asking(Caller("organisation", ADVICE, UNITS[ADVICE], ADVICE), "create")
+    shown = door.task(asking, "declined")
+    monkeypatch.setattr(door, "task", lambda *_: shown)
+
+    door.ask_anew(asking, "declined", AMBULANCE, version=shown.version)
+    with pytest.raises(Conflict, match="asked anew already"):
+        door.ask_anew(asking, "declined", AMBULANCE, version=shown.version)
 
 
 def test_what_was_written_is_kept_when_something_is_missing(place: Place, task: str) -> None:
