@@ -51,7 +51,9 @@ class Settings(BaseSettings):
         None,
         description="The hosts that `$import` may fetch files from, separated by blanks; without it none.",
     )
-    import_bytes: int = Field(16 * 1024**3, gt=0, description="The largest file that `$import` fetches, in bytes.")
+    import_bytes: int = Field(
+        16 * 1024**3, gt=0, description="The largest file that `$import` fetches, unpacked, in bytes."
+    )
     demo_network: bool = Field(
         False, description="Serve test identities on other addresses than loopback; every page warns."
     )

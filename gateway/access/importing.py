@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from io import BytesIO
-from typing import IO, Final
+from typing import IO, Any, Final
 
 import structlog
 
@@ -101,11 +101,18 @@ class Importing(Transacting):
         return self._imported(self._rooms.store.write(work, now=self._rooms.clock()))
 
     def order_import(
-        self, asking: Asking, inputs: Sequence[Input], *, url: str, base: str, body: bytes | None = None
+        self,
+        asking: Asking,
+        inputs: Sequence[Input],
+        *,
+        url: str,
+        base: str,
+        body: bytes | None = None,
+        most: int | None = None,
     ) -> str:
-        """The id under which an import that is done in the background is found. BadRequest, TooManyRequests.
+        """The id under which an import that is done in the background is found. BadRequest, TooLarge, TooManyRequests.
 
-        `body`: the one file, where it was sent; the others are fetched.
+        `body`: the one file, where it was sent, of `most` so many bytes unpacked; the others are fetched.
         """
         self.audit(asking, OWN)
         for one in inputs if body is None else ():
@@ -113,7 +120,7 @@ class Importing(Transacting):
         owner, now, kept = source_of(asking.caller), self._rooms.clock(), self._rooms.export_kept
         made = _import(owner, "", asking, base, now, url)
         files = [ImportFile(n, one.name, one.type, one.lines, is_kept=body is not None) for n, one in enumerate(inputs)]
-        cut = parts(BytesIO(body), lines=True) if body is not None else ()
+        cut = parts(BytesIO(body), lines=True, most=most) if body is not None else ()
         messages = [self._new_part(asking, 0, n, part, part.count) for n, part in enumerate(cut)]
 
         def work(uow: UnitOfWork) -> None:
@@ -166,12 +173,9 @@ class Importing(Transacting):
                 continue
             try:
                 with self._rooms.fetcher.open(file.name) as stream:
-                    self.import_file(asking, id, file.file, stream)
-            except (LeaseLost, Conflict, Unavailable):
-                raise
-            except GatewayError as error:  # It is not to be had: the others are.
-                issues = error.issues
-                self._rooms.store.write(lambda uow, file=file, issues=issues: uow.imports.kept(id, file.file, issues))  # type: ignore[misc]
+                    self.import_file(asking, id, file.file, stream, most=self._rooms.fetcher.most_bytes)
+            except GatewayError as error:
+                self._keep_as_far(id, file.file, error)
         self.end_import(id)
 
     def import_file(
@@ -181,20 +185,20 @@ class Importing(Transacting):
         file: int,
         stream: IO[bytes],
         told: Callable[[], None] = lambda: None,
+        *,
+        most: int | None = None,
     ) -> None:
         """Keep and write what is not written yet. Conflict where it is not the file that it was, or another does it."""
         store = self._rooms.store
         one = store.read(lambda uow: uow.imports.files(id))[file]
         known = {part.part: part for part in store.read(lambda uow: uow.imports.parts(id, file))}
-        issues: tuple[Issue, ...] = ()
         try:
-            for number, part in enumerate(parts(stream, lines=one.lines)):
+            for number, part in enumerate(parts(stream, lines=one.lines, most=most)):
                 self._import_part(asking, id, one, number, part, known.get(number), told)
-        except (LeaseLost, Conflict, Unavailable):
-            raise
-        except GatewayError as error:  # The file cannot be read on: what was read of it counts.
-            issues = error.issues
-        store.write(lambda uow: uow.imports.kept(id, file, issues))
+        except GatewayError as error:
+            self._keep_as_far(id, file, error)
+        else:
+            store.write(lambda uow: uow.imports.kept(id, file))
 
     def go_on_with_kept(self, asking: Asking, id: str, file: int, told: Callable[[], None] = lambda: None) -> None:
         """Write what is kept of a file and not written yet."""
@@ -202,10 +206,8 @@ class Importing(Transacting):
         one = store.read(lambda uow: uow.imports.files(id))[file]
         for known in store.read(lambda uow: uow.imports.parts(id, file)):
             if known.next < known.units:
-                message = store.read(lambda uow, inbox_id=known.inbox_id: uow.inbox.get(inbox_id))  # type: ignore[misc]
-                if message is None:
-                    raise NotFound("The inbox has no message of this id.", rule="inbox-unknown", where=known.inbox_id)
-                self._import_part(asking, id, one, known.part, Part(known.first, message.body), known, told)
+                part = Part(known.first, self._body_of(known.inbox_id))
+                self._import_part(asking, id, one, known.part, part, known, told)
 
     def end_import(self, id: str) -> Imported:
         """All of it is dealt with."""
@@ -215,11 +217,18 @@ class Importing(Transacting):
     def held_of_import(self, id: str, *, file: int = 0) -> Iterator[Held]:
         """What could not be written, in the order of the files from this one on, some read at a time."""
         after = (file - 1, MOST_PARTS, 0)
-        while found := self._rooms.store.read(
-            lambda uow, after=after: uow.imports.held(id, after=after, limit=PAGE)  # type: ignore[misc]
-        ):
+        while found := self._held_behind(id, after):
             yield from (one for _, one in found)
             after = found[-1][0]
+
+    def _held_behind(self, id: str, after: tuple[int, int, int]) -> list[tuple[Any, Held]]:
+        return self._rooms.store.read(lambda uow: uow.imports.held(id, after=after, limit=PAGE))
+
+    def _body_of(self, inbox_id: str) -> bytes:
+        message = self._rooms.store.read(lambda uow: uow.inbox.get(inbox_id))
+        if message is None:
+            raise NotFound("The inbox has no message of this id.", rule="inbox-unknown", where=inbox_id)
+        return message.body
 
     def _imported(self, id: str) -> Imported:
         def ask(uow: UnitOfWork) -> Imported | None:
@@ -259,6 +268,15 @@ class Importing(Transacting):
         for batch in _batches(read_from(start)):
             start = self._commit(asking, id, known, start, batch)
             told()
+
+    def _keep_as_far(self, id: str, file: int, error: GatewayError) -> None:
+        """A file that is not to be had, or cannot be read on: what was read of it counts, and the others are read.
+
+        What is wrong with us, or is done by another, is not the file's, and raised on.
+        """
+        if isinstance(error, Conflict) or error.status >= 500:
+            raise error
+        self._rooms.store.write(lambda uow: uow.imports.kept(id, file, error.issues))
 
     def _base_of(self, id: str) -> str:
         found = self._rooms.store.read(lambda uow: uow.imports.get(id))

@@ -64,6 +64,9 @@ class Wanted:
 class Fetching(Protocol):
     """What fetches the files of a bulk import."""
 
+    most_bytes: int
+    """Of one file, as it comes and unpacked."""
+
     def check(self, url: str) -> None:
         """BadRequest unless it may be fetched."""
 

@@ -56,12 +56,15 @@ def in_lines(name: str) -> bool:
     return _suffix(name) not in DOCUMENTS
 
 
-def parts(stream: IO[bytes], *, lines: bool) -> Iterator[Part]:
-    """The parts of a stream, one after the other. TooLarge, BadRequest where it cannot be read on."""
+def parts(stream: IO[bytes], *, lines: bool, most: int | None = None) -> Iterator[Part]:
+    """The parts of a stream, one after the other. TooLarge, BadRequest where it cannot be read on.
+
+    `most`: bytes of all of them, unpacked, where it is others who send them: few bytes of gzip are very many.
+    """
     buffered: BufferedReader[Any] = BufferedReader(stream, 2**20)
     try:
         plain = _unpacked(buffered)
-        yield from _lines(plain) if lines else _document(plain)
+        yield from _lines(plain, most) if lines else _document(plain)
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         text = "The file is packed by gzip and broken, or ends too early: pack it again."
         raise BadRequest(text, rule="gzip-broken") from error
@@ -88,18 +91,30 @@ def _document(stream: IO[bytes]) -> Iterator[Part]:
     yield Part(0, body)
 
 
-def _lines(stream: IO[bytes]) -> Iterator[Part]:
-    first, size, held = 1, 0, list[bytes]()
+def _lines(stream: IO[bytes], most: int | None) -> Iterator[Part]:
+    first, size, whole, held = 1, 0, 0, list[bytes]()
+    refusal: TooLarge | None = None
     while line := stream.readline(MOST_BYTES + 1):
-        if len(line) > MOST_BYTES:
-            text = f"Line {first + len(held)} has more than {MOST_BYTES} bytes: nothing behind it was read."
-            if held:
-                yield Part(first, b"".join(held))
-            raise TooLarge(text, rule="line-too-long", where=f"line {first + len(held)}")
+        size, whole = size + len(line), whole + len(line)
+        if refusal := _too_large(first + len(held), len(line), whole, most):
+            break
         held.append(line)
-        size += len(line)
         if len(held) >= MOST_LINES or size >= PART_BYTES:
             yield Part(first, b"".join(held))
             first, size, held = first + len(held), 0, []
     if held:
         yield Part(first, b"".join(held))
+    if refusal:
+        raise refusal
+
+
+def _too_large(number: int, line: int, whole: int, most: int | None) -> TooLarge | None:
+    """Why nothing is read from this line on; None where it is."""
+    where = f"line {number}"
+    if line > MOST_BYTES:
+        text = f"Line {number} has more than {MOST_BYTES} bytes: nothing behind it was read."
+        return TooLarge(text, rule="line-too-long", where=where)
+    if most is not None and whole > most:
+        text = f"The file has more than {most} bytes, unpacked, with line {number}: send it in parts."
+        return TooLarge(text, rule="import-too-large", where=where)
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import RawIOBase
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 TIMEOUT: Final = 30.0
 """Seconds without a byte."""
+_URL: Final = re.compile(r"[!-~]{1,8000}")
+"""What each reader of urls reads alike: no blank, no line end, no letter that has to be escaped."""
+_HEADERS: Final = {"accept": "application/fhir+ndjson, */*", "accept-encoding": "identity"}
+"""As it lies there: what is packed is unpacked piece by piece, where its size is looked at."""
 
 
 class Fetcher:
@@ -23,10 +28,13 @@ class Fetcher:
     def __init__(self, hosts: str | None, most_bytes: int) -> None:
         named = (one if "://" in one else f"https://{one}" for one in (hosts or "").split())
         self._origins = {one.lower() for one in named}
-        self._most_bytes = most_bytes
+        self.most_bytes = most_bytes
 
     def check(self, url: str) -> None:
         """BadRequest unless it may be fetched."""
+        if not _URL.fullmatch(url):
+            text = "The url of a file has up to 8,000 letters, digits and signs of ASCII: escape what is not."
+            raise BadRequest(text, rule="import-url-malformed")
         try:
             parts = urlsplit(url)
             origin, host = f"{parts.scheme}://{parts.netloc}".lower(), parts.hostname or ""
@@ -46,11 +54,11 @@ class Fetcher:
 
         self.check(url)
         try:
-            with httpx.stream(
-                "GET", url, timeout=TIMEOUT, follow_redirects=False, headers={"accept": "application/fhir+ndjson, */*"}
-            ) as answer:
-                _accepted(answer.status_code)
-                yield cast(IO[bytes], _Answer(answer, self._most_bytes))
+            with httpx.stream("GET", url, timeout=TIMEOUT, follow_redirects=False, headers=_HEADERS) as answer:
+                _accepted(answer.status_code, answer.headers.get("content-encoding", "identity"))
+                yield cast(IO[bytes], _Answer(answer, self.most_bytes))
+        except httpx.InvalidURL as error:
+            raise BadRequest("This is no url that can be fetched.", rule="import-url-malformed") from error
         except httpx.HTTPError as error:
             raise Unavailable("The file could not be fetched: its host did not answer.", rule="import-fetch") from error
 
@@ -59,7 +67,7 @@ class _Answer(RawIOBase):
     """The answer's bytes as they come, up to the limit."""
 
     def __init__(self, answer: httpx.Response, most_bytes: int) -> None:
-        self._parts = answer.iter_bytes()
+        self._parts = answer.iter_raw()
         self._left = b""
         self._size, self._most_bytes = 0, most_bytes
 
@@ -82,9 +90,11 @@ class _Answer(RawIOBase):
         return len(given)
 
 
-def _accepted(status: int) -> None:
-    if status == 200:
+def _accepted(status: int, coding: str) -> None:
+    if status == 200 and coding.lower() in ("", "identity", "gzip"):
         return
+    if status == 200:
+        raise NotFound(f"The file came as {coding[:32]}, and gzip is what is unpacked here.", rule="import-fetch")
     if status >= 500 or status == 429:
         raise Unavailable(f"The file could not be fetched: its host answered {status}.", rule="import-fetch")
     raise NotFound(

@@ -15,6 +15,7 @@ import orjson
 from sqlalchemy import Connection, exists, func, insert, select, text, update
 
 from gateway.issues import Issue
+from gateway.store import sets
 from gateway.store.inbox import LeaseLost
 from gateway.tables import bulk_import, bulk_import_file, bulk_import_part, inbox_item, job
 
@@ -127,8 +128,11 @@ class Imports:
         return [ImportPart(**row._asdict()) for row in rows]
 
     def add_part(self, id: str, one: ImportPart) -> None:
-        row = {name: getattr(one, name) for name in ImportPart.__dataclass_fields__}
-        self._connection.execute(insert(bulk_import_part).values(row | {"import_id": id}))
+        """LeaseLost where somebody else has kept it meanwhile."""
+        row = (id, *(getattr(one, name) for name in ImportPart.__dataclass_fields__))
+        columns = ("import_id", *ImportPart.__dataclass_fields__)
+        if not sets.insert_missing(self._connection, bulk_import_part, columns, [row]):
+            raise LeaseLost
 
     def advance(self, id: str, one: ImportPart, *, start: int, to: int, stored: int, held: int) -> None:
         """Those before `to` are dealt with, in this unit of work. LeaseLost where somebody else did it."""
@@ -141,6 +145,9 @@ class Imports:
         counted = {"stored": bulk_import_part.c.stored + stored, "held": bulk_import_part.c.held + held}
         if self._connection.execute(mine.values(next=to, **counted)).rowcount != 1:
             raise LeaseLost
+        # What goes on comes to something: only tries that come to nothing, one after the other, are counted.
+        by = select(bulk_import.c.job).where(bulk_import.c.id == id).scalar_subquery()
+        self._connection.execute(update(job).where(job.c.number == by, job.c.attempts > 1).values(attempts=1))
 
     def kept(self, id: str, file: int, issues: Sequence[Issue] = ()) -> None:
         """All of the file that can be read is in the inbox; `issues` are why that is not all."""

@@ -336,6 +336,22 @@ def test_two_that_do_the_same_import_do_it_once(wired: Gateway) -> None:
     assert wired.store.read(lambda uow: uow.statements.count()) == 250
 
 
+def test_of_two_that_keep_the_same_part_one_is_refused_and_the_file_is_not_at_fault(wired: Gateway) -> None:
+    body = lines(*(patient(f"p{n}") for n in range(620)))
+    begun = wired.door.begin_import(ASKING, [Input("all.ndjson")])
+    steps: list[Any] = []
+
+    def told() -> None:
+        steps.append(True)
+        if len(steps) == 5:  # The first part is written, and nobody has kept the second.
+            wired.door.import_file(ASKING, begun.id, 0, BytesIO(body))
+
+    with pytest.raises(LeaseLost):
+        wired.door.import_file(ASKING, begun.id, 0, BytesIO(body), told)
+    done = wired.door.end_import(begun.id)
+    assert (done.total.stored, [file.issues for file, _ in done.files]) == (620, [()])
+
+
 def test_another_file_is_not_taken_for_the_one_that_was_begun(wired: Gateway) -> None:
     body = lines(*(patient(f"p{n}") for n in range(250)))
     begun = wired.door.begin_import(ASKING, [Input("all.ndjson")])

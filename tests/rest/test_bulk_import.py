@@ -24,6 +24,7 @@ from gateway.access.caller import OPERATOR, Asking
 from gateway.access.importing import Importing, Input
 from gateway.app import Gateway, background, wire
 from gateway.errors import Unavailable
+from gateway.jobs.runner import TRIES
 from gateway.settings import Settings
 from tests.rest.conftest import FHIR, REGION
 from tests.rest.test_export import LATER, observation, rule
@@ -38,6 +39,9 @@ def lines(*resources: dict[str, Any]) -> bytes:
 
 def patient(id: str, **more: Any) -> dict[str, Any]:
     return {"resourceType": "Patient", "id": id, **more}
+
+
+LARGE = lines(*(patient(f"l{n}") for n in range(5000)))
 
 
 def done(client: httpx.Client, accepted: httpx.Response) -> dict[str, Any]:
@@ -70,8 +74,11 @@ class Files(BaseHTTPRequestHandler):
 
     held: ClassVar[dict[str, list[tuple[int, bytes]]]] = {}
     """The answers in turn; the last one goes on being given. Of a negative status the end is missing."""
+    codings: ClassVar[set[str | None]] = set()
+    """The ways of packing that were asked for."""
 
     def do_GET(self) -> None:
+        self.codings.add(self.headers["accept-encoding"])
         answers = self.held.get(self.path, [(404, b"")])
         status, body = answers.pop(0) if len(answers) > 1 else answers[0]
         self.send_response(abs(status))
@@ -98,7 +105,7 @@ def files() -> Iterator[str]:
 
 @pytest.fixture
 def fetching(database_url: str, files: str) -> Iterator[Gateway]:
-    wired = wire(Settings(database_url=database_url, import_hosts=files, import_bytes=100_000))
+    wired = wire(Settings(database_url=database_url, import_hosts=files, import_bytes=100_000, max_body=100_000))
     yield wired
     wired.close()
 
@@ -124,7 +131,8 @@ def test_files_are_fetched_from_hosts_that_are_named(client: httpx.Client, files
         "/patients": [(200, lines(patient("a"), patient("b")))],
         "/packed": [(200, gzip.compress(lines(observation("o", "a"), patient("c"))))],
         "/moved": [(302, b"")],
-        "/large": [(200, lines(*(patient(f"l{n}") for n in range(5000))))],
+        "/large": [(200, LARGE)],
+        "/bomb": [(200, gzip.compress(LARGE))],
     }
     asked = {
         "inputFormat": "application/fhir+ndjson",
@@ -133,7 +141,7 @@ def test_files_are_fetched_from_hosts_that_are_named(client: httpx.Client, files
         "input": [
             {"type": "Patient", "url": f"{files}/patients"},
             {"type": "Observation", "url": f"{files}/packed"},
-            *({"url": f"{files}/{name}"} for name in ("none", "moved", "large")),
+            *({"url": f"{files}/{name}"} for name in ("none", "moved", "large", "bomb")),
         ],
     }
     made = done(client, client.post("/fhir/$import", json=asked, headers=JSON))
@@ -144,7 +152,8 @@ def test_files_are_fetched_from_hosts_that_are_named(client: httpx.Client, files
         (None, 0),
     ]
     rules = [found for found, _ in refused_rules(client, made)]
-    assert rules == ["resource-type-differs", "import-fetch", "import-fetch", "import-too-large"]
+    assert rules == ["resource-type-differs", "import-fetch", "import-fetch", "import-too-large", "import-too-large"]
+    assert Files.codings == {"identity"}, "what is packed on the way is unpacked before its size is known"
     assert client.get("/fhir/Observation/o").status_code == 200
 
 
@@ -154,6 +163,14 @@ def refused_rules(client: httpx.Client, manifest: dict[str, Any]) -> list[tuple[
         for line in client.get(one["url"]).text.splitlines():
             found += [(issue["details"]["coding"][0]["code"], one["inputUrl"]) for issue in json.loads(line)["issue"]]
     return found
+
+
+def test_what_is_sent_packed_is_as_long_as_it_is_unpacked(client: httpx.Client) -> None:
+    few, many = lines(patient("few")), gzip.compress(LARGE)
+    assert done(client, client.post("/fhir/$import", content=gzip.compress(few), headers=NDJSON))["error"] == []
+    assert len(many) < 100_000 < len(LARGE)
+    assert rule(client.post("/fhir/$import", content=many, headers=NDJSON), 413) == "import-too-large"
+    assert client.get("/fhir/Patient/l1").status_code == 404
 
 
 def test_the_manifest_may_be_parameters(client: httpx.Client, files: str) -> None:
@@ -175,6 +192,8 @@ def test_the_manifest_may_be_parameters(client: httpx.Client, files: str) -> Non
         ({"input": [{"url": "file:///etc/passwd"}]}, "import-host-not-allowed"),
         ({"input": [{"url": "https://127.0.0.1@files.example/a"}]}, "import-host-not-allowed"),
         ({"input": [{"url": "http://[::1"}]}, "import-host-not-allowed"),
+        ({"input": [{"url": " https://files.example/a"}]}, "import-url-malformed"),
+        ({"input": [{"url": "https://files.example/a\tb"}]}, "import-url-malformed"),
         ({"input": []}, "input-missing"),
         ({"input": {"url": "x"}}, "input-missing"),
         ({"input": [{"type": "Patient"}]}, "parameter-malformed"),
@@ -229,6 +248,28 @@ def test_a_host_that_does_not_answer_is_asked_again_and_nothing_is_written_twice
             made = done(client, accepted)
             assert made["output"][0]["count"] == 700
             assert wired.store.read(lambda uow: uow.statements.count()) == 700
+    finally:
+        wired.close()
+
+
+def test_an_import_that_comes_further_by_each_try_is_not_given_up(database_url: str) -> None:
+    def die() -> None:
+        raise InterruptedError
+
+    wired = wire(Settings(database_url=database_url, worker=False))
+    asking = Asking(OPERATOR, "import", request_id="test")
+    try:
+        body = lines(*(patient(f"p{n}") for n in range(300)))
+        id = wired.door.order_import(asking, [Input("the body")], url="", base="", body=body)
+        for _ in range(2):
+            for _ in range(TRIES - 1):
+                wired.store.write(lambda uow: uow.jobs.claim("who died", ["import"], lease=timedelta()))
+            with pytest.raises(InterruptedError):
+                wired.door.go_on_with_kept(asking, id, 0, die)
+        runner = wired.jobs()
+        while not runner.run_due():
+            time.sleep(0.02)
+        assert wired.door.imported(asking, id).total.stored == 300
     finally:
         wired.close()
 

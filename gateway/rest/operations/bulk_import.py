@@ -44,7 +44,8 @@ async def bulk_import(request: Request) -> Response:
     sent = came.raw if came.media_type == NDJSON else None
     inputs = [Input("the body")] if sent is not None else await _inputs(request, came)
     base = base_of(request)
-    made = await in_thread(door.order_import, who, inputs, url=f"{base}/$import", base=base, body=sent)
+    url, most = f"{base}/$import", request.app.state.settings.max_body
+    made = await in_thread(door.order_import, who, inputs, url=url, base=base, body=sent, most=most)
     request.app.state.deferred()
     headers = {"Content-Location": f"{base}/{FOLDER}/{made}", "Preference-Applied": "respond-async"}
     return await told(request, "What becomes of the import is told at the Content-Location.", 202, headers)
