@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 
 MAX_LENGTH = 60_000
 NONCE = 12
-"""Random bytes before each sealed text, never the same with one key: https://doi.org/10.6028/NIST.SP.800-38D"""
+SALT = 12
+"""Random bytes before each sealed text: its nonce, and what makes the key that it alone is sealed with.
+
+One key with random nonces is good for 2^32 texts, which are a few weeks of a busy gateway's links:
+https://doi.org/10.6028/NIST.SP.800-38D, 8.3
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +50,24 @@ class PageLinks:
     def __init__(self, secret: bytes) -> None:
         if len(secret) < 16:
             raise ValueError("The secret of page links has at least 16 bytes.")
-        self._secret = secret
+        self._key = blake2b(secret).digest()
 
     @cached_property
-    def _cipher(self) -> AESGCM:
+    def _aes(self) -> type[AESGCM]:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-        return AESGCM(blake2b(self._secret, digest_size=32, person=b"page-links").digest())
+        return AESGCM
+
+    def _cipher(self, salt: bytes) -> AESGCM:
+        return self._aes(blake2b(salt, key=self._key, digest_size=32, person=b"page-links").digest())
 
     def seal(self, page: Page, owner: str = "") -> str:
         """The page as text that can stand in a url, for the one who asked: the answer repeats what he asked for."""
         place = page.cursor
         content = [owner, page.path, page.params, place.keys, place.rid, place.backward, place.most]
-        nonce = token_bytes(NONCE)
-        sealed = nonce + self._cipher.encrypt(nonce, orjson.dumps(content), None)
-        return urlsafe_b64encode(sealed).rstrip(b"=").decode()
+        nonce, salt = token_bytes(NONCE), token_bytes(SALT)
+        sealed = self._cipher(salt).encrypt(nonce, orjson.dumps(content), None)
+        return urlsafe_b64encode(nonce + salt + sealed).rstrip(b"=").decode()
 
     def open(self, text: str, owner: str = "") -> Page:
         """The page that `seal` was given. BadRequest when the text is not ours, or another's, or was changed."""
@@ -69,7 +77,8 @@ class PageLinks:
             if len(text) > MAX_LENGTH:
                 raise ValueError
             sealed = urlsafe_b64decode(text + "=" * (-len(text) % 4))
-            content = orjson.loads(self._cipher.decrypt(sealed[:NONCE], sealed[NONCE:], None))
+            nonce, salt, sealed = sealed[:NONCE], sealed[NONCE : NONCE + SALT], sealed[NONCE + SALT :]
+            content = orjson.loads(self._cipher(salt).decrypt(nonce, sealed, None))
             sealed_for, path, params, keys, rid, backward, most = content
             if sealed_for != owner:
                 raise ValueError

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode
 from dataclasses import replace
 
+import orjson
 import pytest
 
 from gateway.errors import BadRequest
@@ -35,6 +37,15 @@ def test_nothing_of_the_search_can_be_read_in_the_link() -> None:
     assert "1912" not in sealed
     assert sealed != LINKS.seal(PAGE)
     assert sealed.replace(".", "").replace("-", "").replace("_", "").isalnum()
+
+
+def test_each_link_has_a_nonce_and_a_key_of_its_own() -> None:
+    content = orjson.dumps(["", PAGE.path, PAGE.params, PAGE.cursor.keys, 77, False, None])
+    tag, random = 16, 24  # Of AES-GCM; of each link.
+    links = [urlsafe_b64decode(text + "=" * (-len(text) % 4)) for text in (LINKS.seal(PAGE), LINKS.seal(PAGE))]
+    assert [len(link) for link in links] == [random + len(content) + tag] * 2
+    assert links[0][:12] != links[1][:12]
+    assert links[0][12:24] != links[1][12:24]
 
 
 @pytest.mark.parametrize(
