@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Generic, TypeVar
 
+from gateway.errors import Unavailable
+
 T = TypeVar("T")
 
 MOST = 100
@@ -43,13 +45,15 @@ class Shared(Generic[T]):
             raise mine.error
 
     def _commit(self, group: Sequence[_Waiting[T]]) -> None:
+        failure: BaseException | None = None
         try:
             self._write([one.given for one in group])
         except BaseException as error:
-            if len(group) > 1:  # It may be one of them alone: each is tried by itself.
+            nobodys = isinstance(error, Unavailable) or not isinstance(error, Exception)
+            if len(group) > 1 and not nobodys:  # It may be one of them alone: each is tried by itself.
                 for one in group:
                     self._commit([one])
                 return
-            group[0].error = error
+            failure = error  # Nobody's fault: each by itself would wait as long again.
         for one in group:
-            one.done = True
+            one.error, one.done = failure, True

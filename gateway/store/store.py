@@ -102,8 +102,7 @@ class Store:
         if self._trail is None:
             self.write(lambda unit: unit.audit.add_about(events), now=now)
             return
-        with translated():
-            self._trail.record(events, now=now)
+        self._trail.record(events, now=now)
 
     def keep(self, message: Message) -> None:
         """Keep a message; returns when it is committed, with others of the moment. One that is kept stays as it is."""

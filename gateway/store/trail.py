@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from gateway.store.audit import Chain, Event, write
+from gateway.store.failures import translated
 from gateway.store.shared import Shared
 
 _Recorded = tuple[datetime, Sequence[Event]]
@@ -34,13 +35,14 @@ class Trail:
 
     def _write(self, group: Sequence[_Recorded]) -> None:
         lain = self._connection is not None
-        try:
-            self._insert(group)
-        except DBAPIError as error:
-            if not (lain and error.connection_invalidated):
-                raise
-            # The other end closed a connection that had lain there. What is recorded twice does no harm.
-            self._insert(group)
+        with translated():
+            try:
+                self._insert(group)
+            except DBAPIError as error:
+                if not (lain and error.connection_invalidated):
+                    raise
+                # The other end closed a connection that had lain there. What is recorded twice does no harm.
+                self._insert(group)
 
     def _insert(self, group: Sequence[_Recorded]) -> None:
         try:
