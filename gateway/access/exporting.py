@@ -152,11 +152,7 @@ class Exporting(Reading):
         lines = file.lines or self._rooms.export_lines
         after, until, given = file.part * lines, (file.part + 1) * lines, 0
         while True:
-            batch = self._rooms.store.read(
-                lambda uow, after=after: uow.exports.items(  # type: ignore[misc]
-                    one.id, file.resource_type, deleted=file.deleted, after=after, until=until, limit=TOGETHER
-                )
-            )
+            batch = self._items(one.id, file, after, until)
             if not batch:
                 break
             seen = self._seen_still(asking, [version for _, version in batch])
@@ -166,6 +162,13 @@ class Exporting(Reading):
             after, given = batch[-1][0], given + len(batch)
         if given < file.count:
             raise Gone("The export was deleted, or is too old, while its file was fetched.", rule="export-gone")
+
+    def _items(self, id: str, file: File, after: int, until: int) -> list[tuple[int, Stored]]:
+        return self._rooms.store.read(
+            lambda uow: uow.exports.items(
+                id, file.resource_type, deleted=file.deleted, after=after, until=until, limit=TOGETHER
+            )
+        )
 
     def settle_export(self, job: Job) -> None:
         """Find out what an export holds, and of which time it is."""
@@ -250,21 +253,23 @@ class Exporting(Reading):
 
     def _keep_withheld(self, asking: Asking, id: str, types: Collection[str]) -> None:
         """What was withheld goes on being unknown when it is gone."""
-        store = self._rooms.store
         for kind in types:
-            after = 0
-            while True:
+            after: int | None = 0
+            while after is not None:
+                after = self._keep_some_withheld(asking, id, kind, after)
 
-                def ask(uow: UnitOfWork, kind: str = kind, after: int = after) -> tuple[int, list[int]]:
-                    batch = uow.exports.items(id, kind, deleted=True, after=after, until=2**62, limit=TOGETHER)
-                    withheld = [seq for seq, one in batch if self.withheld(uow, asking.caller, one)]
-                    return (batch[-1][0] if batch else 0), withheld
+    def _keep_some_withheld(self, asking: Asking, id: str, kind: str, after: int) -> int | None:
+        """Of some of a type, behind a place; the place to go on from, None where there are no more."""
 
-                after, kept = store.read(ask)
-                if kept:
-                    store.write(lambda uow, kind=kind, kept=kept: uow.exports.let_go(id, kind, kept))  # type: ignore[misc]
-                if not after:
-                    break
+        def ask(uow: UnitOfWork) -> tuple[int | None, list[int]]:
+            batch = uow.exports.items(id, kind, deleted=True, after=after, until=2**62, limit=TOGETHER)
+            withheld = [seq for seq, one in batch if self.withheld(uow, asking.caller, one)]
+            return (batch[-1][0] if batch else None), withheld
+
+        behind, withheld = self._rooms.store.read(ask)
+        if withheld:
+            self._rooms.store.write(lambda uow: uow.exports.let_go(id, kind, withheld))
+        return behind
 
     def _told(self, found: Export) -> Exported:
         request = found.request

@@ -82,14 +82,14 @@ def performed(
 
     It never raises: what was committed must not be asked for again for another's sake.
     """
-    if len(group) > 1:
-        try:
-            return in_one(group)
-        except Unavailable as error:  # Nobody's fault, and perhaps committed: each by itself would do it again.
-            return [error] * len(group)
-        except Exception:  # noqa: S110
-            pass  # A refusal of one of them, or what cannot be stored: whose fault it is, is told by each alone.
-    return [_answered(alone, one) for one in group]
+    if len(group) == 1:
+        return [_answered(alone, group[0])]
+    try:
+        return in_one(group)
+    except Unavailable as error:  # Nobody's fault, and perhaps committed: each by itself would do it again.
+        return [error] * len(group)
+    except Exception:  # A refusal of one of them, or what cannot be stored: each by itself tells whose fault it is.
+        return [_answered(alone, one) for one in group]
 
 
 def _answered(alone: Callable[[Q], A], one: Q) -> A | Exception:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
+import typer
 from pydantic import ValidationError
 
 from gateway.access.issuers import IssuersError
@@ -18,7 +18,7 @@ from gateway.settings import ENV_PREFIX
 def tell(error: Exception) -> None:
     """Print what is wrong; an error that is no refusal is raised on."""
     for line in _lines(error):
-        print(f"samverka: {line}", file=sys.stderr)  # noqa: T201
+        typer.echo(f"samverka: {line}", err=True)
 
 
 def _lines(error: Exception) -> Iterator[str]:

@@ -15,8 +15,8 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Double, LargeBinary, Table, TableClause
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.engine import Dialect
+
+from gateway.store.dialects import positional
 
 Row = tuple[Any, ...]
 LIGHT = 1 << 20
@@ -26,7 +26,7 @@ MOST = 32 << 20
 Columns = tuple[str, ...]
 Shape = tuple[Table | TableClause, Columns]
 
-_POSTGRESQL: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+_POSTGRESQL = positional("postgresql")
 
 
 @lru_cache(maxsize=1024)

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Integer, Select, bindparam
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.dialects.postgresql import psycopg
-from sqlalchemy.engine import Dialect
 
 from gateway.search import sql
 from gateway.search.query import Include
 from gateway.search.shape import Shape
+from gateway.store.dialects import positional
 from gateway.store.narrowing import by_name
 from gateway.store.versions import COLUMNS
 
@@ -28,12 +26,6 @@ KEPT = 512
 
 GIVEN = ("rids", "ids", "visible_parties", "visible_sources", "visible_types")
 """Sets of keys that are given with each execution."""
-
-
-@cache
-def _dialect(name: str) -> Dialect:
-    """With parameters by their places, as the driver takes them at once."""
-    return psycopg.dialect(paramstyle="format") if name == "postgresql" else sqlite.dialect()  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +48,7 @@ class Statement:
 
 def made(found: Select[Any], dialect: str) -> Statement:
     """The statement of a select, whose values without a name are constants."""
-    known = _dialect(dialect)
+    known = positional(dialect)
     compiled = found.compile(dialect=known)
     # What is given later must be something now, or the statement is not written.
     written = compiled.construct_expanded_state(dict.fromkeys(GIVEN), escape_names=False)

@@ -17,11 +17,9 @@ from sqlalchemy import (
     Table,
     TableClause,
 )
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.dialects.postgresql import psycopg
-from sqlalchemy.engine import Dialect
 
 from gateway.store import few
+from gateway.store.dialects import positional
 from gateway.store.failures import driver_errors
 
 Row = tuple[Any, ...]
@@ -123,8 +121,7 @@ def fetch(connection: Connection, found: Select[Any], keys: Collection[Any]) -> 
 
 @lru_cache(maxsize=64)
 def _text_of(found: Select[Any], dialect: str) -> str:
-    known: Dialect = psycopg.dialect(paramstyle="format") if dialect == "postgresql" else sqlite.dialect()  # type: ignore[no-untyped-call]
-    return str(found.compile(dialect=known))
+    return str(found.compile(dialect=positional(dialect)))
 
 
 @lru_cache(maxsize=256)
