@@ -13,6 +13,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from gateway.coordination.shared import COMMANDS
+from gateway.coordination.statements import GATEWAY_SOURCE, OPERATOR_SOURCE
 from gateway.errors import NotFound
 from gateway.records import Source
 
@@ -63,13 +65,19 @@ def read(path: Path, packages: Iterable[str]) -> Sources:
     problems: list[str] = []
     sources: list[Source] = []
     for source_id, table in tables.items():
-        found = list(_problems(table, known))
+        found = [*_own(source_id), *_problems(table, known)]
         problems += [f"{path}: source.{source_id}: {problem}" for problem in found]
         if not found:
             sources.append(Source(id=source_id, **table))
     if problems:
         raise SourcesError(problems)
     return Sources(sources)
+
+
+def _own(source_id: str) -> Iterable[str]:
+    """What is said under these ids is the gateway's, or a command of the operator or an organisation, and no fact."""
+    if source_id in (OPERATOR_SOURCE, GATEWAY_SOURCE) or source_id.startswith(COMMANDS):
+        yield f"the id is kept for the gateway: choose another than {OPERATOR_SOURCE}, {GATEWAY_SOURCE} and {COMMANDS}…"
 
 
 def _problems(table: dict[str, Any], packages: set[str]) -> Iterable[str]:
