@@ -7,6 +7,7 @@ Task that it was about has the owners that it must have, and what was allowed is
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -117,6 +118,8 @@ class Machine(RuleBasedStateMachine):
         self.person, self.tasks = f"p{self.world.series}", list[str]()
         self.said = set[str]()
         """The digests of what must not be lost."""
+        self.took = defaultdict[str, set[str]](set)
+        """Who has taken each Task on by his own word, or by a report."""
         self.late = list[Statement]()
         self.handovers = list[str]()
         self.spoken = 0
@@ -188,6 +191,13 @@ class Machine(RuleBasedStateMachine):
         self._commanded(who, Correct(resource_type="Task", target=task["id"], resource=body, reason="Fel"), body)
 
     @precondition(lambda self: self.tasks)
+    @rule(which=tasks, to=st.sampled_from(STATUSES))
+    def take_back(self, which: int, to: str) -> None:
+        """Who asked calls it off, and would have it otherwise after all."""
+        self._change(self._task(which), ASKS, {"status": "cancelled", "statusReason": {"text": "Därför"}})
+        self.correct(which, ASKS, to)
+
+    @precondition(lambda self: self.tasks)
     @rule(which=tasks, who=st.none() | units, to=units)
     def offer(self, which: int, who: str | None, to: str) -> None:
         """The owner, or another, asks for a hand-over: the Task stays in its hands."""
@@ -217,6 +227,7 @@ class Machine(RuleBasedStateMachine):
             sides = {owner_of(before), before["requester"]["identifier"]["value"]}
             assert {owner_of(task), owner_of(now)} == sides
             assert self._stored(id)["status"] == "completed"
+            self.took[task["id"]].add(str(owner_of(now)))
             self._remember(task["id"])
         else:
             assert now == task
@@ -306,10 +317,11 @@ class Machine(RuleBasedStateMachine):
             self._is_the_fold(id)
 
     def _holds(self, id: str) -> None:
-        """Once accepted, exactly one owner at every instant."""
+        """Once accepted, exactly one owner at every instant, who has taken it on."""
         task = self._stored(id)
         if task["status"] in HELD:
             assert owner_of(task), task
+            assert owner_of(task) in self.took[id], "Nobody is made responsible who has not said yes."
         owner, accepted, end = None, False, None
         for step in (one for one in task.get("extension", ()) if one["url"] == HISTORY):
             parts = {part["url"]: part for part in step["extension"]}
@@ -376,6 +388,8 @@ class Machine(RuleBasedStateMachine):
         if wanted is not None:
             assert now["status"] == wanted["status"], "What was allowed is what is served."
             assert owner_of(now) == owner_of(wanted)
+        if owner_of(now) == who and now["status"] in HELD:
+            self.took[now["id"]].add(who)
         self._remember(now["id"])
         self._holds(now["id"])
         return now
@@ -402,6 +416,7 @@ class Machine(RuleBasedStateMachine):
         recorder = self.world.gateway.ingest.recorder
         self.world.gateway.store.write(lambda uow: recorder.record(uow, [said]), now=self.world.now)
         self.said.add(f"{said.resource_id} {said.digest}")
+        self.took[said.resource_id].add(str(owner_of(said.body)))
         self._remember(said.resource_id)
         self._holds(said.resource_id)
 

@@ -41,6 +41,22 @@ def task(patient: str, **elements: Any) -> dict[str, Any]:
     return {name: value for name, value in made.items() if value is not None}
 
 
+def plan(patient: str) -> dict[str, Any]:
+    """A plan that the ward answers for."""
+    return {
+        "resourceType": "CarePlan",
+        "status": "active",
+        "intent": "plan",
+        "subject": {"reference": patient},
+        "author": unit(WARD),
+    }
+
+
+def within(plan: dict[str, Any]) -> dict[str, Any]:
+    """What a Task of a plan says of it."""
+    return {"basedOn": [{"reference": f"CarePlan/{plan['id']}"}]}
+
+
 def created(client: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
     answer = client.post(f"/fhir/{body['resourceType']}", json=body)
     assert answer.status_code == 201, answer.text

@@ -17,12 +17,14 @@ from tests.rest.parties import (
     created,
     moved,
     person,
+    plan,
     put,
     read,
     reason,
     refusal,
     task,
     unit,
+    within,
 )
 
 REPORT = {"output": [{"type": {"text": "Rapport"}, "valueString": "Gjort"}]}
@@ -103,6 +105,37 @@ def test_c15_nothing_is_corrected_into_a_task_that_is_under_way_and_nobodys(shar
         told = refusal(corrected(party(WARD), gone, status=status, statusReason=None), 422)
         assert (told["rule"], told["path"]) == ("task-without-owner", "Task.owner")
     assert corrected(party(WARD), gone, status="requested", statusReason=None).status_code == 200
+
+
+def test_c15_the_requester_makes_nobody_responsible_who_has_not_taken_it(shared: httpx.Client, party: Party) -> None:
+    asked, taken = (created(party(WARD), task(person(shared))) for _ in range(2))
+    moved(party(HOME_CARE), taken, "accepted")
+    asked, taken = (moved(party(WARD), one, "cancelled", statusReason=reason()) for one in (asked, taken))
+
+    told = refusal(corrected(party(WARD), asked, status="accepted", statusReason=None), 422)
+
+    assert (told["rule"], told["path"]) == ("task-never-accepted", "Task.status")
+    assert read(party(HOME_CARE), asked)["status"] == "cancelled"
+    assert corrected(party(WARD), taken, status="accepted", statusReason=None).status_code == 200
+    assert read(party(HOME_CARE), taken)["status"] == "accepted"
+
+
+def test_c15_nor_does_the_coordinator_of_the_plan_make_who_has_declined(shared: httpx.Client, party: Party) -> None:
+    patient = person(shared)
+    one = created(party(WARD), task(patient, **within(created(shared, plan(patient)))))
+    declined = moved(party(HOME_CARE), one, "rejected", statusReason=reason())
+
+    assert refusal(corrected(party(WARD), declined, status="accepted"), 422)["rule"] == "task-never-accepted"
+    assert corrected(party(HOME_CARE), declined, status="accepted", statusReason=None).status_code == 200
+
+
+def test_c18_a_correction_gives_the_task_to_no_other_organisation(
+    shared: httpx.Client, party: Party, done: dict[str, Any]
+) -> None:
+    told = refusal(corrected(party(HOME_CARE), done, status="in-progress", owner=unit(CLINIC)), 422)
+
+    assert (told["rule"], told["path"]) == ("task-unless-own-organisation", "Task.owner")
+    assert read(shared, done)["owner"] == unit(HOME_CARE)
 
 
 def test_what_has_not_ended_is_not_corrected(shared: httpx.Client, party: Party) -> None:

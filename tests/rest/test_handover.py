@@ -161,6 +161,22 @@ def test_an_offer_ends_with_the_task(shared: httpx.Client, party: Party) -> None
     assert told.status_code == 404
 
 
+def test_what_became_of_it_is_not_corrected_so_that_nobody_gets_the_task_back_unasked(
+    shared: httpx.Client, party: Party
+) -> None:
+    one = begun(shared, party)
+    accepted, declined = (made(handed(party(HOME_CARE), one, to(who))) for who in (CLINIC, WARD))
+    made(handed(party(WARD), declined, answer("decline"), because()))
+    made(handed(party(CLINIC), one, answer("accept")))
+    for who, offered in ((CLINIC, accepted), (WARD, declined)):
+        body = read(party(who), offered) | {"status": "accepted"}
+        sent = [{"name": "resource", "resource": body}, {"name": "reason", "valueString": "Fel"}]
+        parameters = {"resourceType": "Parameters", "parameter": sent}
+        told = refusal(party(who).post(f"/fhir/Task/{offered['id']}/$correct", json=parameters), 422)
+        assert (told["rule"], told["requirement"]) == ("task-handover-was-answered", "C-80")
+    assert owner(read(party(WARD), one)) == CLINIC
+
+
 def test_it_is_not_the_requesters_to_hand_over(shared: httpx.Client, party: Party) -> None:
     told = refusal(handed(party(WARD), begun(shared, party), to(CLINIC)), 403)
     assert (told["rule"], told["requirement"]) == ("task-handover-by-another", "C-80")

@@ -18,12 +18,14 @@ from tests.rest.parties import (
     fresh,
     moved,
     person,
+    plan,
     put,
     read,
     reason,
     refusal,
     task,
     unit,
+    within,
 )
 
 SELECTED = {"coding": [{"code": "selected"}], "text": "Vald"}
@@ -245,13 +247,11 @@ def test_c16_accepting_a_proposal_makes_an_order(shared: httpx.Client, party: Pa
 
 def test_c16_a_proposal_brings_nobody_into_the_team_and_the_order_does(shared: httpx.Client, party: Party) -> None:
     patient = person(shared)
-    plan = {"resourceType": "CarePlan", "status": "active", "intent": "plan", "subject": {"reference": patient}}
-    plan = created(shared, plan | {"author": unit(WARD)})
-    based = {"basedOn": [{"reference": f"CarePlan/{plan['id']}"}]}
-    proposal = created(party(WARD), task(patient, intent="proposal", **based))
+    of_care = created(shared, plan(patient))
+    proposal = created(party(WARD), task(patient, intent="proposal", **within(of_care)))
 
     def team() -> set[str]:
-        found = shared.get(f"/fhir/CareTeam/{plan['id']}").json()
+        found = shared.get(f"/fhir/CareTeam/{of_care['id']}").json()
         return {one["member"].get("identifier", {}).get("value", "") for one in found["participant"]}
 
     assert HOME_CARE not in team()

@@ -18,7 +18,7 @@ from gateway.app import background, wire
 from gateway.settings import Settings
 from tests.conftest import emptied
 from tests.rest.conftest import FHIR
-from tests.rest.parties import WARD, Party, address, created, moved, person, read, task, unit
+from tests.rest.parties import WARD, Party, address, created, moved, person, plan, read, task, unit, within
 
 pytestmark = pytest.mark.postgres
 MANY = 50
@@ -113,16 +113,14 @@ def test_c12_fifty_claims_of_one_task_give_it_one_owner(parties: Party) -> None:
 
 def test_c29_fifty_acceptances_in_one_plan_lose_no_participant(parties: Party) -> None:
     patient = person(parties())
-    plan = {"resourceType": "CarePlan", "status": "active", "intent": "plan", "subject": {"reference": patient}}
-    plan = created(parties(), plan | {"author": unit(WARD)})
-    based = {"basedOn": [{"reference": f"CarePlan/{plan['id']}"}]}
-    tasks = all_created(parties(WARD), [task(patient, owner=unit(who), **based) for who in UNITS])
+    of_care = created(parties(), plan(patient))
+    tasks = all_created(parties(WARD), [task(patient, owner=unit(who), **within(of_care)) for who in UNITS])
     clients = [parties(who) for who in UNITS]
 
     answers = at_once(MANY, lambda n: clients[n].put(address(tasks[n]), json=tasks[n] | {"status": "accepted"}))
 
     assert statuses(answers) == {200: MANY}
-    team = parties().get(f"/fhir/CareTeam/{plan['id']}").json()
+    team = parties().get(f"/fhir/CareTeam/{of_care['id']}").json()
     members = {one["member"].get("identifier", {}).get("value") for one in team["participant"]}
     assert set(UNITS) <= members
     assert {read(parties(), one)["status"] for one in tasks} == {"accepted"}

@@ -19,12 +19,14 @@ from tests.rest.parties import (
     fresh,
     moved,
     person,
+    plan,
     put,
     read,
     reason,
     refusal,
     task,
     unit,
+    within,
 )
 
 OWNER_MOVES = {
@@ -250,17 +252,7 @@ def test_c9_a_question_goes_from_the_owner_to_the_requester_of_one_task(shared: 
 
 def test_c10_a_third_party_is_asked_by_who_has_accepted(shared: httpx.Client, party: Party) -> None:
     patient = person(shared)
-    plan = created(
-        shared,
-        {
-            "resourceType": "CarePlan",
-            "status": "active",
-            "intent": "plan",
-            "subject": {"reference": patient},
-            "author": unit(WARD),
-        },
-    )
-    based = {"basedOn": [{"reference": f"CarePlan/{plan['id']}"}]}
+    based = within(created(shared, plan(patient)))
     one = created(party(WARD), task(patient, **based))
     part = task(patient, requester=unit(HOME_CARE), owner=unit(CLINIC), status="ready", **based)
     part["partOf"] = [{"reference": f"Task/{one['id']}"}]
@@ -404,17 +396,7 @@ def test_c20_what_was_noted_stays(shared: httpx.Client, party: Party, element: s
 
 def test_c66_only_who_takes_part_in_a_plan_asks_for_more_in_it(shared: httpx.Client, party: Party) -> None:
     patient = person(shared)
-    plan = created(
-        shared,
-        {
-            "resourceType": "CarePlan",
-            "status": "active",
-            "intent": "plan",
-            "subject": {"reference": patient},
-            "author": unit(WARD),
-        },
-    )
-    based = {"basedOn": [{"reference": f"CarePlan/{plan['id']}"}]}
+    based = within(created(shared, plan(patient)))
     one = created(party(WARD), task(patient, **based))
     more = task(patient, requester=unit(HOME_CARE), owner=unit(CLINIC), **based)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from gateway.coordination.negotiation.circumstances import Move
 from gateway.coordination.negotiation.conditions import Change, codes_of
 from gateway.coordination.negotiation.elements import Fault, alike
 from gateway.coordination.negotiation.profile import Profile
@@ -22,7 +23,7 @@ CODE: Final = "handover"
 ROLES: Final = f"{CANONICAL}/CodeSystem/handover-role"
 OUTPUTS: Final = f"{CANONICAL}/CodeSystem/task-output"
 LEAVING, ARRIVING = "leaving", "arriving"
-ACCEPTED: Final = "accepted"
+ACCEPTED, SETTLED = "accepted", "completed"
 _SIDES: Final = ("requester", "owner")
 
 
@@ -62,9 +63,12 @@ def faults(change: Change) -> Iterator[Fault]:
 
 def answer_faults(change: Change) -> Iterator[Fault]:
     """What stands against the answer: the Task may have ended, or be in other hands by now."""
-    if change.is_of("not-proposed", frozenset({change.to})) and change.start != change.to:
+    moves = change.start != change.to
+    if moves and change.is_of("not-proposed", frozenset({change.to})):
         yield "status", "task-handover-is-answered", "C-80"
-    if takes(change.before, change.after, change.profile):
+    if moves and change.circumstances.move is Move.CORRECTION and (change.start == SETTLED or change.to == ACCEPTED):
+        yield "status", "task-handover-was-answered", "C-80"
+    elif takes(change.before, change.after, change.profile):
         about = _about(change)
         leaving = None if about is None else change.named("owner", of=about)
         held = about is not None and change.is_of("held", frozenset({str(about["status"])}))
@@ -88,7 +92,7 @@ def settled(handover: Resource, about: Resource, named: Named) -> Resource:
     """The hand-over once it was accepted: it is done, and says to whom."""
     coding = {"system": OUTPUTS, "code": "handed-over-to", "display": "Handed over to"}
     output = {"type": {"coding": [coding]}, "valueReference": arriving(handover, about, named)}
-    return handover | {"status": "completed", "output": [*handover.get("output", ()), output]}
+    return handover | {"status": SETTLED, "output": [*handover.get("output", ()), output]}
 
 
 def _about(change: Change) -> Resource | None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from typing import Any, Final
 
-from gateway.coordination.negotiation import creation, elements, handover
+from gateway.coordination.negotiation import correction, creation, elements, handover
 from gateway.coordination.negotiation.breach import Breach, Kind, listed, role_words, status, told
 from gateway.coordination.negotiation.circumstances import Circumstances, Move
 from gateway.coordination.negotiation.conditions import CONDITIONS, Change, codes_of
@@ -150,9 +150,8 @@ class Rules:
     def _special(self, change: Change) -> Iterable[Breach]:
         """Corrections, hand-overs, proposals, alternatives and bids (C-15, C-80, C-16, C-17, C-13)."""
         codes = self.profile.codes
-        corrects = change.circumstances.move is Move.CORRECTION
-        if corrects and change.to in codes["owned"] and "owner" not in change.after:
-            yield self._breach(change, "task-without-owner", Kind.BUSINESS_RULE, "C-15", "owner")
+        if change.circumstances.move is Move.CORRECTION:
+            yield from self._faults(change, correction.faults(change))
         if handover.is_handover(change.before, self.profile):
             yield from self._faults(change, handover.answer_faults(change))
         if str(change.before.get("intent")) in codes["proposal"] and change.to in codes["not-proposed"]:
