@@ -308,6 +308,18 @@ def test_c18_what_is_the_owners_he_changes_and_others_see(shared: httpx.Client, 
     assert "businessStatus" not in read(party(WARD), one)
 
 
+@pytest.mark.parametrize("who", [WARD, HOME_CARE])
+def test_c18_nobody_hides_a_task_from_the_others_by_a_label(shared: httpx.Client, party: Party, who: str) -> None:
+    one = created(party(WARD), task(person(shared)))
+    label = {"system": "https://samverka.example/fhir/CodeSystem/security-label", "code": "own-provider-only"}
+    labelled = {"meta": {"security": [label]}}
+
+    told = refusal(put(party(who), one, note=[{"text": "Nytt"}], **labelled), 422)
+
+    assert told["path"] == "Task.meta.security"
+    assert read(party(WARD), one) == read(party(HOME_CARE), one) == one
+
+
 def test_c18_the_owner_names_another_unit_of_his_own_but_no_other_organisation(
     shared: httpx.Client, party: Party
 ) -> None:

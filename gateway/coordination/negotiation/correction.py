@@ -1,4 +1,4 @@
-"""What a correction must not bring about: it puts the record right, and gives nobody what he has not taken (C-15, C-80).
+"""What a correction must not bring about: it puts the record right, and gives nobody what he has not taken (C-15).
 
 https://hl7.org/fhir/R4/task.html#statemachine
 """

@@ -15,11 +15,13 @@ from gateway.coordination.negotiation.roles import Named
 from gateway.coordination.tasks import ARRIVING, HISTORY
 from gateway.coordination.values import same_key
 from gateway.definitions import CANONICAL
+from gateway.records import Resource
 
 _DERIVED = frozenset({HISTORY, ARRIVING, f"{CANONICAL}/StructureDefinition/derived"})
 """Extensions that the gateway writes itself: who sends back what he read has not changed them."""
 _REFERENCE = frozenset({"reference", "type", "identifier", "display", "id", "extension"})
 ANY = "*"
+LABELS = "meta.security"
 
 Fault = tuple[str, str, str]
 """A path, the text's code and the requirement."""
@@ -54,7 +56,14 @@ def changed(change: Change) -> list[str]:
         if not alike(one, other, change.circumstances.named):
             parts = _parts(one, other, change.circumstances.named) if key == root else set()
             found |= {f"{root}.{part}" for part in parts} or {root}
+    if labels(after) - labels(before):  # What is left out of them stays, as long as others state it.
+        found.add(LABELS)
     return sorted(found)
+
+
+def labels(task: Resource) -> set[tuple[Any, Any]]:
+    """The security labels: they decide who may see a Task at all."""
+    return {(one.get("system"), one.get("code")) for one in task.get("meta", {}).get("security", ())}
 
 
 def alike(one: Any, other: Any, named: Named) -> bool:
@@ -81,7 +90,8 @@ def _refused(change: Change, path: str) -> str | None:
     for grant in change.profile.elements.grants:
         if grant.move is not change.circumstances.move or grant.role not in (None, *change.roles):
             continue
-        if not (grant.elements & {ANY, path, path.partition(".")[0]}):
+        everything = set() if path == LABELS else {ANY}
+        if not (grant.elements & {path, path.partition(".")[0], *everything}):
             continue
         if (name := _unmet(change, grant)) is None:
             return None
