@@ -204,6 +204,37 @@ def test_c13_no_bid_is_selected_while_another_is_under_way(shared: httpx.Client,
     assert read(ward, other)["status"] == "in-progress"
 
 
+def test_c13_no_bidder_selects_himself(shared: httpx.Client, party: Party) -> None:
+    ward, patient = party(WARD), person(shared)
+    focus = {"focus": {"reference": f"ServiceRequest/{request(shared, patient)['id']}"}}
+    one, other = (created(ward, task(patient, owner=unit(who), **focus)) for who in (HOME_CARE, CLINIC))
+
+    told = refusal(put(party(HOME_CARE), one, businessStatus=SELECTED), 403)
+
+    assert (told["requirement"], told["path"]) == ("C-13", "Task.businessStatus")
+    assert read(ward, other)["status"] == "requested"
+
+
+def test_c13_one_transaction_selects_one_bid(shared: httpx.Client, party: Party) -> None:
+    ward, patient = party(WARD), person(shared)
+    focus = {"focus": {"reference": f"ServiceRequest/{request(shared, patient)['id']}"}}
+    bids = [created(ward, task(patient, owner=unit(who), **focus)) for who in (HOME_CARE, CLINIC)]
+    over = {"status": "cancelled", "statusReason": reason("Inte vald")}
+
+    def sent(*changes: dict[str, Any]) -> httpx.Response:
+        entries = [
+            {"resource": one | change, "request": {"method": "PUT", "url": f"Task/{one['id']}"}}
+            for one, change in zip(bids, changes, strict=True)
+        ]
+        return ward.post("/fhir", json={"resourceType": "Bundle", "type": "transaction", "entry": entries})
+
+    chosen = {"businessStatus": SELECTED}
+    for beside in (chosen, {"note": [{"text": "Ring först"}]}):
+        assert refusal(sent(chosen, beside), 422)["requirement"] == "C-13"
+    assert sent(chosen, over).status_code == 200
+    assert [read(ward, one)["status"] for one in bids] == ["requested", "cancelled"]
+
+
 def test_c14_what_is_under_way_is_given_up_once_the_other_side_has_agreed(shared: httpx.Client, party: Party) -> None:
     ward, home_care, patient = party(WARD), party(HOME_CARE), person(shared)
     one = created(ward, task(patient))

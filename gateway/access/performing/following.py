@@ -7,12 +7,12 @@ C-80).
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from gateway.access.commands import Create, Update
 from gateway.access.decision import Decision
-from gateway.access.performing.steps import Step
+from gateway.access.performing.steps import Step, Thing
 from gateway.access.standing import MOST, Standings
 from gateway.coordination import consequences, tasks
 from gateway.coordination.negotiation import Move, Role, Rules, handover
@@ -21,6 +21,7 @@ from gateway.errors import BusinessRule
 from gateway.records import Resource
 from gateway.store import Stored, UnitOfWork
 
+NOTHING: Final[Mapping[Thing, Resource]] = {}
 FOLLOWS: Final = Decision(True, "follows-from-a-command")
 _LOST: Final = "cancelled"
 _UNANSWERED: Final = "draft,requested,received"
@@ -32,8 +33,10 @@ class Following:
     def __init__(self, standings: Standings, rules: Rules, uow: UnitOfWork) -> None:
         self._standings, self._rules, self._profile, self._uow = standings, rules, rules.profile, uow
 
-    def bids(self, before: Resource | None, after: Resource | None) -> list[Stored]:
-        """The other bids for what a bid that is selected is about, as long as they are open."""
+    def bids(
+        self, before: Resource | None, after: Resource | None, beside: Mapping[Thing, Resource] = NOTHING
+    ) -> list[Stored]:
+        """The other bids for what a bid that is selected is about, unless they have ended, or end by what is beside."""
         if after is None or not consequences.selects(before, after):
             return []
         kind, focus = after["resourceType"], after.get("focus", {}).get("reference")
@@ -45,14 +48,17 @@ class Following:
             one
             for one in self._all(kind, ("focus", focus))
             if one.id != after["id"]
-            and (other := one.resource())["status"] not in self._profile.terminal
+            and (other := beside.get((kind, one.id)) or one.resource())["status"] not in self._profile.terminal
             and self._standings.named(other.get("requester")) == requester
             and not aborts & codes_of(other.get("code"))
         ]
 
-    def bound(self, bids: list[Stored]) -> int:
-        """How many of them can no longer be called off."""
-        return sum(not self._may_be_called_off(one.resource()["status"]) for one in bids)
+    def bound(self, bids: list[Stored], beside: Mapping[Thing, Resource] = NOTHING) -> int:
+        """How many of them can no longer be called off, or are left open by a command of their own beside this one."""
+        return sum(
+            (one.resource_type, one.id) in beside or not self._may_be_called_off(one.resource()["status"])
+            for one in bids
+        )
 
     def of(self, step: Step, before: Resource | None, after: Resource, bids: list[Stored]) -> Iterator[Step]:
         """The further steps, those of the parts of parts among them."""

@@ -69,8 +69,9 @@ class Negotiator:
         standings = Standings(self._act.rooms, self._act.uow, self._act.asking.caller, beside)
         after = None if step.resource is None else named_alike(step.resource, before, standings)
         following = Following(standings, self._rules, self._act.uow)
-        bids = following.bids(before, after)
-        standing = standings.of(before, after, person=step.person, move=move, rivals=following.bound(bids))
+        bids = following.bids(before, after, beside)
+        rivals = following.bound(bids, beside)
+        standing = standings.of(before, after, person=step.person, move=move, rivals=rivals)
         breaches = self._rules.decide(before, after, standing.roles, standing.circumstances)
         if breaches:
             raise _taken(before, after, standings) or refusal(breaches)

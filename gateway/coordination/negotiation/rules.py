@@ -87,7 +87,7 @@ class Rules:
             return (self._breach(change, "task-of-another-requester", Kind.WRONG_ROLE, "C-6", "requester"),)
         if unmet := self._unmet(change, rows):
             return (unmet,)
-        return tuple(self._faults(change, creation.faults(change)))
+        return (*self._faults(change, creation.faults(change)), *self._selection(change))
 
     def _delete(self, change: Change) -> tuple[Breach, ...]:
         if change.start not in self.profile.deletable:
@@ -164,8 +164,17 @@ class Rules:
                 yield self._breach(
                     change, "task-alternative-misplaced", Kind.BUSINESS_RULE, "C-17", f"{_OUTPUT}[{number}]"
                 )
+        yield from self._selection(change)
+
+    def _selection(self, change: Change) -> Iterable[Breach]:
+        """A bid is selected by who asked for bids, and by itself (C-13)."""
         now, was = (codes_of(task.get("businessStatus")) for task in (change.after, change.before))
-        if codes["selected"] & now - was and change.circumstances.rivals:
+        if not self.profile.codes["selected"] & now - was:
+            return
+        if Role.REQUESTER not in change.roles:
+            may = (Role.REQUESTER,)
+            yield self._wrong_role(change, "task-selected-by-another", may, "C-13", "businessStatus")
+        if change.circumstances.rivals:
             yield self._breach(change, "task-rivals-open", Kind.BUSINESS_RULE, "C-13", "businessStatus")
 
     def _faults(self, change: Change, faults: Iterable[elements.Fault]) -> Iterable[Breach]:
@@ -173,8 +182,8 @@ class Rules:
             kind = Kind.WRONG_ROLE if code in _BY_ANOTHER else Kind.BUSINESS_RULE
             yield self._breach(change, code, kind, rule, path, element=path)
 
-    def _wrong_role(self, change: Change, code: str, may: Collection[Role], rule: str) -> Breach:
-        return self._breach(change, code, Kind.WRONG_ROLE, rule, who=role_words(may))
+    def _wrong_role(self, change: Change, code: str, may: Collection[Role], rule: str, path: str = "status") -> Breach:
+        return self._breach(change, code, Kind.WRONG_ROLE, rule, path, who=role_words(may))
 
     @staticmethod
     def _breach(change: Change, code: str, kind: Kind, rule: str, path: str = "status", **parts: Part) -> Breach:
