@@ -9,8 +9,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 HOST ?= 127.0.0.1
-# Tests wait for servers a third of their time: one process more than cores. A file stays in one, with the servers it shares.
-PYTEST_ARGS ?= -q -n 3 --dist loadfile
+# Tests wait for servers half of their time: two processes a core. A file stays in one, with the servers it shares.
+PYTEST_ARGS ?= -q -n 4 --dist loadfile
 
 .PHONY: help install install-dev demo test pytest test-clients lint format serve clean
 

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 import hypothesis
+import psycopg
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
@@ -80,13 +81,11 @@ def postgres_url(postgres_database: str) -> str:
 
 def emptied(database: str) -> str:
     """The same database, its tables empty."""
-    engine = create_engine(database)
-    with engine.begin() as connection:
-        # Thirty small tables are emptied faster by rows than by TRUNCATE, which makes new files for each.
-        for table in reversed(metadata.sorted_tables):
-            connection.execute(table.delete())
-        connection.execute(text("SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'"))
-    engine.dispose()
+    # Thirty small tables are emptied faster by rows than by TRUNCATE, which makes new files for each.
+    away = [f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables)]
+    anew = "SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'"
+    with psycopg.connect(make_url(database).set(drivername="postgresql").render_as_string(False)) as connection:
+        connection.execute("; ".join([*away, anew]))
     return database
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Literal
 
 import yaml
@@ -123,11 +124,11 @@ class Manifest(_Model):
 _LOADER: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+@lru_cache(maxsize=64)
 def read(text: str, shown: str, folder: str | None = None) -> Manifest:
     """The manifest, or a CompileError that gives file, line and column of everything wrong with it."""
     try:
-        tree = yaml.compose(text, Loader=_LOADER)
-        data = yaml.load(text, Loader=_LOADER)  # noqa: S506 -- safe, both of them
+        tree, data = _parsed(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -153,6 +154,16 @@ def read(text: str, shown: str, folder: str | None = None) -> Manifest:
     if problems:
         raise CompileError(problems)
     return manifest
+
+
+def _parsed(text: str) -> tuple[yaml.Node | None, Any]:
+    """The nodes with their places, and the data that they are."""
+    loader = _LOADER(text)
+    try:
+        tree = loader.get_single_node()
+        return tree, None if tree is None else loader.construct_document(tree)
+    finally:
+        loader.dispose()
 
 
 _SAID = {

@@ -6,6 +6,7 @@ docs/page.md
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -181,6 +182,7 @@ ROUTES: tuple[tuple[str, str, Any], ...] = (
 )
 
 
+@cache
 def router() -> APIRouter:
     """The table as routes, whose refusals are pages too."""
     routes = APIRouter(route_class=PageRoute)

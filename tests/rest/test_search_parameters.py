@@ -172,7 +172,8 @@ def test_many_are_indexed_in_steps_that_go_on_where_another_process_stopped(
     for n in range(7):
         put(operator, task(f"t{n}", "dress"))
     put(operator, parameter())
-    monkeypatch.setattr(jobs, "LEASE", timedelta(seconds=1))
+    brief = partialmethod(jobs.Runner.__init__, lease=timedelta(seconds=1))
+    monkeypatch.setattr(jobs.Runner, "__init__", brief)
     steps: list[int] = []
 
     def stop_after_two(step: jobs.Step) -> None:
