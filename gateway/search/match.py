@@ -273,7 +273,7 @@ def any_of(conditions: Iterable[Condition]) -> Test:
     targets: dict[str | None, list[str]] = {}
     for one in conditions:
         match one:
-            case TokenIs(system=system, code=str(), begins=False):
+            case TokenIs(system=system, begins=False) if one.code is not None:
                 codes.setdefault(system, []).append(one)
             case RefersTo(type=target, id=id):
                 targets.setdefault(target, []).append(id)

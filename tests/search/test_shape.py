@@ -92,6 +92,15 @@ def test_the_statement_of_a_shape_holds_no_value() -> None:
         assert "hidden" in statement.parameters(found[1] | dict.fromkeys(kept.GIVEN, ()))
 
 
+@pytest.mark.parametrize(
+    "text", ["Task?code=urn:a|1,urn:a|2,urn:a|3", "Task?status=a,b", "Task?patient=Patient/1,Patient/2"]
+)
+def test_alternatives_are_one_look_up_however_many_they_are(text: str) -> None:
+    statement = kept.page(shaped(text)[0], "postgresql", narrowed=False, counted=False).sql
+    assert statement.count(".code IN (") + statement.count(".target_id IN (") == 1
+    assert ".code = " not in statement
+
+
 def test_what_is_kept_is_bounded() -> None:
     for each in (kept.page, kept.count, kept.included):
         assert each.cache_info().maxsize == kept.KEPT
