@@ -16,6 +16,7 @@ from gateway.coordination.directory import Unit
 from gateway.coordination.facts import Heard
 from gateway.coordination.look import look
 from gateway.coordination.recorder import parties_to
+from gateway.coordination.see import see
 from gateway.coordination.statements import GATEWAY_SOURCE
 from gateway.coordination.view import Lane, LaneItem, Now, SourceLine, View
 from gateway.coordination.who_does_what import document
@@ -89,7 +90,7 @@ class Answers(Reading):
         every, ids = self.said(uow, patient, known_at)
         said = self.audible(asking, every)
         things = {one.resource_id for one in said}
-        return look(
+        seen = see(
             patient.resource(),
             said,
             at=at,
@@ -100,6 +101,7 @@ class Answers(Reading):
             heard=self.heard(uow, said, min(at, known_at)),
             known=uow.identifiers.find(wanted(said)),
         )
+        return look(seen)
 
     def said(self, uow: UnitOfWork, patient: Stored, known_at: datetime) -> tuple[list[Statement], list[str]]:
         """What the sources said of the person, and his Patients' ids. Gaps that were raised follow from it."""

@@ -1,70 +1,36 @@
-"""From statements to the view: agreed as of a time, read as facts, ranked and put in words."""
+"""From the picture to the view: what is in it, ranked and put in words."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 
 from gateway.coordination import gaps
-from gateway.coordination.agreements import Agreement, Authority
 from gateway.coordination.careteam import Member, members
 from gateway.coordination.directory import Unit
 from gateway.coordination.discharge import liabilities
-from gateway.coordination.facts import ContactFact, Fact, Heard, PlanFact, TaskFact
+from gateway.coordination.facts import ContactFact, Fact, PlanFact, TaskFact
 from gateway.coordination.gaps_of_stays import is_discharged
 from gateway.coordination.needs import is_sought, keeper
 from gateway.coordination.picture import Picture, named
-from gateway.coordination.see import see
 from gateway.coordination.view import Awaited, Lane, LaneItem, LaneState, Next, Now, SourceLine, SourceState, View
 from gateway.coordination.words import Words, phrase, words
-from gateway.identity.resolve import Key
-from gateway.records import Agreed, Link, Resource, Statement
+from gateway.records import Agreed
 
 NEXT_MOST = 20
 
 
-def look(
-    patient: Resource,
-    statements: Iterable[Statement],
-    *,
-    at: datetime,
-    known_at: datetime,
-    links: Iterable[Link] = (),
-    organisations: Iterable[Resource] = (),
-    heard: Iterable[Heard] = (),
-    since: datetime | None = None,
-    agreement: Agreement | None = None,
-    authority: Authority | None = None,
-    known: Mapping[Key, str] | None = None,
-) -> View:
-    """Who does what for the patient at `at`, by what was recorded by `known_at`.
-
-    `statements` are those about the person that the reader may see; `organisations` the agreed Organizations that they
-    name; `heard` the sources with the time when each was last heard by then.
-    """
-    seen = see(
-        patient,
-        statements,
-        at=at,
-        known_at=known_at,
-        links=links,
-        organisations=organisations,
-        heard=heard,
-        since=since,
-        agreement=agreement,
-        authority=authority,
-        known=known,
-    )
-    table = seen.authority
+def look(seen: Picture) -> View:
+    """Who does what for the patient, as of the picture's time."""
     missing = tuple(gaps.find(seen))
     now, coming, awaited = tuple(_now(seen)), tuple(_next(seen))[:NEXT_MOST], tuple(_awaited(seen))
     named = {reference for gap in missing for reference in gap.about}
     named |= {line.reference for lines in (now, coming, awaited) for line in lines}
     return View(
-        patient=patient,
-        at=at,
-        known_at=known_at,
+        patient=seen.patient,
+        at=seen.at,
+        known_at=seen.known_at,
         since=seen.since,
         gaps=missing,
         now=now,
@@ -72,7 +38,7 @@ def look(
         awaited=awaited,
         sources=tuple(_sources(seen)),
         lanes=tuple(_lanes(seen)),
-        team=tuple(members(seen.tasks, table.steps["Task"])),
+        team=tuple(members(seen.tasks, seen.authority.steps["Task"])),
         teams=_teams(seen),
         agreed=tuple(one for one in seen.agreed if f"{one.resource_type}/{one.id}" in named or _is_shown(seen, one)),
         directory=seen.directory,

@@ -34,7 +34,11 @@ def see(
     authority: Authority | None = None,
     known: Mapping[Key, str] | None = None,
 ) -> Picture:
-    """The patient's care at `at`, by what was recorded by `known_at`."""
+    """The patient's care at `at`, by what was recorded by `known_at`.
+
+    `statements` are those about the person that the reader may see; `organisations` the agreed Organizations that they
+    name; `heard` the sources with the time when each was last heard by then.
+    """
     limits, table = agreement or agreements.agreement(), authority or agreements.authority()
     known_then, decided = [one for one in statements if one.recorded <= known_at], list(links)
     beginning = since or at - limits.since

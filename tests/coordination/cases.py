@@ -12,6 +12,7 @@ from gateway.coordination import narrative
 from gateway.coordination.agree import agree_all
 from gateway.coordination.gap import Gap
 from gateway.coordination.look import look
+from gateway.coordination.see import see
 from gateway.coordination.statements import Origin, make
 from gateway.coordination.view import Lane, View
 from gateway.identity.resolve import Key
@@ -75,7 +76,7 @@ def shown(one: Agreed) -> dict[str, Any]:
 def view(document: Mapping[str, Any]) -> View:
     """Who does what by a case's statements, at its time."""
     at, known_at = (datetime.fromisoformat(document[name]) for name in ("at", "known_at"))
-    return look(
+    seen = see(
         people.PATIENT,
         statements(document),
         at=at,
@@ -84,6 +85,7 @@ def view(document: Mapping[str, Any]) -> View:
         organisations=people.organisations(document.get("organisations")),
         heard=people.heard(document.get("heard", {}), at),
     )
+    return look(seen)
 
 
 def shown_gap(gap: Gap) -> dict[str, Any]:

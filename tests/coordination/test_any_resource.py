@@ -11,6 +11,7 @@ import pytest
 
 from gateway.coordination.agree import agree
 from gateway.coordination.look import look
+from gateway.coordination.see import see
 from gateway.coordination.statements import Origin, canonical, make
 from gateway.coordination.who_does_what import document
 from gateway.definitions import load
@@ -51,4 +52,4 @@ def test_an_example_of_any_type_survives_the_fold(path: Path) -> None:
     assert not {i.rule for i in check(agreed.resource, load())} - {
         i.rule for i in check(one.body | {"id": "x"}, load())
     }
-    document(look(people.PATIENT, [one, two], at=AT, known_at=AT), "http://127.0.0.1/fhir")
+    document(look(see(people.PATIENT, [one, two], at=AT, known_at=AT)), "http://127.0.0.1/fhir")
