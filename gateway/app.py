@@ -110,7 +110,8 @@ class Gateway:
     def watch(self) -> Runner:
         """What raises gaps when they begin and resolves them when they end; apart, so that no other work delays it."""
         self.store.write(begin_watch)
-        return Runner(self.store, {WATCH: Watching(self.door.watch)}, clock=self.clock)
+        watching = Watching(self.door.watch, self.door.has_to_watch)
+        return Runner(self.store, {WATCH: watching}, standing={WATCH: watching.ready}, clock=self.clock)
 
     def reindex(self, progress: Callable[[int, int], None]) -> Job:
         """Index everything anew, here or in whatever process takes it first; returns when it is done."""

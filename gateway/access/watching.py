@@ -6,8 +6,9 @@ of the gateway like any other, so that they have a history, are found by search,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -23,26 +24,30 @@ from gateway.coordination.see import missing
 from gateway.coordination.statements import GATEWAY_SOURCE, Origin, make, order
 from gateway.coordination.values import logical_reference, written
 from gateway.definitions import CANONICAL
-from gateway.errors import GatewayError
 from gateway.identity.systems import HSA_ID
 from gateway.records import Resource, Statement
-from gateway.store import Change, UnitOfWork
+from gateway.store import Change, Stored, UnitOfWork
 
 log = structlog.get_logger(__name__)
 
 CHANGES = 500
 PERSONS = 20
 """At so many a step looks: SQLite's one writer is not held for long."""
-SILENT = timedelta(minutes=1)
-"""A source that is silent may be heard again without a word about the person."""
+SILENT_LEAST, SILENT_PART = timedelta(minutes=1), 100
+"""A source that is silent may be heard again without a word about the person: that is looked for after a minute, and
+the longer it was silent the more seldom, or all persons that it ever spoke of would be looked at every minute."""
 AGAIN = timedelta(hours=1)
 """A person at whom nobody could look is looked at then: the others must not wait for him."""
 GAP_ID = f"{CANONICAL}/sid/gap"
-_ENDED = "Källorna visar det inte längre / The sources show it no more"
+_ENDED = "Sources show it no more / Källorna visar det inte längre"
 
 
 class Watching(Answers):
-    """watch."""
+    """watch, and whether there is anything to watch."""
+
+    def has_to_watch(self, uow: UnitOfWork, seq: int, now: datetime) -> bool:
+        """Whether a step would find anything: a change that was not read, or a person whose time has come."""
+        return uow.changes.behind(seq) or bool(uow.watch.due(now, limit=1))
 
     def watch(self, uow: UnitOfWork, seq: int) -> tuple[int, int, bool]:
         """One step: read what has changed since, look at the persons whose time has come.
@@ -60,42 +65,32 @@ class Watching(Answers):
 
     def _watch_over(self, uow: UnitOfWork, person: str) -> datetime | None:
         """Raise what has begun, resolve what has ended; when to look again."""
-        try:
-            seen = self._gaps_now(uow, person)
-        except GatewayError:
-            raise
-        except Exception as error:
-            log.error("gap-watch-passed-over", error=type(error).__name__)
-            return uow.now + AGAIN
-        if seen is None:
-            return None
-        patient, gaps, again = seen
-        raised, namespace = _raised(uow, person), uow.meta.namespace()
-        found = {gap.key: gap for gap in gaps}
-        said = [
-            _raise(person, patient, gap, raised.get(key), uow.now, _id(namespace, person, key))
-            for key, gap in found.items()
-        ]
-        said += [_resolved(one, uow.now) for key, one in raised.items() if key not in found and _is_open(one.body)]
-        new = [one for one in said if one is not None]
-        if new:
-            self._rooms.recorder.record(uow, new)
-        if any(gap.code == "source-silent" for gap in gaps):
-            again = min(again, uow.now + SILENT) if again else uow.now + SILENT
-        return again
+        patient = own_patient(uow, person)
+        found: list[Gap] = []
+        again: datetime | None = None
+        if patient is not None and patient.id == person:
+            look = self._gaps_now(uow, patient)
+            try:
+                found, again = look()
+            except Exception as error:
+                log.error("gap-watch-passed-over", error=type(error).__name__)
+                return uow.now + AGAIN
+        # Who is gone, or was found to be another, has no gaps under this key.
+        self._record(uow, person, {gap.key: gap for gap in found})
+        silent = [gap.since for gap in found if gap.code == "source-silent" and gap.since is not None]
+        return min([*([again] if again else []), *(_heard_by(since, uow.now) for since in silent)], default=None)
 
-    def _gaps_now(self, uow: UnitOfWork, person: str) -> tuple[str, list[Gap], datetime | None] | None:
-        """The person's Patient, what is missing now by what everybody in the care may hear, and when to look again.
+    def _gaps_now(self, uow: UnitOfWork, patient: Stored) -> Callable[[], tuple[list[Gap], datetime | None]]:
+        """What says what is missing by what everybody in the care may hear, and when to look again: all is read.
 
         What is withheld from anybody raises no gap that is stored: others would see by it that something is there.
         """
-        patient, now = own_patient(uow, person), uow.now
-        if patient is None:
-            return None
+        now = uow.now
         every, ids = self.said(uow, patient, now)
         said = heard_by_all(every)
         things = {one.resource_id for one in said}
-        found, again = missing(
+        return partial(
+            missing,
             patient.resource(),
             said,
             at=now,
@@ -104,18 +99,32 @@ class Watching(Answers):
             heard=self.heard(uow, said, now),
             known=uow.identifiers.find(wanted(said)),
         )
-        return patient.id, found, again
+
+    def _record(self, uow: UnitOfWork, person: str, found: Mapping[str, Gap]) -> None:
+        """Say what is new of the person's gaps."""
+        raised, namespace = _raised(uow, person), uow.meta.namespace()
+        said = [
+            _raise(person, gap, raised.get(key), uow.now, _id(namespace, person, key)) for key, gap in found.items()
+        ]
+        said += [_resolved(one, uow.now) for key, one in raised.items() if key not in found and _is_open(one.body)]
+        if new := [one for one in said if one is not None]:
+            self._rooms.recorder.record(uow, new)
 
 
-def _raise(person: str, patient: str, gap: Gap, before: Statement | None, now: datetime, id: str) -> Statement | None:
+def _raise(person: str, gap: Gap, before: Statement | None, now: datetime, id: str) -> Statement | None:
     """The gap as it is; None where it was said so already. What lasts began when it began."""
     lasting = before is not None and _is_open(before.body)
     start = before.body["identifiedPeriod"]["start"] if before is not None and lasting else written(began(gap, now))
-    body = issue(gap, {"reference": f"Patient/{patient}", "type": "Patient"}, "", _named)
+    body = issue(gap, {"reference": f"Patient/{person}", "type": "Patient"}, "", _named)
     body |= {"identifier": [{"system": GAP_ID, "value": id}], "identifiedPeriod": {"start": start}}
     if before is not None and lasting and before.body == body:
         return None
     return _stated(body | {"id": id}, person, gap.key, now)
+
+
+def _heard_by(silent_since: datetime, now: datetime) -> datetime:
+    """When to look whether a silent source was heard."""
+    return now + max(SILENT_LEAST, (now - silent_since) / SILENT_PART)
 
 
 def began(gap: Gap, now: datetime) -> datetime:
@@ -127,6 +136,7 @@ def began(gap: Gap, now: datetime) -> datetime:
 def _concerned(uow: UnitOfWork, changes: Sequence[Change]) -> set[str]:
     """The persons whose gaps may be others now: those told of, and those in whose care a changed unit takes part."""
     persons = {one.person for one in changes if one.person and one.resource_type != "DetectedIssue"}
+    persons |= {one.id for one in changes if one.resource_type == "Patient"}  # A person who is found to be another.
     units = [("Organization", one.id) for one in changes if one.resource_type == "Organization"]
     if units:
         stored = uow.resources.read_many(units).values()
@@ -156,9 +166,7 @@ def _resolved(one: Statement, now: datetime) -> Statement:
     """The gap as it was, ended: R4 has no status for it, a period and what was done about it."""
     body = dict(one.body)
     body["identifiedPeriod"] = body["identifiedPeriod"] | {"end": written(now)}
-    body["mitigation"] = [
-        {"action": {"text": "Sources show it no more / Källorna visar det inte längre"}, "date": written(now)}
-    ]
+    body["mitigation"] = [{"action": {"text": _ENDED}, "date": written(now)}]
     return _stated(body | {"id": one.resource_id}, str(one.person), one.record_key, now)
 
 

@@ -42,6 +42,10 @@ Apart = Callable[[Job], None]
 """Does a whole job outside any unit of work, because it has some of its own."""
 
 
+Ready = Callable[[UnitOfWork, datetime], bool]
+"""Whether a standing job has anything to do at a time: asked by reading, so that one that waits writes nothing."""
+
+
 class Runner:
     """Started and stopped with the server."""
 
@@ -51,15 +55,20 @@ class Runner:
         handlers: Mapping[str, Handler],
         apart: Mapping[str, Apart] | None = None,
         *,
+        standing: Mapping[str, Ready] | None = None,
         lease: timedelta = LEASE,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
-        """`clock` says what a step records as the time, and takes for now; leases go by the real one."""
+        """`standing` are the kinds whose one job never ends, and is never given up.
+
+        `clock` says what a step records as the time, and takes for now; leases go by the real one.
+        """
         self._store = store
         self._lease = lease
         self._clock = clock
         self._handlers = handlers
         self._apart = apart or {}
+        self._standing = standing or {}
         self._kinds = sorted({*handlers, *self._apart})
         self._owner = str(uuid.uuid4())
         self._wake = threading.Event()
@@ -81,12 +90,13 @@ class Runner:
 
     def run_due(self, told: Callable[[Step], None] = lambda _: None) -> bool:
         """Do the oldest job that is due, as far as it goes now; False when there is none. `told` hears of each step."""
-        if not self._store.read(lambda uow: uow.jobs.due(self._kinds)):
+        kinds = self._store.read(self._due)
+        if not kinds:
             return False
-        job = self._store.write(lambda uow: uow.jobs.claim(self._owner, self._kinds, lease=self._lease))
+        job = self._store.write(lambda uow: uow.jobs.claim(self._owner, kinds, lease=self._lease))
         if job is None:
             return False
-        if job.attempts > TRIES:
+        if job.attempts > TRIES and job.kind not in self._standing:
             self._store.write(lambda uow: uow.jobs.finish(job.number, self._owner, state="failed"))
             log.error("job-failed", job=job.number, kind=job.kind)
             return True
@@ -100,6 +110,13 @@ class Runner:
             if step.finished or step.wait is not None:
                 return True
         return True
+
+    def _due(self, uow: UnitOfWork) -> list[str]:
+        """The kinds of which a job may be due that has something to do; none where no job is due."""
+        if not uow.jobs.due(self._kinds):
+            return []
+        now = self._clock() if self._clock else uow.now
+        return [kind for kind in self._kinds if kind not in self._standing or self._standing[kind](uow, now)]
 
     def _do_apart(self, job: Job) -> None:
         """All of a job, its lease renewed meanwhile."""

@@ -24,6 +24,9 @@ SEQUENCER_LOCK = (7305, 1)
 _COLUMNS = ("seq", "rid", "resource_type", "id", "version", "method", "person", "recorded")
 
 _LAST = select(func.max(change.c.seq))
+_BEHIND = text(
+    "SELECT EXISTS (SELECT 1 FROM change WHERE seq > :seq) OR EXISTS (SELECT 1 FROM change WHERE seq IS NULL)"
+)
 _NUMBER = text(
     """
     WITH last AS (SELECT coalesce(max(seq), 0) AS seq FROM change),
@@ -58,6 +61,10 @@ class Changes:
         """What follows a number, in order and without a gap."""
         query = select(*(change.c[name] for name in _COLUMNS)).where(change.c.seq > seq)
         return [Change(*row) for row in self._connection.execute(query.order_by(change.c.seq).limit(limit))]
+
+    def behind(self, seq: int) -> bool:
+        """Whether anything follows a number, or is still to be given one."""
+        return bool(self._connection.scalar(_BEHIND, {"seq": seq}))
 
     def last(self) -> int:
         """The highest number given; 0 when there is none."""

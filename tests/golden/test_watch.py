@@ -5,18 +5,24 @@ The clock is passed in: it goes from message to message, and in between to where
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from gateway.access import watching
 from gateway.adapters.media import media_type
+from gateway.errors import Unavailable
 from gateway.ingest.rebuild import rebuild
-from gateway.records import Resource
+from gateway.jobs import watching as jobs_watching
+from gateway.records import Link, Resource
 from gateway.store import UnitOfWork
+from gateway.store.links import Links
 from tests.golden.histories import ASKING, SWEDEN, History, Opened, directory_of_units, histories, opened
 
 HISTORIES = histories()
@@ -182,3 +188,68 @@ def test_a_person_at_whom_nobody_can_look_stops_nobody_and_is_looked_at_again(
         on.clock.now += watching.AGAIN
         watched.watch()
         assert {code for code, _ in open_issues(watched.raised())} == {"source-silent"}
+
+
+def test_a_watch_that_has_nothing_to_do_writes_nothing(
+    directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs_watching, "POLL", timedelta())
+    told = history("021")
+    with opened(told, directory, tmp_path) as on, closing(sqlite3.connect(tmp_path / "golden.db")) as beside:
+        runner, one = on.gateway.watch(), told.deliveries[0]
+        on.clock.now = one.received
+        on.ingest.take(on.gateway.sources.get(one.source), one.path.read_bytes(), media_type(one.path))
+        for _ in range(3):  # What it raised itself is a change, too.
+            runner.run_due()
+        written = beside.execute("PRAGMA data_version").fetchone()
+        assert not runner.run_due()
+        assert beside.execute("PRAGMA data_version").fetchone() == written
+        on.clock.now += timedelta(minutes=3)
+        assert runner.run_due(), "Two minutes without an answer have passed."
+        assert beside.execute("PRAGMA data_version").fetchone() != written
+
+
+def test_an_error_of_the_database_is_no_reason_to_pass_a_person_over(
+    directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = history("021")
+    with opened(told, directory, tmp_path) as on:
+        watched, one = Watched(on, told), told.deliveries[0]
+        on.clock.now = one.received
+        on.ingest.take(on.gateway.sources.get(one.source), one.path.read_bytes(), media_type(one.path))
+
+        def fails(*_: object, **__: object) -> None:
+            raise OperationalError("SELECT", None, Exception("deadlock"))
+
+        with monkeypatch.context() as broken:
+            broken.setattr(Links, "of", fails)
+            with pytest.raises(Unavailable):
+                watched.watch()
+        assert watched.due() == []
+
+
+def test_a_person_who_is_found_to_be_another_has_each_gap_once(directory: Path, tmp_path: Path) -> None:
+    told, other = history("021"), history("003")
+    with opened(told, directory, tmp_path) as on:
+        watched = Watched(on, told)
+        for one in (told.deliveries[0], other.deliveries[0]):
+            on.clock.now = one.received
+            on.ingest.take(on.gateway.sources.get(one.source), one.path.read_bytes(), media_type(one.path))
+        on.clock.now = told.deliveries[0].received + timedelta(hours=1)
+        watched.watch()
+        ids = [on.gateway.door.find_person(ASKING, one.person) for one in (told, other)]
+        first, second = sorted(id for id in ids if id)
+        assert len({issue["patient"]["reference"] for issue in open_in(on)}) == 2
+        tie = Link("Patient", second, first, "same", "told by hand", on.clock.now)
+        on.gateway.store.write(lambda uow: on.gateway.ingest.recorder.record(uow, [], links=[tie]), now=on.clock.now)
+        on.clock.now += timedelta(seconds=1)
+        watched.watch()
+        raised = open_in(on)
+        assert {issue["patient"]["reference"] for issue in raised} == {f"Patient/{first}"}
+        assert len({issue["detail"] for issue in raised}) == len(raised) == 3
+
+
+def open_in(on: Opened) -> list[Resource]:
+    """Every DetectedIssue that is stored and open."""
+    found = on.gateway.store.read(lambda uow: list(uow.resources.all(resource_type="DetectedIssue")))
+    return [one.resource() for one in found if is_open(one.resource())]

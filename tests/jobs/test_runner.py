@@ -70,3 +70,22 @@ def test_a_job_that_fails_every_time_is_given_up(store: Store) -> None:
             runner.run_due()
     assert runner.run_due()
     assert job(store, number).state == "failed"
+
+
+def test_a_standing_job_is_never_given_up(store: Store) -> None:
+    def failing(_: Job) -> None:
+        raise Unavailable
+
+    number = put(store)
+    runner = Runner(store, {}, {"long": failing}, standing={"long": lambda _uow, _now: True}, lease=timedelta())
+    for _ in range(TRIES + 2):
+        with pytest.raises(Unavailable):
+            runner.run_due()
+    assert job(store, number).state == "working"
+
+
+def test_a_standing_job_with_nothing_to_do_is_not_begun(store: Store) -> None:
+    number = put(store)
+    runner = Runner(store, {}, {"long": lambda _: None}, standing={"long": lambda _uow, _now: False}, lease=LEASE)
+    assert not runner.run_due()
+    assert (job(store, number).state, job(store, number).attempts) == ("waiting", 0)
