@@ -16,6 +16,7 @@ from gateway.coordination.agreements import Authority, authority
 from gateway.coordination.plans.basis import merges, plans_of
 from gateway.coordination.plans.follow import follow_all
 from gateway.coordination.plans.rules import PLAN, TEAM, contains_team
+from gateway.coordination.statements import GATEWAY_SOURCE
 from gateway.identity.identifiers import Named
 from gateway.identity.resolve import Key, logical_references
 from gateway.identity.systems import HSA_ID
@@ -201,8 +202,13 @@ def _awaiting(statements: Iterable[Statement], named: Mapping[str, Sequence[Name
 def _parties(
     statements: Iterable[Statement], named: Mapping[str, Sequence[Named]], persons: Mapping[Thing, str | None]
 ) -> Iterable[tuple[str, str]]:
-    """Who takes part in whose care: those who state something of a person, and the units that they name."""
+    """Who takes part in whose care: those who state something of a person, and the units that they name.
+
+    What the gateway itself says is missing names who must act, and makes nobody take part: it would give him access.
+    """
     for one in statements:
+        if one.source == GATEWAY_SOURCE:
+            continue
         person = persons.get((one.resource_type, one.resource_id)) or one.person
         if person:
             yield from ((party, person) for party in parties_to(one, named[one.digest]))

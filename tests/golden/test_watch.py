@@ -18,6 +18,7 @@ from sqlalchemy.exc import OperationalError
 from gateway.access import watching
 from gateway.adapters.media import media_type
 from gateway.errors import Unavailable
+from gateway.fhir.json import dump
 from gateway.ingest.rebuild import rebuild
 from gateway.jobs import watching as jobs_watching
 from gateway.records import Link, Resource
@@ -188,6 +189,21 @@ def test_a_person_at_whom_nobody_can_look_stops_nobody_and_is_looked_at_again(
         on.clock.now += watching.AGAIN
         watched.watch()
         assert {code for code, _ in open_issues(watched.raised())} == {"source-silent"}
+
+
+def test_who_must_act_does_not_take_part_by_being_named_in_a_gap(directory: Path, tmp_path: Path) -> None:
+    told = history("043")
+    with opened(told, directory, tmp_path) as on:
+        watched = Watched(on, told)
+        for _ in watched.moments():
+            pass
+        heir = "SE2321000131-T0425"
+        assert any(heir in dump(one).decode() for one in watched.raised())
+        parties = on.gateway.store.read(
+            lambda uow: {party for p in watched.persons(uow) for party in uow.persons.parties(p)}
+        )
+        assert parties
+        assert heir not in parties
 
 
 def test_a_watch_that_has_nothing_to_do_writes_nothing(
