@@ -172,8 +172,6 @@ def test_many_are_indexed_in_steps_that_go_on_where_another_process_stopped(
     for n in range(7):
         put(operator, task(f"t{n}", "dress"))
     put(operator, parameter())
-    brief = partialmethod(jobs.Runner.__init__, lease=timedelta(seconds=1))
-    monkeypatch.setattr(jobs.Runner, "__init__", brief)
     steps: list[int] = []
 
     def stop_after_two(step: jobs.Step) -> None:
@@ -182,7 +180,7 @@ def test_many_are_indexed_in_steps_that_go_on_where_another_process_stopped(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        gateway.jobs(settle=timedelta()).run_due(stop_after_two)
+        gateway.jobs(settle=timedelta(), lease=timedelta(seconds=1)).run_due(stop_after_two)
     gateway.known.look()
     assert "57 % is indexed" in operator.get("/fhir/Task?words=dress").text
 
