@@ -44,6 +44,8 @@ class Offer:
     due: str | None = None
     reason: Resource | None = None
     note: str | None = None
+    identifier: Resource | None = None
+    """What it is known by to who offers: with the same one it is offered once."""
 
 
 class HandingOver(NextSteps):
@@ -60,7 +62,10 @@ class HandingOver(NextSteps):
 
         made = self._of(asking, id, ask)
         self.whole(TASK, made)
-        return self.write(asking, Create(resource_type=TASK, resource=made), body)
+        once = None
+        if offer.identifier is not None:
+            once = Matching((("identifier", f"{offer.identifier['system']}|{offer.identifier['value']}"),))
+        return self.write(asking, Create(resource_type=TASK, resource=made, if_none_exist=once), body)
 
     def answer_handover(self, asking: Asking, id: str, answer: Answer, reason: Resource | None, body: Body) -> Done:
         """The hand-over that is answered, named by itself or by what it is about. NotFound, Gone, Conflict."""
@@ -88,6 +93,7 @@ class HandingOver(NextSteps):
             "restriction": {"period": {"end": offer.due}} if offer.due else None,
             "reasonCode": offer.reason,
             "note": [{"text": offer.note}] if offer.note else None,
+            "identifier": [offer.identifier] if offer.identifier else None,
         }
         now = written(self._rooms.clock())
         return {

@@ -51,6 +51,8 @@ MOVES: Final[tuple[Move, ...]] = (
     Move("mistake", "entered-in-error", None, "reason"),
 )
 BY_CODE: Final[Mapping[str, Move]] = {one.code: one for one in MOVES}
+STATE_OF: Final[Mapping[str, str]] = {one.stage: one.state for one in MOVES if one.stage}
+"""The status that each finer status belongs to: who cancels may not change the other's, and it stays behind."""
 STAYS: Final = "there"
 """The move that leaves the status as it is: it is on the way, and has arrived."""
 
@@ -106,6 +108,12 @@ def stage_of(task: Mapping[str, Any]) -> str | None:
     """The code of the finer status."""
     codings = task.get("businessStatus", {}).get("coding", ())
     return next((str(one["code"]) for one in codings if one.get("system") == MISSION_STATUS and "code" in one), None)
+
+
+def stage_that_holds(task: Mapping[str, Any]) -> str | None:
+    """The code of the finer status, unless the status has moved on since, or says as much."""
+    stage, status = stage_of(task), task.get("status")
+    return stage if stage is not None and stage != status and STATE_OF.get(stage, status) == status else None
 
 
 def missing(move: Move, given: Given) -> str | None:

@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from gateway.access.answers import with_those_above
 from gateway.access.caller import Asking
-from gateway.access.commands import Body, Command, Create, Done, Patch
+from gateway.access.commands import Body, Command, Create, Done, Matching, Patch
 from gateway.access.decision import Decision
 from gateway.access.handing_over import HandingOver, Offer
-from gateway.access.moves import BY_CODE, Given, Move, made, missing, possible, reports, stage_of
+from gateway.access.moves import BY_CODE, Given, Move, made, missing, possible, reports, stage_that_holds
 from gateway.access.next_steps import TASK
 from gateway.access.organisations import organisations
 from gateway.access.performing import Act, Performance
@@ -32,6 +33,7 @@ from gateway.coordination.picture import REPLACES, task_fact
 from gateway.coordination.tasks import written_history
 from gateway.coordination.values import written
 from gateway.coordination.words import Words
+from gateway.coordination.worklist import due_of
 from gateway.definitions import CANONICAL
 from gateway.errors import BadRequest, Conflict, Gone, PreconditionFailed
 from gateway.fhir.json import dump, parse
@@ -43,6 +45,8 @@ from gateway.store import Stored, UnitOfWork
 MISSION: Final = f"{CANONICAL}/CodeSystem/mission"
 TASK_INPUT: Final = f"{CANONICAL}/CodeSystem/task-input"
 NEXT_CANDIDATE: Final = "next-candidate"
+URI: Final = "urn:ietf:rfc:3986"
+"""The system of an identifier that is a URI: https://hl7.org/fhir/R4/datatypes.html#Identifier."""
 PRIORITIES: Final = ("routine", "urgent", "asap", "stat")
 KEPT: Final = (
     "intent",
@@ -84,11 +88,16 @@ class TaskView:
     roles: frozenset[Role]
     steps: tuple[NextStep, ...]
     moves: tuple[Move, ...]
+    due: datetime | None
+    late: bool
+    """Its time has passed, and it is not over."""
     stage: Words | None
     past: tuple[Past, ...]
     inputs: tuple[tuple[Words, str], ...]
     """What it brings with it, in words: the place, how to get in, a risk."""
     reports: tuple[str, ...]
+    about: str | None
+    """Of a hand-over: the id of the Task that changes hands, where the caller may see it."""
     candidates: tuple[Unit, ...]
     """Whom to ask next, as who asked has named them."""
     may_ask_anew: bool
@@ -116,6 +125,8 @@ class Asked:
     due: datetime | None = None
     next: str = ""
     """The HSA-id of who is to be asked when the first declines."""
+    form: str = ""
+    """The UUID of the form that it stands in: what is sent twice is asked once."""
 
 
 class Tasking(HandingOver, Worklists):
@@ -173,18 +184,22 @@ class Tasking(HandingOver, Worklists):
         return self._write_new(asking, said)
 
     def ask(self, asking: Asking, patient_id: str, asked: Asked) -> Done:
-        """Ask a unit for a mission. NotFound for a person whom the caller may not know of; BadRequest."""
+        """Ask a unit for a mission; found where this form was sent before. NotFound for a person whom the caller may
+        not know of; BadRequest.
+        """
         self.read(asking, "Patient", patient_id)
+        number = _number(asked.form)
         now = self._rooms.clock()
         missions = self.concepts("mission")
         for name, value, known in (("code", asked.code, missions), ("priority", asked.priority, PRIORITIES)):
             if value not in known:
                 raise BadRequest(f"{name} is one of {', '.join(known)}.", rule="parameter-malformed", where=name)
         if asked.due is not None and asked.due < now:
-            raise BadRequest("What is to be done cannot be due in the past.", rule="parameter-malformed", where="due")
+            raise BadRequest("What is to be done cannot be due in the past.", rule="due-past", where="due")
         to = self._unit(asked.to)
         task: Resource = {
             "resourceType": TASK,
+            "identifier": [{"system": URI, "value": number}],
             "status": "requested",
             "intent": "order",
             "priority": asked.priority,
@@ -199,7 +214,7 @@ class Tasking(HandingOver, Worklists):
             task["restriction"] = {"period": {"end": written(asked.due)}}
         if asked.next:
             task["input"] = [_candidate(self._unit(asked.next))]
-        return self._write_new(asking, task)
+        return self._write_new(asking, task, once=Matching((("identifier", f"{URI}|{number}"),)))
 
     def ask_anew(self, asking: Asking, id: str, to: str, *, version: str) -> Done:
         """Ask another for what was declined, or what nobody has: a Task that replaces the first."""
@@ -238,9 +253,12 @@ class Tasking(HandingOver, Worklists):
         resource: Resource = parse(self.read(asking, "Patient", id).body)
         return resource
 
-    def hand_over(self, asking: Asking, id: str, to: str, why: str) -> Done:
-        """Ask another unit to take the Task over; until it accepts, the caller's has it. What rules refuse."""
-        offer = Offer(self._unit(to), reason={"text": why})
+    def hand_over(self, asking: Asking, id: str, to: str, why: str, *, form: str) -> Done:
+        """Ask another unit to take the Task over; until it accepts, the caller's has it. What rules refuse.
+
+        `form`: the UUID of the form; what is sent twice is offered once.
+        """
+        offer = Offer(self._unit(to), reason={"text": why}, identifier={"system": URI, "value": _number(form)})
         return self.offer_handover(asking, id, offer, Body(dump({"text": why, "to": to})))
 
     def units(self) -> list[tuple[str, str]]:
@@ -253,10 +271,12 @@ class Tasking(HandingOver, Worklists):
         published = self._rooms.definitions.published("CodeSystem", code_system) or {}
         return {one["code"]: _called(one) for one in published.get("concept", ())}
 
-    def _write_new(self, asking: Asking, resource: Resource) -> Done:
+    def _write_new(self, asking: Asking, resource: Resource, *, once: Matching | None = None) -> Done:
         kind = str(resource["resourceType"])
         self.whole(kind, resource)
-        return self.write(asking, Create(resource_type=kind, resource=resource), Body(dump(resource)))
+        return self.write(
+            asking, Create(resource_type=kind, resource=resource, if_none_exist=once), Body(dump(resource))
+        )
 
     def _task(self, uow: UnitOfWork, asking: Asking, stored: Stored) -> TaskView:
         resource = stored.resource()
@@ -274,7 +294,9 @@ class Tasking(HandingOver, Worklists):
         moves = possible(resource, steps, owns=owns, asks=requests and not owns, travels=travels)
         over = fact.status in self._rooms.recorder.authority.steps[TASK].ended
         own = asking.caller.organisations
-        stage = stage_of(resource)
+        stage = stage_that_holds(resource)
+        offered = fact.status in self._rooms.recorder.authority.steps[TASK].offered
+        due, late = due_of(fact, limits, now, offered=offered)
         return TaskView(
             stored,
             fact,
@@ -282,10 +304,13 @@ class Tasking(HandingOver, Worklists):
             mine.roles,
             tuple(steps),
             tuple(moves),
+            due,
+            late and not over,
             self.concepts("mission-status").get(stage) if stage else None,
             tuple(self._past(resource, directory)),
             tuple(self._inputs(resource)),
             tuple(reports(resource)),
+            self._about(uow, asking, resource),
             tuple(_candidates(resource, directory)),
             requests and self._is_free(uow, stored, fact),
             self._may_hand_over(mine.roles, fact) and not operator,
@@ -344,11 +369,25 @@ class Tasking(HandingOver, Worklists):
         found = self._patients(uow, asking, [literal]) if literal.startswith("Patient/") else []
         return found[0].resource() if found else None
 
+    def _about(self, uow: UnitOfWork, asking: Asking, task: Resource) -> str | None:
+        kind, _, id = str(task.get("focus", {}).get("reference", "")).partition("/")
+        stored = uow.resources.read(TASK, id) if kind == TASK else None
+        there = stored is not None and not stored.deleted and self.may_see(uow, asking, stored).allowed
+        return id if there and handover.is_handover(task, self._rules.profile) else None
+
     def _unit(self, hsa_id: str) -> Resource:
         known = dict(self.units())
         if hsa_id not in known:
             raise BadRequest("The directory has no unit of this HSA-id.", rule="unit-unknown", where="to")
         return _reference(hsa_id, known[hsa_id])
+
+
+def _number(form: str) -> str:
+    """The identifier that what is asked by this form has. BadRequest."""
+    try:
+        return UUID(form).urn
+    except ValueError:
+        raise BadRequest("A form has a UUID: open the page again.", rule="form-unknown", where="form") from None
 
 
 def _must(free: bool) -> None:

@@ -139,6 +139,17 @@ def _asked_anew(tasks: Iterable[TaskFact]) -> frozenset[str]:
     return frozenset(found)
 
 
+def due_of(task: TaskFact, agreement: Agreement, at: datetime, *, offered: bool) -> tuple[datetime | None, bool]:
+    """By when it is to be done, or answered where it is `offered`, as the parties have agreed; whether that is past."""
+    is_visit = task.code in agreement.codes["visits"]
+    due = task.due or (task.start if is_visit else task.end)
+    if due is None and offered and task.asked is not None:
+        limit = agreement.limit(agreement.unanswered, task.code, task.priority)
+        due = task.asked + limit.after if limit and not (limit.received and task.status == "received") else None
+    grace = agreement.visits_late if is_visit else timedelta(0)
+    return due, due is not None and due + grace < at
+
+
 class _Lister:
     def __init__(
         self,
@@ -180,13 +191,8 @@ class _Lister:
         return None
 
     def line(self, one: Stands, task: TaskFact, why: Why | None, other: Unit | None) -> Line:
-        is_visit = task.code in self.agreement.codes["visits"]
-        due = task.due or (task.start if is_visit else task.end)
-        if due is None and why in (Why.ANSWER, Why.CLAIM) and task.asked is not None:
-            limit = self.agreement.limit(self.agreement.unanswered, task.code, task.priority)
-            due = task.asked + limit.after if limit and not (limit.received and task.status == "received") else None
-        grace = self.agreement.visits_late if is_visit else timedelta(0)
-        late = due is not None and due + grace < self.at and why in HURRIED
+        due, late = due_of(task, self.agreement, self.at, offered=why in (Why.ANSWER, Why.CLAIM))
+        late = late and why in HURRIED
         patient = task.resource.get("for", {}).get("reference")
         is_patient = isinstance(patient, str) and patient.startswith("Patient/")
         return Line(task, why, other, task.since, due, late, patient if is_patient else None, one.changed)

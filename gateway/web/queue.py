@@ -10,15 +10,15 @@ from datetime import datetime
 
 from anyio import to_thread
 from fastapi import Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import Response
 
 from gateway.access.caller import Asking
 from gateway.access.queue import Proposal
 from gateway.errors import BadRequest, GatewayError
 from gateway.web import visitor
 from gateway.web.answer import Person
-from gateway.web.render import HEADERS, page
-from gateway.web.task import said
+from gateway.web.refusals import said
+from gateway.web.render import page, see_other
 from gateway.web.texts import TEXTS
 
 REASONS = {
@@ -46,7 +46,7 @@ async def decide(request: Request) -> Response:
         if error.status not in SHOWN_AGAIN:
             raise
         return await _shown(request, who, error)
-    return RedirectResponse(f"/queue?done={done}", 303, headers=dict(HEADERS))
+    return see_other(f"/queue?done={done}")
 
 
 def _decided(request: Request, who: Asking, fields: Mapping[str, str]) -> str:

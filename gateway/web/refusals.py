@@ -16,6 +16,7 @@ from gateway.access.caller import Caller
 from gateway.errors import GatewayError, NotFound, Unauthenticated
 from gateway.web import visitor
 from gateway.web.render import page
+from gateway.web.texts import TEXTS, Language
 
 log = structlog.get_logger(__name__)
 APIS = ("/fhir", "/ingest", "/static", "/health", "/ready", "/openapi.json")
@@ -83,6 +84,13 @@ def refused(request: Request, error: GatewayError) -> Response:
     if isinstance(error, Unauthenticated):  # A cookie of another installation would be refused for ever.
         response.delete_cookie(IDENTITY_COOKIE, httponly=True, samesite="strict")
     return response
+
+
+def said(error: GatewayError, language: Language) -> str:
+    """What was refused and why: in the page's words where it has any (`refused-` and the rule), else in the rules'."""
+    issue = error.issues[0]
+    own = TEXTS[language].get(f"refused-{issue.rule}")
+    return own or (issue.swedish if language == "sv" else None) or issue.text
 
 
 def _caller(request: Request) -> Caller | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from gateway.access.caller import Caller
 from gateway.access.worklists import status_words
@@ -56,6 +56,11 @@ def page(request: Request, template: str, *, caller: Caller | None, status: int 
     }
     body = _environment().get_template(template).render({**context, **facts})
     return HTMLResponse(body, status, headers=dict(HEADERS))
+
+
+def see_other(path: str) -> Response:
+    """The way on after a form: to load what follows anew presses nothing."""
+    return RedirectResponse(path, 303, headers=dict(HEADERS))
 
 
 @cache

@@ -8,12 +8,13 @@ docs/page.md
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
 from anyio import to_thread
 from fastapi import Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import Response
 
 from gateway.access.caller import Asking
 from gateway.access.commands import Done
@@ -23,26 +24,11 @@ from gateway.errors import BadRequest, GatewayError
 from gateway.fhir.datetime import parameter
 from gateway.web import visitor
 from gateway.web.answer import Person
-from gateway.web.render import HEADERS, page
-from gateway.web.texts import TEXTS, Language
+from gateway.web.refusals import said
+from gateway.web.render import page, see_other
+from gateway.web.texts import TEXTS
 
 MOST_FORM = 64 * 1024
-OWN_WORDS = (
-    "version-differs",
-    "move-not-offered",
-    "task-not-to-be-asked-anew",
-    "nothing-to-acknowledge",
-    "reason-missing",
-    "report-missing",
-    "what-missing",
-    "unit-unknown",
-    "inbox-not-held",
-    "inbox-not-mapped",
-    "inbox-not-waiting",
-    "link-not-proposed",
-    "number-unknown",
-)
-"""Rules whose refusal the page says in words of its own: `refused-` and the rule."""
 SHOWN_AGAIN = frozenset({400, 403, 409, 412, 422})
 """Refusals after which the Task is shown as it is now, with what was said."""
 
@@ -58,7 +44,7 @@ async def act(request: Request, id: str) -> Response:
     """Do what a button says, by the rules that hold for every write; then show the Task."""
     fields = await visitor.form(request, most=MOST_FORM)
     who, door = visitor.asking(request, "operation"), visitor.door_of(request)
-    await to_thread.run_sync(door.task, who, id)  # Whom it is not for hears so first.
+    shown = await to_thread.run_sync(door.task, who, id)  # Whom it is not for hears so first.
     visitor.check_token(request, fields, who.caller)
     try:
         done = await to_thread.run_sync(_do, request, who, id, fields)
@@ -67,8 +53,12 @@ async def act(request: Request, id: str) -> Response:
             raise
         view = await to_thread.run_sync(door.task, who, id)
         return _shown(request, who, view, fields, error)
-    target = id if done is None else done.version.id
-    return _see_other(f"/task/{target}?done={fields.get('do', '')}")
+    do = fields.get("do", "")
+    if do == "take" and "focus" in shown.task.resource:
+        taken = await to_thread.run_sync(door.task, who, id)
+        if taken.about is not None:  # What is to be worked on is what changed hands.
+            return see_other(f"/task/{taken.about}?done=take-over")
+    return see_other(f"/task/{id if done is None else done.version.id}?done={do}")
 
 
 async def asking_form(request: Request, id: str) -> Response:
@@ -90,7 +80,7 @@ async def ask(request: Request, id: str) -> Response:
         if error.status not in SHOWN_AGAIN:
             raise
         return await _ask_page(request, who, id, fields, error)
-    return _see_other(f"/task/{done.version.id}?done=ask")
+    return see_other(f"/task/{done.version.id}?done={'ask' if done.what == 'created' else 'ask-before'}")
 
 
 def _do(request: Request, who: Asking, id: str, fields: Mapping[str, str]) -> Done | None:
@@ -105,7 +95,7 @@ def _do(request: Request, who: Asking, id: str, fields: Mapping[str, str]) -> Do
     if do == "hand-over":
         if not (why := _text(fields, "reason-hand-over")):
             raise BadRequest("Give a reason.", rule="reason-missing")
-        door.hand_over(who, id, fields.get("to", ""), why)
+        door.hand_over(who, id, fields.get("to", ""), why, form=fields.get("form", ""))
         return None
     move = BY_CODE.get(do)
     if move is None:
@@ -132,11 +122,14 @@ def _asked(request: Request, fields: Mapping[str, str]) -> Asked:
         fields.get("priority", "routine"),
         parameter("due", due, request.app.state.zone) if due else None,
         fields.get("next", ""),
+        fields.get("form", ""),
     )
 
 
 def _text(fields: Mapping[str, str], name: str) -> str:
-    return " ".join(fields.get(name, "").split())[:MOST_TEXT]
+    """What was written, line by line, without the spaces around the lines and the empty lines around the text."""
+    lines = (" ".join(line.split()) for line in fields.get(name, "").splitlines())
+    return "\n".join(lines).strip()[:MOST_TEXT]
 
 
 def _shown(
@@ -154,6 +147,7 @@ def _shown(
         task=view.task,
         person=Person.of(view.patient) if view.patient else None,
         token=visitor.token(request, who.caller),
+        form=str(uuid.uuid4()),
         given=fields,
         refusal=said(error, language) if error else "",
         stale=bool(error and error.status in (409, 412)),
@@ -172,6 +166,7 @@ async def _ask_page(
     facts: dict[str, Any] = {
         "person": Person.of(patient),
         "token": visitor.token(request, who.caller),
+        "form": fields.get("form") or str(uuid.uuid4()),
         "given": fields,
         "refusal": said(error, language) if error else "",
         "missions": door.concepts("mission"),
@@ -180,15 +175,3 @@ async def _ask_page(
         "operator": who.caller.operator,
     }
     return page(request, "ask.html", caller=who.caller, status=error.status if error else 200, **facts)
-
-
-def said(error: GatewayError, language: Language) -> str:
-    """What was refused and why: in the page's own words where it has them, else as the rules say it."""
-    issue = error.issues[0]
-    if issue.rule in OWN_WORDS:
-        return TEXTS[language][f"refused-{issue.rule}"]
-    return (issue.swedish if language == "sv" else None) or issue.text
-
-
-def _see_other(path: str) -> Response:
-    return RedirectResponse(path, 303, headers=dict(HEADERS))

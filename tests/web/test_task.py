@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from gateway.access.caller import Asking, Caller
 from gateway.app import Gateway, background, wire
 from gateway.errors import Conflict
 from gateway.settings import Settings
-from tests.web.conftest import text_of
+from tests.web.conftest import section, text_of
 from tests.web.test_browser import OVERFLOW, WCAG
 
 HSA = "urn:oid:1.2.752.29.4.19"
@@ -97,14 +98,27 @@ def mission(id: str, status: str) -> dict[str, Any]:
 
 def held(html: str) -> dict[str, str]:
     """What the forms of a Task's page hold beside what is written in them."""
-    return {name: re.search(rf'name="{name}" value="([^"]*)"', html)[1] for name in ("token", "version")}  # type: ignore[index]
+    found = {name: re.search(rf'name="{name}" value="([^"]*)"', html) for name in ("token", "version", "form")}
+    return {name: one[1] for name, one in found.items() if one}
+
+
+YRSEL = {"code": "1177-uppdrag", "what": "Yrsel", "to": NURSES, "next": AMBULANCE, "priority": "urgent"}
+
+
+def offers(client: httpx.Client) -> set[str]:
+    """The addresses of the hand-overs that wait for a unit's answer."""
+    waits = section(client.get("/worklist").text, "waits")
+    return set(re.findall(r'href="(/task/[^"]+)">Överlämning', waits))
+
+
+def badges(html: str) -> list[str]:
+    """What is said of a Task below its name."""
+    return re.findall(r'class="badge[^"]*">([^<]*)<', html)
 
 
 def asked(client: httpx.Client) -> str:
     """The address of a mission that 1177 has asked for."""
-    token = re.search(r'name="token" value="([^"]*)"', client.get("/patient/rut/ask").text)
-    fields = {"code": "1177-uppdrag", "what": "Yrsel", "to": NURSES, "next": AMBULANCE, "priority": "urgent"}
-    answer = client.post("/patient/rut/ask", data={"token": token[1], **fields})  # type: ignore[index]
+    answer = client.post("/patient/rut/ask", data=held(client.get("/patient/rut/ask").text) | YRSEL)
     assert answer.status_code == 303, answer.text
     return answer.headers["location"].partition("?")[0]
 
@@ -143,6 +157,47 @@ def test_two_that_ask_anew_in_one_moment_make_one_task(place: Place, monkeypatch
         door.ask_anew(asking, "declined", AMBULANCE, version=shown.version)
 
 
+def test_a_form_that_is_sent_twice_asks_once_and_leads_to_the_same_task(place: Place) -> None:
+    """A double press: both are under way before either is answered."""
+    with place.at(ADVICE) as advice:
+        form = held(advice.get("/patient/rut/ask").text) | YRSEL
+
+        def send(_: int) -> str:
+            return str(advice.post("/patient/rut/ask", data=form).headers["location"])
+
+        with ThreadPoolExecutor(2) as presses:
+            first, second = sorted(presses.map(send, range(2)))
+        assert (first, second) == (f"{first.partition('?')[0]}?done=ask", f"{first}-before")
+        assert "Det var redan skickat" in advice.get(second).text
+        anew = advice.post("/patient/rut/ask", data=held(advice.get("/patient/rut/ask").text) | YRSEL)
+        assert not anew.headers["location"].startswith(first.partition("?")[0]), "another form asks anew"
+        assert advice.post("/patient/rut/ask", data=form | {"form": "mine"}).status_code == 400
+
+
+def test_a_hand_over_that_is_sent_twice_is_offered_once(place: Place, task: str) -> None:
+    with place.at(NURSES) as nurse, place.at(AMBULANCE) as ambulance:
+        nurse.post(task, data=held(nurse.get(task).text) | {"do": "take"})
+        before = offers(ambulance)
+        form = held(nurse.get(task).text) | {"do": "hand-over", "to": AMBULANCE, "reason-hand-over": "Natten"}
+        assert [nurse.post(task, data=form).status_code for _ in range(2)] == [303, 303]
+        assert len(offers(ambulance) - before) == 1
+
+
+def test_lines_stay_lines(place: Place) -> None:
+    with place.at(ADVICE) as advice:
+        form = held(advice.get("/patient/rut/ask").text) | YRSEL | {"what": " Yrsel \r\n\r\nBor  på 2 tr\r\n "}
+        address = advice.post("/patient/rut/ask", data=form).headers["location"]
+        assert '<dd class="written">Yrsel\n\nBor på 2 tr</dd>' in advice.get(address).text
+
+
+def test_how_far_it_had_come_is_not_shown_beside_how_it_ended(place: Place, task: str) -> None:
+    with place.at(NURSES) as nurse, place.at(ADVICE) as advice:
+        nurse.post(task, data=held(nurse.get(task).text) | {"do": "take"})
+        assert "Accepterat" in badges(nurse.get(task).text)
+        advice.post(task, data=held(advice.get(task).text) | {"do": "cancel", "reason-cancel": "Mår bra"})
+        assert badges(nurse.get(task).text) == ["Inställt", "Brådskande"]
+
+
 def test_what_was_written_is_kept_when_something_is_missing(place: Place, task: str) -> None:
     with place.at(NURSES) as nurse:
         for move in ("take", "on-my-way"):
@@ -164,13 +219,17 @@ def test_a_button_that_is_not_there_cannot_be_pressed(place: Place, task: str, d
 def test_a_task_is_handed_over_when_the_other_unit_takes_it(place: Place, task: str) -> None:
     with place.at(NURSES) as nurse, place.at(AMBULANCE) as ambulance:
         assert nurse.post(task, data=held(nurse.get(task).text) | {"do": "take"}).status_code == 303
+        before = offers(ambulance)
         form = {"do": "hand-over", "to": AMBULANCE, "reason-hand-over": "Natten"}
         asked = nurse.post(task, data=held(nurse.get(task).text) | form)
         assert asked.status_code == 303 and asked.headers["location"].startswith(task)
         assert ">På väg</button>" in nurse.get(task).text, "it is theirs until the other has taken it"
-        waits = ambulance.get("/worklist").text
-        offer = re.findall(r'href="(/task/[^"]+)">Överlämning', waits)[-1]
-        assert ambulance.post(offer, data=held(ambulance.get(offer).text) | {"do": "take"}).status_code == 303
+        (offer,) = offers(ambulance) - before
+        assert f'href="{task}">Uppdraget som lämnas över' in ambulance.get(offer).text
+        taken = ambulance.post(offer, data=held(ambulance.get(offer).text) | {"do": "take"})
+        assert taken.headers["location"] == f"{task}?done=take-over", "to what is to be worked on"
+        done = ambulance.get(offer).text
+        assert badges(done) == ["Klart", "Brådskande"], "and no longer that it was accepted"
         assert ">På väg</button>" in ambulance.get(task).text
         assert ">På väg</button>" not in nurse.get(task).text
 
@@ -201,8 +260,7 @@ def test_a_form_counts_for_whom_it_was_made_and_from_our_own_page(place: Place, 
 def test_what_cannot_be_asked_is_told_beside_the_form(place: Place, name: str, value: str) -> None:
     fields = {"code": "1177-uppdrag", "what": "Yrsel", "to": NURSES, "priority": "urgent"} | {name: value}
     with place.at(ADVICE) as advice:
-        token = re.search(r'name="token" value="([^"]*)"', advice.get("/patient/rut/ask").text)
-        answer = advice.post("/patient/rut/ask", data={"token": token[1], **fields})  # type: ignore[index]
+        answer = advice.post("/patient/rut/ask", data=held(advice.get("/patient/rut/ask").text) | fields)
     assert answer.status_code == 400 and "Det gick inte att göra" in answer.text
 
 
@@ -256,7 +314,7 @@ def by_keyboard(page: Page, target: Locator) -> None:
 
 def tab_to(page: Page, target: Locator) -> None:
     element = target.element_handle()
-    for _ in range(60):
+    for _ in range(150):
         page.keyboard.press("Tab")
         if page.evaluate("element => element === document.activeElement", element):
             return

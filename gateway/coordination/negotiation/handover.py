@@ -89,10 +89,11 @@ def passed_on(about: Resource, handover: Resource, named: Named) -> Resource:
 
 
 def settled(handover: Resource, about: Resource, named: Named) -> Resource:
-    """The hand-over once it was accepted: it is done, and says to whom."""
+    """The hand-over once it was accepted: it is done, and says to whom; its finer status was of before."""
     coding = {"system": OUTPUTS, "code": "handed-over-to", "display": "Handed over to"}
     output = {"type": {"coding": [coding]}, "valueReference": arriving(handover, about, named)}
-    return handover | {"status": SETTLED, "output": [*handover.get("output", ()), output]}
+    done = {name: value for name, value in handover.items() if name != "businessStatus"}
+    return done | {"status": SETTLED, "output": [*handover.get("output", ()), output]}
 
 
 def _about(change: Change) -> Resource | None:
