@@ -70,11 +70,12 @@ class Measuring(Canonicals):
         *,
         by: Collection[str] = (),
         subject: str | None = None,
+        most: int = MOST,
     ) -> list[Resource]:
         """A MeasureReport for each, counted in one pass.
 
         `by`: the dimensions, by the names that the measures have for them; none: all. `subject`: the id of a Patient.
-        NotFound for him; BadRequest for the period; Unprocessable where it is too much.
+        NotFound for him; BadRequest for the period; Unprocessable where it has more than `most` missions.
         """
         now = self._rooms.clock()
         start, end = self._midnights(period)
@@ -90,7 +91,7 @@ class Measuring(Canonicals):
         counting = _Counting(self, asking, tallies, start, end, now)
 
         def ask(uow: UnitOfWork) -> bool:
-            rids = uow.streams.rows(query, narrowing(self, asking.caller), most=MOST)
+            rids = uow.streams.rows(query, narrowing(self, asking.caller), most=most)
             for persons in uow.streams.by_person(rids or ()):
                 counting.add(uow, persons)
             return rids is not None
@@ -100,7 +101,7 @@ class Measuring(Canonicals):
         if subject is None or not whole:
             self.audit(asking, decision, failure=None if whole else "too-costly")
         if not whole:
-            text = f"The period has more than {MOST} missions. Ask for a shorter one."
+            text = f"The period has more than {most} missions. Ask for a shorter one."
             raise Unprocessable(text, rule="too-costly", where="periodStart")
         asked = Asked(period.first, period.last, now, f"{PATIENT}/{subject}" if subject else None)
         return [report(tally, asked) for tally in tallies]

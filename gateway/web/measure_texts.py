@@ -45,7 +45,15 @@ MEASURE_TEXTS: dict[str, tuple[str, str]] = {
     "column-p90": ("Nio av tio inom", "Nine in ten within"),
     "column-count": ("Antal", "Number"),
     "column-time-to-answer": ("Till accept, median", "To accept, median"),
-    "few": ("döljs", "withheld"),
+    "refused-period-backwards": (
+        "Den sista dagen får inte ligga före den första.",
+        "The last day must not lie before the first.",
+    ),
+    "refused-too-costly": (
+        "Perioden har för många uppdrag för att räknas medan du väntar: välj en kortare.",
+        "The period has too many missions to be counted while you wait: choose a shorter one.",
+    ),
+    "few": ("för få", "too few"),
     "few-help": (
         "Tal som rör färre än fem visas inte, och inte heller det som de kunde räknas ut ur.",
         "Numbers of fewer than five are not shown, nor what they could be computed from.",

@@ -14,11 +14,14 @@ from anyio import to_thread
 from fastapi import Request
 from fastapi.responses import Response
 
+from gateway.access.caller import Asking
+from gateway.access.door import Door
 from gateway.access.measuring import Period
-from gateway.errors import BadRequest
+from gateway.errors import BadRequest, Unprocessable
 from gateway.web import visitor
 from gateway.web.measure_texts import UNKNOWN
 from gateway.web.plots import Bar, bars
+from gateway.web.refusals import said
 from gateway.web.render import page
 from gateway.web.texts import LANGUAGES, TEXTS, Language
 
@@ -32,6 +35,8 @@ SHOWN: Final = (
     "solved-at-home",
     "sent-on",
 )
+MOST: Final = 10_000
+"""Missions that a page waits for, some ten seconds' work; the operation counts more, in the background if so asked."""
 MONTHS: Final = 3
 """So many, the present one included, where no period is asked for."""
 HOUR, DAY = 60, 24 * 60
@@ -57,18 +62,22 @@ async def measures(request: Request) -> Response:
     """Are we answering in time, what is refused and why, where do gaps last longest."""
     who, door = visitor.asking(request, "operation"), visitor.door_of(request)
     today = request.app.state.clock().astimezone(request.app.state.zone).date()
-    period = Period(_day(request, "first") or _months_before(today), _day(request, "last") or today)
-
-    def evaluate() -> list[dict[str, Any]]:
-        return door.evaluate(who, [door.measure(who, name) for name in SHOWN], period)
-
-    reports = dict(zip(SHOWN, await to_thread.run_sync(evaluate), strict=True))
-    reader = _Reader(visitor.language(request), door.definitions.display, reports)
+    period = Period(_months_before(today), today)
+    try:
+        period = Period(_day(request, "first") or period.first, _day(request, "last") or period.last)
+        if period.last < period.first:
+            raise BadRequest("The last day must not lie before the first.", rule="period-backwards", where="last")
+        found = await to_thread.run_sync(lambda: _evaluated(door, who, period))
+    except (BadRequest, Unprocessable) as error:  # Beside the form, where another period can be chosen.
+        refusal = said(error, visitor.language(request))
+        return page(request, "measures.html", caller=who.caller, status=error.status, period=period, refusal=refusal)
+    reader = _Reader(visitor.language(request), door.definitions.display, found)
     return page(
         request,
         "measures.html",
         caller=who.caller,
         period=period,
+        refusal="",
         brief=reader.brief(),
         in_time={name: reader.in_time(name) for name in ("mission", "party", "municipality")},
         in_time_bars=reader.bars("answered-in-time", "share", "mission", percent=True),
@@ -84,6 +93,11 @@ async def capacity(request: Request) -> Response:
     who, door = visitor.asking(request, "capacity"), visitor.door_of(request)
     found = await to_thread.run_sync(door.capacity, who)
     return page(request, "capacity.html", caller=who.caller, rooms=found)
+
+
+def _evaluated(door: Door, who: Asking, period: Period) -> dict[str, Figures]:
+    reports = door.evaluate(who, [door.measure(who, name) for name in SHOWN], period, most=MOST)
+    return dict(zip(SHOWN, reports, strict=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,24 +5,26 @@ docs/page.md
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
 from anyio import to_thread
-from fastapi import APIRouter, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
 from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from gateway.access.bearer import IDENTITY_COOKIE
+from gateway.errors import BadRequest
 from gateway.fhir.datetime import parameter
 from gateway.web import lanes, letter, measures, queue, record, reference, task, visitor, workbench, worklist
 from gateway.web.answer import Person, by_part, by_unit, tracks
 from gateway.web.refusals import PageRoute
-from gateway.web.render import HEADERS, STATIC, page
+from gateway.web.render import STATIC, page, see_other
 from gateway.web.texts import LANGUAGES
 
 YEAR = 365 * 24 * 3600
@@ -42,14 +44,14 @@ async def find(request: Request) -> Response:
     who, door = visitor.asking(request, "operation"), visitor.door_of(request)
     found = await to_thread.run_sync(door.find_person, who, number)
     if found is not None:
-        return _see_other(f"/patient/{found}")
+        return see_other(f"/patient/{found}")
     persons = await to_thread.run_sync(door.persons, who)
     return page(request, "start.html", caller=who.caller, status=404, persons=persons, unknown=True)
 
 
 async def back_to_start(_: Request) -> Response:
     """An address that only forms go to, loaded anew."""
-    return _see_other("/")
+    return see_other("/")
 
 
 async def patient(request: Request, id: str) -> Response:
@@ -68,6 +70,7 @@ async def patient(request: Request, id: str) -> Response:
         caller=who.caller,
         person=Person.of(view.patient),
         view=view,
+        own=who.caller.organisations,
         at=view.at,
         responsible=by_unit(view.now),
         speaking=speaking,
@@ -134,7 +137,7 @@ async def api(request: Request) -> Response:
 async def choose_identity(request: Request) -> Response:
     """Become another test identity, or the operator again."""
     fields = await visitor.form(request)
-    response = _see_other("/")
+    response = see_other("/")
     wanted = fields.get("identity", "")
     token = next((one.token for one in visitor.test_identities(request) if one.hsa_id == wanted), None)
     if token is None:
@@ -148,46 +151,50 @@ async def choose_identity(request: Request) -> Response:
 async def choose_language(request: Request) -> Response:
     """Swedish or English from now on."""
     fields = await visitor.form(request)
-    response = _see_other(visitor.way_back(fields))
+    response = see_other(visitor.way_back(fields))
     if (chosen := fields.get("language")) in LANGUAGES:
         response.set_cookie(visitor.LANGUAGE_COOKIE, chosen, max_age=YEAR, httponly=True, samesite="lax")
     return response
 
 
-ROUTES: tuple[tuple[str, str, Any], ...] = (
-    ("GET", "/", start),
-    ("POST", "/find", find),
-    ("GET", "/find", back_to_start),
-    ("GET", "/patient/{id}", patient),
-    ("GET", "/patient/{id}/source/{digest}", source),
-    ("GET", "/patient/{id}/ask", task.asking_form),
-    ("POST", "/patient/{id}/ask", task.ask),
-    ("GET", "/task/{id}", task.task),
-    ("POST", "/task/{id}", task.act),
-    ("GET", "/worklist", worklist.own),
-    ("GET", "/worklist/{id}", worklist.of_unit),
-    ("GET", "/queue", queue.queue),
-    ("POST", "/queue", queue.decide),
-    ("GET", "/patient/{id}/letter", letter.letter),
-    ("GET", "/measures", measures.measures),
-    ("GET", "/capacity", measures.capacity),
-    ("GET", "/inbox", inbox),
-    ("GET", "/inbox/{id}", message),
-    ("GET", "/api", api),
-    ("GET", "/workbench", workbench.packages),
-    ("GET", "/workbench/{package}", workbench.workbench),
-    ("POST", "/workbench/{package}", workbench.work),
-    ("POST", "/identity", choose_identity),
-    ("POST", "/language", choose_language),
+ROUTES: tuple[tuple[str, str, Any, tuple[str, ...]], ...] = (
+    ("GET", "/", start, ()),
+    ("POST", "/find", find, ()),
+    ("GET", "/find", back_to_start, ()),
+    ("GET", "/patient/{id}", patient, ("at", "known-at")),
+    ("GET", "/patient/{id}/source/{digest}", source, ("at", "known-at")),
+    ("GET", "/patient/{id}/ask", task.asking_form, ()),
+    ("POST", "/patient/{id}/ask", task.ask, ()),
+    ("GET", "/patient/{id}/letter", letter.letter, ()),
+    ("GET", "/task/{id}", task.task, ("done",)),
+    ("POST", "/task/{id}", task.act, ()),
+    ("GET", "/worklist", worklist.own, ("since",)),
+    ("GET", "/worklist/{id}", worklist.of_unit, ("since",)),
+    ("GET", "/queue", queue.queue, ("done",)),
+    ("POST", "/queue", queue.decide, ()),
+    ("GET", "/measures", measures.measures, ("first", "last")),
+    ("GET", "/capacity", measures.capacity, ()),
+    ("GET", "/inbox", inbox, ()),
+    ("GET", "/inbox/{id}", message, ()),
+    ("GET", "/api", api, ("type",)),
+    ("GET", "/workbench", workbench.packages, ()),
+    ("GET", "/workbench/{package}", workbench.workbench, ("case", "message")),
+    ("POST", "/workbench/{package}", workbench.work, ()),
+    ("POST", "/identity", choose_identity, ()),
+    ("POST", "/language", choose_language, ()),
 )
+"""Method, path, handler, and the parameters that the address may have: another could be taken to have been heeded."""
 
 
 @cache
 def router() -> APIRouter:
     """The table as routes, whose refusals are pages too."""
     routes = APIRouter(route_class=PageRoute)
-    for method, path, handler in ROUTES:
-        routes.add_api_route(path, handler, methods=[method], include_in_schema=False, response_model=None)
+    for method, path, handler, known in ROUTES:
+        only = [Depends(_only(known))]
+        routes.add_api_route(
+            path, handler, methods=[method], include_in_schema=False, response_model=None, dependencies=only
+        )
     return routes
 
 
@@ -209,8 +216,17 @@ class _Kept(StaticFiles):
         return response
 
 
-def _see_other(path: str) -> RedirectResponse:
-    return RedirectResponse(path, 303, headers=dict(HEADERS))
+def _only(known: Collection[str]) -> Callable[[Request], Awaitable[None]]:
+    """Lets pass what has these parameters alone, each once."""
+
+    async def check(request: Request) -> None:
+        names = [name for name, _ in request.query_params.multi_items()]
+        if wrong := next((name for name in names if name not in known or names.count(name) > 1), None):
+            rule = "parameter-repeated" if wrong in known else "unknown-parameter"
+            text = f"Parameters of this page: {', '.join(known) or 'none'}; each at most once."
+            raise BadRequest(text, rule=rule, where=wrong[:64])
+
+    return check
 
 
 def _time(request: Request, name: str) -> datetime | None:

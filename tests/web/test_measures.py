@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 from gateway.coordination.capacity import CAPACITY
 from gateway.definitions import load
 from gateway.identity.systems import HSA_ID
+from gateway.web import measures
 from gateway.web.measure_texts import EASY
 from gateway.web.measures import lasted
 from gateway.web.plots import Bar, bars
@@ -93,6 +94,18 @@ def test_what_is_of_a_few_is_said_to_be_withheld(measured: Site) -> None:
 def test_a_period_that_is_none_is_refused_on_the_page(measured: Site) -> None:
     with measured.client() as client:
         assert client.get("/measures?first=soon").status_code == 400
+        backwards = client.get("/measures?first=2026-01-02&last=2026-01-01")
+        assert backwards.status_code == 400 and "får inte ligga före" in backwards.text
+
+
+def test_a_period_with_more_missions_than_a_page_waits_for_can_be_made_shorter(
+    measured: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measures, "MOST", 17)
+    with measured.client() as client:
+        answer = client.get(JANUARY)
+    assert answer.status_code == 422 and "välj en kortare" in answer.text
+    assert 'name="first" value="2026-01-01"' in answer.text and '<svg class="plot"' not in answer.text
 
 
 def test_the_plots_are_told_in_words_and_fit_a_phone(look: Look, measured: Site) -> None:

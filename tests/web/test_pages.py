@@ -89,6 +89,16 @@ def test_the_answer_says_who_is_responsible_what_comes_next_what_is_missing_and_
     assert "Tanums kommun, verksamhetssystemet Hörd 12 mars 12:00" in sources
 
 
+def test_the_answer_leads_to_the_tasks_with_their_buttons_unless_it_is_of_another_time(
+    nurse: httpx.Client, site: Site
+) -> None:
+    html = nurse.get(f"/patient/{site.astrid}").text
+    for part in ("now", "gaps"):
+        (address, *_) = re.findall(r'class="to-task[^"]*" href="(/task/[^"]+)"', section(html, part))
+        assert nurse.get(address).status_code == 200
+    assert "to-task" not in nurse.get(f"/patient/{site.astrid}?at=2026-03-03").text
+
+
 def test_telephone_numbers_can_be_dialled(operator: httpx.Client, site: Site) -> None:
     assert 'href="tel:+46980319201"' in operator.get(f"/patient/{site.astrid}").text
 
@@ -139,6 +149,28 @@ def test_a_time_that_is_none_is_refused_with_a_page(operator: httpx.Client, site
     response = operator.get(f"/patient/{site.astrid}?at=yesterday")
     assert response.status_code == 400
     assert "Det gick inte att förstå" in response.text
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/?at=x",
+        "/capacity?at=x",
+        "/measures?second=1",
+        "/worklist?Since=1",
+        "/queue?x=",
+        "/api?types=Task",
+        "/inbox?a=1",
+    ],
+)
+def test_what_a_page_does_not_heed_is_refused_with_what_it_does(operator: httpx.Client, address: str) -> None:
+    response = operator.get(address)
+    assert response.status_code == 400
+    assert "Parameters of this page" in response.text
+
+
+def test_a_parameter_that_is_said_twice_is_refused(operator: httpx.Client, site: Site) -> None:
+    assert operator.get(f"/patient/{site.astrid}?at=2026-03-03&at=2026-03-04").status_code == 400
 
 
 # Who looks
