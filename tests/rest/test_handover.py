@@ -222,6 +222,33 @@ def test_a_transaction_does_not_change_what_it_hands_over(shared: httpx.Client, 
     assert owner(read(party(WARD), one)) == HOME_CARE
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_nor_does_it_lead_to_another_change_of_it(shared: httpx.Client, party: Party, first: int) -> None:
+    """The whole is put on hold by who takes its part over: the part is not left with the leaving owner."""
+    home_care, clinic, patient = party(HOME_CARE), party(CLINIC), person(shared)
+    own = {"requester": unit(HOME_CARE), "status": "ready"}
+    whole = created(home_care, task(patient, **own))
+    part = created(home_care, task(patient, **own, owner=unit(CLINIC), partOf=[{"reference": f"Task/{whole['id']}"}]))
+    moved(home_care, whole, "in-progress")
+    moved(clinic, part, "in-progress")
+    offered = made(handed(clinic, part, to(HOME_CARE)))
+    held = read(home_care, whole) | {"status": "on-hold", "statusReason": reason()}
+    bodies = [held, read(home_care, offered) | {"status": "accepted"}]
+    entries = [
+        {"resource": body, "request": {"method": "PUT", "url": f"Task/{body['id']}"}}
+        for body in (bodies[first], bodies[1 - first])
+    ]
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+
+    assert refusal(home_care.post("/fhir", json=bundle), 422)["rule"] == "entry-duplicate"
+
+    assert [read(home_care, one)["status"] for one in (whole, part, offered)] == [
+        "in-progress",
+        "in-progress",
+        "requested",
+    ]
+
+
 def test_who_may_not_know_of_the_task_hands_nothing_over(shared: httpx.Client, party: Party) -> None:
     one = begun(shared, party)
     for parts in ((to(STRANGER),), (answer("accept"),)):

@@ -12,7 +12,7 @@ from gateway.access.performing.finding import Finder, learn_persons
 from gateway.access.performing.stating import Stater
 from gateway.access.performing.steps import Act, Step, Thing, refusing
 from gateway.access.reading import Served, served
-from gateway.errors import BadRequest
+from gateway.errors import BadRequest, BusinessRule
 from gateway.store import Saved, Stored
 
 T = TypeVar("T")
@@ -77,11 +77,23 @@ class Performance:
         commanded = {step.thing for step in steps if step.states}
         for step in steps:
             step.following = tuple(one for one in step.following if one.thing not in commanded)
-        further = {one.thing: one for step in steps for one in step.following}
+        further = _further(steps)
         stated = [*(step for step in steps if step.states), *further.values()]
         saved = self._stater.state(stated)
         self._act.rooms.known.take_in(self._act.uow, ((*step.thing, step.resource) for step in stated))
         return saved
+
+
+def _further(steps: Sequence[Step]) -> dict[Thing, Step]:
+    """What they lead on to. Refusal where two of them would have one thing otherwise: half of one would be done."""
+    found: dict[Thing, Step] = {}
+    for step in steps:
+        for one in step.following:
+            if found.setdefault(one.thing, one).resource != one.resource:
+                with refusing(step):
+                    text = "Another entry leads to another change of the same resource: send them one after the other."
+                    raise BusinessRule(text, rule="entry-duplicate")
+    return found
 
 
 def _tell_apart(steps: Sequence[Step]) -> None:
