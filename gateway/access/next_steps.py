@@ -139,7 +139,8 @@ class NextSteps(Writing):
         if stored is not None and (stored.deleted or not decision.allowed):
             return _Found(stored, decision)
         before = None if stored is None else stored.resource()
-        standings = Standings(self._rooms, uow, asking.caller)
+        sees = None if before is not None else lambda one: self.may_see(uow, asking, one).allowed
+        standings = Standings(self._rooms, uow, asking.caller, sees=sees)
         after = proposed.task or (before or {}) | ({"status": proposed.status} if proposed.status else {})
         after = named_alike(after, before, standings)
         following = Following(standings, self._rules, uow)

@@ -6,7 +6,7 @@ HSA-ids tell, makes neither of them owner or requester of what is the other's (c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -43,12 +43,23 @@ class Standing:
 
 
 class Standings:
-    """Looks up, within one unit of work. `written` is what the caller's other commands there make, by type and id."""
+    """Looks up, within one unit of work. `written` is what the caller's other commands there make, by type and id.
+
+    `sees` says what the caller may see of what a new Task names as its whole, its focus and its plan: of what he may
+    not see, the answer tells nothing. What a stored Task names counts for whoever moves it.
+    """
 
     def __init__(
-        self, rooms: Rooms, uow: UnitOfWork, caller: Caller, written: Mapping[Thing, Resource] | None = None
+        self,
+        rooms: Rooms,
+        uow: UnitOfWork,
+        caller: Caller,
+        written: Mapping[Thing, Resource] | None = None,
+        *,
+        sees: Callable[[Stored], bool] | None = None,
     ) -> None:
         self._rooms, self._uow, self._caller, self._written = rooms, uow, caller, written or {}
+        self._sees = sees
         self._read: dict[Thing, Resource | None] = {}
         self._bodies = {one.controller.partition("-")[0]: one.controller for one in rooms.sources.values()}
 
@@ -168,13 +179,13 @@ class Standings:
                 given = task.get(element) or []
                 for one in given if isinstance(given, list) else [given]:
                     literal = one.get("reference")
-                    if literal and (found := self._at(literal)) is not None:
+                    if literal and (found := self._seen(literal)) is not None:
                         yield literal, found
 
     def _whole(self, task: Resource) -> Resource | None:
         """What a Task is part of."""
         parts = task.get("partOf", ())
-        return self._at(parts[0].get("reference")) if parts else None
+        return self._seen(parts[0].get("reference")) if parts else None
 
     def _sides(self, task: Resource) -> Iterator[str]:
         steps = self._rooms.recorder.authority.steps[task["resourceType"]]
@@ -184,7 +195,7 @@ class Standings:
     def _plan(self, task: Resource) -> Resource | None:
         """The plan that a Task is based on."""
         for one in task.get("basedOn", ()):
-            found = self._at(one.get("reference"))
+            found = self._seen(one.get("reference"))
             if found is not None and found["resourceType"] == "CarePlan":
                 return found
         return None
@@ -198,6 +209,14 @@ class Standings:
             for member in active_members(team or {}, self._uow.now):
                 if who := self.named(member):
                     yield who
+
+    def _seen(self, literal: Any) -> Resource | None:
+        """What a relative reference leads to, unless that is not for the caller to know."""
+        found = self._at(literal)
+        if found is None or self._sees is None or (thing := (found["resourceType"], found["id"])) in self._written:
+            return found
+        stored = self._uow.resources.read_many([thing]).get(thing)
+        return found if stored is not None and self._sees(stored) else None
 
     def _at(self, literal: Any) -> Resource | None:
         """What a relative reference leads to."""

@@ -45,6 +45,7 @@ OWNER_MOVES = {
 }
 """Table B.1, the column of our default, for the owner of an order."""
 REPORT = {"output": [{"type": {"text": "Rapport"}, "valueString": "Gjort"}]}
+ABORT = {"code": {"coding": [{"code": "abort"}]}}
 JSON_PATCH = {"content-type": "application/json-patch+json"}
 
 
@@ -415,6 +416,50 @@ def test_c66_only_who_takes_part_in_a_plan_asks_for_more_in_it(shared: httpx.Cli
     assert refusal(party(HOME_CARE).post("/fhir/Task", json=more), 422)["requirement"] == "C-66"
     moved(party(HOME_CARE), one, "accepted")
     created(party(HOME_CARE), more)
+
+
+@pytest.mark.parametrize("body", [{"status": "draft"}, {"status": "ready", "owner": unit(HOME_CARE)}], ids=str)
+def test_c66_nor_comes_anybody_into_a_plan_by_a_draft_or_by_work_of_his_own(
+    shared: httpx.Client, party: Party, body: dict[str, Any]
+) -> None:
+    patient = person(shared)
+    of_care = created(shared, plan(patient))
+    created(party(WARD), task(patient))  # So that home care takes part in the care, and may see the plan.
+    own = task(patient, **within(of_care) | {"requester": unit(HOME_CARE), "owner": unit(CLINIC)} | body)
+
+    assert refusal(party(HOME_CARE).post("/fhir/Task", json=own), 422)["requirement"] == "C-66"
+
+
+def test_c1_nothing_is_ready_for_another_as_a_part_of_what_is_not_here_or_not_for_the_caller(
+    shared: httpx.Client, party: Party
+) -> None:
+    unseen = created(party(CLINIC), task(person(shared), requester=unit(CLINIC), owner=unit(STRANGER)))
+    for id in ("nowhere", unseen["id"]):
+        part = task(person(shared), status="ready", owner=unit(CLINIC), partOf=[{"reference": f"Task/{id}"}])
+        assert refusal(party(WARD).post("/fhir/Task", json=part), 422)["requirement"] == "C-1"
+
+
+def outcome(answered: dict[str, Any]) -> Any:
+    """What a dry run says of the rules; nothing where a Task was made."""
+    return next((one["resource"]["issue"] for one in answered.get("parameter", ()) if one["name"] == "outcome"), None)
+
+
+@pytest.mark.parametrize("path", ["/fhir/Task", "/fhir/Task/$validate-transition"])
+def test_what_a_new_task_names_is_told_to_nobody_who_may_not_see_it(
+    shared: httpx.Client, party: Party, path: str
+) -> None:
+    patient = person(shared)
+    unseen = created(party(CLINIC), task(person(shared), requester=unit(CLINIC), owner=unit(STRANGER)))
+    moved(party(STRANGER), unseen, "accepted")
+    told = []
+    for id in ("nowhere", unseen["id"]):
+        focus = {"focus": {"reference": f"Task/{id}"}}
+        part = {"code": {"coding": [{"code": "information-request"}]}, "partOf": [{"reference": f"Task/{id}"}]}
+        for named in ({"code": {"coding": [{"code": "handover"}]}} | focus, ABORT | focus, part):
+            answer = party(WARD).post(path, json=task(patient, **named))
+            told.append((answer.status_code, answer.json().get("issue") or outcome(answer.json())))
+
+    assert told[:3] == told[3:]
 
 
 def test_a_task_is_deleted_by_nobody_but_a_draft_by_its_requester(shared: httpx.Client, party: Party) -> None:

@@ -136,7 +136,7 @@ class Following:
 
     def _may_be_called_off(self, status: str) -> bool:
         return any(
-            Role.REQUESTER in row.by and row.when is None for row in self._profile.between(status, _LOST, Move.COMMAND)
+            Role.REQUESTER in row.by and not row.when for row in self._profile.between(status, _LOST, Move.COMMAND)
         )
 
     def _all(self, kind: str, *criteria: tuple[str, str]) -> list[Stored]:

@@ -66,7 +66,13 @@ class Negotiator:
 
     def _hold(self, step: Step, before: Resource | None, beside: Mapping[Thing, Resource]) -> None:
         move = Move.CORRECTION if isinstance(step.command, Correct) else Move.COMMAND
-        standings = Standings(self._act.rooms, self._act.uow, self._act.asking.caller, beside)
+        standings = Standings(
+            self._act.rooms,
+            self._act.uow,
+            self._act.asking.caller,
+            beside,
+            sees=None if before is not None else self._sees,
+        )
         after = None if step.resource is None else named_alike(step.resource, before, standings)
         following = Following(standings, self._rules, self._act.uow)
         bids = following.bids(before, after, beside)
@@ -83,6 +89,9 @@ class Negotiator:
             stated = after if about is None else following.settled(after, about)
             step.resource = tasks.command(stated, before)
             step.following = tuple(following.of(step, before, after, bids))
+
+    def _sees(self, stored: Stored) -> bool:
+        return self._act.reading.may_see(self._act.uow, self._act.asking, stored).allowed
 
     def keys(self, step: Step) -> Iterator[str]:
         """What to hold besides the Task itself where no person's key holds all of it: what it is part of and about.

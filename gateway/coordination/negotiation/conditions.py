@@ -101,7 +101,7 @@ def _asks_parent(change: Change) -> bool:
 
 def _part_or_own(change: Change) -> bool:
     owner = change.named("owner")
-    return "partOf" in change.after or (owner is not None and owner == change.named("requester"))
+    return parent_of(change) is not None or (owner is not None and owner == change.named("requester"))
 
 
 def _information(change: Change) -> bool:

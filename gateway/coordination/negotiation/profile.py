@@ -33,13 +33,13 @@ STATUSES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A move that may be: from, to, by whom, in what act, under which condition."""
+    """A move that may be: from, to, by whom, in what act, under which conditions, all of them."""
 
     start: str
     to: str
     by: frozenset[Role]
     move: Move
-    when: str | None
+    when: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,8 @@ def _rows(one: Mapping[str, Any]) -> list[Row]:
     for status in (*one["from"], *one["to"]):
         if status != NEW and status not in STATUSES:
             raise ValueError(f"{status} is no status of a Task.")
-    return [Row(start, to, by, move, one.get("when")) for start in one["from"] for to in one["to"] if start != to]
+    when = tuple(one.get("when", ()))
+    return [Row(start, to, by, move, when) for start in one["from"] for to in one["to"] if start != to]
 
 
 def _roles(names: Any) -> frozenset[Role]:

@@ -120,7 +120,7 @@ def _elements(profile: Profile) -> Iterator[Resource]:
 
 
 def _granted(grant: Grant) -> Iterator[Resource]:
-    depends = list(_depends(None, grant.move, grant.when))
+    depends = list(_depends(None, grant.move, (grant.when,) if grant.when else ()))
     if grant.unless:
         depends.append({"property": f"{WORDS}#unless", "system": WORDS, "value": grant.unless})
     for name in sorted(grant.elements):
@@ -128,9 +128,9 @@ def _granted(grant: Grant) -> Iterator[Resource]:
         yield made | {"dependsOn": depends} if depends else made
 
 
-def _depends(role: Role | None, move: Move, when: str | None) -> Iterator[Any]:
+def _depends(role: Role | None, move: Move, when: Iterable[str]) -> Iterator[Any]:
     act = None if move is Move.COMMAND else move
-    for name, value in (("role", role), ("act", act), ("condition", when)):
+    for name, value in (("role", role), ("act", act), *(("condition", one) for one in when)):
         if value is not None:
             yield {"property": f"{WORDS}#{name}", "system": WORDS, "value": str(value)}
 
@@ -149,12 +149,13 @@ def _table(profile: Profile) -> str:
 
 
 def _cell(profile: Profile, start: str, to: str) -> str:
-    told = texts()["conditions"]
-    rows = profile.between(start, to, Move.COMMAND)
-    return "; ".join(
-        ", ".join(str(role) for role in Role if role in row.by) + (f" if {told[row.when]['en']}" if row.when else "")
-        for row in rows
-    )
+    return "; ".join(_said(row) for row in profile.between(start, to, Move.COMMAND))
+
+
+def _said(row: Row) -> str:
+    who = ", ".join(str(role) for role in Role if role in row.by)
+    conditions = " and ".join(texts()["conditions"][one]["en"] for one in row.when)
+    return f"{who} if {conditions}" if conditions else who
 
 
 def _order(by: frozenset[Role]) -> list[Role | None]:

@@ -85,9 +85,9 @@ class Rules:
             return (self._breach(change, "task-begins-otherwise", Kind.BUSINESS_RULE, "C-5", possible=_or(possible)),)
         if not any(row.by & change.roles for row in rows):
             return (self._breach(change, "task-of-another-requester", Kind.WRONG_ROLE, "C-6", "requester"),)
-        if unmet := self._unmet(change, rows):
-            return (unmet,)
-        return (*self._faults(change, creation.faults(change)), *self._selection(change))
+        faults = (*self._faults(change, creation.faults(change)), *self._selection(change))
+        unmet = self._unmet(change, rows)
+        return faults or ((unmet,) if unmet else ())
 
     def _delete(self, change: Change) -> tuple[Breach, ...]:
         if change.start not in self.profile.deletable:
@@ -120,14 +120,15 @@ class Rules:
         return (unmet,) if unmet else ()
 
     def _unmet(self, change: Change, rows: Iterable[Row]) -> Breach | None:
-        """The first condition that is not met, unless one row has none or has it met."""
+        """The first condition that is not met, unless all of one row are."""
         first = None
         for row in rows:
-            condition = CONDITIONS.get(row.when or "")
-            if condition is None or condition.holds(change):
+            unmet = next((name for name in row.when if not CONDITIONS[name].holds(change)), None)
+            if unmet is None:
                 return None
+            condition = CONDITIONS[unmet]
             first = first or self._breach(
-                change, f"task-unless-{row.when}", Kind.BUSINESS_RULE, condition.rule, condition.path
+                change, condition.text(unmet), Kind.BUSINESS_RULE, condition.rule, condition.path
             )
         return first
 
