@@ -24,6 +24,7 @@ from gateway.access.caller import Asking, Caller
 from gateway.access.decision import Decision, source_of
 from gateway.access.links import BundleLinks
 from gateway.access.performing import Act, Performance, Refusal
+from gateway.access.together import joining
 from gateway.access.transaction import Transacting
 from gateway.access.units import Reader, Unit
 from gateway.errors import BadRequest, Conflict, GatewayError, NotFound, TooManyRequests, Unavailable
@@ -265,7 +266,7 @@ class Importing(Transacting):
         elif known.hash != sha256(part.body).hexdigest():
             raise _changed(file)
         start = known.next
-        for batch in _batches(read_from(start)):
+        for batch in _batches(read_from(start), asking.caller):
             start = self._commit(asking, id, known, start, batch)
             told()
 
@@ -377,19 +378,21 @@ def _key(inputs: Iterable[Input]) -> str:
     return sha256(json.dump([[one.hash, one.type, one.lines] for one in inputs])).hexdigest()
 
 
-def _batches(units: Iterable[Unit]) -> Iterator[list[Unit]]:
-    """Units that can be written together: no resource twice among them, and a transaction by itself."""
+def _batches(units: Iterable[Unit], caller: Caller) -> Iterator[list[Unit]]:
+    """Units that can be written together: no resource twice among them, a transaction by itself, and so what would not
+    join others as a request."""
     batch: list[Unit] = []
     things: set[tuple[str, str]] = set()
     for unit in units:
         thing = unit.thing
-        if batch and (unit.entries is not None or thing in things or len(batch) >= TOGETHER):
+        apart = unit.entries is not None or not all(joining(caller, one.resource_type) for one in unit.commands)
+        if batch and (apart or thing in things or len(batch) >= TOGETHER):
             yield batch
             batch, things = [], set()
         batch.append(unit)
         if thing is not None:
             things.add(thing)
-        if unit.entries is not None:
+        if apart:
             yield batch
             batch, things = [], set()
     if batch:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from gateway.access.caller import Asking, Caller
 from gateway.access.commands import Body, Create, Done, Update, Versions
 from gateway.access.performing import NEGOTIATED, Act, Performance, Thing
 from gateway.access.writing import Writing
+from gateway.coordination.plans.rules import PLAN, TEAM
 from gateway.errors import GatewayError, Unavailable
 from gateway.search import own
 from gateway.store import UnitOfWork
@@ -24,6 +25,9 @@ A = TypeVar("A")
 
 LARGE = 256 * 1024
 """Bytes of a body that others shall not wait for."""
+
+
+_LOOKING: Final = NEGOTIATED | {PLAN, TEAM}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +55,10 @@ class Sent:
 def joining(caller: Caller, resource_type: str) -> bool:
     """Whether what a caller writes of a type may go with others.
 
-    Where the parties agree on states, a command is decided on by what others say; and what defines how everything is
-    indexed is taken in by itself.
+    Where the parties agree on states, and in plans and their teams, a command is decided on by what is written beside
+    it; and what defines how everything is indexed is taken in by itself.
     """
-    return resource_type != own.TYPE and (caller.operator or resource_type not in NEGOTIATED)
+    return resource_type != own.TYPE and (caller.operator or resource_type not in _LOOKING)
 
 
 def grouped(given: Iterable[tuple[int, Caller, bool, Collection[Thing]]]) -> list[list[int]]:

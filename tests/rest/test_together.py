@@ -20,6 +20,7 @@ from gateway.access.together import LARGE, Sent, performed
 from gateway.app import Gateway, wire
 from gateway.errors import GatewayError, Unavailable
 from gateway.fhir.entries import read
+from gateway.identity.systems import HSA_ID
 from gateway.settings import Settings
 
 UNIT = Caller("organisation", "SE2321000131-E000000000001", "Unit", "SE2321000131-T0000")
@@ -108,15 +109,33 @@ def test_two_updates_of_one_resource_are_two_versions_in_their_order(gateway: Ga
 
 def test_what_others_shall_not_wait_for_goes_by_itself(gateway: Gateway) -> None:
     task = {"resourceType": "Task", "status": "requested", "intent": "order"}
+    plan = {"resourceType": "CarePlan"}
     large = observation(1, note=[{"text": "x" * LARGE}])
     parameter = {"resourceType": "SearchParameter"}
     assert sent(observation(1)).joins
     assert sent(task, kind="Task").joins
     assert not sent(task, kind="Task", caller=UNIT).joins
+    assert sent(plan, kind="CarePlan").joins
+    assert not sent(plan, kind="CarePlan", caller=UNIT).joins
+    assert not sent(plan, kind="CareTeam", caller=UNIT).joins
     assert not sent(large).joins
     assert not sent(parameter, kind="SearchParameter").joins
     answers = gateway.door.store_all([sent(task, kind="Task", caller=UNIT), sent(observation(1)), sent(large)])
     assert [told(one) for one in answers[1:]] == ["created", "created"]
+
+
+def test_a_plan_is_no_part_of_one_that_another_request_makes_after_it(gateway: Gateway) -> None:
+    patient = {"resourceType": "Patient", "id": "p"}
+    assert told(gateway.door.store_all([sent(patient, id="p", kind="Patient")])[0]) == "created"
+    mine = {"system": HSA_ID, "value": UNIT.hsa_id}
+    about = {"subject": {"reference": "Patient/p"}, "intent": "order", "status": "active"}
+    asked = {"resourceType": "ServiceRequest", "id": "r", "requester": {"identifier": mine}, **about}
+    part = {"resourceType": "CarePlan", "id": "part", "partOf": [{"reference": "CarePlan/whole"}], **about}
+    whole = {"resourceType": "CarePlan", "id": "whole", **about}
+    answers = gateway.door.store_all(
+        [sent(one, id=str(one["id"]), kind=str(one["resourceType"]), caller=UNIT) for one in (asked, part, whole)]
+    )
+    assert [told(one) for one in answers] == ["created", "plan-whole-unknown", "created"]
 
 
 def test_over_http_many_at_once_are_each_stored_once(operator: httpx.Client) -> None:
