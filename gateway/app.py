@@ -95,17 +95,22 @@ class Gateway:
     def jobs(
         self, settle: timedelta = SETTLE, app: FastAPI | None = None, *, lease: timedelta = LEASE, exports: bool = False
     ) -> Runner:
-        """What works in the background, for a server to start or a command to run; a server performs requests too.
+        """What works in the background, for a server to start or a command to run.
 
-        `exports`: nothing but exports.
+        A server performs requests too, and leaves imports to `imports`. `exports`: nothing but exports.
         """
         apart: dict[str, Apart] = {EXPORT: self.door.settle_export}
         if exports:
             return Runner(self.store, {}, apart, lease=lease)
-        apart[IMPORT] = self.door.run_import
-        if app is not None:
+        if app is None:
+            apart[IMPORT] = self.door.run_import
+        else:
             apart[REQUEST] = Performer(app, self.door).perform
         return Runner(self.store, {REINDEX: Reindex(settle)}, apart, lease=lease)
+
+    def imports(self) -> Runner:
+        """What does imports; apart, as one may take hours, and wait for a host that is slow."""
+        return Runner(self.store, {}, {IMPORT: self.door.run_import})
 
     def watch(self) -> Runner:
         """What raises gaps when they begin and resolves them when they end; apart, so that no other work delays it."""
@@ -278,16 +283,17 @@ def _lifespan(gateway: Gateway) -> Callable[[FastAPI], contextlib.AbstractAsyncC
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         worker = Worker(gateway.ingest, Housekeeping(gateway.store))
-        jobs = gateway.jobs(app=app)
+        jobs, imports = gateway.jobs(app=app), gateway.imports()
         watches = gateway.settings.worker and gateway.settings.watch_gaps
         watch = await asyncio.to_thread(gateway.watch) if watches else None
         if gateway.settings.worker:
             worker.start()
             jobs.start()
+            imports.start()
         if watch is not None:
             watch.start()
         gateway.known.on_put = jobs.wake
-        app.state.deferred = jobs.wake
+        app.state.deferred, app.state.ordered = jobs.wake, imports.wake
         gateway.ingest.on_kept = worker.wake
         async with contextlib.AsyncExitStack() as transports:
             for source in gateway.sources:
@@ -299,6 +305,7 @@ def _lifespan(gateway: Gateway) -> Callable[[FastAPI], contextlib.AbstractAsyncC
             await looking
         await asyncio.to_thread(worker.stop)
         await asyncio.to_thread(jobs.stop)
+        await asyncio.to_thread(imports.stop)
         if watch is not None:
             await asyncio.to_thread(watch.stop)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import RawIOBase
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 TIMEOUT: Final = 30.0
 """Seconds without a byte."""
+PATIENCE: Final = 3600.0
+"""Seconds that are waited for bytes of one file, all in all: a host that gives them one by one has no more."""
 _URL: Final = re.compile(r"[!-~]{1,8000}")
 """What each reader of urls reads alike: no blank, no line end, no letter that has to be escaped."""
 _HEADERS: Final = {"accept": "application/fhir+ndjson, */*", "accept-encoding": "identity"}
@@ -70,13 +73,18 @@ class _Answer(RawIOBase):
         self._parts = answer.iter_raw()
         self._left = b""
         self._size, self._most_bytes = 0, most_bytes
+        self._waited = 0.0
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         while not self._left:
+            began = time.monotonic()
             part = next(self._parts, None)
+            self._waited += time.monotonic() - began
+            if self._waited > PATIENCE:
+                raise Unavailable("The file could not be fetched: its host is too slow.", rule="import-fetch")
             if part is None:
                 return 0
             self._left = part

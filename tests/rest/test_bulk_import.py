@@ -24,7 +24,9 @@ from gateway.access.caller import OPERATOR, Asking
 from gateway.access.importing import Importing, Input
 from gateway.app import Gateway, background, wire
 from gateway.errors import Unavailable
+from gateway.identity.systems import HSA_ID
 from gateway.jobs.runner import TRIES
+from gateway.rest import fetch
 from gateway.settings import Settings
 from tests.rest.conftest import FHIR, REGION
 from tests.rest.test_export import LATER, observation, rule
@@ -77,7 +79,12 @@ class Files(BaseHTTPRequestHandler):
     codings: ClassVar[set[str | None]] = set()
     """The ways of packing that were asked for."""
 
+    waits: ClassVar[threading.Event] = threading.Event()
+    """What the answer behind /slow waits for."""
+
     def do_GET(self) -> None:
+        if self.path == "/slow":
+            self.waits.wait(30)
         self.codings.add(self.headers["accept-encoding"])
         answers = self.held.get(self.path, [(404, b"")])
         status, body = answers.pop(0) if len(answers) > 1 else answers[0]
@@ -173,6 +180,34 @@ def test_what_is_sent_packed_is_as_long_as_it_is_unpacked(client: httpx.Client) 
     assert client.get("/fhir/Patient/l1").status_code == 404
 
 
+def test_a_host_that_gives_bytes_one_by_one_is_not_waited_for_for_ever(
+    files: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch, "PATIENCE", 0.0)
+    Files.held = {"/patients": [(200, lines(patient("a")))]}
+    with (
+        pytest.raises(Unavailable, match="too slow"),
+        fetch.Fetcher(files, 1000).open(f"{files}/patients") as stream,
+    ):
+        stream.read()
+
+
+def test_an_import_that_waits_for_its_host_keeps_no_export_waiting(client: httpx.Client, files: str) -> None:
+    Files.held, Files.waits = {"/slow": [(200, lines(patient("late")))]}, threading.Event()
+    imported = client.post("/fhir/$import", json={"input": [{"url": f"{files}/slow"}]}, headers=JSON)
+    exported = client.get("/fhir/$export", headers=LATER)
+    try:
+        for _ in range(200):
+            if (status := client.get(exported.headers["content-location"]).status_code) == 200:
+                break
+            time.sleep(0.02)
+        assert status == 200
+        assert client.get(imported.headers["content-location"]).status_code == 202
+    finally:
+        Files.waits.set()
+    assert done(client, imported)["output"][0]["count"] == 1
+
+
 def test_the_manifest_may_be_parameters(client: httpx.Client, files: str) -> None:
     Files.held = {"/patients": [(200, lines(patient("a")))]}
     part = [{"name": "type", "valueCode": "Patient"}, {"name": "url", "valueUrl": f"{files}/patients"}]
@@ -227,6 +262,25 @@ def test_an_organisation_imports_what_it_may_write_and_only_it_is_told(
         assert rule(other.delete(accepted.headers["content-location"]), 404) == "import-unknown"
     assert mine.delete(accepted.headers["content-location"]).status_code == 202
     assert rule(mine.get(accepted.headers["content-location"]), 404) == "import-unknown"
+
+
+def test_a_line_is_decided_on_by_itself_as_a_request_is(
+    operator: httpx.Client, client_of: Callable[..., httpx.Client]
+) -> None:
+    mine = client_of(REGION)
+    operator.put("/fhir/Patient/anna", json=patient("anna"))
+    about = {"subject": {"reference": "Patient/anna"}, "intent": "order", "status": "active"}
+    asked = {
+        "resourceType": "ServiceRequest",
+        "id": "r",
+        "requester": {"identifier": {"system": HSA_ID, "value": REGION}},
+        **about,
+    }
+    part = {"resourceType": "CarePlan", "id": "part", "partOf": [{"reference": "CarePlan/whole"}], **about}
+    whole = {"resourceType": "CarePlan", "id": "whole", **about}
+    made = done(mine, mine.post("/fhir/$import", content=lines(asked, part, whole), headers=NDJSON))
+    assert refused(mine, made) == [("plan-whole-unknown", "line 2")]
+    assert made["output"][0]["count"] == 2
 
 
 def test_a_host_that_does_not_answer_is_asked_again_and_nothing_is_written_twice(database_url: str, files: str) -> None:

@@ -46,7 +46,7 @@ async def bulk_import(request: Request) -> Response:
     base = base_of(request)
     url, most = f"{base}/$import", request.app.state.settings.max_body
     made = await in_thread(door.order_import, who, inputs, url=url, base=base, body=sent, most=most)
-    request.app.state.deferred()
+    request.app.state.ordered()
     headers = {"Content-Location": f"{base}/{FOLDER}/{made}", "Preference-Applied": "respond-async"}
     return await told(request, "What becomes of the import is told at the Content-Location.", 202, headers)
 
