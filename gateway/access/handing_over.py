@@ -68,7 +68,13 @@ class HandingOver(NextSteps):
         return self.write(asking, Create(resource_type=TASK, resource=made, if_none_exist=once), body)
 
     def answer_handover(self, asking: Asking, id: str, answer: Answer, reason: Resource | None, body: Body) -> Done:
-        """The hand-over that is answered, named by itself or by what it is about. NotFound, Gone, Conflict."""
+        """The hand-over that is answered, named by itself or by what it is about. NotFound, Gone, Conflict.
+
+        BusinessRule where the operator would accept: nothing follows from his word, which is plain R4.
+        """
+        if asking.caller.operator and answer == "accept":
+            text = "A hand-over is accepted by the organisation that was asked: the operator takes nothing on for it."
+            raise BusinessRule(text, rule="handover-of-parties", where="answer")
         found = self._one_of(self._of(asking, id, lambda uow, about: self._open(asking, uow, about, answer)))
 
         def change(resource: Resource) -> Resource:

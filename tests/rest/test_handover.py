@@ -249,6 +249,15 @@ def test_nor_does_it_lead_to_another_change_of_it(shared: httpx.Client, party: P
     ]
 
 
+def test_the_operator_accepts_for_nobody(shared: httpx.Client, party: Party) -> None:
+    """His word is plain R4: the hand-over would say accepted, and the Task would stay where it is."""
+    one = begun(shared, party)
+    offered = made(handed(party(HOME_CARE), one, to(CLINIC)))
+    assert refusal(handed(shared, one, answer("accept")), 422)["rule"] == "handover-of-parties"
+    assert read(party(CLINIC), offered) == offered
+    made(handed(party(CLINIC), one, answer("accept")))
+
+
 def test_who_may_not_know_of_the_task_hands_nothing_over(shared: httpx.Client, party: Party) -> None:
     one = begun(shared, party)
     for parts in ((to(STRANGER),), (answer("accept"),)):
