@@ -72,10 +72,10 @@ class HandingOver(NextSteps):
 
         BusinessRule where the operator would accept: nothing follows from his word, which is plain R4.
         """
+        found = self._one_of(self._of(asking, id, lambda uow, about: self._open(asking, uow, about, answer)))
         if asking.caller.operator and answer == "accept":
             text = "A hand-over is accepted by the organisation that was asked: the operator takes nothing on for it."
             raise BusinessRule(text, rule="handover-of-parties", where="answer")
-        found = self._one_of(self._of(asking, id, lambda uow, about: self._open(asking, uow, about, answer)))
 
         def change(resource: Resource) -> Resource:
             becomes = {**resource, "status": BECOMES[answer]}
