@@ -193,9 +193,11 @@ class Imports:
         self._connection.execute(bulk_import_part.delete().where(bulk_import_part.c.import_id == id))
 
     def expired(self, before: datetime) -> list[str]:
-        """The ids of what has a job, and ended before that time."""
-        query = select(bulk_import.c.id).where(bulk_import.c.ended < before, bulk_import.c.job.is_not(None))
-        return list(self._connection.scalars(query))
+        """The ids of what has a job, and ended before that time, or came to nothing and was asked for before it."""
+        goes_on = exists().where(job.c.number == bulk_import.c.job, job.c.state.in_(("waiting", "working")))
+        nothing = bulk_import.c.ended.is_(None) & (bulk_import.c.created < before) & ~goes_on
+        query = select(bulk_import.c.id).where(bulk_import.c.job.is_not(None))
+        return list(self._connection.scalars(query.where((bulk_import.c.ended < before) | nothing)))
 
     def _imports(self, query: Any) -> Iterator[Import]:
         for row in self._connection.execute(query):

@@ -21,13 +21,14 @@ import httpx
 import pytest
 
 from gateway.access.caller import OPERATOR, Asking
-from gateway.access.importing import Importing, Input
+from gateway.access.importing import MOST_WAITING, Importing, Input
 from gateway.app import Gateway, background, wire
-from gateway.errors import Unavailable
+from gateway.errors import NotFound, Unavailable
 from gateway.identity.systems import HSA_ID
 from gateway.jobs.runner import TRIES
 from gateway.rest import fetch
 from gateway.settings import Settings
+from gateway.store import UnitOfWork
 from tests.rest.conftest import FHIR, REGION
 from tests.rest.test_export import LATER, observation, rule
 
@@ -324,6 +325,32 @@ def test_an_import_that_comes_further_by_each_try_is_not_given_up(database_url: 
         while not runner.run_due():
             time.sleep(0.02)
         assert wired.door.imported(asking, id).total.stored == 300
+    finally:
+        wired.close()
+
+
+def test_imports_that_came_to_nothing_are_forgotten_and_keep_no_other_waiting(database_url: str) -> None:
+    wired = wire(Settings(database_url=database_url, worker=False, export_hours=1e-9))
+    asking = Asking(OPERATOR, "import", request_id="test")
+
+    def order() -> str:
+        return wired.door.order_import(asking, [Input("the body")], url="", base="", body=lines(patient("a")))
+
+    def fail(uow: UnitOfWork) -> None:
+        job = uow.jobs.claim("who gives up", ["import"], lease=timedelta(minutes=1))
+        assert job is not None
+        uow.jobs.finish(job.number, "who gives up", state="failed")
+
+    try:
+        ids = [order() for _ in range(MOST_WAITING)]
+        for _ in ids:
+            wired.store.write(fail)
+        waiting = order()
+        for id in ids:
+            with pytest.raises(NotFound):
+                wired.door.imported(asking, id)
+        order()
+        assert wired.door.imported(asking, waiting).ended is None, "what is still to be done is not forgotten"
     finally:
         wired.close()
 
