@@ -24,8 +24,15 @@ def next_look(picture: Picture, said: Iterable[Statement] = ()) -> datetime | No
 
     `said` are all statements, those that speak of a time to come among them.
     """
-    coming = [one.effective for one in said if one.effective > picture.at]
+    coming = [moment for one in said if one.effective > picture.at for moment in _steps(one)]
     return min((moment + TICK for moment in (*coming, *moments(picture)) if moment >= picture.at), default=None)
+
+
+def _steps(one: Statement) -> Iterator[datetime]:
+    """When what it states begins: steps of a Task that it leaves out are inferred at the times that it names."""
+    yield one.effective
+    named = (one.body.get("authoredOn"), one.body.get("executionPeriod", {}).get("start"))
+    yield from (moment for name in named if (moment := instant(name)))
 
 
 def moments(picture: Picture) -> Iterator[datetime]:
@@ -60,6 +67,7 @@ def _of_task(picture: Picture, task: TaskFact) -> Iterator[datetime]:
         yield days_after(task.asked, agreement.sip_call_days)
     if task.start:
         yield task.start - agreement.visits_ahead
+        yield task.start + window
         yield (task.end or task.start) + agreement.visits_late
 
 
