@@ -12,7 +12,7 @@ from gateway.coordination.directory import Unit
 from gateway.coordination.discharge import liabilities
 from gateway.coordination.facts import ContactFact, Fact, PlanFact, TaskFact
 from gateway.coordination.gaps_of_stays import is_discharged
-from gateway.coordination.needs import is_sought, keeper
+from gateway.coordination.needs import is_halted, is_sought, keeper
 from gateway.coordination.picture import Picture, named
 from gateway.coordination.view import Awaited, Lane, LaneItem, LaneState, Next, Now, SourceLine, SourceState, View
 from gateway.coordination.words import Words, phrase, words
@@ -158,7 +158,7 @@ def _awaited(seen: Picture) -> Iterator[Awaited]:
             found.append(("takeover" if handed.owner == to else "release", task.owner, to, task))
         elif seen.is_offered(task) and not _is_acknowledged(seen, task):
             found.append(("answer", task.owner, to, task))
-        elif task.status == "on-hold" and elsewhere and not seen.is_held(task):
+        elif is_halted(task) and elsewhere:
             found.append(("completion", to, task.owner, task))
         elif elsewhere and task.code in seen.agreement.codes["needs"]:
             done = task.status == "completed" and not task.reported and (task.since or seen.at) >= seen.since

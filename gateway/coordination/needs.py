@@ -59,10 +59,10 @@ def keeper(picture: Picture, need: Sequence[TaskFact]) -> Unit | None:
 
 
 def is_sought(picture: Picture, need: Sequence[TaskFact]) -> bool:
-    """A need that nobody has, and for which somebody is being sought."""
+    """A need that nobody has, and for which somebody is being sought, or wants to know more before he takes it."""
     if need[0].code not in picture.agreement.codes["needs"] or has_owner(picture, need):
         return False
-    if is_asked(picture, need) or any(is_asked_of_nobody(picture, task) for task in need):
+    if is_asked(picture, need) or any(is_asked_of_nobody(picture, task) or is_halted(task) for task in need):
         return True
     refused = refusals(picture, need)
     return bool(refused) and refused[-1].when >= picture.since
@@ -70,6 +70,11 @@ def is_sought(picture: Picture, need: Sequence[TaskFact]) -> bool:
 
 def is_asked_of_nobody(picture: Picture, task: TaskFact) -> bool:
     return picture.is_open(task) and task.status != "draft" and task.owner is None
+
+
+def is_halted(task: TaskFact) -> bool:
+    """On hold before anybody has taken it: whom it was asked of has asked back."""
+    return task.status == "on-hold" and task.held_since is None
 
 
 def next_in_turn(need: Sequence[TaskFact]) -> Unit | None:
