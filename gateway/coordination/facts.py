@@ -66,11 +66,13 @@ class TaskFact:
     phone: str | None
     contributors: tuple[str, ...]
     statements: tuple[str, ...]
+    acknowledged: bool = False
+    """Who asked has said that he knows how it ended."""
 
     @property
     def reported(self) -> bool:
-        """The one who asked was told how it went, or that there is nothing to tell."""
-        return bool(self.resource.get("output")) or "statusReason" in self.resource
+        """The one who asked was told how it went, or that there is nothing to tell; by whatever way he says himself."""
+        return self.acknowledged or bool(self.resource.get("output")) or "statusReason" in self.resource
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ def picture(
     said = [one for one in statements if not one.record_key.startswith(MENTION)]
     evidence = _evidence(said)
     reader = _Reader(directory, authority, evidence, at)
-    tasks = tuple(_with_needs([reader.task(one) for one in found if one.resource_type == "Task"]))
+    tasks = tuple(_with_needs(_acknowledged(found, [reader.task(one) for one in found if one.resource_type == "Task"])))
     contacts = tuple(reader.contact(one) for one in found if one.resource_type == "Encounter")
     plans = tuple(reader.plan(one) for one in found if one.resource_type == "CarePlan")
     by_reference: dict[str, Fact | PlanFact] = {}
@@ -276,6 +276,28 @@ class _Reader:
             since=instant(resource.get("created")) or instant(resource.get("period", {}).get("start")),
             statements=self.evidence.get(reference, ()),
         )
+
+
+def _acknowledged(found: Iterable[Agreed], tasks: Sequence[TaskFact]) -> list[TaskFact]:
+    """The Tasks, with whether who asked has acknowledged how it ended: by a Communication that is part of the Task."""
+    read = {
+        (reference_key(part), reference_key(one.resource.get("sender")))
+        for one in found
+        if one.resource_type == "Communication" and one.resource.get("status") == "completed"
+        for part in one.resource.get("partOf", ())
+    }
+    if not read:
+        return list(tasks)
+    return [
+        replace(task, acknowledged=True)
+        if any((key, reference_key(task.resource.get("requester"))) in read for key in _keys(task))
+        else task
+        for task in tasks
+    ]
+
+
+def _keys(task: TaskFact) -> tuple[str, ...]:
+    return (task.reference, *_identifiers(task.resource))
 
 
 def _with_needs(tasks: Sequence[TaskFact]) -> Iterator[TaskFact]:
