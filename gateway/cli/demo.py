@@ -199,7 +199,14 @@ def _patient(gateway: Gateway, number: str) -> str:
 
 def _print_invitation(base: str, patient: str, story: Story) -> None:
     out.print()
-    out.print(f"Open  {base}/", soft_wrap=True)
+    out.print("Open  the page; under *Du är* (*You are*) you can become a unit, and press what it would:")
+    for path, what in (
+        (f"/patient/{patient}", "who does what for the main person"),
+        ("/worklist", "as Hemsjukvården Tanum: a question that is late, with its buttons"),
+        ("/queue", "as the operator: what needs a person"),
+        ("/capacity", "who can take more now"),
+    ):
+        out.print(f"  {base}{path}  {what}", soft_wrap=True, highlight=False)
     out.print()
     out.print("Ask   the shared FHIR endpoint:")
     for line in (

@@ -30,7 +30,7 @@ def test_who_asked_sees_of_whom_it_waits_and_what_nobody_has(site: Site) -> None
     with site.client(ADVICE, "en") as client:
         html = client.get("/worklist").text
     assert "Nobody has it, ask somebody" in section(html, "waits")
-    assert "To carry out and report Of Hemsjukvården Tanum" in text_of(section(html, "awaited"))
+    assert "To carry out and report By Hemsjukvården Tanum" in text_of(section(html, "awaited"))
 
 
 def test_what_has_changed_is_shown_from_the_chosen_time_on(nurse: httpx.Client) -> None:
