@@ -25,10 +25,18 @@ def surroundings(rooms: Rooms, base: str = "", resolve: Callable[[str], Resource
     """Profiles and terminology are about nobody: they are looked at whoever asks. What `resolve` finds is his."""
     bases = (base.rstrip("/") + "/",)
 
-    def structure(url: str) -> Resource | None:
-        return rooms.store.read(lambda uow: uow.searches.canonical("StructureDefinition", url, bases))
+    def kept(resource_type: str) -> Callable[[str], Resource | None]:
+        return lambda url: rooms.store.read(lambda uow: uow.searches.canonical(resource_type, url, bases))
 
-    return Surroundings(rooms.definitions, terminology(rooms, base), rooms.clock(), structure, resolve, base or None)
+    return Surroundings(
+        rooms.definitions,
+        terminology(rooms, base),
+        rooms.clock(),
+        kept("StructureDefinition"),
+        resolve,
+        base or None,
+        kept("Questionnaire"),
+    )
 
 
 def against(resource: Resource, rooms: Rooms) -> list[Issue]:

@@ -88,15 +88,19 @@ class Entries:
         self.kind = str(bundle.get("type"))
         self.by_url: dict[str, Object] = {}
         self.by_name: dict[str, Object] = {}
+        self.by_canonical: dict[tuple[str, str], Object] = {}
+        """By type and `url`."""
         for entry in listed(bundle.get("entry")):
             resource, url = entry.get("resource"), entry.get("fullUrl")
             if type(resource) is not dict:
                 continue
             if type(url) is str:
                 self.by_url.setdefault(url, resource)
-            kind, id = resource.get("resourceType"), resource.get("id")
+            kind, id, canonical = resource.get("resourceType"), resource.get("id"), resource.get("url")
             if type(kind) is str and type(id) is str:
                 self.by_name.setdefault(f"{kind}/{id}", resource)
+            if type(kind) is str and type(canonical) is str:
+                self.by_canonical.setdefault((kind, canonical), resource)
 
     def find(self, reference: str, url: str | None) -> Object | None:
         """What a reference of the entry with that fullUrl means: https://hl7.org/fhir/R4/bundle.html#references"""

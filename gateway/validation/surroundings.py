@@ -22,8 +22,9 @@ def nothing(_: str) -> Resource | None:
 class Surroundings:
     """What is passed in.
 
-    `structure` gives the StructureDefinition of a canonical, `resolve` the resource of a reference that leads out of
-    what is validated, as far as the caller may see it. `base` is this server's own address, `now` what `now()` tells.
+    `structure` and `questionnaire` give the StructureDefinition and the Questionnaire of a canonical, `resolve` the
+    resource of a reference that leads out of what is validated, as far as the caller may see it. `base` is this
+    server's own address, `now` what `now()` tells.
     """
 
     definitions: Definitions
@@ -32,3 +33,4 @@ class Surroundings:
     structure: Callable[[str], Resource | None] = nothing
     resolve: Callable[[str], Resource | None] = nothing
     base: str | None = None
+    questionnaire: Callable[[str], Resource | None] = nothing

@@ -15,7 +15,7 @@ from typing import Any, Final
 from gateway.fhir import check as structure
 from gateway.fhirpath import Element, Environment
 from gateway.issues import Issue
-from gateway.validation import bindings, bundles, datatypes, extensions, inside, invariants
+from gateway.validation import bindings, bundles, datatypes, extensions, inside, invariants, questionnaires
 from gateway.validation.bindings import Codes
 from gateway.validation.findings import Enough, Findings
 from gateway.validation.held import Held
@@ -98,6 +98,8 @@ class Validation:
                 found += bundles.told(spot.value)
             elif spot.type == "Reference":
                 found += bundles.lost(spot)
+            elif spot.type == questionnaires.RESPONSE:
+                found += self._answers(spot)
             elif spot.type == "Extension" and self._held:
                 found += self._extension(spot)
             self._rules(spot)
@@ -124,6 +126,28 @@ class Validation:
         yield from extensions.told(spot, known, self.around.definitions, lambda: self.environment(spot))
         if known is not None and known.get("type") == "Extension":
             self._hold(spot, str(url))
+
+    def _answers(self, spot: Spot) -> Iterator[datatypes.Told]:
+        canonical = spot.value.get("questionnaire")
+        if type(canonical) is not str:
+            return
+        asked = self._questionnaire(canonical, spot)
+        if asked is None:
+            text = "The questionnaire is not held here, and the answers are not held to it: store it, or contain it."
+            yield "warning", "not-found", "questionnaire-unknown", text, "questionnaire"
+            return
+        yield from questionnaires.told(spot.value, asked, self._codes, self.members.of(questionnaires.ANSWER))
+
+    def _questionnaire(self, canonical: str, spot: Spot) -> Object | None:
+        """The one that is contained, in the same Bundle, or held here."""
+        if canonical.startswith("#"):
+            return self.target(canonical, spot)
+        url, _, version = canonical.partition("|")
+        entries = spot.frame.bundle
+        beside = None if entries is None else entries.by_canonical.get((questionnaires.ASKED, url))
+        if beside is not None and version in ("", beside.get("version", "")):
+            return beside
+        return self.around.questionnaire(canonical)
 
     def _profiles(self, spot: Spot, asked: Sequence[str]) -> None:
         """The profiles that were asked for, and those that a resource itself says it meets."""

@@ -35,6 +35,7 @@ def validating() -> Validate:
             NOW,
             lambda url: find("StructureDefinition", url),
             lambda text: deepcopy(by_id.get(text)),  # Read anew each time, as by a store.
+            questionnaire=lambda url: find("Questionnaire", url),
         )
         return validate(resource, around, Wanted(profiles))
 

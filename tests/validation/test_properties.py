@@ -59,3 +59,36 @@ def test_any_json_has_an_answer(validating: Validate, resource: dict[str, Any]) 
 def test_what_is_accepted_stays_accepted(validating: Validate, more: dict[str, Any]) -> None:
     resource = {"resourceType": "Patient", **more}
     assert validating(parse(dump(resource))) == validating(resource)
+
+
+links = st.sampled_from(("a", "b", "c"))
+values = st.fixed_dictionaries(
+    {}, optional={"valueBoolean": leaves, "valueInteger": leaves, "valueCoding": json_values}
+)
+
+
+def items(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Questions and answers in one: what is not of the one is of the other."""
+    condition = st.fixed_dictionaries(
+        {"question": links, "operator": st.sampled_from(("exists", "=", "!=", ">", "<=", "x"))},
+        optional={"answerBoolean": leaves, "answerInteger": leaves, "answerCoding": json_values},
+    )
+    parts = {
+        "type": st.sampled_from(("group", "display", "boolean", "integer", "choice", "open-choice", "quantity")),
+        "required": leaves,
+        "repeats": leaves,
+        "enableWhen": st.lists(condition, max_size=2),
+        "answerOption": st.lists(values, max_size=2),
+        "answer": st.lists(values | inner.map(lambda below: {"item": below}), max_size=2),
+        "item": inner,
+    }
+    return st.lists(st.fixed_dictionaries({"linkId": links | leaves}, optional=parts), max_size=3)
+
+
+@settings(max_examples=100, deadline=None)
+@given(*2 * [st.recursive(st.just([]), items, max_leaves=6)])
+def test_any_answers_to_any_questions_have_an_answer(validating: Validate, asked: Any, given: Any) -> None:
+    questionnaire = {"resourceType": "Questionnaire", "id": "q", "status": "active", "item": asked}
+    response = {"resourceType": "QuestionnaireResponse", "status": "completed", "questionnaire": "#q", "item": given}
+    for issue in validating({**response, "contained": [questionnaire]}):
+        json.dumps(issue.to_fhir())
