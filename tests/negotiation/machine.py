@@ -3,24 +3,28 @@
 Commands come through the door; reports are statements as a pipeline makes them of an adapter's messages, late, early,
 twice and in any order, some in a unit of work that is broken off. The clock jumps both ways. After each step the
 Task that it was about has the owners that it must have, and what was allowed is what is served.
+
+Where a process of its own does the acts, it is killed now and then at a random moment of one. A twin, which nobody
+kills, does the same acts: what is there afterwards is what was before, or what the twin has, and never a part of it.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
+from time import perf_counter
 from typing import Any
+from uuid import UUID
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from gateway.access.caller import OPERATOR, Asking, Caller
-from gateway.access.commands import Body, Correct, Done, Patch, Update
-from gateway.access.handing_over import Answer, Offer
+from gateway.access.handing_over import Answer
 from gateway.access.next_steps import Proposed
 from gateway.app import Gateway, wire
 from gateway.coordination.agree import agree_all
@@ -30,6 +34,22 @@ from gateway.errors import GatewayError
 from gateway.identity.systems import HSA_ID
 from gateway.records import Resource, Statement
 from gateway.settings import Settings
+from tests.negotiation.acts import (
+    Act,
+    Answered,
+    Changed,
+    Corrected,
+    Made,
+    Offered,
+    Outcome,
+    Person,
+    Reported,
+    asks,
+    handover,
+    stored,
+    tried,
+)
+from tests.negotiation.process import Nursery, Worker
 
 UNITS = ("SE2321000131-T0110", "SE2120001348-T0100", "SE2321000081-T0100")
 ASKS = UNITS[0]
@@ -59,47 +79,99 @@ REPORTED = tuple(status for status in STATUSES if status not in ("draft", "ready
 MOST_TASKS = 4
 BEGIN = datetime(2026, 3, 10, 10, tzinfo=UTC)
 
-_EMPTY = Body(b"{}")
-
 tasks = st.integers(0, MOST_TASKS - 1)
 units = st.sampled_from(UNITS)
 minutes = st.sampled_from([-600, -30, -5, 0, 0, 0, 5, 30, 600])
 
 
 class BrokenOffError(Exception):
-    """The process ends in the middle of a unit of work."""
+    """Something fails in the middle of a unit of work."""
 
 
 @dataclass(slots=True)
 class World:
-    """One installation, with a clock that is set."""
+    """One installation, with a clock that is set. `nursery`: where processes come from that do the acts, if any do.
+
+    Of `kills` acts the process is killed during one.
+    """
 
     url: str
+    nursery: Nursery | None = None
+    kills: int = 1
+    seed: int = 0
     now: datetime = BEGIN
     gateway: Gateway = field(init=False)
+    worker: Worker | None = field(init=False, default=None)
+    twin: Gateway | None = field(init=False, default=None)
     series: int = 0
     steps: int = 0
     done: int = 0
     refused: int = 0
     reported: int = 0
+    killed: int = 0
+    """How many times a process was killed, of which so many had done the act, and so many had answered, too."""
+    killed_done: int = 0
+    killed_answered: int = 0
+    _random: Random = field(init=False)
+    _folder: Any = None
 
     def __post_init__(self) -> None:
+        self._random = Random(self.seed)
         self.open()
 
     def open(self) -> None:
-        self.gateway = wire(Settings(database_url=self.url, worker=False), clock=lambda: self.now)
+        self.gateway = self._wired(self.url)
+        if self.nursery is not None:
+            self.worker = Worker(self.nursery, self.url)
+            self._folder = tempfile.TemporaryDirectory(prefix="samverka-twin-")
+            self.twin = self._wired(f"sqlite:///{self._folder.name}/twin.db")
+
+    def close(self) -> None:
+        self.gateway.close()
+        if self.worker is not None and self.twin is not None:
+            self.worker.close()
+            self.twin.close()
+            self._folder.cleanup()
 
     def reopen(self) -> None:
-        self.gateway.close()
+        """Another process, and for the twin another installation: it knows nothing of what was."""
+        self.close()
         self.open()
+
+    def perform(self, act: Act, pictured: Callable[[Gateway], Any]) -> Outcome:
+        """What comes of an act. `pictured` is all that may change by it."""
+        if self.worker is None or self.twin is None:
+            return tried(self.gateway, act)
+        before = pictured(self.gateway)
+        began = perf_counter()
+        expected = tried(self.twin, act)
+        took = perf_counter() - began
+        after = pictured(self.twin)
+        kill = self._random.randrange(self.kills) == 0
+        found = self.worker.do(act, self.now, killed_after=self._random.uniform(0, 2 * took) if kill else None)
+        if kill:
+            self.killed += 1
+            self.killed_answered += found is not None
+            self.worker.start()
+            there = pictured(self.gateway)
+            assert there in (before, after), "What a killed process leaves is all of an act, or nothing."
+            assert found is None or there == after, "What was answered is kept."
+            if found is not None or (there == after and after != before):
+                self.killed_done += after != before
+                found = expected
+            else:  # As a client does that had no answer.
+                found = self.worker.do(act, self.now)
+            assert found is not None
+        assert (found.id is None, found.status) == (expected.id is None, expected.status), (found, expected)
+        assert pictured(self.gateway) == after, "Who was killed has done what one does who was not."
+        return replace(found, killed=kill)
+
+    def _wired(self, url: str) -> Gateway:
+        return wire(Settings(database_url=url, worker=False), clock=lambda: self.now)
 
 
 def unit(hsa_id: str) -> Resource:
     return {"type": "Organization", "identifier": {"system": HSA_ID, "value": hsa_id}}
-
-
-def _asks(hsa_id: str) -> Asking:
-    return Asking(Caller("organisation", hsa_id, hsa_id, hsa_id), "handover")
 
 
 def owner_of(task: Mapping[str, Any]) -> str | None:
@@ -121,13 +193,11 @@ class Machine(RuleBasedStateMachine):
         self.took = defaultdict[str, set[str]](set)
         """Who has taken each Task on by his own word, or by a report."""
         self.late = list[Statement]()
-        self.handovers = list[str]()
+        self.handovers = list[tuple[str, str]]()
+        """The Task that each is about, and the form by which it was asked for."""
         self.spoken = 0
         self.world.now = BEGIN
-        patient = {"resourceType": "Patient", "id": self.person}
-        self.world.gateway.door.write(
-            Asking(OPERATOR, "update"), Update(resource_type="Patient", target=self.person, resource=patient)
-        )
+        self._done(Person(self.person))
 
     # --- what parties command --------------------------------------------------------------------------------------
 
@@ -150,9 +220,9 @@ class Machine(RuleBasedStateMachine):
             body["owner"] = unit(owner)
         if part and self.tasks:
             body["partOf"] = [{"reference": f"Task/{self.tasks[0]}"}]
-        made = self._commanded(ASKS, Update(resource_type="Task", target=id, resource=body))
-        if made is not None:
-            self.tasks.append(made["id"])
+        self.tasks.append(id)  # It may change by the act.
+        if self._commanded(ASKS, id, Made(ASKS, body)) is None:
+            self.tasks.remove(id)
 
     @precondition(lambda self: self.tasks)
     @rule(which=tasks, who=units, to=st.sampled_from(STATUSES), stale=st.booleans(), patch=st.booleans())
@@ -187,8 +257,8 @@ class Machine(RuleBasedStateMachine):
     @rule(which=tasks, who=units, to=st.sampled_from(STATUSES))
     def correct(self, which: int, who: str, to: str) -> None:
         task = self._task(which)
-        body = task | {"status": to, "statusReason": {"text": "Rättat"}}
-        self._commanded(who, Correct(resource_type="Task", target=task["id"], resource=body, reason="Fel"), body)
+        changes: Resource = {"status": to, "statusReason": {"text": "Rättat"}}
+        self._commanded(who, task["id"], Corrected(who, task["id"], changes), task | changes)
 
     @precondition(lambda self: self.tasks)
     @rule(which=tasks, to=st.sampled_from(STATUSES))
@@ -203,9 +273,10 @@ class Machine(RuleBasedStateMachine):
         """The owner, or another, asks for a hand-over: the Task stays in its hands."""
         task = self._task(which)
         who = who or owner_of(task) or UNITS[0]
-        made = self._handed(lambda: self._door.offer_handover(_asks(who), task["id"], Offer(unit(to)), _EMPTY))
-        if made is not None:
-            self.handovers.append(made)
+        form = UUID(int=self.world.series << 32 | self.world.steps).urn
+        self.handovers.append((task["id"], form))  # It may come to be by the act.
+        if self._handed(Offered(who, task["id"], unit(to), form)) is None:
+            self.handovers.pop()
         assert self._stored(task["id"]) == task, "An offer takes the Task from nobody."
 
     @precondition(lambda self: self.handovers)
@@ -216,12 +287,12 @@ class Machine(RuleBasedStateMachine):
     )
     def answer(self, pick: int, who: str | None, answer: Answer) -> None:
         """Who accepts has the Task from then on, by one change of both; who does not, takes nothing."""
-        id = self.handovers[-1 - pick % len(self.handovers)]
-        before = self._stored(id)
-        task = self._stored(before["focus"]["reference"].removeprefix("Task/"))
+        about, form = self.handovers[-1 - pick % len(self.handovers)]
+        before, task = handover(self.world.gateway, about, form), self._stored(about)
+        assert before is not None
+        id = before["id"]
         who = who or owner_of(before) or UNITS[0]
-        reason = None if answer == "accept" else {"text": "Därför"}
-        done = self._handed(lambda: self._door.answer_handover(_asks(who), id, answer, reason, _EMPTY))
+        done = self._handed(Answered(who, about, form, answer))
         now = self._stored(task["id"])
         if done is not None and answer == "accept":
             sides = {owner_of(before), before["requester"]["identifier"]["value"]}
@@ -240,13 +311,13 @@ class Machine(RuleBasedStateMachine):
         self.world.steps += 1
         id = self._task(which)["id"]
         try:
-            told = self._door.next_steps(_asks(who), id)
+            told = self._door.next_steps(asks(who), id)
         except GatewayError as refused:
             assert refused.status == 404, refused
             return
         steps = {part["part"][0]["valueCode"] for part in told["parameter"] if part["name"] == "step"}
         for status in STATUSES:
-            tried = self._door.validate_transition(_asks(who), id, Proposed(status=status))["parameter"]
+            tried = self._door.validate_transition(asks(who), id, Proposed(status=status))["parameter"]
             if status != self._task(which)["status"]:
                 assert tried[0]["valueBoolean"] is (status in steps), status
 
@@ -287,7 +358,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.late)
     @rule(pick=st.integers(0, 1 << 16))
     def break_off(self, pick: int) -> None:
-        """The process ends while it works a message: nothing of that is kept, and the message comes again."""
+        """A unit of work fails: nothing of that is kept, and the message comes again."""
         said = self.late[pick % len(self.late)]
         before = self._stored(said.resource_id)
 
@@ -357,64 +428,70 @@ class Machine(RuleBasedStateMachine):
         return self._stored(self.tasks[which % len(self.tasks)])
 
     def _stored(self, id: str) -> Resource:
-        found = self.world.gateway.store.read(lambda uow: uow.resources.read("Task", id))
-        assert found is not None
-        return found.resource()
+        return stored(self.world.gateway, id)
 
     def _change(self, task: Resource, who: str, changes: Resource, *, stale: bool = False, patch: bool = False) -> None:
-        body = task | changes
-        seen = ("another" if stale else task["meta"]["versionId"],)
-        kind, id = "Task", task["id"]
-        if patch:
-            command: Any = Patch(resource_type=kind, target=id, change=lambda now: now | changes, if_match=seen)
-        else:
-            command = Update(resource_type=kind, target=id, resource=body, if_match=seen)
-        self._commanded(who, command, body)
+        self._commanded(who, task["id"], Changed(who, task["id"], changes, stale, patch), task | changes)
 
-    def _commanded(self, who: str, command: Any, wanted: Resource | None = None) -> Resource | None:
+    def _commanded(self, who: str, id: str, act: Act, wanted: Resource | None = None) -> Resource | None:
         """What is served after a command that was allowed; None where it was refused, which changes nothing."""
-        world = self.world
-        world.steps += 1
-        before = self._stored(command.target) if wanted is not None else None
-        try:
-            done = world.gateway.door.write(Asking(Caller("organisation", who, who, who), command.interaction), command)
-        except GatewayError as refused:
-            assert 400 <= refused.status < 500, refused
-            world.refused += 1
-            assert before is None or self._stored(before["id"]) == before
+        self.world.steps += 1
+        before = self._stored(id) if wanted is not None else None
+        if not self._allowed(act):
+            assert before is None or self._stored(id) == before
             return None
-        world.done += 1
-        now = self._stored(done.version.id)
+        now = self._stored(id)
         if wanted is not None:
             assert now["status"] == wanted["status"], "What was allowed is what is served."
             assert owner_of(now) == owner_of(wanted)
         if owner_of(now) == who and now["status"] in HELD:
-            self.took[now["id"]].add(who)
-        self._remember(now["id"])
-        self._holds(now["id"])
+            self.took[id].add(who)
+        self._remember(id)
+        self._holds(id)
         return now
 
     @property
     def _door(self) -> Any:
         return self.world.gateway.door
 
-    def _handed(self, act: Callable[[], Done]) -> str | None:
+    def _handed(self, act: Act) -> str | None:
         """The id of the hand-over that was written; None where that was refused."""
         self.world.steps += 1
-        try:
-            done = act()
-        except GatewayError as refused:
-            assert 400 <= refused.status < 500, refused
+        return self._allowed(act)
+
+    def _allowed(self, act: Act) -> str | None:
+        """The id of what a command wrote; None where it was refused."""
+        found = self._done(act)
+        if found.id is None:
+            assert 400 <= found.status < 500, found
             self.world.refused += 1
             return None
         self.world.done += 1
-        return str(done.version.id)
+        return found.id
+
+    def _done(self, act: Act) -> Outcome:
+        found = self.world.perform(act, self._pictured)
+        if found.killed:
+            for id in self.tasks:
+                if self._there(self.world.gateway, id) is not None:
+                    self._is_the_fold(id)
+        return found
+
+    def _pictured(self, gateway: Gateway) -> list[Resource | None]:
+        """All Tasks of the series as they are stored, without what each installation names by itself."""
+        found = [self._there(gateway, id) for id in self.tasks]
+        asked = [handover(gateway, about, form) for about, form in self.handovers]
+        return [*found, *(_but(one, "id") if one else None for one in asked)]
+
+    @staticmethod
+    def _there(gateway: Gateway, id: str) -> Resource | None:
+        found = gateway.store.read(lambda uow: uow.resources.read("Task", id))
+        return None if found is None else _but(found.resource())
 
     def _deliver(self, said: Statement) -> None:
         self.world.steps += 1
         self.world.reported += 1
-        recorder = self.world.gateway.ingest.recorder
-        self.world.gateway.store.write(lambda uow: recorder.record(uow, [said]), now=self.world.now)
+        self._done(Reported(said))
         self.said.add(f"{said.resource_id} {said.digest}")
         self.took[said.resource_id].add(str(owner_of(said.body)))
         self._remember(said.resource_id)
@@ -426,3 +503,9 @@ class Machine(RuleBasedStateMachine):
         now = {f"{id} {one.digest}" for one in found}
         assert {one for one in self.said if one.startswith(id)} <= now
         self.said |= now
+
+
+def _but(resource: Resource, *names: str) -> Resource:
+    """The resource without its versions, and without these elements."""
+    meta = {name: value for name, value in resource["meta"].items() if name not in ("versionId", "lastUpdated")}
+    return {name: value for name, value in resource.items() if name not in names} | {"meta": meta}

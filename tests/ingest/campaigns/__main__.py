@@ -40,6 +40,7 @@ def main() -> None:
     modelled.add_argument("--requests", type=int, default=50_000, help="in place of rounds")
     parties = kinds.add_parser("tasks", parents=[shared], help="several parties, their systems and mishaps on Tasks")
     parties.add_argument("--steps", type=int, default=100_000, help="in place of rounds")
+    parties.add_argument("--kills", type=int, default=negotiation.KILLS, help="acts for each kill -9; none if 0")
     kinds.add_parser("schemathesis", parents=[shared], help="requests made from the OpenAPI document")
     kinds.add_parser("golden", parents=[shared], help="each golden history in random orders; rounds are of each")
     given = parser.parse_args()
@@ -76,7 +77,8 @@ def _run(given: argparse.Namespace) -> Report:
     if given.kind == "tasks":
         state = State(given.state, kind=given.kind, seed=given.seed, database=given.database)
         url = None if given.database == "sqlite" else database(given.database, given.state)
-        return negotiation.campaign(url, steps=given.steps, seed=given.seed, state=state, say=_say)
+        many = {"steps": given.steps, "kills": given.kills, "seed": given.seed}
+        return negotiation.campaign(url, **many, state=state, say=_say)
     if given.kind == "orders" and given.database == "sqlite":
         state = State(given.state, kind="orders", seed=given.seed)
         return orders.campaign(rounds=given.rounds, seed=given.seed, state=state, say=_say)
