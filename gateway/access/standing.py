@@ -78,7 +78,7 @@ class Standings:
         members: frozenset[str] | None = None
         keeper = None
         if plan is not None:
-            keeper = self.named(custodian(plan))
+            keeper = self.named(custodian(plan)) or (self._caller.hsa_id if self._is_made(plan) else None)
             members = frozenset(self.members(plan)) | ({keeper} if keeper else frozenset())
         elif before is not None and "owner" not in before and person is not None:
             # Without a plan, whoever takes part in the person's care may take what is open to all.
@@ -99,6 +99,11 @@ class Standings:
                 organisation_of=self.organisation_of,
             ),
         )
+
+    def _is_made(self, plan: Resource) -> bool:
+        """Whether the caller makes the plan by another of these commands: he is its custodian, though it names none."""
+        thing = (plan["resourceType"], plan["id"])
+        return thing in self._written and self._uow.resources.read_many([thing]).get(thing) is None
 
     def named(self, reference: Any) -> str | None:
         """The HSA-id of the organisation that a Reference leads to, by its identifier or over what is stored."""

@@ -8,7 +8,7 @@ https://hl7.org/fhir/R4/resource-operation-validate.html
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -16,10 +16,13 @@ from gateway.access.caller import Asking
 from gateway.access.commands import Body
 from gateway.access.conformance import Canonicals
 from gateway.access.decision import decide
+from gateway.access.performing import Act
+from gateway.access.performing.sips import Sips
 from gateway.access.validated import surroundings
+from gateway.coordination.plans.rules import PLAN
 from gateway.errors import BadRequest
 from gateway.fhir import json, reference, xml
-from gateway.fhir.check import root_of
+from gateway.fhir.check import check, root_of
 from gateway.formats.spots import spots
 from gateway.issues import Issue, operation_outcome
 from gateway.records import Resource
@@ -98,6 +101,7 @@ class Validating(Canonicals):
         # What could not be read is not there: that is not told again.
         unread = {one.expression for one in sent.faults}
         issues += [one for one in found if one.expression not in unread]
+        issues += self._by_law(asking, resource, wanted.at, {one.rule for one in found})
         if body is not None:
             issues = list(_placed(issues, body))
         if not any(one.severity in ("fatal", "error") for one in issues):
@@ -125,6 +129,20 @@ class Validating(Canonicals):
         if question.resource_type in (None, PARAMETERS) and "resource" not in names:
             return _Sent(resource, mode=question.mode, faults=faults)
         return _wrapped(given if isinstance(given, list) else [], _Sent(None, mode=question.mode, faults=faults))
+
+    def _by_law(self, asking: Asking, resource: Resource, at: str | None, known: Collection[str]) -> list[Issue]:
+        """What a plan leaves open of what the law says that it must state, unless a profile has said so."""
+        if resource.get("resourceType") != PLAN or any(
+            one.severity in ("fatal", "error") for one in check(resource, self._rooms.definitions)
+        ):
+            return []
+        found = self._rooms.store.read(lambda uow: Sips(Act(self, self._rooms, uow, asking)).told(resource))
+        root = at or PLAN
+        return [
+            replace(one, expression=(one.expression or "").replace(PLAN, root, 1))
+            for one in found
+            if one.rule not in known
+        ]
 
     def _surroundings(self, asking: Asking, base: str, looked: dict[str, Stored | None]) -> Surroundings:
         """What `looked` at is kept by reference: each is read once, and what is beyond so many stays undecided."""

@@ -107,9 +107,13 @@ class Directory:
                 yield ended
 
     def is_municipality(self, unit: Unit) -> bool:
+        return self.is_of(unit, "kommun")
+
+    def is_of(self, unit: Unit, huvudman: str) -> bool:
+        """Whether this kind of body answers for the unit by law: `region`, `kommun` or `private`."""
         types = self._resources.get(unit.key, {}).get("type", ())
         codings = [coding for concept in types for coding in concept.get("coding", ())]
-        return any(coding.get("system") == _HUVUDMAN and coding.get("code") == "kommun" for coding in codings)
+        return any(coding.get("system") == _HUVUDMAN and coding.get("code") == huvudman for coding in codings)
 
     def resource(self, key: str) -> Resource | None:
         return self._resources.get(key)

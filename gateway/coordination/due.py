@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from gateway.coordination.facts import ContactFact, TaskFact
 from gateway.coordination.picture import Picture
 from gateway.coordination.values import instant
-from gateway.coordination.words import days_after
+from gateway.coordination.words import days_after, due
 from gateway.records import Statement
 
 TICK = timedelta(milliseconds=1)
@@ -44,6 +44,11 @@ def moments(picture: Picture) -> Iterator[datetime]:
     for heard in picture.heard:
         if heard.last is not None and heard.source.cadence is not None:
             yield heard.last + timedelta(seconds=picture.agreement.cadences * heard.source.cadence)
+    for one in picture.agreed:
+        if one.resource_type == "Consent" and (
+            end := due(one.resource.get("provision", {}).get("period", {}).get("end"))
+        ):
+            yield end
     for team in picture.teams:
         for participant in team.get("participant", ()):
             if end := instant(participant.get("period", {}).get("end")):

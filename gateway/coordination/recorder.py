@@ -13,7 +13,7 @@ from typing import Final
 
 from gateway.coordination.agree import agree_all
 from gateway.coordination.agreements import Authority, authority
-from gateway.coordination.plans.basis import merges, plans_of
+from gateway.coordination.plans.basis import WITHHELD, labelled, merges, plans_of
 from gateway.coordination.plans.follow import follow_all
 from gateway.coordination.plans.rules import PLAN, TEAM, contains_team
 from gateway.coordination.statements import GATEWAY_SOURCE
@@ -205,13 +205,15 @@ def _parties(
     """Who takes part in whose care: those who state something of a person, and the units that they name.
 
     What the gateway itself says is missing names who must act, and makes nobody take part: it would give him access.
+    Nor does what is withheld from other providers, such as the draft of a plan to which the person has not consented.
     """
     for one in statements:
         if one.source == GATEWAY_SOURCE:
             continue
         person = persons.get((one.resource_type, one.resource_id)) or one.person
         if person:
-            yield from ((party, person) for party in parties_to(one, named[one.digest]))
+            heard = [] if labelled(one.body, WITHHELD) else named[one.digest]
+            yield from ((party, person) for party in parties_to(one, heard))
 
 
 def _plans(task: Agreed) -> set[str]:

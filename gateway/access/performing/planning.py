@@ -14,12 +14,14 @@ from gateway.access.commands import Create
 from gateway.access.performing.finding import persons_of
 from gateway.access.performing.following import FOLLOWS
 from gateway.access.performing.negotiating import NEGOTIATED, refusal
+from gateway.access.performing.sips import Sips
 from gateway.access.performing.steps import Act, Step, Thing
 from gateway.access.standing import Standings
 from gateway.coordination.negotiation import Role
 from gateway.coordination.plans import custodian, plans_of, rules
 from gateway.coordination.plans.rules import PLAN, TEAM
 from gateway.coordination.plans.team import CUSTODIAN
+from gateway.coordination.sip import is_sip
 from gateway.coordination.values import written
 from gateway.errors import Conflict
 from gateway.fhir import reference
@@ -36,6 +38,7 @@ class Planner:
 
     def __init__(self, act: Act) -> None:
         self._act = act
+        self._sips = Sips(act)
         self._made: dict[str, Step] = {}
         """The plans that Tasks of this act come to, by id."""
 
@@ -49,6 +52,7 @@ class Planner:
             self._team(step, beside)
         elif step.thing[0] in NEGOTIATED and step.resource is not None:
             self._come_to_plan(step, step.resource)
+            self._sips.task(step, _before(step), beside)
 
     def _plan(self, step: Step, beside: Mapping[Thing, Resource]) -> None:
         before, after = _before(step), step.resource
@@ -72,6 +76,7 @@ class Planner:
             after = rules.revoked(before)  # Its end is a change of its status: what was done within it stays.
         if after is not None:
             step.resource = rules.stated_plan(after, standing)
+            self._sips.plan(step, before, after, beside)
 
     def _is_whole(self, named: Mapping[str, Any], step: Step, beside: Mapping[Thing, Resource]) -> bool:
         """Whether a plan may be part of another: of the same person, and seen by the caller."""
@@ -195,11 +200,14 @@ class Planner:
         return Step(step.place, command, plan["id"], plan, person=step.person, decision=FOLLOWS)
 
     def _in_own_name(self, plan: Resource) -> Resource:
-        """The plan with the caller as its custodian, and as its author where it names none (C-31)."""
+        """The plan with the caller as its custodian, and as its author where it names none (C-31).
+
+        The author of a SIP is the body that has the overall responsibility: who writes it does not become that.
+        """
         caller = self._act.asking.caller
         own: Resource = {"type": "Organization", "identifier": {"system": HSA_ID, "value": caller.hsa_id}}
         own |= {"display": caller.name} if caller.name else {}
-        made: Resource = {"author": own} | plan
+        made: Resource = dict(plan) if is_sip(plan) else {"author": own} | plan
         if not any(one.get("url") == CUSTODIAN for one in plan.get("extension", ())):
             keeper = custodian(plan) or own
             made["extension"] = [*plan.get("extension", ()), {"url": CUSTODIAN, "valueReference": keeper}]
