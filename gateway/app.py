@@ -247,18 +247,25 @@ def create_app(gateway: Gateway) -> FastAPI:
     app.state.openapi = lambda kind: openapi.document(gateway.definitions, app.state.described, resource_type=kind)
     app.include_router(pages.router())
     app.mount("/static", pages.static())
-
-    @app.get("/health", include_in_schema=False)
-    async def health() -> Response:
-        return PlainTextResponse("alive")
-
-    @app.get("/ready", include_in_schema=False)
-    async def ready(request: Request) -> Response:
-        state = await asyncio.to_thread(gateway.store.ready)
-        told = {"ready": state, "version": __version__, "maps": _maps(gateway)}
-        return JSONResponse(told, 200 if state else 503)
-
+    app.state.ready = lambda: _ready(gateway)
+    # Named here once: what an application says itself would be kept with it for as long as the process lasts.
+    app.add_route("/health", _health, include_in_schema=False)
+    app.add_route("/ready", _readiness, include_in_schema=False)
     return app
+
+
+async def _health(_: Request) -> Response:
+    return PlainTextResponse("alive")
+
+
+async def _readiness(request: Request) -> Response:
+    told = await asyncio.to_thread(request.app.state.ready)
+    return JSONResponse(told, 200 if told["ready"] else 503)
+
+
+def _ready(gateway: Gateway) -> dict[str, Any]:
+    """Whether the database answers, and what is in use."""
+    return {"ready": gateway.store.ready(), "version": __version__, "maps": _maps(gateway)}
 
 
 def _maps(gateway: Gateway) -> list[dict[str, Any]]:
