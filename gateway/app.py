@@ -150,7 +150,7 @@ def clock_of(settings: Settings) -> Clock:
 
 def configured_sources(settings: Settings, packages: Packages | None = None, broken: Iterable[str] = ()) -> Sources:
     """The source instances of the configuration, or one for each mapping package; they may name a broken one."""
-    packages = packages or Packages.load(settings.mappings or shipped.folder("mappings"))
+    packages = packages or (Packages.load(settings.mappings) if settings.mappings else Packages.shipped())
     if settings.sources:
         return source_instances.read(settings.sources, [*packages.ids, *broken])
     return source_instances.defaults(packages.instances)
@@ -168,7 +168,7 @@ def wire(settings: Settings, clock: Clock | None = None) -> Gateway:
     known.watch(store)
     folder = settings.mappings or shipped.folder("mappings")
     broken: dict[str, tuple[str, ...]] = {}
-    packages = Packages.load(folder, tables, broken if settings.mappings else None)
+    packages = Packages.load(folder, tables, broken) if settings.mappings else Packages.shipped()
     admission = Admission(packages, broken, own=settings.mappings is not None)
     sources = configured_sources(settings, packages, broken)
     identities = TestIdentities(store.secret("test-identities"))
@@ -248,13 +248,13 @@ def create_app(gateway: Gateway) -> FastAPI:
     app.include_router(pages.router())
     app.mount("/static", pages.static())
     app.state.ready = lambda: _ready(gateway)
-    # Named here once: what an application says itself would be kept with it for as long as the process lasts.
-    app.add_route("/health", _health, include_in_schema=False)
-    app.add_route("/ready", _readiness, include_in_schema=False)
+    # The framework keeps each of its handlers for ever: one made here would keep its gateway with it.
+    app.get("/health", include_in_schema=False)(_health)
+    app.get("/ready", include_in_schema=False)(_readiness)
     return app
 
 
-async def _health(_: Request) -> Response:
+async def _health() -> Response:
     return PlainTextResponse("alive")
 
 

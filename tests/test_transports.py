@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -112,3 +114,14 @@ def test_a_file_dropped_in_a_watched_folder_is_taken_and_moved(configured: tuple
         time.sleep(0.05)
     assert not (folder / "units.csv").exists()
     assert [path.suffix for path in (folder / "done").iterdir()] == [".csv"]
+
+
+def test_a_gateway_that_has_served_and_is_closed_leaves_nothing_behind(sqlite_url: str) -> None:
+    gateway = wire(Settings(database_url=sqlite_url))
+    with background(gateway) as base:
+        assert httpx.get(f"{base}/ready").status_code == 200
+    gateway.close()
+    left = weakref.ref(gateway.store)
+    del gateway
+    gc.collect()
+    assert left() is None

@@ -9,13 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from gateway import fhirpath, formats
-from gateway.definitions import Definitions, load
+from gateway.definitions import Definitions, load, shipped
 from gateway.fhirpath import FHIRPathError
 from gateway.formats import UNKNOWN_RECORD, Format, Node, Record
 from gateway.issues import Issue, Issues
@@ -349,6 +349,11 @@ class Packages(Mapping[str, Package]):
             raise CompileError(problems)
         return cls(packages, folder)
 
+    @classmethod
+    def shipped(cls) -> Packages:
+        """Those that come with the gateway, which are read and compiled once in a process."""
+        return cls(_shipped().values(), shipped.folder("mappings"))
+
     def take(self, package: Package) -> None:
         """Use this version from now on; at once, and as a whole."""
         self._by_id = {**self._by_id, package.id: package}
@@ -373,3 +378,8 @@ class Packages(Mapping[str, Package]):
             package.id: package.manifest.instance.model_dump() if package.manifest.instance else {}
             for package in self._by_id.values()
         }
+
+
+@cache
+def _shipped() -> Packages:
+    return Packages.load(shipped.folder("mappings"))

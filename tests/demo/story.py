@@ -20,7 +20,7 @@ SOURCES = {
     id: Source(id=id, **facts)
     for id, facts in tomllib.loads((FOLDER / "sources.toml").read_text(encoding="utf-8"))["source"].items()
 }
-PACKAGES = Packages.load(FOLDER.parent / "mappings")
+PACKAGES = Packages.shipped()
 
 
 @dataclass(frozen=True, slots=True)

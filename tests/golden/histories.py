@@ -23,13 +23,12 @@ from gateway.adapters.media import media_type
 from gateway.app import Gateway, wire
 from gateway.coordination.narrative import LINES, SECTIONS
 from gateway.coordination.words import words
-from gateway.definitions.shipped import folder as shipped
 from gateway.ingest.pipeline import Ingest
 from gateway.mapping import Packages
 from gateway.settings import Settings
 
 HERE = Path(__file__).parent
-PACKAGES = Packages.load(shipped("mappings"))
+PACKAGES = Packages.shipped()
 """Compiled once for all histories."""
 SWEDEN = ZoneInfo("Europe/Stockholm")
 ASKING = Asking(OPERATOR, "operation", request_id="golden")

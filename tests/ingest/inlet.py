@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
-from pathlib import Path
 from typing import Any, Self, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -21,14 +19,7 @@ from gateway.store import Entry, Item, Store, UnitOfWork
 
 T = TypeVar("T")
 
-MAPPINGS = Path(__file__).parents[2] / "mappings"
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
-
-
-@cache
-def packages() -> Packages:
-    """The shipped ones, compiled once a run."""
-    return Packages.load(MAPPINGS, definitions.load())
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +61,7 @@ class Inlet:
 
     @classmethod
     def open(cls, url: str, *, maps: Packages | None = None, sources: Sources | None = None) -> Self:
-        maps = maps or packages()
+        maps = maps or Packages.shipped()
         index = Indexer(definitions.load(), zone=ZoneInfo("Europe/Stockholm"), bases=())
         wall = [NOW]
         inlet = cls(Store.open(url, index=index, clock=lambda: wall[0]), maps, sources or defaults(maps.instances))

@@ -349,7 +349,7 @@ def _structure_map(random: Random) -> str:
 
 @cache
 def _packages() -> Packages:
-    return Packages.load(folder("mappings"))
+    return Packages.shipped()
 
 
 def _message(random: Random) -> str:

@@ -13,7 +13,7 @@ from gateway.mapping.files import Files
 from gateway.mapping.mutate import mutate
 
 FOLDER = Path(__file__).parents[2] / "mappings"
-PACKAGES = Packages.load(FOLDER)
+PACKAGES = Packages.shipped()
 CASES = [case for package in PACKAGES.values() for case in cases(package)]
 SAMPLE = 20
 

@@ -62,7 +62,7 @@ def test_messages_stand_at_the_step_that_they_came_before(tmp_path: Path) -> Non
 
 
 def test_what_comes_of_it_is_what_comes_without(tmp_path: Path) -> None:
-    for name, found in Packages.load(MAPPINGS).items():
+    for name, found in Packages.shipped().items():
         case = next(cases(found))
         for record in formats.read(found.format, case.body, Issues()):
             plain = found.apply(record, case.source, case.received, body=case.body)

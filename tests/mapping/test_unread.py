@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from gateway.definitions.shipped import folder
 from gateway.mapping import Packages, told
 from gateway.mapping.codes import unmapped
 from gateway.mapping.unread import Message, Unread, corpus, unread
@@ -62,14 +61,14 @@ def test_a_package_reads_by_default_the_sources_of_its_cases(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("name", ["hl7v2-adt", "municipal-csv", "rivta-logistics", "fhir-r4"])
 def test_every_format_is_watched(name: str) -> None:
-    shipped = Packages.load(folder("mappings"))[name]
+    shipped = Packages.shipped()[name]
     found = unread(shipped, corpus(shipped))
     assert found.records > 10
     assert 0 < found.lost < found.values / 2
 
 
 def test_a_field_without_components_is_one_value() -> None:
-    shipped = Packages.load(folder("mappings"))["hl7v2-adt"]
+    shipped = Packages.shipped()["hl7v2-adt"]
     found = unread(shipped, corpus(shipped))
     paths = {element.shown: element for element in found.unread}
     assert "MSH.9" not in paths

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from gateway.definitions.shipped import folder
 from gateway.errors import NotFound
 from gateway.formats import read
 from gateway.issues import Issues
@@ -114,7 +113,7 @@ def test_a_misspelt_element_is_answered_with_the_nearest(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("name", ["dispatch-json", "hl7v2-adt", "municipal-csv", "rivta-request"])
 def test_a_probed_map_gives_what_the_plain_one_gives(name: str) -> None:
-    shipped = Packages.load(folder("mappings"))[name]
+    shipped = Packages.shipped()[name]
     specs = {spec.name: spec for spec in shipped.manifest.records}
     probed = shipped.with_compiled({kind: Probe().of(shipped.compiled(spec)) for kind, spec in specs.items()})
     for case in cases(shipped):

@@ -134,7 +134,7 @@ class Result:
 def run(messages: list[tuple[str, str, bytes]], database_url: str) -> Result:
     """Send (source, name, body) through ingest, one after the other, and count what is there afterwards."""
     result = Result()
-    packages = Packages.load(ROOT / "mappings")
+    packages = Packages.shipped()
     with Store.open(database_url) as store:
         ingest = Ingest(store, packages, defaults(packages.instances), lambda: NOW)
         for source, name, body in messages:

@@ -1,7 +1,5 @@
 """HL7 v2 ADT and FHIR R4: cases hold, every rule is fired, no alteration goes unnoticed, drafts are sound R4."""
 
-from pathlib import Path
-
 import pytest
 
 from gateway import definitions
@@ -13,7 +11,7 @@ from gateway.mapping.coverage import coverage
 from gateway.mapping.mutate import mutate
 from gateway.records import Resource
 
-PACKAGES = Packages.load(Path(__file__).parents[2] / "mappings")
+PACKAGES = Packages.shipped()
 NAMES = ("hl7v2-adt", "fhir-r4")
 CASES = [case for name in NAMES for case in cases(PACKAGES[name])]
 

@@ -39,7 +39,7 @@ def test_public_messages_become_persons_and_visits(
 ) -> None:
     if not (CORPUS / folder).is_dir():
         pytest.skip(f"the public messages are not there: {folder}")
-    package = Packages.load(ROOT / "mappings")["hl7v2-adt"]
+    package = Packages.shipped()["hl7v2-adt"]
     instance = package.manifest.instance
     assert instance is not None
     source = Source("pas", package.id, **instance.model_dump())

@@ -1,7 +1,5 @@
 """RIV-TA, the municipal CSV and the directory: cases hold, rules and codes are used, no alteration goes unnoticed."""
 
-from pathlib import Path
-
 import pytest
 
 from gateway import formats
@@ -11,7 +9,7 @@ from gateway.mapping.cases import Case, cases
 from gateway.mapping.coverage import coverage
 from gateway.mapping.mutate import mutate
 
-PACKAGES = Packages.load(Path(__file__).parents[2] / "mappings")
+PACKAGES = Packages.shipped()
 NAMES = ("rivta-logistics", "rivta-request", "municipal-csv", "directory-csv")
 CASES = [case for name in NAMES for case in cases(PACKAGES[name])]
 

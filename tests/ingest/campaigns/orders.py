@@ -25,12 +25,13 @@ from typing import Any
 import structlog
 
 from gateway.ingest.sources import Sources, read
+from gateway.mapping import Packages
 from gateway.store import Store
 from tests.ingest.campaigns import proof
 from tests.ingest.campaigns.proof import Resources
 from tests.ingest.campaigns.report import Report
 from tests.ingest.campaigns.state import State
-from tests.ingest.inlet import Inlet, packages
+from tests.ingest.inlet import Inlet
 
 DEMO = Path(__file__).parents[3] / "demo"
 NAMESPACE = b"one and the same"
@@ -62,7 +63,7 @@ def deliveries() -> tuple[Delivery, ...]:
 
 @cache
 def sources() -> Sources:
-    return read(DEMO / "sources.toml", packages().ids)
+    return read(DEMO / "sources.toml", Packages.shipped().ids)
 
 
 def shuffled(seed: int, number: int) -> list[Delivery]:
