@@ -14,6 +14,7 @@ from gateway.access.reading import Reading
 from gateway.coordination.agree import agree_all, wanted
 from gateway.coordination.directory import Unit
 from gateway.coordination.facts import Heard
+from gateway.coordination.heirs import is_passing
 from gateway.coordination.look import look
 from gateway.coordination.recorder import parties_to
 from gateway.coordination.see import see
@@ -104,11 +105,11 @@ class Answers(Reading):
         return look(seen)
 
     def said(self, uow: UnitOfWork, patient: Stored, known_at: datetime) -> tuple[list[Statement], list[str]]:
-        """What the sources said of the person, and his Patients' ids. Gaps that were raised follow from it."""
+        """What was said of the person but for gaps, which follow from it, and his Patients' ids."""
         person = patient.person or patient.id
         ids = sorted({person, patient.id, *uow.persons.patients_of([person]).get(person, ())})
         said = [one for id in ids for one in uow.statements.of_person(id, known_at=known_at)]
-        return [one for one in said if one.source != GATEWAY_SOURCE], ids
+        return [one for one in said if one.source != GATEWAY_SOURCE or is_passing(one)], ids
 
     def units_named(self, uow: UnitOfWork, said: Iterable[Statement], known_at: datetime) -> list[Resource]:
         """The agreed Organizations that are named, those that are above them or took over, as they were known then."""

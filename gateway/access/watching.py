@@ -1,12 +1,13 @@
-"""What is missing is raised as a DetectedIssue when it begins, and resolved when it ends.
+"""What is missing is raised as a DetectedIssue when it begins, and resolved when it ends; and closed units have heirs.
 
 The change log says of whom something has changed, the watch when to look though nothing has. Raised gaps are statements
-of the gateway like any other, so that they have a history, are found by search, and `rebuild` proves them. docs/gaps.md
+of the gateway like any other, so that they have a history, are found by search, and `rebuild` proves them. So is what
+passes to an heir on the day on which he takes over (succeeding.py). docs/gaps.md
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -14,8 +15,9 @@ from uuid import UUID, uuid5
 
 import structlog
 
-from gateway.access.answers import Answers, own_patient
+from gateway.access.answers import own_patient
 from gateway.access.reading import heard_by_all
+from gateway.access.succeeding import TASK, Succeeding
 from gateway.coordination.agree import wanted
 from gateway.coordination.directory import Unit
 from gateway.coordination.gap import Gap
@@ -39,10 +41,13 @@ the longer it was silent the more seldom, or all persons that it ever spoke of w
 AGAIN = timedelta(hours=1)
 """A person at whom nobody could look is looked at then: the others must not wait for him."""
 GAP_ID = f"{CANONICAL}/sid/gap"
+_ALONE = f"{TASK}/"
+"""How the key of a Task begins that is about nobody, where a person's stands else."""
+_PARTIES = ("owner", "requester")
 _ENDED = "Sources show it no more / Källorna visar det inte längre"
 
 
-class Watching(Answers):
+class Watching(Succeeding):
     """watch, and whether there is anything to watch."""
 
     def has_to_watch(self, uow: UnitOfWork, seq: int, now: datetime) -> bool:
@@ -64,12 +69,17 @@ class Watching(Answers):
         return last, len(due), len(changes) == CHANGES or len(due) == PERSONS
 
     def _watch_over(self, uow: UnitOfWork, person: str) -> datetime | None:
-        """Raise what has begun, resolve what has ended; when to look again."""
+        """Pass on what closed units had, raise what has begun, resolve what has ended; when to look again."""
+        if person.startswith(_ALONE):
+            return self.pass_on_alone(uow, person.removeprefix(_ALONE))
         patient = own_patient(uow, person)
         found: list[Gap] = []
         again: datetime | None = None
         if patient is not None and patient.id == person:
-            look = self._gaps_now(uow, patient)
+            said, ids = self.said(uow, patient, uow.now)
+            units = self.units_named(uow, said, uow.now)
+            said += self.pass_on(uow, person, said, units)
+            look = self._gaps_now(uow, patient, said, ids, units)
             try:
                 found, again = look()
             except Exception as error:
@@ -80,13 +90,19 @@ class Watching(Answers):
         silent = [gap.since for gap in found if gap.code == "source-silent" and gap.since is not None]
         return min([*([again] if again else []), *(_heard_by(since, uow.now) for since in silent)], default=None)
 
-    def _gaps_now(self, uow: UnitOfWork, patient: Stored) -> Callable[[], tuple[list[Gap], datetime | None]]:
+    def _gaps_now(
+        self,
+        uow: UnitOfWork,
+        patient: Stored,
+        every: Sequence[Statement],
+        ids: Collection[str],
+        units: Sequence[Resource],
+    ) -> Callable[[], tuple[list[Gap], datetime | None]]:
         """What says what is missing by what everybody in the care may hear, and when to look again: all is read.
 
         What is withheld from anybody raises no gap that is stored: others would see by it that something is there.
         """
         now = uow.now
-        every, ids = self.said(uow, patient, now)
         said = heard_by_all(every)
         things = {one.resource_id for one in said}
         return partial(
@@ -95,7 +111,7 @@ class Watching(Answers):
             said,
             at=now,
             links=uow.links.of(sorted(things | set(ids)), known_at=now),
-            organisations=self.units_named(uow, said, now),
+            organisations=units,
             heard=self.heard(uow, said, now),
             known=uow.identifiers.find(wanted(said)),
         )
@@ -137,10 +153,14 @@ def _concerned(uow: UnitOfWork, changes: Sequence[Change]) -> set[str]:
     """The persons whose gaps may be others now: those told of, and those in whose care a changed unit takes part."""
     persons = {one.person for one in changes if one.person and one.resource_type != "DetectedIssue"}
     persons |= {one.id for one in changes if one.resource_type == "Patient"}  # A person who is found to be another.
+    persons |= {_ALONE + one.id for one in changes if one.resource_type == TASK and not one.person}
     units = [("Organization", one.id) for one in changes if one.resource_type == "Organization"]
     if units:
         stored = uow.resources.read_many(units).values()
         persons |= uow.persons.in_care_of({id for one in stored if not one.deleted for id in _hsa_ids(one.resource())})
+        persons |= {
+            _ALONE + id for id in uow.resources.alone(TASK, _PARTIES, "Organization", {one.id for one in stored})
+        }
     return persons
 
 
@@ -150,7 +170,8 @@ def _hsa_ids(organisation: Resource) -> Iterable[str]:
 
 def _raised(uow: UnitOfWork, person: str) -> dict[str, Statement]:
     """What the gateway said last of each gap of the person."""
-    said = [one for one in uow.statements.of_person(person) if one.source == GATEWAY_SOURCE]
+    said = uow.statements.of_person(person, resource_types=["DetectedIssue"])
+    said = [one for one in said if one.source == GATEWAY_SOURCE]
     return {one.record_key: one for one in sorted(said, key=order)}
 
 

@@ -14,10 +14,11 @@ from typing import Any
 
 from gateway.coordination import agreements, tasks
 from gateway.coordination.agreements import Authority
+from gateway.coordination.heirs import Passing, inherited, is_passing
 from gateway.coordination.layout import laid_out
 from gateway.coordination.parties import Party, nearness
 from gateway.coordination.shared import shared
-from gateway.coordination.statements import chains, in_order, overruled, standing
+from gateway.coordination.statements import chains, in_order, order, overruled, standing
 from gateway.coordination.tasks import Decided
 from gateway.coordination.values import reference_key, same, unite
 from gateway.identity.resolve import MENTION, Key, logical_references, person_of
@@ -46,12 +47,14 @@ def _agree(
     statements: Iterable[Statement], gave_way: Mapping[Thing, str], table: Authority, known: Mapping[Key, str]
 ) -> Agreed:
     every = list(statements)
-    said = standing(every)
+    passing = [one for one in every if is_passing(one)]
+    said = standing(one for one in every if not is_passing(one)) if passing else standing(every)
     if not said:
         return _retracted(every, gave_way)
     command, after = overruled(said)
     if command is not None:
-        if not after:
+        passing = [one for one in passing if command.kind == "assert" and order(one) > order(command)]
+        if not after and not passing:
             return _verbatim(command)
         if command.kind == "assert":
             after = [command, *after]
@@ -72,7 +75,8 @@ def _agree(
     fold = _Fold(kind, table, voices)
     strategy = STRATEGIES.get(kind)
     if strategy:
-        fold.decide(strategy(in_order(one for said in asserted for one in said), voices, table))
+        left = [one for chain in chains(passing) for one in chain if one.kind == "assert"] if passing else []
+        fold.decide(strategy(in_order([*(one for said in asserted for one in said), *left]), voices, table))
     if kind in table.shared:
         fold.decide(Decided(shared(in_order(one for said in asserted for one in said), table.shared[kind])))
     resource = fold.resource()
@@ -163,12 +167,14 @@ class _Fold:
         self.decided: dict[str, Any] = {}
         self.contradictions: list[Mapping[str, Any]] = []
         self.marks: set[str] = set()
+        self.passings: Sequence[tuple[Passing, bool]] = ()
         self._parties: dict[str, str | None] = {}
 
     def decide(self, decided: Decided) -> None:
         self.decided |= decided.elements
         self.contradictions += decided.contradictions
         self.marks |= decided.marks
+        self.passings = decided.passings or self.passings
 
     def resource(self) -> Resource:
         if len(self.voices) == 1:  # Nothing to agree.
@@ -177,6 +183,8 @@ class _Fold:
         else:
             agreed = self.object("", [(one, one.body) for one in self.voices])
         agreed |= {name: value for name, value in self.decided.items() if value is not None}
+        if self.passings:
+            agreed = inherited(agreed, self.passings)
         if self.contradictions:
             self.contradictions.sort(key=lambda found: (found["path"], found["sources"]))
             self.marks.add("contradicted")

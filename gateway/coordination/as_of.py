@@ -15,6 +15,7 @@ from datetime import datetime
 from gateway.coordination import agreements
 from gateway.coordination.agree import agree, by_thing
 from gateway.coordination.agreements import Authority
+from gateway.coordination.heirs import PASSED_ON, is_passing
 from gateway.coordination.statements import standing
 from gateway.coordination.tasks import ARRIVING, HISTORY
 from gateway.coordination.values import instant
@@ -40,6 +41,8 @@ def as_of(
     found = []
     for kind, id in sorted(things):
         past = [one for one in things[kind, id] if one.effective <= at]
+        if kind == "Task" and all(is_passing(one) for one in past):
+            past = []  # That it passes on says nothing of it before anything else does.
         late = [one for one in things[kind, id] if one.effective > at and one.kind == "assert"]
         project = _LATE.get(kind)
         if kind in table.standing:
@@ -78,7 +81,7 @@ def _task(resource: Resource, at: datetime) -> Resource:
     begun = instant(resource.get("executionPeriod", {}).get("start"))
     later = ("output", "statusReason", "businessStatus", "lastModified")
     kept = {name: value for name, value in resource.items() if name not in later}
-    own = [e for e in kept.pop("extension", []) if e.get("url") not in (HISTORY, ARRIVING)]
+    own = [e for e in kept.pop("extension", []) if e.get("url") not in (HISTORY, ARRIVING, PASSED_ON)]
     kept["status"] = "in-progress" if begun is not None and begun <= at else "requested"
     return kept | ({"extension": own} if own else {})
 

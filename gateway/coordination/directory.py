@@ -15,6 +15,9 @@ from gateway.records import Resource
 
 _REPLACED_BY = f"{CANONICAL}/StructureDefinition/replaced-by"
 _HUVUDMAN = f"{CANONICAL}/CodeSystem/huvudman"
+AFTER = timedelta(seconds=1)
+"""So long after its end a unit's heir has what it had: periods of days end with the last second of a day."""
+_MOST_HEIRS = 5
 _PERIOD = "http://hl7.org/fhir/StructureDefinition/organization-period"
 
 
@@ -73,19 +76,36 @@ class Directory:
         return last
 
     def _line(self, unit: Unit | None, at: datetime) -> Iterator[tuple[Unit | None, datetime | None]]:
-        """The unit and those that took over one after the other, each with when it did; None when nobody did."""
-        since = None
-        for _ in range(5):
+        """The unit and those that took over one after the other, each with when it did; None when nobody did.
+
+        An heir that nobody knows is none, and neither is one who has left it to this unit himself.
+        """
+        since, met = None, set[str]()
+        for _ in range(_MOST_HEIRS):
             yield unit, since
             if unit is None or unit.ended is None or unit.ended >= at:
                 return
-            since = unit.ended + timedelta(seconds=1)
-            unit = self.by_key(unit.heir) if unit.heir else None
+            met.add(unit.key)
+            took_over = unit.ended + AFTER
+            since = took_over if since is None else max(since, took_over)
+            unit = self.by_key(unit.heir) if unit.heir and unit.heir in self._resources else None
+            if unit is not None and unit.key in met:
+                unit = None
         yield unit, since
+
+    def passings(self, unit: Unit | None, at: datetime) -> Iterator[tuple[Unit, datetime]]:
+        """Who took over from a unit that has closed, one after the other, each with when he did."""
+        for heir, since in self._line(unit, at):
+            if heir is not None and since is not None and since <= at:
+                yield heir, since
 
     def takes_over(self, unit: Unit | None, at: datetime) -> Unit | None:
         """Who has what the unit had: itself, or its heir once it has closed; itself where it has no heir."""
         return self.acting(unit, at) or unit
+
+    def has_closed(self, reference: Any, at: datetime) -> bool:
+        unit = self.unit(reference)
+        return unit is not None and unit.ended is not None and unit.ended < at
 
     def took_over(self, unit: Unit | None, at: datetime) -> datetime | None:
         """Since when the heir has what the unit had; None where there is no heir."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
+from gateway.coordination.directory import AFTER
 from gateway.coordination.facts import ContactFact, TaskFact
 from gateway.coordination.picture import Picture
 from gateway.coordination.values import instant
@@ -53,7 +54,9 @@ def moments(picture: Picture) -> Iterator[datetime]:
         for participant in team.get("participant", ()):
             if end := instant(participant.get("period", {}).get("end")):
                 yield end
-    yield from picture.directory.ends()
+    for end in picture.directory.ends():
+        yield end
+        yield end + AFTER
 
 
 def _of_task(picture: Picture, task: TaskFact) -> Iterator[datetime]:

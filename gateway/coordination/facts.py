@@ -29,6 +29,8 @@ class Turn:
     start: datetime
     end: datetime | None
     owner: Unit | None
+    inherited: bool = False
+    """The same status as before, in the hands of the heir of who had it: what was asked was asked then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,8 @@ def unanswered(picture: Picture) -> Iterator[Gap]:
         need = picture.needs[task.need]
         if task.code not in agreement.codes["parallel"] and has_owner(picture, need):
             continue  # Another has it: nobody waits for this answer any more.
-        asked = next((turn.start for turn in reversed(task.turns) if turn.status == "requested"), task.asked)
+        requested = [turn.start for turn in task.turns if turn.status == "requested" and not turn.inherited]
+        asked = requested[-1] if requested else task.asked
         if asked is None or (limit.received and task.status == "received"):
             continue
         due = asked + limit.after

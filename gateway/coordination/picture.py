@@ -14,7 +14,7 @@ from typing import Any
 from gateway.coordination.agreements import Agreement, Authority
 from gateway.coordination.directory import Directory, Unit
 from gateway.coordination.facts import ContactFact, Fact, Heard, PlanFact, TaskFact, Turn
-from gateway.coordination.statements import order
+from gateway.coordination.statements import GATEWAY_SOURCE, order
 from gateway.coordination.tasks import ARRIVING, written_history
 from gateway.coordination.values import instant, reference_key
 from gateway.coordination.words import Words, both, due, words
@@ -169,6 +169,7 @@ class _Reader:
         owner = self.directory.unit(resource.get("owner"))
         acting = self.unit(resource.get("owner")) if resource.get("status") not in self.steps.ended else owner
         turns = tuple(self.turns(resource))
+        begun = [turn.start for turn in turns if not turn.inherited]
         status = resource.get("status", "unknown")
         execution = resource.get("executionPeriod", {})
         asked = instant(resource.get("authoredOn")) or (turns[0].start if turns else None)
@@ -187,7 +188,7 @@ class _Reader:
             arriving=self.unit(_extension(extensions, ARRIVING).get("valueReference")),
             turns=turns,
             asked=asked,
-            since=turns[-1].start if turns else instant(resource.get("lastModified")) or asked,
+            since=begun[-1] if begun else instant(resource.get("lastModified")) or asked,
             held_since=self.inherited(self.held_since(turns, status, owner), owner),
             due=due(resource.get("restriction", {}).get("period", {}).get("end")),
             start=instant(execution.get("start")),
@@ -212,7 +213,7 @@ class _Reader:
         for step in written_history(resource):
             if step.owner is not None:
                 owner = self.directory.unit(step.owner)
-            yield Turn(step.status, step.start, step.end, owner)
+            yield Turn(step.status, step.start, step.end, owner, inherited=step.source == GATEWAY_SOURCE)
 
     def candidates(self, resource: Resource) -> Iterator[Unit]:
         for said in resource.get("input", ()):

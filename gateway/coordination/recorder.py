@@ -13,6 +13,7 @@ from typing import Final
 
 from gateway.coordination.agree import agree_all
 from gateway.coordination.agreements import Authority, authority
+from gateway.coordination.heirs import is_passing
 from gateway.coordination.plans.basis import WITHHELD, labelled, merges, plans_of
 from gateway.coordination.plans.follow import follow_all
 from gateway.coordination.plans.rules import PLAN, TEAM, contains_team
@@ -206,9 +207,10 @@ def _parties(
 
     What the gateway itself says is missing names who must act, and makes nobody take part: it would give him access.
     Nor does what is withheld from other providers, such as the draft of a plan to which the person has not consented.
+    To whom it passes a Task, he has it.
     """
     for one in statements:
-        if one.source == GATEWAY_SOURCE:
+        if one.source == GATEWAY_SOURCE and not is_passing(one):
             continue
         person = persons.get((one.resource_type, one.resource_id)) or one.person
         if person:

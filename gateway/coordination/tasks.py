@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from gateway.coordination.agreements import Authority, Steps
+from gateway.coordination.heirs import PASSED_ON, Passing, as_named, is_passing, passing_of
 from gateway.coordination.layout import MARKS
 from gateway.coordination.parties import Party, nearness
 from gateway.coordination.shared import COMMANDS
@@ -30,7 +31,7 @@ HISTORY = f"{CANONICAL}/StructureDefinition/task-status-history"
 ARRIVING = f"{CANONICAL}/StructureDefinition/task-arriving-owner"
 DECIDED_ON = f"{CANONICAL}/StructureDefinition/task-decided-on"
 """In a command's statement: the status and the owner that were stored when it was allowed. It is never served."""
-_OURS = (HISTORY, ARRIVING, DECIDED_ON)
+_OURS = (HISTORY, ARRIVING, DECIDED_ON, PASSED_ON)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +72,25 @@ class Life:
     """When an owner handed it over."""
     followed: Statement | None = None
     """The last command that was followed as it says."""
+    heirs: dict[str, Passing] = field(default_factory=dict)
+    """Who has taken over from the units that have closed."""
+    passed: set[str] = field(default_factory=set)
+    """The closed units whose heirs have it, or were offered it, for them."""
 
     @property
     def status(self) -> str | None:
         return self.steps[-1].status if self.steps else None
+
+    def line(self, key: str | None) -> list[str]:
+        """A party, and those who took over from it one after the other."""
+        found = [key] if key else []
+        while found and found[-1] in self.heirs and (heir := self.heirs[found[-1]].heir_key) not in found:
+            found.append(heir)
+        return found
+
+    def heir_of(self, key: str | None) -> str | None:
+        """Who stands for a party: itself, or the last who took over from it."""
+        return self.line(key)[-1] if key else key
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +101,16 @@ class Decided:
     """None where there is none, whatever the statements say."""
     contradictions: Sequence[Mapping[str, Any]] = ()
     marks: frozenset[str] = frozenset()
+    passings: Sequence[tuple[Passing, bool]] = ()
+    """What passes to the heirs of units that have closed; whether the owner has changed by it."""
 
 
 def decide(facts: Sequence[Statement], voices: Sequence[Statement], table: Authority) -> Decided:
     """Status, owner and history from every assertion about the Task; the rest goes by the tables."""
     steps = table.steps["Task"]
     life = live(facts, steps)
-    references = dict(_owners(facts))
+    facts = [one for one in facts if not is_passing(one)]
+    references = {one.heir_key: one.heir for one in life.heirs.values()} | dict(_owners(facts))
     elements: dict[str, Any] = {"status": life.status} if life.status else {}
     if life.owner:
         elements["owner"] = references[life.owner]
@@ -106,7 +125,8 @@ def decide(facts: Sequence[Statement], voices: Sequence[Statement], table: Autho
             elements[name] = said[-1] if said else None
         elements["lastModified"] = written(max(one.effective for one in facts))
     marks = {"inferred"} if any(step.inferred for step in life.steps) else set()
-    return Decided(elements, disagreements(life, voices, steps), frozenset(marks))
+    passings = [(one, key in life.passed) for key, one in life.heirs.items() if not _ended_before(life, one, steps)]
+    return Decided(elements, disagreements(life, voices, steps), frozenset(marks), passings)
 
 
 def command(body: Resource, stored: Resource | None) -> Resource:
@@ -114,9 +134,10 @@ def command(body: Resource, stored: Resource | None) -> Resource:
     others = [one for one in body.get("extension", ()) if one.get("url") not in _OURS]
     parts: list[dict[str, Any]] = []
     if stored is not None:
-        parts.append({"url": "status", "valueCode": stored["status"]})
-        if "owner" in stored:
-            parts.append({"url": "owner", "valueReference": stored["owner"]})
+        body, then = as_named(body, stored), as_named(stored, stored)
+        parts.append({"url": "status", "valueCode": then["status"]})
+        if "owner" in then:
+            parts.append({"url": "owner", "valueReference": then["owner"]})
     return body | {"extension": [*others, {"url": DECIDED_ON, "extension": parts}]}
 
 
@@ -138,28 +159,66 @@ def live(facts: Iterable[Statement], steps: Steps) -> Life:
     life = Life()
     said: dict[str, tuple[Any, Any]] = {}
     for fact in in_order(facts):
-        status, owner = fact.body.get("status"), reference_key(fact.body.get("owner"))
-        decided_on = _decided_on(fact)
-        before = decided_on or said.get(fact.source, (None, None))
-        said[fact.source] = (status, owner)
-        if (status, owner) == before:
-            continue  # A source that repeats itself brings no news, whatever has happened meanwhile.
-        if status and decided_on == (life.status, life.owner):
-            _follow(life, fact, str(status), owner, steps)
-            continue
-        if _declines(life, owner, status, steps, news=owner != before[1]):
-            life.arriving = None if owner == life.arriving else life.arriving
-            continue  # To say no to what another holds takes nothing from him.
-        held_by = life.owner if life.accepted else None
-        # That somebody is named again is no news, but for the one whom it was offered to.
-        named = owner if owner != before[1] or owner == life.arriving else None
-        if _takes_owner(life, fact, named, str(status), steps) and status:
-            handed_over = life.accepted and held_by not in (None, life.owner)
-            _takes_status(life, fact, str(status), steps, news=owner != before[1], handed_over=handed_over)
-        if life.status and life.owner not in (held_by, life.steps[-1].owner):
-            # In other hands from now on, whether or not the status that came with it was followed.
-            life.steps.append(Step(life.status, fact.effective, life.owner, fact.source, fact.digest))
+        if is_passing(fact):
+            passing = passing_of(fact)
+            life.heirs[passing.closed_key] = passing
+        else:
+            named = reference_key(fact.body.get("owner"))
+            decided = decided_on(fact)
+            before = decided or said.get(fact.source, (None, None))
+            said[fact.source] = (fact.body.get("status"), named)
+            owner = life.heir_of(named)
+            _hear(life, fact, owner, (before[0], life.heir_of(before[1])), steps, command=decided is not None)
+            if owner != named and owner in (life.owner, life.arriving):
+                life.passed.update(life.line(named)[:-1])
+        _pass_on(life, fact, steps)
     return life
+
+
+def _hear(
+    life: Life, fact: Statement, owner: str | None, before: tuple[Any, Any], steps: Steps, *, command: bool
+) -> None:
+    """One fact. `before` is what its source said last of status and owner, or what a command was decided on."""
+    status = fact.body.get("status")
+    if (status, owner) == before:
+        return  # A source that repeats itself brings no news, whatever has happened meanwhile.
+    if status and command and before == (life.status, life.owner):
+        _follow(life, fact, str(status), owner, steps)
+        return
+    if _declines(life, owner, status, steps, news=owner != before[1]):
+        life.arriving = None if owner == life.arriving else life.arriving
+        return  # To say no to what another holds takes nothing from him.
+    held_by = life.owner if life.accepted else None
+    # That somebody is named again is no news, but for the one whom it was offered to.
+    named = owner if owner != before[1] or owner == life.arriving else None
+    if _takes_owner(life, fact, named, str(status), steps) and status:
+        handed_over = life.accepted and held_by not in (None, life.owner)
+        _takes_status(life, fact, str(status), steps, news=owner != before[1], handed_over=handed_over)
+    if life.status and life.owner not in (held_by, life.steps[-1].owner):
+        # In other hands from now on, whether or not the status that came with it was followed.
+        life.steps.append(Step(life.status, fact.effective, life.owner, fact.source, fact.digest))
+
+
+def _pass_on(life: Life, fact: Statement, steps: Steps) -> None:
+    """What a closed unit has, or was offered, is its heir's, unless it is over."""
+    if not life.heirs or life.status is None or life.status in steps.ended:
+        return
+    if (arriving := life.heir_of(life.arriving)) != life.arriving:
+        life.passed.update(life.line(life.arriving)[:-1])
+        life.arriving = arriving
+    if (heir := life.heir_of(life.owner)) != life.owner:
+        life.passed.update(life.line(life.owner)[:-1])
+        if life.accepted and life.owner:
+            life.left[life.owner] = fact.effective
+        life.owner = heir
+        life.steps.append(Step(life.status, fact.effective, heir, fact.source, fact.digest))
+    if life.arriving == life.owner:
+        life.arriving = None
+
+
+def _ended_before(life: Life, passing: Passing, steps: Steps) -> bool:
+    """Whether it was over when the unit closed: what is over passes to nobody."""
+    return life.status in steps.ended and life.steps[-1].since < passing.since
 
 
 def disagreements(life: Life, current: Iterable[Statement], steps: Steps) -> list[dict[str, Any]]:
@@ -167,11 +226,13 @@ def disagreements(life: Life, current: Iterable[Statement], steps: Steps) -> lis
     found = []
     last = {one.source: one for one in in_order(current) if one.body.get("status")}
     for _, one in sorted(last.items()):
-        if life.followed is not None and _decided_on(one) is not None and order(one) < order(life.followed):
+        if life.followed is not None and decided_on(one) is not None and order(one) < order(life.followed):
             continue  # What was decided later took it into account.
-        owner, status = reference_key(one.body.get("owner")), str(one.body.get("status"))
+        named, status = reference_key(one.body.get("owner")), str(one.body.get("status"))
+        owner = life.heir_of(named)
         claims = owner is not None and owner != life.owner and status in (*steps.held, "on-hold")
-        if claims and life.accepted and life.status not in steps.ended and not _has_left(life, owner, one):
+        has_left = _has_left(life, owner, one) or _has_left(life, named, one)
+        if claims and life.accepted and life.status not in steps.ended and not has_left:
             found.append(_disagreement("Task.owner", life, one))
         elif owner in (None, life.owner) and life.status and _path(steps, status, life.status) is None:
             found.append(_disagreement("Task.status", life, one))
@@ -210,12 +271,12 @@ def _content(task: Resource) -> Resource:
 def _telling(facts: Sequence[Statement], life: Life) -> list[Statement]:
     """Those who tell of the status that holds; from the last command on, which knew what was said before."""
     found = [one for one in facts if one.body.get("status") == life.status]
-    found = [one for one in found if reference_key(one.body.get("owner")) in (None, life.owner)]
-    last = max((place for place, one in enumerate(found) if _decided_on(one) is not None), default=0)
+    found = [one for one in found if life.heir_of(reference_key(one.body.get("owner"))) in (None, life.owner)]
+    last = max((place for place, one in enumerate(found) if decided_on(one) is not None), default=0)
     return found[last:]
 
 
-def _decided_on(fact: Statement) -> tuple[Any, Any] | None:
+def decided_on(fact: Statement) -> tuple[Any, Any] | None:
     """The status and owner that a command was decided on; None for a fact, whatever its source writes into it."""
     if not fact.source.startswith(COMMANDS):
         return None

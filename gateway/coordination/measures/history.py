@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
 
 from gateway.coordination.agreements import Agreement, Steps
 from gateway.coordination.directory import Unit
@@ -47,13 +46,15 @@ class Span:
 
 def offers(task: TaskFact, steps: Steps) -> Iterator[Offer]:
     """Each unit that was asked, in order."""
-    for _, group in groupby(task.turns, key=lambda turn: turn.owner.key if turn.owner else None):
-        turns = list(group)
+    for turns in _in_front_of(task):
         asked = next((place for place, turn in enumerate(turns) if turn.status in ("requested", "received")), None)
-        unit = turns[0].owner
-        if asked is None or unit is None:
+        if asked is None:
             continue
         after = turns[asked + 1 :]
+        # The heir of a unit that closed unanswered was asked for it.
+        unit = next((turn.owner for turn in after if turn.status not in ("requested", "received")), turns[-1].owner)
+        if unit is None:
+            continue
         accepted = _first(after, steps.held | {"completed", "failed"})
         refused = _first(after, frozenset({"rejected"}))
         if accepted and refused:
@@ -134,6 +135,19 @@ def _is_had(need: Sequence[TaskFact], at: datetime, steps: Steps) -> bool:
 def _span(kind: str, start: datetime, end: datetime, task: TaskFact, unit: Unit | None) -> Iterator[Span]:
     if end - start > timedelta(0):
         yield Span(kind, start, end, task, unit)
+
+
+def _in_front_of(task: TaskFact) -> Iterator[list[Turn]]:
+    """The turns of each unit in order, and with them those that its heirs had of it."""
+    found: list[list[Turn]] = []
+    for turn in task.turns:
+        owner = turn.owner.key if turn.owner else None
+        before = found[-1][-1].owner if found else None
+        if found and (turn.inherited or owner == (before.key if before else None)):
+            found[-1].append(turn)
+        else:
+            found.append([turn])
+    yield from found
 
 
 def _first(turns: Sequence[Turn], statuses: frozenset[str]) -> datetime | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from gateway.coordination.heirs import PASSED_ON
 from gateway.coordination.negotiation.circumstances import Move
 from gateway.coordination.negotiation.conditions import CONDITIONS, Change
 from gateway.coordination.negotiation.profile import Grant
@@ -17,7 +18,7 @@ from gateway.coordination.values import same_key
 from gateway.definitions import CANONICAL
 from gateway.records import Resource
 
-_DERIVED = frozenset({HISTORY, ARRIVING, f"{CANONICAL}/StructureDefinition/derived"})
+_DERIVED = frozenset({HISTORY, ARRIVING, PASSED_ON, f"{CANONICAL}/StructureDefinition/derived"})
 """Extensions that the gateway writes itself: who sends back what he read has not changed them."""
 _REFERENCE = frozenset({"reference", "type", "identifier", "display", "id", "extension"})
 ANY = "*"
