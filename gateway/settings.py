@@ -59,7 +59,8 @@ class Settings(BaseSettings):
     )
     worker: bool = Field(True, description="Process kept messages in this process.")
     watch_gaps: bool = Field(
-        True, description="Raise gaps as DetectedIssues when they begin, and end them when they end."
+        True,
+        description="Raise gaps as DetectedIssues, end them, and pass what closed units had to their heirs, in time.",
     )
     lease: float = Field(
         15, ge=1, description="Seconds after which others take over the messages of a process that was killed."

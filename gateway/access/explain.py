@@ -19,7 +19,7 @@ from gateway.access.decision import DIRECTORY, Decision
 from gateway.access.facts import Fact, facts_of
 from gateway.access.reading import Reading, Rooms
 from gateway.access.spans import Line, Span, encoding_of, lines
-from gateway.coordination.statements import Origin, order, place, statement
+from gateway.coordination.statements import GATEWAY_SOURCE, Origin, order, place, statement
 from gateway.errors import NotFound
 from gateway.fhir import json
 from gateway.formats import Record
@@ -37,9 +37,10 @@ from gateway.store import ArchivedMap, Stored, UnitOfWork
 SHOWN = 256 * 1024
 """How much of a record is shown; a page must not become as large as what somebody sends."""
 
-Outcome = Literal["same", "differs", "not-replayed", "not-mapped", "absent", "retracted"]
+Outcome = Literal["same", "differs", "not-replayed", "not-mapped", "absent", "retracted", "by-rule"]
 """Mapped again to the same statement; to another one; its source or maps are gone; written over REST, so no map was
-used; stated by a complete snapshot that no longer held the record; or a replay, which gave nothing of the kind."""
+used; stated by a complete snapshot that no longer held the record; a replay, which gave nothing of the kind; or what
+the gateway states itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +234,8 @@ def _map_again(evidence: _Evidence, source: Source | None, rooms: Rooms) -> _Map
     said, message = evidence.statement, evidence.message
     if said.item is None and said.map_hash is not None:
         return _Mapped("absent")
+    if said.source == GATEWAY_SOURCE:
+        return _Mapped("by-rule")
     if said.map_hash is None:
         return _Mapped("not-mapped")
     current = rooms.packages.get(source.package) if source else None

@@ -1,24 +1,30 @@
 """What a closed unit had passes to its heir: stated of each Task that it concerns, when somebody looks (watching.py).
 
 A statement of the gateway's own, recorded like any other: the Task has a new version, its plan and team follow, and the
-heir takes part in the care. docs/gaps.md, ADR 49
+heir takes part in the care. docs/gaps.md, ADR 50
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 import structlog
 
 from gateway.access.answers import Answers, with_those_above
+from gateway.access.commands import Matching
+from gateway.access.conditions import criteria
+from gateway.access.worklists import MOST, hsa_ids, parties_of
 from gateway.coordination.directory import AFTER, Directory
 from gateway.coordination.heirs import is_passing, parties
 from gateway.coordination.succession import to_state
 from gateway.identity.resolve import logical_references
+from gateway.identity.systems import HSA_ID
 from gateway.records import Resource, Statement
+from gateway.search.cursor import START, Cursor
 from gateway.store import UnitOfWork
 
 log = structlog.get_logger(__name__)
@@ -55,6 +61,18 @@ class Succeeding(Answers):
             except Exception as error:  # The others must not wait for one that cannot be read.
                 log.error("succession-passed-over", error=type(error).__name__)
         return self._rooms.recorder.record(uow, new).fresh if new else ()
+
+    def alone(self, uow: UnitOfWork, organisations: Iterable[Resource]) -> Iterator[str]:
+        """The ids of Tasks that name one of these as a party, and are about nobody."""
+        for one in organisations:
+            ids = ",".join(f"{HSA_ID}|{hsa_id}" for hsa_id in hsa_ids(one))
+            for criterion in parties_of(ids, f"Organization/{one['id']}"):
+                query = criteria(TASK, Matching((("subject:missing", "true"), criterion)), self._rooms)
+                after: Cursor | None = START
+                while after is not None:
+                    page = uow.searches.page(replace(query, count=MOST), after=after)
+                    yield from (found.id for found in page.matches)
+                    after = page.behind
 
     def pass_on_alone(self, uow: UnitOfWork, id: str) -> datetime | None:
         """The same of a Task that is about nobody; when to look again."""

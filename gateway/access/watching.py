@@ -7,7 +7,7 @@ passes to an heir on the day on which he takes over (succeeding.py). docs/gaps.m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ import structlog
 from gateway.access.answers import own_patient
 from gateway.access.reading import heard_by_all
 from gateway.access.succeeding import TASK, Succeeding
+from gateway.access.worklists import hsa_ids
 from gateway.coordination.agree import wanted
 from gateway.coordination.directory import Unit
 from gateway.coordination.gap import Gap
@@ -26,7 +27,6 @@ from gateway.coordination.see import missing
 from gateway.coordination.statements import GATEWAY_SOURCE, Origin, make, order
 from gateway.coordination.values import logical_reference, written
 from gateway.definitions import CANONICAL
-from gateway.identity.systems import HSA_ID
 from gateway.records import Resource, Statement
 from gateway.store import Change, Stored, UnitOfWork
 
@@ -43,7 +43,6 @@ AGAIN = timedelta(hours=1)
 GAP_ID = f"{CANONICAL}/sid/gap"
 _ALONE = f"{TASK}/"
 """How the key of a Task begins that is about nobody, where a person's stands else."""
-_PARTIES = ("owner", "requester")
 _ENDED = "Sources show it no more / Källorna visar det inte längre"
 
 
@@ -61,12 +60,27 @@ class Watching(Succeeding):
         """
         uow.changes.number()
         changes = uow.changes.after(seq, limit=CHANGES)
-        uow.watch.expect(dict.fromkeys(_concerned(uow, changes), uow.now))
+        uow.watch.expect(dict.fromkeys(self._concerned(uow, changes), uow.now))
         due = uow.watch.due(uow.now, limit=PERSONS)
         uow.lock(due)
         uow.watch.expect({person: self._watch_over(uow, person) for person in due})
         last = changes[-1].seq if changes else seq
         return last, len(due), len(changes) == CHANGES or len(due) == PERSONS
+
+    def _concerned(self, uow: UnitOfWork, changes: Sequence[Change]) -> set[str]:
+        """The persons whose gaps may be others now: those told of, and those in whose care a changed unit takes part.
+
+        Beside them the Tasks about nobody that may be others now.
+        """
+        persons = {one.person for one in changes if one.person and one.resource_type != "DetectedIssue"}
+        persons |= {one.id for one in changes if one.resource_type == "Patient"}  # A person who is found to be another.
+        persons |= {_ALONE + one.id for one in changes if one.resource_type == TASK and not one.person}
+        keys = [("Organization", one.id) for one in changes if one.resource_type == "Organization"]
+        if keys:
+            units = [one.resource() for one in uow.resources.read_many(keys).values() if not one.deleted]
+            persons |= uow.persons.in_care_of({id for one in units for id in hsa_ids(one)})
+            persons |= {_ALONE + id for id in self.alone(uow, units)}
+        return persons
 
     def _watch_over(self, uow: UnitOfWork, person: str) -> datetime | None:
         """Pass on what closed units had, raise what has begun, resolve what has ended; when to look again."""
@@ -147,25 +161,6 @@ def began(gap: Gap, now: datetime) -> datetime:
     """When it became a gap: when the time was up, else when what is missing began to be so."""
     told = gap.due if gap.due is not None and gap.due <= now else gap.since
     return min(told, now) if told is not None else now
-
-
-def _concerned(uow: UnitOfWork, changes: Sequence[Change]) -> set[str]:
-    """The persons whose gaps may be others now: those told of, and those in whose care a changed unit takes part."""
-    persons = {one.person for one in changes if one.person and one.resource_type != "DetectedIssue"}
-    persons |= {one.id for one in changes if one.resource_type == "Patient"}  # A person who is found to be another.
-    persons |= {_ALONE + one.id for one in changes if one.resource_type == TASK and not one.person}
-    units = [("Organization", one.id) for one in changes if one.resource_type == "Organization"]
-    if units:
-        stored = uow.resources.read_many(units).values()
-        persons |= uow.persons.in_care_of({id for one in stored if not one.deleted for id in _hsa_ids(one.resource())})
-        persons |= {
-            _ALONE + id for id in uow.resources.alone(TASK, _PARTIES, "Organization", {one.id for one in stored})
-        }
-    return persons
-
-
-def _hsa_ids(organisation: Resource) -> Iterable[str]:
-    return (i["value"] for i in organisation.get("identifier", ()) if i.get("system") == HSA_ID and "value" in i)
 
 
 def _raised(uow: UnitOfWork, person: str) -> dict[str, Statement]:

@@ -157,7 +157,7 @@ class Worklists(Answers):
         changed = ("_lastUpdated", f"ge{text(since)}")
         found: dict[str, Stored] = {}
         whole = True
-        asked = [(party, when) for party in _parties(ids, literal) for when in (OPEN, changed)]
+        asked = [(party, when) for party in parties_of(ids, literal) for when in (OPEN, changed)]
         # What nobody has yet may be offered to several: whom it is offered to is looked at later.
         for params in (*asked, (("owner:missing", "true"), OFFERED)):
             query = criteria("Task", Matching(params), self._rooms)
@@ -208,8 +208,8 @@ def _decide(asking: Asking, organisation: Resource) -> Decision:
     return Decision(False, "worklist-of-another")
 
 
-def _parties(ids: str, literal: str) -> Iterator[tuple[str, str]]:
-    """How a Task may name the organisation, as owner or requester."""
+def parties_of(ids: str, literal: str) -> Iterator[tuple[str, str]]:
+    """The criteria by which a Task names an organisation, as owner or requester; `ids`: `system|HSA-id`, by commas."""
     for role in ("owner", "requester"):
         if ids:
             yield f"{role}:identifier", ids

@@ -2,7 +2,7 @@
 
 The directory says when a unit closed and who took over. That its open Tasks are the heir's from the day after is a
 statement of the gateway's own about each of them, so that it has its place among the facts, and can be taken back. It
-names the closed unit as the Task does. ADR 49
+names the closed unit as the Task does. ADR 50
 """
 
 from __future__ import annotations

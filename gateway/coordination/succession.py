@@ -2,7 +2,7 @@
 
 Pure: what is said of the Task, the directory and a time in, statements out; none where all is stated as it is. What an
 heir has been given is taken back when the directory withdraws it, unless he has moved the Task since: what was decided
-by the rules stays. ADR 49
+by the rules stays. ADR 50
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from gateway.coordination.tasks import decided_on
 from gateway.coordination.values import logical_reference, reference_key
 from gateway.records import Statement, StatementKind
 
-RECORD: Final = "heir|"
-"""How the record keys of these statements begin; the key of the closed unit follows."""
+RECORD: Final = "heir"
+"""How the record keys of these statements begin; the Task's id and the key of the closed unit follow."""
 
 
 def to_state(
@@ -34,17 +34,21 @@ def to_state(
     facts = [one for one in standing(said) if not is_passing(one) and one.kind == "assert"]
     if not facts:
         return []
+    id = facts[0].resource_id
+
+    def key(one: Passing) -> str:
+        return f"{RECORD}|{id}|{one.closed_key}"
+
     last = {(one.record_key, one.effective): one for one in told}
     given = {place: passing_of(one) for place, one in last.items() if one.kind == "assert"}
     kept = {place: one for place, one in given.items() if _has_moved(one, facts)}
-    due = {(_key(one), one.since): one for one in _due(facts, kept.values(), directory, at)}
+    due = {(key(one), one.since): one for one in _due(facts, kept.values(), directory, at)}
     settled = {record for record, _ in kept}
     due = kept | {place: one for place, one in due.items() if place[0] not in settled}
     numbers = Counter(one.record_key for one in told)
-    id = facts[0].resource_id
 
     def state(one: Passing, kind: StatementKind) -> Statement:
-        record = _key(one)
+        record = key(one)
         numbers[record] += 1
         return make(
             body=stated(one) | {"id": id},
@@ -64,7 +68,7 @@ def to_state(
     asserted = [state(one, "assert") for one in new]
     agreed = agree([*said, *back, *asserted], (), table)
     # What has no effect is not said: it would give somebody a part in the care who has none.
-    effective = set() if agreed.deleted else {(_key(one), one.since) for one, _ in passings_in(agreed.resource)}
+    effective = set() if agreed.deleted else {(key(one), one.since) for one, _ in passings_in(agreed.resource)}
     return [*back, *(one for one in asserted if (one.record_key, one.effective) in effective)]
 
 
@@ -95,7 +99,3 @@ def _has_moved(one: Passing, facts: Sequence[Statement]) -> bool:
         if nearness(Party.of(fact), one.heir_key) <= Party.SAME_PROVIDER:
             return True
     return False
-
-
-def _key(one: Passing) -> str:
-    return f"{RECORD}{one.closed_key}"

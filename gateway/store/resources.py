@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Select, bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from gateway.keysets import among
 from gateway.search.index import number
@@ -68,17 +68,11 @@ class Resources(History):
         self, resource_type: str, parameters: Collection[str], target_type: str, target_ids: Collection[str]
     ) -> list[Stored]:
         """The current versions of a type that refer to one of these, by the rows of search parameters."""
-        rids = _referring(resource_type, parameters, target_type, target_ids)
+        rows = search_reference.c
+        rids = select(rows.rid).where(among(rows.param, [number(resource_type, one) for one in parameters]))
+        rids = rids.where(rows.target_type == target_type, among(rows.target_id, target_ids))
         query = select(*COLUMNS).where(resource.c.rid.in_(rids), resource.c.deleted.is_(False))
         return [stored(row) for row in self._connection.execute(query.order_by(resource.c.id))]
-
-    def alone(
-        self, resource_type: str, parameters: Collection[str], target_type: str, target_ids: Collection[str]
-    ) -> list[str]:
-        """The ids of current versions that refer to one of these, and are about nobody."""
-        rids = _referring(resource_type, parameters, target_type, target_ids)
-        query = select(resource.c.id).where(resource.c.rid.in_(rids), resource.c.person.is_(None))
-        return list(self._connection.scalars(query.where(resource.c.deleted.is_(False))))
 
     def all(self, *, resource_type: str | None = None, batch: int = 500) -> Iterator[Stored]:
         """Every current version, deleted ones included, in the order in which they were first saved."""
@@ -120,12 +114,3 @@ class Resources(History):
         not know of each other would each be right, and one of them lost.
         """
         return saving.save(self._connection, self._now, self._index, given)
-
-
-def _referring(
-    resource_type: str, parameters: Collection[str], target_type: str, target_ids: Collection[str]
-) -> Select[tuple[int]]:
-    """The rows of those that refer to one of these, by the rows of search parameters."""
-    rows = search_reference.c
-    query = select(rows.rid).where(among(rows.param, [number(resource_type, one) for one in parameters]))
-    return query.where(rows.target_type == target_type, among(rows.target_id, target_ids))

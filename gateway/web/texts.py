@@ -418,6 +418,10 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "Skrivet direkt som FHIR: ingen karta har använts.",
         "Written as FHIR: no map was used.",
     ),
+    "outcome-by-rule": (
+        "Följer av en regel: vad en enhet hade när den upphörde är arvtagarens, enligt katalogen.",
+        "Follows from a rule: what a unit had when it closed is its heir's, by the directory.",
+    ),
     "outcome-absent": (
         "Följer av att källans fullständiga lista inte längre, eller åter, höll posten.",
         "Follows from the source's complete list no longer, or once more, holding the record.",
