@@ -17,6 +17,7 @@ from gateway.coordination.agreements import Authority
 from gateway.coordination.directory import Directory
 from gateway.coordination.heirs import Passing, Reference, is_passing, parties, passing_of, passings_in, stated
 from gateway.coordination.parties import Party, nearness
+from gateway.coordination.plans.basis import WITHHELD, labelled
 from gateway.coordination.statements import GATEWAY_SOURCE, Origin, make, order, standing
 from gateway.coordination.tasks import decided_on
 from gateway.coordination.values import logical_reference, reference_key
@@ -67,8 +68,10 @@ def to_state(
         return back
     asserted = [state(one, "assert") for one in new]
     agreed = agree([*said, *back, *asserted], (), table)
-    # What has no effect is not said: it would give somebody a part in the care who has none.
-    effective = set() if agreed.deleted else {(key(one), one.since) for one, _ in passings_in(agreed.resource)}
+    # What has no effect, or is withheld, is not said: it would give somebody a part in the care who has none.
+    if agreed.deleted or labelled(agreed.resource, WITHHELD):
+        return back
+    effective = {(key(one), one.since) for one, _ in passings_in(agreed.resource)}
     return [*back, *(one for one in asserted if (one.record_key, one.effective) in effective)]
 
 
