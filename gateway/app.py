@@ -106,7 +106,7 @@ class Gateway:
             apart[IMPORT] = self.door.run_import
         else:
             apart[REQUEST] = Performer(app, self.door).perform
-        return Runner(self.store, {REINDEX: Reindex(settle)}, apart, lease=lease)
+        return Runner(self.store, {REINDEX: Reindex(self.ingest.recorder.keep_bearings, settle)}, apart, lease=lease)
 
     def imports(self) -> Runner:
         """What does imports; apart, as one may take hours, and wait for a host that is slow."""

@@ -170,8 +170,39 @@ statement = Table(
     Column("turn", SmallInteger, nullable=False, server_default="0", comment="which reading of its record"),
     Index("statement_inbox", "inbox_id", "item"),
     Index("statement_resource", "resource_id", "resource_type"),
-    Index("statement_person", "person"),
+    Index("statement_person", "person", "resource_type"),
     Index("statement_record", "source", "record_key"),
+)
+
+# Beside the statements, so that years of a person's care need not be read for each answer to who does what. Derived;
+# `samverka rebuild` proves it.
+_KNOWN = "known_by IS NOT NULL"
+
+bearing = Table(
+    "bearing",
+    metadata,
+    Column("resource_id", Text, nullable=False),
+    Column("resource_type", Text, nullable=False, comment="of the types that one person may have thousands of"),
+    Column("person", Text, nullable=False, comment="as its statements name him"),
+    Column("until", Instant, comment="who asks about a later time need not know of it; null: it may always matter"),
+    Column("recorded", Instant, nullable=False, comment="the last of its statements"),
+    Column("naming", BigInteger, comment="who spoke of it and whom he named, where there is an end to it"),
+    Column("known_by", Text, comment="JSON: by what others of its need know it, where there is an end to it"),
+    PrimaryKeyConstraint("resource_id", "resource_type", "person"),
+    Index("bearing_person", "person", "until", "recorded", "naming"),
+    Index("bearing_known_by", "person", "known_by", sqlite_where=text(_KNOWN), postgresql_where=text(_KNOWN)),
+    sqlite_with_rowid=False,
+)
+
+naming = Table(
+    "naming",
+    metadata,
+    Column("person", Text, nullable=False),
+    Column("number", BigInteger, nullable=False, comment="a hash of the rest"),
+    Column("source", Text, nullable=False),
+    Column("named", Text, nullable=False, comment="JSON: [resource type, system, value] of each who is named"),
+    PrimaryKeyConstraint("person", "number"),
+    sqlite_with_rowid=False,
 )
 
 link = Table(

@@ -6,18 +6,19 @@ docs/who-does-what.md
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.access.caller import Asking
 from gateway.access.decision import Decision
 from gateway.access.reading import Reading
-from gateway.coordination.agree import agree_all, wanted
+from gateway.coordination.agree import agree_all
 from gateway.coordination.directory import Unit
 from gateway.coordination.facts import Heard
 from gateway.coordination.heirs import is_passing
 from gateway.coordination.look import look
-from gateway.coordination.recorder import parties_to
-from gateway.coordination.see import see
+from gateway.coordination.over import PERIOD, is_withheld, keys_of_need, needed
+from gateway.coordination.see import begins, see
 from gateway.coordination.statements import GATEWAY_SOURCE
 from gateway.coordination.view import Lane, LaneItem, Now, SourceLine, View
 from gateway.coordination.who_does_what import document
@@ -26,7 +27,7 @@ from gateway.fhir.json import dump
 from gateway.identity.resolve import Key, logical_references
 from gateway.identity.systems import HSA_ID
 from gateway.records import Resource, Statement
-from gateway.store import Stored, UnitOfWork
+from gateway.store import Named, Stored, UnitOfWork
 
 # The page shows these; it reaches them through the door.
 __all__ = ["Answers", "Lane", "LaneItem", "Now", "SourceLine", "Unit", "View"]
@@ -34,6 +35,16 @@ __all__ = ["Answers", "Lane", "LaneItem", "Now", "SourceLine", "Unit", "View"]
 
 FIRST_YEAR, LAST_YEAR = 1800, 2300
 """Between these anybody may ask what held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What was said of a person: what may bear on the answer, and what is left of what was over by then."""
+
+    statements: list[Statement]
+    past: list[Named]
+    patients: list[str]
+    """The ids of his Patients."""
 
 
 class Answers(Reading):
@@ -88,43 +99,54 @@ class Answers(Reading):
         known_at: datetime,
         since: datetime | None,
     ) -> View:
-        every, ids = self.said(uow, patient, known_at)
-        said = self.audible(asking, every)
+        told = self.said(uow, patient, known_at, since or begins(at))
+        said = self.audible(asking, told.statements)
         things = {one.resource_id for one in said}
+        named = names(said, told.past)
+        spoke = {one.source for one in told.past}
         seen = see(
             patient.resource(),
             said,
             at=at,
             known_at=known_at,
             since=since,
-            links=uow.links.of(sorted(things | set(ids)), known_at=known_at),
-            organisations=self.units_named(uow, said, known_at),
-            heard=self.heard(uow, said, min(at, known_at)),
-            known=uow.identifiers.find(wanted(said)),
+            links=uow.links.of(sorted(things | set(told.patients)), known_at=known_at),
+            organisations=self.units_named(uow, named.every, known_at),
+            heard=self.heard(uow, spoke.union(one.source for one in said), named.every, min(at, known_at)),
+            known=uow.identifiers.find(named.awaited),
+            spoke=spoke,
         )
         return look(seen)
 
-    def said(self, uow: UnitOfWork, patient: Stored, known_at: datetime) -> tuple[list[Statement], list[str]]:
-        """What was said of the person but for gaps, which follow from it, and his Patients' ids."""
+    def said(self, uow: UnitOfWork, patient: Stored, known_at: datetime, since: datetime) -> Told:
+        """What was said of the person that may bear on a time from `since` on, but for gaps, which follow from it."""
         person = patient.person or patient.id
-        ids = sorted({person, patient.id, *uow.persons.patients_of([person]).get(person, ())})
-        said = [one for id in ids for one in uow.statements.of_person(id, known_at=known_at)]
-        return [one for one in said if one.source != GATEWAY_SOURCE or is_passing(one)], ids
+        patients = sorted({person, patient.id, *uow.persons.patients_of([person]).get(person, ())})
+        statements: list[Statement] = []
+        past: list[Named] = []
+        for id in patients:
+            things = uow.bearing.after(id, since=since, known_at=known_at)
+            bears = uow.statements.of_person(id, without_types=PERIOD, known_at=known_at)
+            bears += _about(uow, id, things, known_at)
+            also = _bearing_too(uow, id, bears)
+            bears += _about(uow, id, also, known_at)
+            ids = sorted(id for _, id in also)
+            past += uow.bearing.named_in_past(id, since=since, known_at=known_at, without=ids)
+            statements += (one for one in bears if one.source != GATEWAY_SOURCE or is_passing(one))
+        return Told(statements, past, patients)
 
-    def units_named(self, uow: UnitOfWork, said: Iterable[Statement], known_at: datetime) -> list[Resource]:
+    def units_named(self, uow: UnitOfWork, named: Collection[Key], known_at: datetime) -> list[Resource]:
         """The agreed Organizations that are named, those that are above them or took over, as they were known then."""
-        keys = {key for one in said for _, key in logical_references(one.body) if key[0] == "Organization"}
-        hsa_ids = {source.controller for source in self._rooms.sources.values()}
-        hsa_ids |= {party for one in said for party in (one.party, one.provider) if party}
-        return with_those_above(uow, keys | {("Organization", HSA_ID, hsa_id) for hsa_id in hsa_ids}, known_at)
+        keys = {key for key in named if key[0] == "Organization"}
+        keys |= {("Organization", HSA_ID, source.controller) for source in self._rooms.sources.values()}
+        return with_those_above(uow, keys, known_at)
 
-    def heard(self, uow: UnitOfWork, said: Collection[Statement], by: datetime) -> list[Heard]:
+    def heard(self, uow: UnitOfWork, speaking: Collection[str], named: Iterable[Key], by: datetime) -> list[Heard]:
         """The sources that have spoken of the person, and those of the organisations that are named in what they said.
 
         By what may be heard alone: that somebody has withheld records says already who he is (SVOD 2 kap. 4 §).
         """
-        speaking = {one.source for one in said}
-        parties = {party for one in said for party in parties_to(one)}
+        parties = {value for _, system, value in named if system == HSA_ID}
         about = [
             source
             for source in self._rooms.sources.values()
@@ -132,6 +154,54 @@ class Answers(Reading):
         ]
         last = uow.inbox.heard([source.id for source in about], known_at=by)
         return [Heard(source, last.get(source.id)) for source in about]
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Who and what is named by identifier in what was said, those who said it among them."""
+
+    every: set[Key]
+    awaited: set[Key]
+    """Those whose target was not known when they were named."""
+
+
+def names(said: Iterable[Statement], past: Iterable[Named]) -> Names:
+    """The names in what was said, and those that are left of what is over."""
+    found = Names({key for one in past for key in one.keys}, set())
+    for one in said:
+        found.every.update(("Organization", HSA_ID, party) for party in (one.party, one.provider) if party)
+        for reference, key in logical_references(one.body):
+            found.every.add(key)
+            if "reference" not in reference:
+                found.awaited.add(key)
+    return found
+
+
+def _about(uow: UnitOfWork, person: str, things: Collection[tuple[str, str]], known_at: datetime) -> list[Statement]:
+    found = uow.statements.of_resources(things, known_at=known_at) if things else []
+    return [one for one in found if one.person == person]
+
+
+def _bearing_too(uow: UnitOfWork, person: str, said: Collection[Statement]) -> set[tuple[str, str]]:
+    """What is over and yet matters: it belongs to a need that is not, or came in a record that is kept from some."""
+    read = {(one.resource_type, one.resource_id) for one in said}
+    keys: dict[tuple[str, str], Collection[str]] = {
+        thing: names for thing, names in uow.bearing.keys_of_past(person).items() if thing not in read
+    }
+    over = set(keys)
+    for one in said:
+        if one.resource_type == "Task":
+            thing = one.resource_type, one.resource_id
+            keys[thing] = [*keys.get(thing, ()), *keys_of_need([one])]
+    found = needed(over, keys)
+    records = {(one.inbox_id, one.item) for one in said if one.inbox_id and one.item is not None and is_withheld(one)}
+    for inbox_id, item in sorted(records):
+        found |= {
+            (one.resource_type, one.resource_id)
+            for one in uow.statements.of_item(str(inbox_id), item)
+            if one.person == person
+        }
+    return found - read
 
 
 def timely(*asked: tuple[str, datetime | None]) -> None:

@@ -7,7 +7,7 @@ passes to an heir on the day on which he takes over (succeeding.py). docs/gaps.m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -15,17 +15,16 @@ from uuid import UUID, uuid5
 
 import structlog
 
-from gateway.access.answers import own_patient
+from gateway.access.answers import Told, names, own_patient
 from gateway.access.reading import heard_by_all
 from gateway.access.succeeding import TASK, Succeeding
 from gateway.access.worklists import hsa_ids
-from gateway.coordination.agree import wanted
-from gateway.coordination.directory import Unit
+from gateway.coordination.directory import Directory, Unit
 from gateway.coordination.gap import Gap
 from gateway.coordination.issue import issue
-from gateway.coordination.see import missing
+from gateway.coordination.see import begins, missing
 from gateway.coordination.statements import GATEWAY_SOURCE, Origin, make, order
-from gateway.coordination.values import logical_reference, written
+from gateway.coordination.values import FIRST, logical_reference, written
 from gateway.definitions import CANONICAL
 from gateway.records import Resource, Statement
 from gateway.store import Change, Stored, UnitOfWork
@@ -90,10 +89,13 @@ class Watching(Succeeding):
         found: list[Gap] = []
         again: datetime | None = None
         if patient is not None and patient.id == person:
-            said, ids = self.said(uow, patient, uow.now)
-            units = self.units_named(uow, said, uow.now)
-            said += self.pass_on(uow, person, said, units)
-            look = self._gaps_now(uow, patient, said, ids, units)
+            told = self.said(uow, patient, uow.now, begins(uow.now))
+            units = self.units_named(uow, names(told.statements, told.past).every, uow.now)
+            # What is over may have passed on before it ended.
+            if _names_a_closed_unit(told, Directory(units), uow.now):
+                told = self.said(uow, patient, uow.now, FIRST)
+            told.statements.extend(self.pass_on(uow, person, told.statements, units))
+            look = self._gaps_now(uow, patient, told, units)
             try:
                 found, again = look()
             except Exception as error:
@@ -108,8 +110,7 @@ class Watching(Succeeding):
         self,
         uow: UnitOfWork,
         patient: Stored,
-        every: Sequence[Statement],
-        ids: Collection[str],
+        told: Told,
         units: Sequence[Resource],
     ) -> Callable[[], tuple[list[Gap], datetime | None]]:
         """What says what is missing by what everybody in the care may hear, and when to look again: all is read.
@@ -117,17 +118,19 @@ class Watching(Succeeding):
         What is withheld from anybody raises no gap that is stored: others would see by it that something is there.
         """
         now = uow.now
-        said = heard_by_all(every)
+        said = heard_by_all(told.statements)
         things = {one.resource_id for one in said}
+        named = names(said, told.past)
+        speaking = {one.source for one in said}.union(one.source for one in told.past)
         return partial(
             missing,
             patient.resource(),
             said,
             at=now,
-            links=uow.links.of(sorted(things | set(ids)), known_at=now),
+            links=uow.links.of(sorted(things | set(told.patients)), known_at=now),
             organisations=units,
-            heard=self.heard(uow, said, now),
-            known=uow.identifiers.find(wanted(said)),
+            heard=self.heard(uow, speaking, named.every, now),
+            known=uow.identifiers.find(named.awaited),
         )
 
     def _record(self, uow: UnitOfWork, person: str, found: Mapping[str, Gap]) -> None:
@@ -161,6 +164,12 @@ def began(gap: Gap, now: datetime) -> datetime:
     """When it became a gap: when the time was up, else when what is missing began to be so."""
     told = gap.due if gap.due is not None and gap.due <= now else gap.since
     return min(told, now) if told is not None else now
+
+
+def _names_a_closed_unit(told: Told, directory: Directory, now: datetime) -> bool:
+    """Whether anybody who is named in what is over has closed."""
+    named = {(system, value) for one in told.past for _, system, value in one.keys}
+    return any(directory.has_closed({"identifier": {"system": s, "value": v}}, now) for s, v in sorted(named))
 
 
 def _raised(uow: UnitOfWork, person: str) -> dict[str, Statement]:

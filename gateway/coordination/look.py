@@ -38,7 +38,7 @@ def look(seen: Picture) -> View:
         awaited=awaited,
         sources=tuple(_sources(seen)),
         lanes=tuple(_lanes(seen)),
-        team=tuple(members(seen.tasks, seen.authority.steps["Task"])),
+        team=tuple(members((task for task in seen.tasks if _is_of_the_time(seen, task)), seen.authority.steps["Task"])),
         teams=_teams(seen),
         agreed=tuple(one for one in seen.agreed if f"{one.resource_type}/{one.id}" in named or _is_shown(seen, one)),
         directory=seen.directory,
@@ -245,8 +245,12 @@ def _is_shown(seen: Picture, agreed: Agreed) -> bool:
     if fact is None or isinstance(fact, PlanFact):
         return agreed.resource_type in ("CarePlan", "CareTeam")
     if isinstance(fact, TaskFact):
-        return seen.is_open(fact) or (fact.since or seen.at) >= seen.since
+        return _is_of_the_time(seen, fact)
     return fact.status not in ("finished", "cancelled") or (fact.end or fact.start or seen.at) >= seen.since
+
+
+def _is_of_the_time(seen: Picture, task: TaskFact) -> bool:
+    return seen.is_open(task) or (task.since or seen.at) >= seen.since
 
 
 def _is_in_hand(seen: Picture, task: TaskFact) -> bool:

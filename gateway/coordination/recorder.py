@@ -14,6 +14,7 @@ from typing import Final
 from gateway.coordination.agree import agree_all
 from gateway.coordination.agreements import Authority, authority
 from gateway.coordination.heirs import is_passing
+from gateway.coordination.over import PERIOD, bearings
 from gateway.coordination.plans.basis import WITHHELD, labelled, merges, plans_of
 from gateway.coordination.plans.follow import follow_all
 from gateway.coordination.plans.rules import PLAN, TEAM, contains_team
@@ -22,7 +23,7 @@ from gateway.identity.identifiers import Named
 from gateway.identity.resolve import Key, logical_references
 from gateway.identity.systems import HSA_ID
 from gateway.records import Agreed, Link, Statement
-from gateway.store import Saved, SavedResource, Stored, UnitOfWork
+from gateway.store import Bearing, Saved, SavedResource, Stored, UnitOfWork
 
 Thing = tuple[str, str]
 """Resource type and id."""
@@ -76,6 +77,7 @@ class Recorder:
             return Recorded()
         found, links = _gathered(uow, concerned, fresh)
         named = _named(found)
+        uow.bearing.keep(bearings(found, links, self.authority, named))
         awaiting = _awaiting(found, named)
         known = uow.identifiers.find(awaiting)
         uow.identifiers.wait({key: things for key, things in awaiting.items() if key not in known})
@@ -93,6 +95,16 @@ class Recorder:
     def fold(self, uow: UnitOfWork, concerned: Collection[Thing]) -> list[Agreed]:
         """What the statements about these things, and about those tied to them, agree on."""
         return self._with_plans(uow, self._agreed(uow, concerned))
+
+    def bearings(self, uow: UnitOfWork, concerned: Collection[Thing]) -> list[Bearing]:
+        """Until when these things, and those tied to them, bear on who does what."""
+        timed = {thing for thing in concerned if thing[0] in PERIOD}
+        found, links = _gathered(uow, timed) if timed else ([], [])
+        return list(bearings(found, links, self.authority, _named(found)))
+
+    def keep_bearings(self, uow: UnitOfWork, concerned: Collection[Thing]) -> None:
+        """Write anew until when these things bear on who does what."""
+        uow.bearing.keep(self.bearings(uow, concerned))
 
     def _with_plans(self, uow: UnitOfWork, agreed: list[Agreed], *, told: bool = False) -> list[Agreed]:
         """What is agreed, with the plans and teams that follow from it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -33,15 +33,17 @@ def see(
     agreement: Agreement | None = None,
     authority: Authority | None = None,
     known: Mapping[Key, str] | None = None,
+    spoke: Collection[str] = (),
 ) -> Picture:
     """The patient's care at `at`, by what was recorded by `known_at`.
 
-    `statements` are those about the person that the reader may see; `organisations` the agreed Organizations that they
-    name; `heard` the sources with the time when each was last heard by then.
+    `statements` are those about the person that the reader may see, but perhaps for what was over by then; `spoke` the
+    sources that spoke of that; `organisations` the agreed Organizations that they name; `heard` the sources with the
+    time when each was last heard by then.
     """
     limits, table = agreement or agreements.agreement(), authority or agreements.authority()
     known_then, decided = [one for one in statements if one.recorded <= known_at], list(links)
-    beginning = since or at - limits.since
+    beginning = since or begins(at, limits)
     said = standing(without_what_is_over(known_then, decided, table, beginning))
     seen = picture(
         patient,
@@ -55,7 +57,12 @@ def see(
         known_at=known_at,
         since=beginning,
     )
-    return replace(seen, speaking=frozenset(one.source for one in known_then if one.effective <= at))
+    return replace(seen, speaking=frozenset((*spoke, *(one.source for one in known_then if one.effective <= at))))
+
+
+def begins(at: datetime, agreement: Agreement | None = None) -> datetime:
+    """How far back is looked from a time."""
+    return at - (agreement or agreements.agreement()).since
 
 
 def missing(

@@ -40,13 +40,14 @@ def rebuild(store: Store, recorder: Recorder, progress: Callable[[int, int], Non
             after = things[-1]
             folded = {(one.resource_type, one.id): one for one in recorder.fold(uow, things)}
             stored = uow.resources.read_many(folded)
+            stale = set(uow.bearing.stale(recorder.bearings(uow, things)))
             follows = _following(uow, things, folded)
             following |= follows
             for thing in (*things, *sorted(follows)):
                 found = stored.get(thing)
                 served += found is not None and not found.deleted
                 result.resources += 1
-                if _same(folded.get(thing), found):
+                if _same(folded.get(thing), found) and thing not in stale:
                     result.equal += 1
                 else:
                     result.different.append("/".join(thing))

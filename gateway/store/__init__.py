@@ -1,6 +1,7 @@
 """Everything kept: inbox, statements, resources, search rows, change log, audit."""
 
 from gateway.store.audit import AuditRow, Break, Event
+from gateway.store.bearing import Bearing, Named
 from gateway.store.changes import Change
 from gateway.store.inbox import Claimed, Entry, Item, LeaseLost
 from gateway.store.jobs import Job
@@ -15,6 +16,7 @@ from gateway.store.versions import Stored
 __all__ = [
     "ArchivedMap",
     "AuditRow",
+    "Bearing",
     "Break",
     "Change",
     "Claimed",
@@ -25,6 +27,7 @@ __all__ = [
     "Item",
     "Job",
     "LeaseLost",
+    "Named",
     "Saved",
     "SavedResource",
     "Snapshot",

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
-from gateway.fhir.json import dump, parse
+from gateway.fhir.json import dump, reread
 from gateway.keysets import among
 from gateway.records import Statement
 from gateway.store import sets
@@ -57,11 +57,18 @@ class Statements:
         return [said for said in found if (said.resource_type, said.resource_id) in wanted]
 
     def of_person(
-        self, person: str, *, resource_types: Collection[str] = (), known_at: datetime | None = None
+        self,
+        person: str,
+        *,
+        resource_types: Collection[str] = (),
+        without_types: Collection[str] = (),
+        known_at: datetime | None = None,
     ) -> list[Statement]:
         query = _ALL.where(statement.c.person == person)
         if resource_types:
             query = query.where(among(statement.c.resource_type, resource_types))
+        if without_types:
+            query = query.where(~among(statement.c.resource_type, without_types))
         return self._in(_known(query, known_at))
 
     def things_of(self, person: str) -> set[tuple[str, str]]:
@@ -134,5 +141,5 @@ def _out(said: Statement) -> tuple[Any, ...]:
 
 def _in(row: Any) -> Statement:
     fields = list(row[: len(_FIELDS)])
-    fields[_BODY] = parse(fields[_BODY])
+    fields[_BODY] = reread(fields[_BODY])
     return Statement(*fields)

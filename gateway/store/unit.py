@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 from sqlalchemy import Connection, text
 
 from gateway.store.audit import Audit, Chain, Event
+from gateway.store.bearing import Bearings
 from gateway.store.changes import Changes
 from gateway.store.deferred import Deferrals
 from gateway.store.exports import Exports
@@ -51,6 +52,7 @@ class UnitOfWork:
         self.inbox = Inbox(connection, clock)
         self.snapshots = Snapshots(connection)
         self.statements = Statements(connection)
+        self.bearing = Bearings(connection)
         self.links = Links(connection)
         self.maps = Maps(connection, now)
         self.identifiers = Identifiers(connection)

@@ -156,6 +156,8 @@ def test_what_was_indexed_before_is_read_again(database_url: str) -> None:
     engine = create_engine(database_url)
     with engine.begin() as connection:
         for name in (
+            "naming",
+            "bearing",
             "watch",
             "bulk_import_part",
             "bulk_import_file",
@@ -182,5 +184,27 @@ def test_what_was_indexed_before_is_read_again(database_url: str) -> None:
     with engine.connect() as connection:
         assert connection.execute(text("SELECT kind, input, state FROM job")).all() == [
             ("reindex", '{"after":0}', "waiting")
+        ]
+    engine.dispose()
+
+
+def test_what_was_said_before_may_always_matter_until_a_job_has_looked(database_url: str) -> None:
+    engine = create_engine(database_url)
+    with engine.begin() as connection:
+        for name in ("naming", "bearing"):
+            connection.execute(text(f"DROP TABLE {name}"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0011_watch'"))
+        said = {"source": "s", "party": "", "provider": "", "record_key": "k", "effective": NOW, "version": ""}
+        said |= {"recorded": NOW, "kind": "assert", "body": b"{}"}
+        about = [("a", "Task", "t", "p"), ("b", "Task", "t", "p"), ("c", "Patient", "p", "p"), ("d", "Task", "u", None)]
+        names = ("digest", "resource_type", "resource_id", "person")
+        rows = [said | dict(zip(names, row, strict=True)) for row in about]
+        connection.execute(insert(metadata.tables["statement"]), rows)
+    migrate(engine)
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT resource_type, resource_id, person, until FROM bearing")).all()
+        assert found == [("Task", "t", "p", None)]
+        assert connection.execute(text("SELECT kind, input FROM job")).all() == [
+            ("reindex", '{"types":["Encounter","Task"],"after":0}')
         ]
     engine.dispose()
