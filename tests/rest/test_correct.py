@@ -120,6 +120,22 @@ def test_c15_the_requester_makes_nobody_responsible_who_has_not_taken_it(shared:
     assert read(party(HOME_CARE), taken)["status"] == "accepted"
 
 
+def test_c15_who_was_put_on_hold_with_the_whole_has_not_taken_his_part(shared: httpx.Client, party: Party) -> None:
+    """What he was asked for waited, and he had not said yes."""
+    ward, patient = party(WARD), person(shared)
+    whole = created(ward, task(patient, requester=unit(WARD), owner=unit(WARD), status="ready"))
+    part = created(ward, task(patient, partOf=[{"reference": f"Task/{whole['id']}"}]))
+    moved(ward, moved(ward, whole, "in-progress"), "on-hold", statusReason=reason("Inlagd"))
+    assert read(ward, part)["status"] == "on-hold"
+    gone = moved(ward, read(ward, part), "entered-in-error", statusReason=reason())
+
+    for status in ("accepted", "in-progress"):
+        told = refusal(corrected(ward, gone, status=status, statusReason=None), 422)
+        assert told["rule"] == "task-never-accepted"
+    held = corrected(ward, gone, status="on-hold", statusReason=reason("Inlagd"))
+    assert held.status_code == 200, "There it stood before."
+
+
 def test_c15_nor_does_the_coordinator_of_the_plan_make_who_has_declined(shared: httpx.Client, party: Party) -> None:
     patient = person(shared)
     one = created(party(WARD), task(patient, **within(created(shared, plan(patient)))))

@@ -26,11 +26,14 @@ def faults(change: Change) -> Iterator[Fault]:
 
 
 def _had_it(change: Change) -> bool:
-    """Whether the owner has had the Task in hand, or it stood as it would again before it ended."""
+    """Whether the owner has taken the Task, or it stood as it would again before it ended.
+
+    To be put on hold, or to be made ready, takes no yes of his.
+    """
     owner, mine = None, change.named("owner")
     steps = []
     for step in written_history(change.before):
         owner = owner if step.owner is None else change.circumstances.named(step.owner)
         if owner == mine and step.status not in change.profile.terminal:
             steps.append(step.status)
-    return change.to in steps[-1:] or any(change.is_of("held", frozenset({status})) for status in steps)
+    return change.to in steps[-1:] or any(change.is_of("owned", frozenset({status})) for status in steps)
