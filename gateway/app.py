@@ -66,6 +66,8 @@ from gateway.web.forms import FormTokens
 
 Clock = Callable[[], datetime]
 SWITCH = 0.0002
+WATCH_LEASE = timedelta(seconds=10)
+"""Another process goes on with the gap watch so long after the one that had it was killed. A step takes a second."""
 log = structlog.get_logger(__name__)
 
 
@@ -115,8 +117,7 @@ class Gateway:
     def watch(self) -> Runner:
         """What raises gaps when they begin and resolves them when they end; apart, so that no other work delays it."""
         self.store.write(begin_watch)
-        watching = Watching(self.door.watch, self.door.has_to_watch)
-        return Runner(self.store, {WATCH: watching}, standing={WATCH: watching.ready}, clock=self.clock)
+        return Runner(self.store, {}, standing={WATCH: Watching(self.door)}, lease=WATCH_LEASE, clock=self.clock)
 
     def reindex(self, progress: Callable[[int, int], None]) -> Job:
         """Index everything anew, here or in whatever process takes it first; returns when it is done."""

@@ -26,7 +26,7 @@ from gateway.errors import BadRequest
 from gateway.fhir.json import dump
 from gateway.identity.resolve import Key, logical_references
 from gateway.identity.systems import HSA_ID
-from gateway.records import Resource, Statement
+from gateway.records import Resource, Source, Statement
 from gateway.store import Named, Stored, UnitOfWork
 
 # The page shows these; it reaches them through the door.
@@ -146,14 +146,18 @@ class Answers(Reading):
 
         By what may be heard alone: that somebody has withheld records says already who he is (SVOD 2 kap. 4 §).
         """
+        about = self.about(speaking, named)
+        last = uow.inbox.heard([source.id for source in about], known_at=by)
+        return [Heard(source, last.get(source.id)) for source in about]
+
+    def about(self, speaking: Collection[str], named: Iterable[Key]) -> list[Source]:
+        """Those sources."""
         parties = {value for _, system, value in named if system == HSA_ID}
-        about = [
+        return [
             source
             for source in self._rooms.sources.values()
             if source.id in speaking or {source.hsa_id, source.controller} & parties
         ]
-        last = uow.inbox.heard([source.id for source in about], known_at=by)
-        return [Heard(source, last.get(source.id)) for source in about]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ from gateway.access.conditions import criteria
 from gateway.access.worklists import MOST, hsa_ids, parties_of
 from gateway.coordination.directory import AFTER, Directory
 from gateway.coordination.heirs import is_passing, parties
-from gateway.coordination.succession import to_state
+from gateway.coordination.statements import GATEWAY_SOURCE
+from gateway.coordination.succession import RECORD, to_state
 from gateway.identity.resolve import logical_references
 from gateway.identity.systems import HSA_ID
 from gateway.records import Resource, Statement
@@ -63,8 +64,12 @@ class Succeeding(Answers):
         return self._rooms.recorder.record(uow, new).fresh if new else ()
 
     def alone(self, uow: UnitOfWork, organisations: Iterable[Resource]) -> Iterator[str]:
-        """The ids of Tasks that name one of these as a party, and are about nobody."""
-        for one in organisations:
+        """The ids of Tasks that name one of these as a party, or did before they passed on, and are about nobody."""
+        units = list(organisations)
+        closed = {f"|{HSA_ID}|{hsa_id}" for one in units for hsa_id in hsa_ids(one)}
+        passed = uow.statements.about_nobody(GATEWAY_SOURCE, f"{RECORD}|") if closed else ()
+        yield from (id for record, id in passed if any(record.endswith(key) for key in closed))
+        for one in units:
             ids = ",".join(f"{HSA_ID}|{hsa_id}" for hsa_id in hsa_ids(one))
             for criterion in parties_of(ids, f"Organization/{one['id']}"):
                 query = criteria(TASK, Matching((("subject:missing", "true"), criterion)), self._rooms)

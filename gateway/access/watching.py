@@ -1,79 +1,176 @@
 """What is missing is raised as a DetectedIssue when it begins, and resolved when it ends; and closed units have heirs.
 
-The change log says of whom something has changed, the watch when to look though nothing has. Raised gaps are statements
-of the gateway like any other, so that they have a history, are found by search, and `rebuild` proves them. So is what
-passes to an heir on the day on which he takes over (succeeding.py). docs/gaps.md
+The change log says of whom something has changed, the watch when to look though nothing has. Many persons are looked at
+together: read in one snapshot, recorded in one unit of work. Raised gaps are statements of the gateway like any other,
+so that they have a history, are found by search, and `rebuild` proves them. So is what passes to an heir on the day on
+which he takes over (succeeding.py): that is stated under the locks of its persons. docs/gaps.md
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
-from uuid import UUID, uuid5
 
 import structlog
 
-from gateway.access.answers import Told, names, own_patient
+from gateway.access.answers import names, own_patient
+from gateway.access.raising import news
 from gateway.access.reading import heard_by_all
+from gateway.access.standpoints import Standpoint, standpoints
 from gateway.access.succeeding import TASK, Succeeding
 from gateway.access.worklists import hsa_ids
-from gateway.coordination.directory import Directory, Unit
+from gateway.coordination import agreements
+from gateway.coordination.due import TICK, falls_silent
 from gateway.coordination.gap import Gap
-from gateway.coordination.issue import issue
-from gateway.coordination.see import begins, missing
-from gateway.coordination.statements import GATEWAY_SOURCE, Origin, make, order
-from gateway.coordination.values import FIRST, logical_reference, written
-from gateway.definitions import CANONICAL
-from gateway.records import Resource, Statement
-from gateway.store import Change, Stored, UnitOfWork
+from gateway.coordination.picture import READ
+from gateway.coordination.plans.basis import WITHHELD
+from gateway.coordination.see import missing
+from gateway.coordination.values import FIRST
+from gateway.records import Statement
+from gateway.store import Change, UnitOfWork
 
 log = structlog.get_logger(__name__)
 
-CHANGES = 500
-PERSONS = 20
-"""At so many a step looks: SQLite's one writer is not held for long."""
-SILENT_LEAST, SILENT_PART = timedelta(minutes=1), 100
-"""A source that is silent may be heard again without a word about the person: that is looked for after a minute, and
-the longer it was silent the more seldom, or all persons that it ever spoke of would be looked at every minute."""
+CHANGES = 2_000
+PERSONS = 250
+"""At so many a step looks: what is read and written for all of them together is paid once."""
+PAGE = 2_000
+"""Of those about whom a source has spoken that has fallen silent, or was heard again."""
 AGAIN = timedelta(hours=1)
 """A person at whom nobody could look is looked at then: the others must not wait for him."""
-GAP_ID = f"{CANONICAL}/sid/gap"
 _ALONE = f"{TASK}/"
 """How the key of a Task begins that is about nobody, where a person's stands else."""
-_ENDED = "Sources show it no more / Källorna visar det inte längre"
+LABEL = WITHHELD[1].encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far the watch is."""
+
+    seq: int = 0
+    """The last change that was read."""
+    silent: Mapping[str, int] = field(default_factory=dict)
+    """The sources that are silent, with when each was last heard (milliseconds since 1970)."""
+    turned: Mapping[str, int] = field(default_factory=dict)
+    """Those of which everybody is still to be looked at, each with the row up to which they are known."""
+
+    def written(self) -> dict[str, Any]:
+        return {"seq": self.seq, "silent": dict(self.silent), "turned": dict(self.turned)}
+
+    @classmethod
+    def read(cls, place: Mapping[str, Any]) -> Place:
+        return cls(int(place.get("seq", 0)), place.get("silent", {}), place.get("turned", {}))
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a step has seen, as of when, and what is to be written of it."""
+
+    now: datetime
+    place: Place
+    said: Sequence[Statement]
+    expected: Mapping[str, datetime | None]
+    passing: Sequence[str]
+    """The persons of whom, and the Tasks about nobody of which, something may pass to an heir."""
+    looked: int
+    more: bool
+    """Whether somebody waits already."""
 
 
 class Watching(Succeeding):
-    """watch, and whether there is anything to watch."""
+    """When there is something to do, the look at what it is, and the record of what was seen."""
 
-    def has_to_watch(self, uow: UnitOfWork, seq: int, now: datetime) -> bool:
-        """Whether a step would find anything: a change that was not read, or a person whose time has come."""
-        return uow.changes.behind(seq) or bool(uow.watch.due(now, limit=1))
+    def watch_again(self, uow: UnitOfWork, place: Place, now: datetime) -> datetime | None:
+        """When a step would find anything: at once, when the next time comes, or with the next change."""
+        silent, coming = self._silent(uow, now)
+        if place.turned or silent != place.silent or uow.changes.behind(place.seq):
+            return now
+        return min((time for time in (uow.watch.next(), coming) if time is not None), default=None)
 
-    def watch(self, uow: UnitOfWork, seq: int) -> tuple[int, int, bool]:
-        """One step: read what has changed since, look at the persons whose time has come.
+    def watch(self, uow: UnitOfWork, place: Place) -> Looked:
+        """One step, which writes nothing: who is to be looked at now, and what is to be said of them.
 
-        The last change that is read now, at how many persons was looked, and whether more wait.
+        What changes meanwhile is read as a change afterwards, and looked at again.
         """
-        uow.changes.number()
-        changes = uow.changes.after(seq, limit=CHANGES)
-        uow.watch.expect(dict.fromkeys(self._concerned(uow, changes), uow.now))
-        due = uow.watch.due(uow.now, limit=PERSONS)
-        uow.lock(due)
-        uow.watch.expect({person: self._watch_over(uow, person) for person in due})
-        last = changes[-1].seq if changes else seq
-        return last, len(due), len(changes) == CHANGES or len(due) == PERSONS
+        changes = uow.changes.after(place.seq, limit=CHANGES)
+        now = self._rooms.clock()  # After the snapshot has begun: what is in it was recorded before.
+        silent, _ = self._silent(uow, now)
+        waiting, turned = self._turned(uow, place, silent)
+        due = uow.watch.due(now, limit=PERSONS)
+        concerned = sorted((self._concerned(uow, changes) | waiting) - set(due))
+        room = PERSONS - len(due)
+        wanted, later = [*due, *concerned[:room]], concerned[room:]
+        alone = [one for one in wanted if one.startswith(_ALONE)]
+        said, found, passing = self._look_at(uow, [one for one in wanted if not one.startswith(_ALONE)], now)
+        before = uow.watch.of(concerned)
+        expected = {person: time for person, time in found.items() if person in due or before.get(person) != time}
+        expected |= dict.fromkeys(later, now)
+        for one in changes:  # By a clock that runs ahead of ours: nobody knew of it yet, at our time.
+            ahead = one.recorded + TICK
+            if ahead > now != one.recorded and one.person in (found.keys() | later):
+                expected[one.person] = min(ahead, expected.get(one.person) or before.get(one.person) or ahead)
+        seq = changes[-1].seq if changes else place.seq
+        more = bool(later or turned) or len(changes) == CHANGES or len(due) == PERSONS
+        return Looked(now, Place(seq, silent, turned), said, expected, [*alone, *passing], len(wanted), more)
+
+    def keep_watched(self, uow: UnitOfWork, looked: Looked) -> None:
+        """Write down what was seen, and pass on what closed units had. Of whom that changes, it is looked again."""
+        again = self._pass_on(uow, looked.passing)
+        said = [one for one in looked.said if one.person not in again]
+        if said:
+            self._rooms.recorder.record(uow, said)
+        uow.watch.expect({**looked.expected, **again})
+
+    def _pass_on(self, uow: UnitOfWork, keys: Sequence[str]) -> dict[str, datetime | None]:
+        """When to look again at those of whom something has passed on, and at the Tasks about nobody."""
+        uow.lock(keys)
+        again: dict[str, datetime | None] = {}
+        for key in keys:
+            if key.startswith(_ALONE):
+                again[key] = self.pass_on_alone(uow, key.removeprefix(_ALONE))
+            elif (patient := own_patient(uow, key)) is not None:
+                told = self.said(uow, patient, uow.now, FIRST)  # What is over may have passed on before it ended.
+                units = self.units_named(uow, names(told.statements, ()).every, uow.now)
+                if self.pass_on(uow, key, told.statements, units):
+                    again[key] = uow.now
+        return again
+
+    def _silent(self, uow: UnitOfWork, now: datetime) -> tuple[dict[str, int], datetime | None]:
+        """The sources that are silent, and when the next one will be. There are few sources, and many persons."""
+        sources = [one for one in self._rooms.sources.values() if one.cadence is not None]
+        heard = uow.inbox.heard([one.id for one in sources], known_at=now)
+        agreement = agreements.agreement()
+        times = {one.id: falls_silent(one, heard.get(one.id), agreement) for one in sources}
+        silent = {
+            id: int(heard[id].timestamp() * 1000) for id, time in times.items() if time is not None and time <= now
+        }
+        return silent, min((time for time in times.values() if time is not None and time > now), default=None)
+
+    def _turned(self, uow: UnitOfWork, place: Place, silent: Mapping[str, int]) -> tuple[set[str], dict[str, int]]:
+        """Some of those of whom sources spoke that have fallen silent, or were heard again; and who is left."""
+        new = {id for id in {*silent, *place.silent} if silent.get(id) != place.silent.get(id)}
+        waiting: set[str] = set()
+        left: dict[str, int] = {}
+        for source, after in {**place.turned, **dict.fromkeys(new, 0)}.items():
+            persons, following = uow.watch.of_source(source, after, limit=PAGE)
+            waiting |= persons
+            if following is not None:
+                left[source] = following
+        return waiting, left
 
     def _concerned(self, uow: UnitOfWork, changes: Sequence[Change]) -> set[str]:
-        """The persons whose gaps may be others now: those told of, and those in whose care a changed unit takes part.
+        """The persons whose gaps may be others now, and the Tasks about nobody.
 
-        Beside them the Tasks about nobody that may be others now.
+        Those of whom something was told that gaps are computed from, those in whose care a changed unit takes part, and
+        those of whom anything is withheld, or was: with it goes all that its record said.
         """
-        persons = {one.person for one in changes if one.person and one.resource_type != "DetectedIssue"}
-        persons |= {one.id for one in changes if one.resource_type == "Patient"}  # A person who is found to be another.
+        persons = {one.person for one in changes if one.person and one.resource_type in READ | {"Patient"}}
+        persons |= {one.id for one in changes if one.resource_type == "Patient"}  # One who is found to be another.
         persons |= {_ALONE + one.id for one in changes if one.resource_type == TASK and not one.person}
+        others = [one for one in changes if one.person not in persons and one.resource_type != "DetectedIssue"]
+        persons |= uow.watch.holding([one.rid for one in others if one.person], LABEL)
         keys = [("Organization", one.id) for one in changes if one.resource_type == "Organization"]
         if keys:
             units = [one.resource() for one in uow.resources.read_many(keys).values() if not one.deleted]
@@ -81,123 +178,38 @@ class Watching(Succeeding):
             persons |= {_ALONE + id for id in self.alone(uow, units)}
         return persons
 
-    def _watch_over(self, uow: UnitOfWork, person: str) -> datetime | None:
-        """Pass on what closed units had, raise what has begun, resolve what has ended; when to look again."""
-        if person.startswith(_ALONE):
-            return self.pass_on_alone(uow, person.removeprefix(_ALONE))
-        patient = own_patient(uow, person)
-        found: list[Gap] = []
-        again: datetime | None = None
-        if patient is not None and patient.id == person:
-            told = self.said(uow, patient, uow.now, begins(uow.now))
-            units = self.units_named(uow, names(told.statements, told.past).every, uow.now)
-            # What is over may have passed on before it ended.
-            if _names_a_closed_unit(told, Directory(units), uow.now):
-                told = self.said(uow, patient, uow.now, FIRST)
-            told.statements.extend(self.pass_on(uow, person, told.statements, units))
-            look = self._gaps_now(uow, patient, told, units)
-            try:
-                found, again = look()
-            except Exception as error:
-                log.error("gap-watch-passed-over", error=type(error).__name__)
-                return uow.now + AGAIN
-        # Who is gone, or was found to be another, has no gaps under this key.
-        self._record(uow, person, {gap.key: gap for gap in found})
-        silent = [gap.since for gap in found if gap.code == "source-silent" and gap.since is not None]
-        return min([*([again] if again else []), *(_heard_by(since, uow.now) for since in silent)], default=None)
-
-    def _gaps_now(
-        self,
-        uow: UnitOfWork,
-        patient: Stored,
-        told: Told,
-        units: Sequence[Resource],
-    ) -> Callable[[], tuple[list[Gap], datetime | None]]:
-        """What says what is missing by what everybody in the care may hear, and when to look again: all is read.
+    def _look_at(
+        self, uow: UnitOfWork, persons: Collection[str], now: datetime
+    ) -> tuple[list[Statement], dict[str, datetime | None], list[str]]:
+        """What is to be said of these persons' gaps, when to look at each again, and of whom something may pass on.
 
         What is withheld from anybody raises no gap that is stored: others would see by it that something is there.
         """
-        now = uow.now
-        said = heard_by_all(told.statements)
-        things = {one.resource_id for one in said}
-        named = names(said, told.past)
-        speaking = {one.source for one in said}.union(one.source for one in told.past)
-        return partial(
-            missing,
-            patient.resource(),
-            said,
-            at=now,
-            links=uow.links.of(sorted(things | set(told.patients)), known_at=now),
-            organisations=units,
-            heard=self.heard(uow, speaking, named.every, now),
-            known=uow.identifiers.find(named.awaited),
-        )
-
-    def _record(self, uow: UnitOfWork, person: str, found: Mapping[str, Gap]) -> None:
-        """Say what is new of the person's gaps."""
-        raised, namespace = _raised(uow, person), uow.meta.namespace()
-        said = [
-            _raise(person, gap, raised.get(key), uow.now, _id(namespace, person, key)) for key, gap in found.items()
-        ]
-        said += [_resolved(one, uow.now) for key, one in raised.items() if key not in found and _is_open(one.body)]
-        if new := [one for one in said if one is not None]:
-            self._rooms.recorder.record(uow, new)
+        seen = standpoints(uow, persons, now, READ, LABEL, heard_by_all, self.about)
+        said: list[Statement] = []
+        again: dict[str, datetime | None] = {}
+        namespace = uow.meta.namespace()
+        for person, one in seen.items():
+            try:
+                gaps, again[person] = _missing(one, now)
+            except Exception as error:
+                log.error("gap-watch-passed-over", error=type(error).__name__)
+                again[person] = now + AGAIN
+                continue
+            said += news(person, gaps, one.raised, now, namespace)
+        return said, again, [person for person, one in seen.items() if one.passes_on]
 
 
-def _raise(person: str, gap: Gap, before: Statement | None, now: datetime, id: str) -> Statement | None:
-    """The gap as it is; None where it was said so already. What lasts began when it began."""
-    lasting = before is not None and _is_open(before.body)
-    start = before.body["identifiedPeriod"]["start"] if before is not None and lasting else written(began(gap, now))
-    body = issue(gap, {"reference": f"Patient/{person}", "type": "Patient"}, "", _named)
-    body |= {"identifier": [{"system": GAP_ID, "value": id}], "identifiedPeriod": {"start": start}}
-    if before is not None and lasting and before.body == body:
-        return None
-    return _stated(body | {"id": id}, person, gap.key, now)
-
-
-def _heard_by(silent_since: datetime, now: datetime) -> datetime:
-    """When to look whether a silent source was heard."""
-    return now + max(SILENT_LEAST, (now - silent_since) / SILENT_PART)
-
-
-def began(gap: Gap, now: datetime) -> datetime:
-    """When it became a gap: when the time was up, else when what is missing began to be so."""
-    told = gap.due if gap.due is not None and gap.due <= now else gap.since
-    return min(told, now) if told is not None else now
-
-
-def _names_a_closed_unit(told: Told, directory: Directory, now: datetime) -> bool:
-    """Whether anybody who is named in what is over has closed."""
-    named = {(system, value) for one in told.past for _, system, value in one.keys}
-    return any(directory.has_closed({"identifier": {"system": s, "value": v}}, now) for s, v in sorted(named))
-
-
-def _raised(uow: UnitOfWork, person: str) -> dict[str, Statement]:
-    """What the gateway said last of each gap of the person."""
-    said = uow.statements.of_person(person, resource_types=["DetectedIssue"])
-    said = [one for one in said if one.source == GATEWAY_SOURCE]
-    return {one.record_key: one for one in sorted(said, key=order)}
-
-
-def _id(namespace: UUID, person: str, key: str) -> str:
-    return str(uuid5(namespace, f"gap|{person}|{key}"))
-
-
-def _is_open(body: Resource) -> bool:
-    return "end" not in body.get("identifiedPeriod", {})
-
-
-def _resolved(one: Statement, now: datetime) -> Statement:
-    """The gap as it was, ended: R4 has no status for it, a period and what was done about it."""
-    body = dict(one.body)
-    body["identifiedPeriod"] = body["identifiedPeriod"] | {"end": written(now)}
-    body["mitigation"] = [{"action": {"text": _ENDED}, "date": written(now)}]
-    return _stated(body | {"id": one.resource_id}, str(one.person), one.record_key, now)
-
-
-def _stated(body: Resource, person: str, key: str, now: datetime) -> Statement:
-    return make(body=body, origin=Origin(GATEWAY_SOURCE), record_key=key, person=person, effective=now, recorded=now)
-
-
-def _named(unit: Unit) -> dict[str, Any]:
-    return logical_reference("Organization", unit.key, unit.name)
+def _missing(one: Standpoint, now: datetime) -> tuple[list[Gap], datetime | None]:
+    """What is missing by it, and when that may be another. Who is gone, or was found to be another, misses nothing."""
+    if one.patient is None:
+        return [], None
+    return missing(
+        one.patient,
+        one.said,
+        at=now,
+        links=one.links,
+        directory=one.directory,
+        heard=one.heard,
+        known=one.known,
+    )

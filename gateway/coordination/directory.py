@@ -45,12 +45,15 @@ class Unit:
 class Directory:
     """Looked up by reference; who is not in it is named as the reference names him."""
 
-    def __init__(self, organisations: Iterable[Resource] = ()) -> None:
+    def __init__(self, organisations: Iterable[Resource] = (), *, read: dict[str, Unit] | None = None) -> None:
+        """`read` are units by id that directories share: those that are read the same whatever else is there."""
         self._resources: dict[str, Resource] = {}
-        for organisation in sorted(organisations, key=lambda one: str(one["id"])):
+        self._organisations = sorted(organisations, key=lambda one: str(one["id"]))
+        for organisation in self._organisations:
             for key in _keys(organisation):
                 self._resources.setdefault(key, organisation)
         self._units: dict[str, Unit] = {}
+        self._shared = self._units if read is None else read
 
     def unit(self, reference: Any) -> Unit | None:
         """The unit that a Reference names; None when it names none."""
@@ -62,9 +65,7 @@ class Directory:
         resource = self._resources.get(key)
         if resource is None:
             return Unit(key, display or key.rpartition("|")[2])
-        unit = self._units.get(key)
-        if unit is None:
-            unit = self._units[key] = self._read(resource)
+        unit = self._unit(resource)
         return unit if unit.name else Unit(unit.key, display or unit.hsa_id, unit.phone, unit.id)
 
     def by_hsa_id(self, hsa_id: str, display: str = "") -> Unit:
@@ -122,9 +123,7 @@ class Directory:
 
     def ends(self) -> Iterator[datetime]:
         """When the units close that do."""
-        for resource in {id(one): one for one in self._resources.values()}.values():
-            if (ended := self._read(resource).ended) is not None:
-                yield ended
+        yield from (ended for one in self._organisations if (ended := self._unit(one).ended) is not None)
 
     def is_municipality(self, unit: Unit) -> bool:
         return self.is_of(unit, "kommun")
@@ -137,6 +136,14 @@ class Directory:
 
     def resource(self, key: str) -> Resource | None:
         return self._resources.get(key)
+
+    def _unit(self, resource: Resource) -> Unit:
+        id = str(resource["id"])
+        unit = self._units.get(id) or self._shared.get(id)
+        if unit is None:
+            alike = _phone(resource)[0] is not None or "partOf" not in resource
+            unit = (self._shared if alike else self._units)[id] = self._read(resource)
+        return unit
 
     def _read(self, resource: Resource) -> Unit:
         phone, hours = _phone(resource)

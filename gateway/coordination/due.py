@@ -1,7 +1,7 @@
 """When what is missing may become another by time alone: the moments at which somebody must look again.
 
 Too many moments cost a look each; one too few would be a gap that nobody sees. Every time that a rule of the gaps
-compares with is here.
+compares with is here, but one: a source falls silent for everybody at once, and is watched by itself (`falls_silent`).
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
+from gateway.coordination.agreements import Agreement
 from gateway.coordination.directory import AFTER
 from gateway.coordination.facts import ContactFact, TaskFact
 from gateway.coordination.picture import Picture
 from gateway.coordination.values import instant
 from gateway.coordination.words import days_after, due
-from gateway.records import Statement
+from gateway.records import Source, Statement
 
 TICK = timedelta(milliseconds=1)
 """A time has passed when the next moment has begun."""
@@ -27,6 +28,13 @@ def next_look(picture: Picture, said: Iterable[Statement] = ()) -> datetime | No
     """
     coming = [moment for one in said if one.effective > picture.at for moment in _steps(one)]
     return min((moment + TICK for moment in (*coming, *moments(picture)) if moment >= picture.at), default=None)
+
+
+def falls_silent(source: Source, heard: datetime | None, agreement: Agreement) -> datetime | None:
+    """The first moment at which a source that was last heard then is silent; None where it never is."""
+    if heard is None or source.cadence is None:
+        return None
+    return heard + timedelta(seconds=agreement.cadences * source.cadence) + TICK
 
 
 def _steps(one: Statement) -> Iterator[datetime]:
@@ -42,9 +50,6 @@ def moments(picture: Picture) -> Iterator[datetime]:
         yield from _of_task(picture, task)
     for contact in picture.contacts:
         yield from _of_contact(picture, contact)
-    for heard in picture.heard:
-        if heard.last is not None and heard.source.cadence is not None:
-            yield heard.last + timedelta(seconds=picture.agreement.cadences * heard.source.cadence)
     for one in picture.agreed:
         if one.resource_type == "Consent" and (
             end := due(one.resource.get("provision", {}).get("period", {}).get("end"))

@@ -25,6 +25,8 @@ REPLACES = "http://hl7.org/fhir/StructureDefinition/task-replaces"
 PLANNED_END = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Encounter.plannedEndDate"
 CONTACT = "/StructureDefinition/contact"
 NEXT = "next-candidate"
+READ = frozenset({"Task", "Encounter", "CarePlan", "CareTeam", "Communication", "Consent"})
+"""What gaps are computed from; units are looked up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ def see(
     at: datetime,
     known_at: datetime,
     links: Iterable[Link] = (),
-    organisations: Iterable[Resource] = (),
+    organisations: Iterable[Resource] | Directory = (),
     heard: Iterable[Heard] = (),
     since: datetime | None = None,
     agreement: Agreement | None = None,
@@ -49,7 +49,7 @@ def see(
         patient,
         as_of(said, decided, table, at=at, known_at=known_at, known=known),
         [one for one in said if one.effective <= at],
-        Directory(organisations),
+        organisations if isinstance(organisations, Directory) else Directory(organisations),
         heard,
         agreement=limits,
         authority=table,
@@ -71,11 +71,11 @@ def missing(
     *,
     at: datetime,
     links: Iterable[Link] = (),
-    organisations: Iterable[Resource] = (),
+    directory: Directory,
     heard: Iterable[Heard] = (),
     known: Mapping[Key, str] | None = None,
 ) -> tuple[list[Gap], datetime | None]:
     """What is missing now, and when that may be another by time alone."""
     said = list(statements)
-    seen = see(patient, said, at=at, known_at=at, links=links, organisations=organisations, heard=heard, known=known)
+    seen = see(patient, said, at=at, known_at=at, links=links, organisations=directory, heard=heard, known=known)
     return gaps.find(seen), next_look(seen, said)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -16,6 +17,12 @@ from gateway.store import Job, LeaseLost, Store, UnitOfWork
 from gateway.store.jobs import State
 
 POLL_SECONDS = 1.0
+GLANCE_SECONDS = 0.5
+"""At most so long after it came to be is it seen that a standing job has something to do."""
+GATHER_SECONDS = 0.2
+"""So long is waited between two steps that are not full: what comes meanwhile is done together."""
+KEEP_SECONDS = 5.0
+"""So long a standing job is kept though there is nothing to do; then whoever has something to do for it may take it."""
 LEASE = timedelta(seconds=30)
 TRIES = 10
 """So many times in a row a job may come to nothing before it is given up."""
@@ -25,13 +32,17 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a step came to: how to go on, how much is done of how much, and whether that is all. `wait`: not before."""
+    """What a step came to: how to go on, how much is done of how much, and whether that is all. `wait`: not before.
+
+    `more`: that a standing job has more to do at once.
+    """
 
     place: Mapping[str, Any] = field(default_factory=dict)
     done: int = 0
     total: int = 0
     finished: bool = False
     wait: timedelta | None = None
+    more: bool = False
 
 
 Handler = Callable[[UnitOfWork, Job], Step]
@@ -42,8 +53,23 @@ Apart = Callable[[Job], None]
 """Does a whole job outside any unit of work, because it has some of its own."""
 
 
-Ready = Callable[[UnitOfWork, datetime], bool]
-"""Whether a standing job has anything to do at a time: asked by reading, so that one that waits writes nothing."""
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What a look of a standing job comes to: to be done in the unit of work that its progress is committed in."""
+
+    keep: Callable[[UnitOfWork], Step]
+    now: datetime
+    """As of when: what is recorded as the time."""
+
+
+class Standing(Protocol):
+    """A kind of which there is one job that never ends, and is never given up. It reads apart from what it writes."""
+
+    def again(self, uow: UnitOfWork, now: datetime) -> datetime | None:
+        """When it has something to do, by what is known: asked by reading, so that one that waits writes nothing."""
+
+    def look(self, uow: UnitOfWork, job: Job) -> Act:
+        """A step, as far as it only reads."""
 
 
 class Runner:
@@ -55,21 +81,19 @@ class Runner:
         handlers: Mapping[str, Handler],
         apart: Mapping[str, Apart] | None = None,
         *,
-        standing: Mapping[str, Ready] | None = None,
+        standing: Mapping[str, Standing] | None = None,
         lease: timedelta = LEASE,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
-        """`standing` are the kinds whose one job never ends, and is never given up.
-
-        `clock` says what a step records as the time, and takes for now; leases go by the real one.
-        """
+        """`clock` says what time it is for standing jobs; leases go by the real one."""
         self._store = store
         self._lease = lease
         self._clock = clock
         self._handlers = handlers
         self._apart = apart or {}
         self._standing = standing or {}
-        self._kinds = sorted({*handlers, *self._apart})
+        self._kinds = sorted({*handlers, *self._apart, *self._standing})
+        self._pause = POLL_SECONDS
         self._owner = str(uuid.uuid4())
         self._wake = threading.Event()
         self._stopped = threading.Event()
@@ -96,7 +120,10 @@ class Runner:
         job = self._store.write(lambda uow: uow.jobs.claim(self._owner, kinds, lease=self._lease))
         if job is None:
             return False
-        if job.attempts > TRIES and job.kind not in self._standing:
+        if job.kind in self._standing:
+            self._stand(job)
+            return True
+        if job.attempts > TRIES:
             self._store.write(lambda uow: uow.jobs.finish(job.number, self._owner, state="failed"))
             log.error("job-failed", job=job.number, kind=job.kind)
             return True
@@ -104,8 +131,7 @@ class Runner:
             self._do_apart(job)
             return True
         while not self._stopped.is_set():
-            now = self._clock() if self._clock else None
-            step = self._store.write(lambda uow: self._step(uow, job.number), now=now)
+            step = self._store.write(lambda uow: self._step(uow, job.number))
             told(step)
             if step.finished or step.wait is not None:
                 return True
@@ -113,10 +139,46 @@ class Runner:
 
     def _due(self, uow: UnitOfWork) -> list[str]:
         """The kinds of which a job may be due that has something to do; none where no job is due."""
+        self._pause = POLL_SECONDS
         if not uow.jobs.due(self._kinds):
             return []
+        return [kind for kind in self._kinds if kind not in self._standing or self._is_called(uow, kind)]
+
+    def _is_called(self, uow: UnitOfWork, kind: str) -> bool:
+        """Whether a standing job has something to do; else how long to wait before that is asked again."""
         now = self._clock() if self._clock else uow.now
-        return [kind for kind in self._kinds if kind not in self._standing or self._standing[kind](uow, now)]
+        again = self._standing[kind].again(uow, now)
+        left = GLANCE_SECONDS if again is None else max(0.0, (again - now).total_seconds())
+        self._pause = min(self._pause, GLANCE_SECONDS, left)
+        return again is not None and again <= now
+
+    def _stand(self, job: Job) -> None:
+        """Go on with a standing job as long as there is something to do; then give it back."""
+        while not self._stopped.is_set():
+            step = self._standing_step(job)
+            if not step.more and not self._called_again(job.kind):
+                break
+        self._store.write(lambda uow: uow.jobs.put_off(job.number, self._owner, wait=timedelta()))
+
+    def _standing_step(self, job: Job) -> Step:
+        self._store.number_changes()
+        standing = self._standing[job.kind]
+        act = self._store.read(lambda uow: standing.look(uow, self._current(uow, job.number)))
+        return self._store.write(lambda uow: self._progress(uow, job.number, act.keep(uow)), now=act.now)
+
+    def _called_again(self, kind: str) -> bool:
+        """Whether a standing job has something to do now, or, where this is the thread, before long."""
+        until = time.monotonic() + KEEP_SECONDS
+        pause = GATHER_SECONDS
+        while self._thread.is_alive() and time.monotonic() < until:
+            if self._stopped.wait(pause):
+                return False
+            if self._store.read(lambda uow: self._is_called(uow, kind)):
+                return True
+            self._wake.wait(self._pause)
+            self._wake.clear()
+            pause = 0.0
+        return self._store.read(lambda uow: self._is_called(uow, kind))
 
     def _do_apart(self, job: Job) -> None:
         """All of a job, its lease renewed meanwhile."""
@@ -154,10 +216,16 @@ class Runner:
         return "done"
 
     def _step(self, uow: UnitOfWork, number: int) -> Step:
+        job = self._current(uow, number)
+        return self._progress(uow, number, self._handlers[job.kind](uow, job))
+
+    def _current(self, uow: UnitOfWork, number: int) -> Job:
         job = uow.jobs.get(number)
         if job is None:
             raise LeaseLost
-        step = self._handlers[job.kind](uow, job)
+        return job
+
+    def _progress(self, uow: UnitOfWork, number: int, step: Step) -> Step:
         uow.jobs.progress(number, self._owner, place=step.place, done=step.done, total=step.total, lease=self._lease)
         if step.finished:
             uow.jobs.finish(number, self._owner)
@@ -177,4 +245,4 @@ class Runner:
                 log.error("job-step-failed", exc_info=error)
                 worked = False
             if not worked:
-                self._wake.wait(POLL_SECONDS)
+                self._wake.wait(self._pause)

@@ -1,25 +1,30 @@
-"""The gap watch: one job that never ends and looks, once a second, at the persons whose time has come.
+"""The gap watch: one job that never ends. It looks at the persons whose time has come, and sleeps until there are any.
 
-A gap may begin by time alone: each look says when to look again (gateway/access/watching.py). When there is nobody to
-look at, nothing is written.
+A gap may begin by time alone: each look says when to look again (gateway/access/watching.py). Who looks writes nothing
+meanwhile, and when there is nobody to look at, nothing is written at all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Protocol
 
-from gateway.jobs.runner import Step
+from gateway.access.watching import Looked, Place
+from gateway.jobs.runner import Act, Step
 from gateway.store import Job, UnitOfWork
 
 WATCH = "gaps"
 """The kind of the job."""
-POLL = timedelta(seconds=1)
 
-Watch = Callable[[UnitOfWork, int], tuple[int, int, bool]]
-"""From the last change that was read: the last that is read now, at how many persons was looked, whether more wait."""
-Awaited = Callable[[UnitOfWork, int, datetime], bool]
-"""Whether there is anything to do after the last change that was read, at a time."""
+
+class Watches(Protocol):
+    """What looks: the door."""
+
+    def watch_again(self, uow: UnitOfWork, place: Place, now: datetime) -> datetime | None: ...
+
+    def watch(self, uow: UnitOfWork, place: Place) -> Looked: ...
+
+    def keep_watched(self, uow: UnitOfWork, looked: Looked) -> None: ...
 
 
 def begin(uow: UnitOfWork) -> None:
@@ -30,20 +35,21 @@ def begin(uow: UnitOfWork) -> None:
 
 
 class Watching:
-    """The handler."""
+    """The standing job."""
 
-    def __init__(self, watch: Watch, awaited: Awaited) -> None:
-        self._watch, self._awaited = watch, awaited
+    def __init__(self, watches: Watches) -> None:
+        self._watches = watches
 
-    def ready(self, uow: UnitOfWork, now: datetime) -> bool:
-        """Whether a step would find anything to do."""
-        return any(self._awaited(uow, _seq(job), now) for job in uow.jobs.of_kind(WATCH, unfinished=True, limit=1))
+    def again(self, uow: UnitOfWork, now: datetime) -> datetime | None:
+        """When a step would find anything to do, by what is known now."""
+        (job,) = uow.jobs.of_kind(WATCH, unfinished=True, limit=1)
+        return self._watches.watch_again(uow, Place.read(job.place), now)
 
-    def __call__(self, uow: UnitOfWork, job: Job) -> Step:
-        seq, looked, more = self._watch(uow, _seq(job))
-        return Step({"seq": seq}, job.done + looked, 0, wait=None if more else POLL)
+    def look(self, uow: UnitOfWork, job: Job) -> Act:
+        looked = self._watches.watch(uow, Place.read(job.place))
 
+        def keep(uow: UnitOfWork) -> Step:
+            self._watches.keep_watched(uow, looked)
+            return Step(looked.place.written(), job.done + looked.looked, more=looked.more)
 
-def _seq(job: Job) -> int:
-    """The last change that was read."""
-    return int(job.place.get("seq", 0))
+        return Act(keep, looked.now)

@@ -7,13 +7,14 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, exists, func, or_, select
 
 from gateway.fhir.json import dump, reread
 from gateway.keysets import among
 from gateway.records import Statement
 from gateway.store import sets
-from gateway.tables import statement, to_micros
+from gateway.store.holding import holds
+from gateway.tables import bearing, statement, to_micros
 
 _FIELDS = tuple(Statement.__dataclass_fields__)
 _VALUES = attrgetter(*_FIELDS)
@@ -71,6 +72,20 @@ class Statements:
             query = query.where(~among(statement.c.resource_type, without_types))
         return self._in(_known(query, known_at))
 
+    def of_persons(
+        self, persons: Collection[str], resource_types: Collection[str], *, holding: bytes, since: datetime
+    ) -> list[Statement]:
+        """What is said of these persons about such resources, and whatever else of them holds these bytes.
+
+        Without what was over by `since` and is no other's need.
+        """
+        about = (bearing.c.resource_id == statement.c.resource_id, bearing.c.resource_type == statement.c.resource_type)
+        over = exists().where(*about, bearing.c.person == statement.c.person)
+        over = over.where(bearing.c.until < since, bearing.c.known_by.is_(None))
+        query = _ALL.where(among(statement.c.person, sorted(persons)), ~over)
+        wanted = or_(among(statement.c.resource_type, sorted(resource_types)), holds(statement.c.body, holding))
+        return self._in(query.where(wanted))
+
     def things_of(self, person: str) -> set[tuple[str, str]]:
         """The (resource type, id) of everything that is said of a person."""
         query = select(statement.c.resource_type, statement.c.resource_id).where(statement.c.person == person)
@@ -96,6 +111,13 @@ class Statements:
         later = (statement.c.resource_id > id) | ((statement.c.resource_id == id) & (statement.c.resource_type > kind))
         query = select(*columns).distinct().where(later).order_by(columns[1], columns[0]).limit(limit)
         return [(found_kind, found_id) for found_kind, found_id in self._connection.execute(query)]
+
+    def about_nobody(self, source: str, prefix: str) -> set[tuple[str, str]]:
+        """Of what a source has said about no person, the records whose keys begin so, each with a resource's id."""
+        key = statement.c.record_key
+        query = select(key, statement.c.resource_id).where(statement.c.source == source, statement.c.person.is_(None))
+        rows = self._connection.execute(query.where(key.startswith(prefix, autoescape=True)).distinct())
+        return {(record, id) for record, id in rows}
 
     def counts_of(self, source: str, record_keys: Collection[str]) -> dict[str, int]:
         """How often a source has spoken of each of these records of its own."""

@@ -1,4 +1,4 @@
-"""A look says when the next is due: until then nothing begins or ends by time alone."""
+"""A look says when the next is due: until then, or until a source falls silent, nothing begins or ends by time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from gateway.coordination.due import TICK
+from gateway.coordination.agreements import agreement
+from gateway.coordination.directory import Directory
+from gateway.coordination.due import TICK, falls_silent
 from gateway.coordination.see import missing
 from tests.coordination import cases, people
 
@@ -33,10 +35,12 @@ def looked(document: Mapping[str, Any], at: datetime) -> tuple[set[tuple[str, st
         said,
         at=at,
         links=cases.links(document),
-        organisations=people.organisations(document.get("organisations")),
+        directory=Directory(people.organisations(document.get("organisations"))),
         heard=heard,
     )
-    return {(gap.code, gap.severity, gap.key) for gap in gaps}, again
+    silent = [falls_silent(one.source, one.last, agreement()) for one in heard]
+    coming = [time for time in (again, *silent) if time is not None and time > at]
+    return {(gap.code, gap.severity, gap.key) for gap in gaps}, min(coming, default=None)
 
 
 @pytest.mark.parametrize("document", documents())

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from gateway.errors import Conflict, Unavailable
-from gateway.jobs.runner import TRIES, Runner
-from gateway.store import Job, Store
+from gateway.jobs.runner import TRIES, Act, Runner, Step
+from gateway.store import Job, Store, UnitOfWork
 
 LEASE = timedelta(seconds=0.15)
 
@@ -72,12 +72,25 @@ def test_a_job_that_fails_every_time_is_given_up(store: Store) -> None:
     assert job(store, number).state == "failed"
 
 
-def test_a_standing_job_is_never_given_up(store: Store) -> None:
-    def failing(_: Job) -> None:
-        raise Unavailable
+class Standing:
+    """A standing job that has so many steps to do."""
 
+    def __init__(self, steps: int, *, fails: bool = False) -> None:
+        self.steps, self.fails = steps, fails
+
+    def again(self, _uow: UnitOfWork, now: datetime) -> datetime | None:
+        return now if self.steps else now + timedelta(hours=1)
+
+    def look(self, _uow: UnitOfWork, job: Job) -> Act:
+        if self.fails:
+            raise Unavailable
+        self.steps -= 1
+        return Act(lambda _uow: Step({"left": self.steps}, job.done + 1, more=self.steps > 1), datetime.now(UTC))
+
+
+def test_a_standing_job_is_never_given_up(store: Store) -> None:
     number = put(store)
-    runner = Runner(store, {}, {"long": failing}, standing={"long": lambda _uow, _now: True}, lease=timedelta())
+    runner = Runner(store, {}, standing={"long": Standing(1, fails=True)}, lease=timedelta())
     for _ in range(TRIES + 2):
         with pytest.raises(Unavailable):
             runner.run_due()
@@ -86,6 +99,41 @@ def test_a_standing_job_is_never_given_up(store: Store) -> None:
 
 def test_a_standing_job_with_nothing_to_do_is_not_begun(store: Store) -> None:
     number = put(store)
-    runner = Runner(store, {}, {"long": lambda _: None}, standing={"long": lambda _uow, _now: False}, lease=LEASE)
+    runner = Runner(store, {}, standing={"long": Standing(0)}, lease=LEASE)
     assert not runner.run_due()
     assert (job(store, number).state, job(store, number).attempts) == ("waiting", 0)
+
+
+def test_a_standing_job_is_given_back_when_all_is_done(store: Store) -> None:
+    number, standing = put(store), Standing(3)
+    runner = Runner(store, {}, standing={"long": standing}, lease=LEASE)
+    assert runner.run_due()
+    assert (job(store, number).state, job(store, number).done, job(store, number).place) == ("waiting", 3, {"left": 0})
+    standing.steps = 1
+    assert Runner(store, {}, standing={"long": standing}, lease=LEASE).run_due(), "Another goes on with it at once."
+
+
+def test_a_standing_job_whose_process_was_killed_is_taken_over_when_its_lease_ends(store: Store) -> None:
+    put(store)
+    with pytest.raises(Unavailable):  # It keeps the lease, as one does who is killed.
+        Runner(store, {}, standing={"long": Standing(1, fails=True)}, lease=LEASE).run_due()
+    other = Runner(store, {}, standing={"long": Standing(1)}, lease=LEASE)
+    assert not other.run_due()
+    time.sleep(2 * LEASE.total_seconds())
+    assert other.run_due()
+
+
+def test_a_running_standing_job_is_done_when_its_time_comes(store: Store) -> None:
+    number, standing = put(store), Standing(1)
+    runner = Runner(store, {}, standing={"long": standing}, lease=timedelta(seconds=5))
+    runner.start()
+    try:
+        for done in (1, 2):
+            until = time.monotonic() + 5
+            while job(store, number).done < done and time.monotonic() < until:
+                time.sleep(0.02)
+            assert job(store, number).done == done
+            standing.steps = 1
+    finally:
+        runner.stop()
+    assert job(store, number).state == "waiting", "Whoever stops gives it back."

@@ -16,12 +16,14 @@ import pytest
 
 from gateway.access import watching
 from gateway.access.caller import Caller
+from gateway.access.watching import Place
 from gateway.app import Gateway, background, wire
 from gateway.coordination.due import TICK
 from gateway.coordination.heirs import PASSED_ON
 from gateway.identity.systems import HSA_ID
 from gateway.ingest.rebuild import rebuild
 from gateway.settings import Settings
+from gateway.store import UnitOfWork
 from tests.conftest import emptied
 from tests.rest.parties import (
     CLINIC,
@@ -95,13 +97,28 @@ class Here:
 
     def watch(self) -> int:
         """What the watch does in its second; the number of steps."""
-        steps, more = 0, True
-        while more:
-            self.installed.seq, _, more = self.gateway.store.write(
-                lambda uow: self.gateway.door.watch(uow, self.installed.seq), now=self.installed.clock[0]
+        for steps in range(1, 100):
+            self.step()
+            again = self.gateway.store.read(
+                lambda uow: self.gateway.door.watch_again(uow, self.installed.place, self.installed.clock[0])
             )
-            steps += 1
-        return steps
+            if again is None or again > self.installed.clock[0]:
+                return steps
+        raise AssertionError("The watch comes to no end.")
+
+    def step(self, *, fails: bool = False) -> int:
+        """One step of it; at how many was looked."""
+        self.gateway.store.number_changes()
+        looked = self.gateway.store.read(lambda uow: self.gateway.door.watch(uow, self.installed.place))
+
+        def keep(uow: UnitOfWork) -> None:
+            self.gateway.door.keep_watched(uow, looked)
+            if fails:
+                raise InterruptedError
+
+        self.gateway.store.write(keep, now=looked.now)
+        self.installed.place = looked.place
+        return looked.looked
 
     def owned(self, hsa_id: str) -> set[str]:
         """The Tasks that a search for this owner finds."""
@@ -138,7 +155,7 @@ class Installed:
     gateway: Gateway
     base: str
     clock: list[datetime]
-    seq: int = 0
+    place: Place = field(default_factory=Place)
 
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
@@ -353,21 +370,9 @@ def test_many_are_done_in_steps_of_a_few_and_a_step_that_fails_is_done_again(
     here.unit(here.nurses, LAST, here.heir)
     here.watch()
     here.installed.clock[0] = DAY_AFTER
-    seen = []
-
-    def step(fails: bool = False) -> None:
-        def work(uow: Any) -> None:
-            here.installed.seq, looked, _ = here.gateway.door.watch(uow, here.installed.seq)
-            seen.append(looked)
-            if fails:
-                raise InterruptedError
-
-        here.gateway.store.write(work, now=here.installed.clock[0])
-
-    step()
-    assert seen[-1] == len(here.owned(here.heir)) == 3
+    assert here.step() == len(here.owned(here.heir)) == 3
     with pytest.raises(InterruptedError):
-        step(fails=True)
+        here.step(fails=True)
     assert len(here.owned(here.heir)) == 3, "Nothing of a step that was broken off."
     here.watch()
     assert (here.owned(here.heir), here.owned(here.nurses)) == (ids, set())

@@ -1,0 +1,355 @@
+"""What the gap watch costs: CPU a change and a due time, over so many open Tasks, as both come second by second.
+
+    python -m bench.watch [--tasks 10000] [--seconds 20] [--database sqlite|postgresql]... [--state FOLDER] [--json]
+    python -m bench.watch --tasks 1000000 --state var/watch --database postgresql
+
+Each person has four open Tasks: a mission that nobody has answered, a visit of tomorrow, standing care and a referral.
+The missions' times are up 10,000 a minute, one after the other. The clock is passed in: for each second the changes of
+that second are recorded (their CPU is told apart), then the watch does all that it finds. It keeps up on one core where
+it takes less than a second of CPU for each; PostgreSQL's CPU is told beside. With `--state` the database stays in the
+folder: cut off, the load goes on where it was, and the next run begins with the second after the last.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import json
+import pstats
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from bench import databases, machine
+from bench.serving import postgres_process, spent_with_children
+from gateway.access.watching import Place
+from gateway.app import Gateway, settle, wire
+from gateway.coordination.missions import MISSION
+from gateway.coordination.statements import Origin, make
+from gateway.identity.systems import HSA_ID
+from gateway.records import Resource, Statement
+from gateway.settings import Settings
+
+NAMES = ("sqlite", "postgresql")
+EACH = 4
+"""Open Tasks of a person."""
+RANGE = 250
+"""Persons of a unit of work."""
+BEGIN = datetime(2026, 3, 2, 12, tzinfo=UTC)
+A_MINUTE = 10_000
+ANSWER = timedelta(minutes=30)
+"""After it, a mission that nobody has answered is a gap: the example agreement's."""
+UNITS = [f"SE2321000131-T{number:04}" for number in range(100, 400)]
+PROVIDER = "SE2321000131-T0001"
+SOURCES = ("bench-1", "bench-2", "bench-3")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One run. CPU is in milliseconds: of the watch's process, and of its database's server."""
+
+    database: str
+    tasks: int
+    seconds: int
+    changes: int
+    due: int
+    raised: int
+    ended: int
+    cpu_second: float
+    database_cpu_second: float
+    worst_second: float
+    record_change: float
+    load_task: float
+    first_look: float
+
+    def line(self) -> str:
+        told = (self.cpu_second, self.database_cpu_second, self.worst_second, self.record_change, self.first_look)
+        figures = " ".join(f"{figure:9.2f}" for figure in told)
+        return f"{self.database:10} {self.tasks:9} {self.changes:8} {self.due:7} {self.raised:7} {figures}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tasks", type=int, default=10_000)
+    parser.add_argument("--seconds", type=int, default=20)
+    parser.add_argument("--changes", type=int, default=1_000, help="a second")
+    parser.add_argument("--database", action="append", choices=NAMES)
+    parser.add_argument("--state", type=Path, help="a folder that the databases stay in")
+    parser.add_argument("--profile", action="store_true", help="tell where the watch's time goes")
+    parser.add_argument("--json", action="store_true", help="print JSON for machines")
+    given = parser.parse_args()
+    with _folder(given.state) as folder:
+        rows = [_measured(name, folder, given) for name in given.database or NAMES]
+    if given.json:
+        print(json.dumps(machine.described() | {"rows": [asdict(row) for row in rows]}, indent=2))
+        return
+    print("\n".join(f"{name}: {text}" for name, text in machine.described().items()))
+    print(f"{'':45} {'CPU of the watch, ms a second':>29} {'ms, each':>19}")
+    names = ("its server", "worst", "change", "1st look")
+    print(f"{'database':10} {'tasks':>9} {'changes':>8} {'due':>7} {'raised':>7} {'process':>9}", end=" ")
+    print(" ".join(f"{name:>9}" for name in names))
+    print("\n".join(row.line() for row in rows))
+
+
+class Clock:
+    """What time it is: it is moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = BEGIN
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def _measured(name: str, folder: Path, given: argparse.Namespace) -> Measured:
+    with _database(name, folder) as (url, server):
+        clock = Clock()
+        gateway = wire(Settings(database_url=url, worker=False), clock)
+        settle()
+        bench = Bench(gateway, clock, given.tasks // EACH, server, folder / f"{name}-watch.json")
+        bench.load()
+        bench.look()
+        profiler = cProfile.Profile() if given.profile else None
+        found = bench.run(name, given.seconds, given.changes, profiler)
+        gateway.close()
+        return found
+
+
+class Bench:
+    """A gateway with the clock in hand, and how far it is: kept beside the database."""
+
+    def __init__(self, gateway: Gateway, clock: Clock, persons: int, server: int | None, place: Path) -> None:
+        self.gateway, self.clock, self.persons, self.server, self.place = gateway, clock, persons, server, place
+        self.raised = self.ended = 0
+        self.state: dict[str, Any] = {
+            "loaded": 0,
+            "load_cpu": 0.0,
+            "looked": 0,
+            "look_cpu": 0.0,
+            "place": {},
+            "second": 0,
+        }
+        if place.exists():
+            self.state |= json.loads(place.read_text())
+
+    def keep(self, **now: Any) -> None:
+        self.state |= now
+        self.place.write_text(json.dumps(self.state))
+
+    def cpu(self) -> tuple[float, float]:
+        return time.process_time(), spent_with_children(self.server) if self.server else 0.0
+
+    def load(self) -> None:
+        """The persons that are not there yet: through the recorder, as the ingest does it, set-wise."""
+        recorder, store = self.gateway.ingest.recorder, self.gateway.store
+        self.clock.now = BEGIN - timedelta(minutes=1)
+        if not self.state["loaded"]:
+            store.write(lambda uow: recorder.record(uow, [*units()], identifiers=unit_ids()), now=self.clock.now)
+        while (first := self.state["loaded"]) < self.persons:
+            last = min(first + RANGE, self.persons)
+            said = [one for person in range(first, last) for one in of(person)]
+            before = time.process_time()
+            store.write(lambda uow, said=said: recorder.record(uow, said), now=self.clock.now)
+            self.keep(loaded=last, load_cpu=self.state["load_cpu"] + time.process_time() - before)
+
+    def look(self) -> None:
+        """The first look at everybody, before anything is due."""
+        more = True
+        while more:
+            before, _ = self.cpu()
+            looked, more = self.watch()
+            spent = self.cpu()[0] - before
+            self.keep(looked=self.state["looked"] + looked, look_cpu=self.state["look_cpu"] + spent)
+
+    def watch(self) -> tuple[int, bool]:
+        """A step, as the job takes it; at how many persons was looked, and whether more wait."""
+        store, door = self.gateway.store, self.gateway.door
+        store.number_changes()
+        looked = store.read(lambda uow: door.watch(uow, Place.read(self.state["place"])))
+        store.write(lambda uow: door.keep_watched(uow, looked), now=looked.now)
+        self.state["place"] = looked.place.written()
+        ended = sum("mitigation" in one.body for one in looked.said)
+        self.raised += len(looked.said) - ended
+        self.ended += ended
+        return looked.looked, looked.more
+
+    def run(self, name: str, seconds: int, changes: int, profiler: cProfile.Profile | None) -> Measured:
+        """Second by second."""
+        recorder, store = self.gateway.ingest.recorder, self.gateway.store
+        spent: list[tuple[float, float]] = []
+        recording, due, self.raised, self.ended = 0.0, 0, 0, 0
+        first = self.state["second"]
+        for second in range(first, first + seconds):
+            self.clock.now = BEGIN + timedelta(seconds=second + 1)
+            said = [
+                changed(n % self.persons, n // self.persons, self.clock.now) for n in self.of_second(second, changes)
+            ]
+            began = time.process_time()
+            for start in range(0, len(said), 100):
+                part = said[start : start + 100]
+                store.write(lambda uow, part=part: recorder.record(uow, part), now=self.clock.now)
+            recording += time.process_time() - began
+            due += store.read(lambda uow: len(uow.watch.due(self.clock.now, limit=1_000_000)))
+            mark, more = self.cpu(), True
+            if profiler:
+                profiler.enable()
+            while more:
+                _, more = self.watch()
+            if profiler:
+                profiler.disable()
+            now = self.cpu()
+            spent.append((now[0] - mark[0], now[1] - mark[1]))
+            self.keep(second=second + 1)
+        if profiler:
+            pstats.Stats(profiler).sort_stats("tottime").print_stats(35)
+            pstats.Stats(profiler).sort_stats("cumulative").print_stats(45)
+        return Measured(
+            database=name,
+            tasks=self.persons * EACH,
+            seconds=seconds,
+            changes=seconds * changes,
+            due=due,
+            raised=self.raised,
+            ended=self.ended,
+            cpu_second=1000 * sum(one for one, _ in spent) / seconds,
+            database_cpu_second=1000 * sum(one for _, one in spent) / seconds,
+            worst_second=1000 * max(sum(one) for one in spent),
+            record_change=1000 * recording / max(1, seconds * changes),
+            load_task=1000 * self.state["load_cpu"] / max(1, self.persons * EACH),
+            first_look=1000 * self.state["look_cpu"] / max(1, self.state["looked"]),
+        )
+
+    def of_second(self, second: int, changes: int) -> range:
+        """Which changes come in it: person after person, far from those whose time is up then."""
+        shift = self.persons // 2
+        return range(shift + second * changes, shift + (second + 1) * changes)
+
+
+def units() -> Iterator[Statement]:
+    for number, hsa_id in enumerate([PROVIDER, *UNITS]):
+        body: Resource = {
+            "resourceType": "Organization",
+            "id": hsa_id.lower(),
+            "identifier": [{"system": HSA_ID, "value": hsa_id}],
+            "active": True,
+            "name": f"Enhet {number}",
+            "telecom": [{"system": "phone", "value": f"031-390 {number:04}"}],
+        }
+        if hsa_id != PROVIDER:
+            body["partOf"] = unit(PROVIDER)
+        yield said(0, hsa_id, None, body, BEGIN - timedelta(days=30))
+
+
+def unit_ids() -> dict[tuple[str, str, str], str]:
+    return {("Organization", HSA_ID, hsa_id): hsa_id.lower() for hsa_id in (PROVIDER, *UNITS)}
+
+
+def of(person: int) -> Iterator[Statement]:
+    """The Patient, and what is open about him."""
+    key = f"bench-p{person}"
+    yield said(
+        person,
+        key,
+        key,
+        {
+            "resourceType": "Patient",
+            "id": key,
+            "identifier": [{"system": "urn:example:bench", "value": key}],
+            "name": [{"family": "Testberg", "given": [f"Nummer {person}"]}],
+        },
+        BEGIN - timedelta(days=10),
+    )
+    due = BEGIN + timedelta(milliseconds=60_000 / A_MINUTE * person)
+    asked = due - ANSWER
+    yield task(person, 0, "requested", MISSION, "1177-uppdrag", asked, asked)
+    begun = BEGIN - timedelta(days=1, minutes=person % 600)
+    tomorrow = (BEGIN + timedelta(days=1, minutes=person % 600)).isoformat()
+    for status, when in (("requested", begun), ("accepted", begun + timedelta(minutes=9))):
+        visit = {"executionPeriod": {"start": tomorrow}}
+        yield task(person, 1, status, MISSION, "home-visit", begun, when, visit)
+    for status, when in (("accepted", begun), ("in-progress", begun + timedelta(minutes=30))):
+        yield task(person, 2, status, MISSION, "care-service", begun, when)
+    yield task(person, 3, "requested", MISSION, "referral", begun, begun)
+
+
+def changed(person: int, turn: int, now: datetime) -> Statement:
+    """The visit is moved by some minutes, or the standing care is told of again: it may matter, and does not."""
+    begun = BEGIN - timedelta(days=1, minutes=person % 600)
+    moved = (BEGIN + timedelta(days=1, minutes=person % 600 + 5 * (turn + 1))).isoformat()
+    return task(person, 1, "accepted", MISSION, "home-visit", begun, now, {"executionPeriod": {"start": moved}})
+
+
+def task(
+    person: int,
+    n: int,
+    status: str,
+    system: str,
+    code: str,
+    asked: datetime,
+    when: datetime,
+    more: Resource | None = None,
+) -> Statement:
+    id = f"bench-t{person}-{n}"
+    body: Resource = {
+        "resourceType": "Task",
+        "id": id,
+        "identifier": [{"system": "urn:example:bench", "value": id}],
+        "status": status,
+        "intent": "order",
+        "code": {"coding": [{"system": system, "code": code}]},
+        "for": {"reference": f"Patient/bench-p{person}", "type": "Patient"},
+        "requester": unit(UNITS[(person + n) % len(UNITS)]),
+        "owner": unit(UNITS[(person + n + 7) % len(UNITS)]),
+        "authoredOn": asked.isoformat(),
+        "description": "Bedömning i hemmet",
+    }
+    return said(person + n, id, f"bench-p{person}", body | (more or {}), when)
+
+
+def said(number: int, key: str, person: str | None, body: Resource, when: datetime) -> Statement:
+    return make(
+        body=body,
+        origin=Origin(SOURCES[number % len(SOURCES)]),
+        record_key=key,
+        person=person,
+        effective=when,
+        recorded=when,
+        party=UNITS[number % len(UNITS)],
+        provider=PROVIDER,
+    )
+
+
+def unit(hsa_id: str) -> Resource:
+    return {"type": "Organization", "identifier": {"system": HSA_ID, "value": hsa_id}}
+
+
+@contextmanager
+def _database(name: str, folder: Path) -> Iterator[tuple[str, int | None]]:
+    """The URL, and the process of the server where there is one."""
+    if name == "sqlite":
+        yield f"sqlite:///{folder}/watch.db", None
+        return
+    with databases.kept(folder) as server:
+        yield f"{server}/postgres", postgres_process(folder)
+
+
+@contextmanager
+def _folder(given: Path | None) -> Iterator[Path]:
+    if given is not None:
+        given.mkdir(parents=True, exist_ok=True)
+        yield given
+        return
+    made = Path(tempfile.mkdtemp(prefix="watch-"))
+    made.chmod(0o755)  # PostgreSQL runs as a user of its own.
+    yield made
+    shutil.rmtree(made)
+
+
+if __name__ == "__main__":
+    main()
