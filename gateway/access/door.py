@@ -11,6 +11,7 @@ from gateway.access.applying import Applying
 from gateway.access.bench import Benching
 from gateway.access.bundled import Bundling
 from gateway.access.capacity import CapacityDoor
+from gateway.access.drawing_up import DrawingUp
 from gateway.access.everything import Everything
 from gateway.access.explain import Explaining
 from gateway.access.exporting import Exporting
@@ -29,7 +30,6 @@ from gateway.access.planned import Planned
 from gateway.access.queue import Queueing
 from gateway.access.reading import Rooms
 from gateway.access.remapping import Remaps
-from gateway.access.tasking import Tasking
 from gateway.access.terms import Terms
 from gateway.access.together import Together
 from gateway.access.trail import Trail
@@ -56,7 +56,7 @@ class Door(
     Graphs,
     Lastn,
     Matching,
-    Tasking,
+    DrawingUp,
     Measuring,
     CapacityDoor,
     Histories,

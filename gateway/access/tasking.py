@@ -30,6 +30,9 @@ from gateway.coordination.directory import Directory, Unit
 from gateway.coordination.facts import TaskFact
 from gateway.coordination.negotiation import NextStep, Role, handover
 from gateway.coordination.picture import REPLACES, task_fact
+from gateway.coordination.plans import plans_of
+from gateway.coordination.plans.rules import PLAN
+from gateway.coordination.sip import is_sip
 from gateway.coordination.tasks import written_history
 from gateway.coordination.values import written
 from gateway.coordination.words import Words
@@ -98,6 +101,8 @@ class TaskView:
     reports: tuple[str, ...]
     about: str | None
     """Of a hand-over: the id of the Task that changes hands, where the caller may see it."""
+    sip: str | None
+    """The id of the SIP that it is part of, where the caller may see it."""
     candidates: tuple[Unit, ...]
     """Whom to ask next, as who asked has named them."""
     may_ask_anew: bool
@@ -311,6 +316,7 @@ class Tasking(HandingOver, Worklists):
             tuple(self._inputs(resource)),
             tuple(reports(resource)),
             self._about(uow, asking, resource),
+            self._sip_of(uow, asking, resource),
             tuple(_candidates(resource, directory)),
             requests and self._is_free(uow, stored, fact),
             self._may_hand_over(mine.roles, fact) and not operator,
@@ -374,6 +380,14 @@ class Tasking(HandingOver, Worklists):
         stored = uow.resources.read(TASK, id) if kind == TASK else None
         there = stored is not None and not stored.deleted and self.may_see(uow, asking, stored).allowed
         return id if there and handover.is_handover(task, self._rules.profile) else None
+
+    def _sip_of(self, uow: UnitOfWork, asking: Asking, task: Resource) -> str | None:
+        for id in plans_of(task):
+            stored = uow.resources.read(PLAN, id)
+            there = stored is not None and not stored.deleted and self.may_see(uow, asking, stored).allowed
+            if stored is not None and there and is_sip(stored.resource()):
+                return id
+        return None
 
     def _unit(self, hsa_id: str) -> Resource:
         known = dict(self.units())

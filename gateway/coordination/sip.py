@@ -35,7 +35,7 @@ BODIES: Final[Mapping[str, str]] = {"region": "region", "municipality": "kommun"
 """The two huvudmän of the law, and their codes in the directory."""
 _SETTLED: Final = frozenset({"active", "on-hold", "completed"})
 _OPEN: Final = frozenset({"draft", "active", "on-hold"})
-_GONE: Final = frozenset({"cancelled", "entered-in-error"})
+GONE: Final = frozenset({"cancelled", "entered-in-error"})
 _QUESTIONS: Final = {"sip-consent": 0, "sip-activities": 1, "sip-accountable": 2, "sip-other": 3, "sip-overall": 4}
 """The law's questions by number; consent comes first, for without it is no plan."""
 
@@ -75,7 +75,7 @@ def is_activity(task: Resource) -> bool:
     """Whether a Task is something that the plan has somebody do, and still counts."""
     codings = (task.get("code") or {}).get("coding", ())
     coded = any(one.get("code") == ACTIVITY and one.get("system") in (None, TASK_CODES) for one in codings)
-    return coded and task.get("status") not in _GONE
+    return coded and task.get("status") not in GONE
 
 
 def what_of(task: Resource) -> Words:

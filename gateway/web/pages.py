@@ -21,7 +21,7 @@ from starlette.staticfiles import StaticFiles
 from gateway.access.bearer import IDENTITY_COOKIE
 from gateway.errors import BadRequest
 from gateway.fhir.datetime import parameter
-from gateway.web import lanes, letter, measures, queue, record, reference, task, visitor, workbench, worklist
+from gateway.web import lanes, letter, measures, queue, record, reference, sip, task, visitor, workbench, worklist
 from gateway.web.answer import Person, by_part, by_unit, tracks
 from gateway.web.refusals import PageRoute
 from gateway.web.render import STATIC, page, see_other
@@ -166,6 +166,9 @@ ROUTES: tuple[tuple[str, str, Any, tuple[str, ...]], ...] = (
     ("GET", "/patient/{id}/ask", task.asking_form, ()),
     ("POST", "/patient/{id}/ask", task.ask, ()),
     ("GET", "/patient/{id}/letter", letter.letter, ()),
+    ("GET", "/patient/{id}/sip", sip.sip, ("plan", "done")),
+    ("POST", "/patient/{id}/sip", sip.act, ()),
+    ("GET", "/patient/{id}/sip/letter", sip.letter, ("plan",)),
     ("GET", "/task/{id}", task.task, ("done",)),
     ("POST", "/task/{id}", task.act, ()),
     ("GET", "/worklist", worklist.own, ("since",)),

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from gateway.web.measure_texts import MEASURE_TEXTS
+from gateway.web.sip_texts import SIP_TEXTS
 
 Language = Literal["sv", "en"]
 LANGUAGES: tuple[Language, ...] = ("sv", "en")
@@ -525,7 +526,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
 
 TEXTS: Mapping[Language, Mapping[str, str]] = MappingProxyType(
     {
-        language: MappingProxyType({key: pair[index] for key, pair in (_TEXTS | MEASURE_TEXTS).items()})
+        language: MappingProxyType({key: pair[index] for key, pair in (_TEXTS | MEASURE_TEXTS | SIP_TEXTS).items()})
         for index, language in enumerate(LANGUAGES)
     }
 )

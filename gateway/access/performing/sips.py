@@ -99,6 +99,9 @@ class Sips:
             code = sip.unaccounted(task, self._directory([said[1]]))
             if code is not None:
                 raise _refusal([Question(code, task)])
+        standings = Standings(self._act.rooms, self._act.uow, self._act.asking.caller)
+        if begins and task.get("status") == "requested" and self._is_nobody_here(task, standings):
+            task = task | {"status": "accepted"}
         step.resource = _with_label(task, withheld=withheld)
 
     def _following(self, step: Step, beside: Mapping[Thing, Resource], *, withheld: bool, asks: bool) -> Iterator[Step]:
@@ -106,10 +109,12 @@ class Sips:
         standings = Standings(self._act.rooms, self._act.uow, self._act.asking.caller)
         for stored in self._act.uow.resources.naming(TASK, ("based-on",), PLAN, [step.id]):
             now = stored.resource()
+            if now.get("status") in sip.GONE:  # What was taken back, beside this even, is not said again.
+                continue
             if (TASK, stored.id) in beside or not standings.own(standings.named(now.get("requester"))):
                 continue
             becomes = _with_label(now, withheld=withheld)
-            if asks and now.get("status") == "draft":
+            if asks and now.get("status") == "draft" and sip.is_activity(now):
                 becomes = becomes | {"status": self._asked(now, standings)}
             if becomes != now:
                 command = Update(resource_type=TASK, target=stored.id, resource=becomes)
@@ -120,10 +125,13 @@ class Sips:
 
     def _asked(self, task: Resource, standings: Standings) -> str:
         """Who settles the plan takes his own by that, and vouches for a relative, who has no system to answer in."""
-        owner = task.get("owner")
-        nobody_here = owner is not None and standings.named(owner) is None
-        mine = standings.named(owner) == self._act.asking.caller.hsa_id
-        return "accepted" if mine or nobody_here else "requested"
+        mine = standings.named(task.get("owner")) == self._act.asking.caller.hsa_id
+        return "accepted" if mine or self._is_nobody_here(task, standings) else "requested"
+
+    @staticmethod
+    def _is_nobody_here(task: Resource, standings: Standings) -> bool:
+        """Whether who does it is no organisation: who asks has asked him, and vouches for the answer."""
+        return "owner" in task and standings.named(task["owner"]) is None
 
     def _withheld(self, plan: Resource, person: str | None, beside: Mapping[Thing, Resource]) -> bool:
         return sip.is_drawn_up(plan) and not self._consented(plan, person, beside)
