@@ -17,6 +17,8 @@ from gateway.coordination.words import Part, days_after
 Blanks = Mapping[str, Part]
 _PAUSED = frozenset({"received", "accepted", "in-progress", "completed"})
 NEVER = frozenset({"cancelled", "rejected", "failed", "entered-in-error"})
+_UNSENT = frozenset({"draft", "cancelled", "entered-in-error"})
+"""An invitation that is only being written calls nobody."""
 
 
 def visit_while_admitted(picture: Picture) -> Iterator[Gap]:
@@ -44,7 +46,8 @@ def discharge_ready_without_sip_call(picture: Picture) -> Iterator[Gap]:
     told = [task for task in picture.tasks if task.code == "discharge-ready" and task.status != "cancelled"]
     notices = [(task.asked, task) for task in told if task.asked and task.asked >= picture.since]
     calls = [task for task in picture.tasks if task.code == "sip-call" and task.status != "cancelled"]
-    called = any(task.status == "completed" for task in calls) or any(task.code == "sip" for task in picture.tasks)
+    invited = any(task.code == "sip" and task.status not in _UNSENT for task in picture.tasks)
+    called = invited or any(task.status == "completed" for task in calls)
     if not notices or called:
         return
     asked, notice = min(notices, key=lambda told: (told[0], told[1].reference))
