@@ -59,11 +59,13 @@ class Recorder:
         links: Iterable[Link] = (),
         organisation: str | None = None,
         versions: Mapping[Thing, str] | None = None,
+        unheard: Collection[Thing] = (),
     ) -> Recorded:
         """Keep what is new of the statements, and save what is agreed now of all they concern.
 
         `identifiers` are to be known from now on; `organisation` is the caller's, where a command stated this.
-        `versions` are the names of those to be made that something refers to already.
+        `versions` are the names of those to be made that something refers to already. `unheard` are things whose ids
+        were made up just now, so that nothing of them need be looked for.
         """
         uow.lock({one.person or one.resource_id for one in statements})
         said = list(links) + _claim(uow, identifiers or {})
@@ -75,14 +77,15 @@ class Recorder:
         concerned |= self._linked(uow, said)
         if not concerned:
             return Recorded()
-        found, links = _gathered(uow, concerned, fresh)
+        unheard = () if said else unheard  # What was claimed at the same time is tied to what another one made.
+        found, links = _gathered(uow, concerned, fresh, unheard)
         named = _named(found)
         uow.bearing.keep(bearings(found, links, self.authority, named))
         awaiting = _awaiting(found, named)
         known = uow.identifiers.find(awaiting)
         uow.identifiers.wait({key: things for key, things in awaiting.items() if key not in known})
         agreed = self._with_plans(uow, agree_all(found, links, self.authority, known=known), told=True)
-        saved = uow.resources.save([_to_save(one, organisation, versions or {}) for one in agreed])
+        saved = uow.resources.save([_to_save(one, organisation, versions or {}) for one in agreed], unheard)
         uow.persons.point(
             {one.id: one.person for one in agreed if one.resource_type == "Patient" and one.person is not None}
         )
@@ -167,16 +170,16 @@ def parties_to(one: Statement, named: Iterable[Named] | None = None) -> Iterator
 
 
 def _gathered(
-    uow: UnitOfWork, concerned: Collection[Thing], fresh: Sequence[Statement] = ()
+    uow: UnitOfWork, concerned: Collection[Thing], fresh: Sequence[Statement] = (), unheard: Collection[Thing] = ()
 ) -> tuple[list[Statement], list[Link]]:
     """Every statement about these things and those tied to them, with the ties.
 
-    `fresh` ones are kept already and need not be read again.
+    `fresh` ones are kept already and need not be read again; they are all that is said of the `unheard`.
     """
     things = set(concerned)
     while True:  # Ties lead to further things; each is met once.
-        found = [*fresh, *uow.statements.of_resources(things, without=fresh)]
-        ids = {id for _, id in things} | {one.person for one in found if one.person}
+        found = [*fresh, *uow.statements.of_resources(things.difference(unheard), without=fresh)]
+        ids = {id for _, id in things.difference(unheard)} | {one.person for one in found if one.person}
         links = uow.links.of(ids)
         tied = {(link.resource_type, id) for link in links for id in (link.from_id, link.to_id)}
         # Only ties between things of the kinds at hand pull in more; a person's ties say who the person is.

@@ -11,7 +11,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import Double, LargeBinary, Table, TableClause
@@ -38,10 +38,22 @@ def inserting(shapes: tuple[Shape, ...]) -> str:
     return f"WITH {', '.join(f't{n} AS ({one})' for n, one in enumerate(others))} {last}"
 
 
+class Numbered(NamedTuple):
+    """A column whose value in each row is the next of a sequence."""
+
+    column: str
+    sequence: str
+
+
 @lru_cache(maxsize=256)
-def insert(table: Table | TableClause, columns: Columns) -> str:
-    taken = ", ".join(_taken(table, name, place) for place, name in enumerate(columns))
-    return f"INSERT INTO {quoted(table.name)} ({names(columns)}) SELECT {taken} FROM jsonb_array_elements(%t::jsonb) v"  # noqa: S608
+def insert(table: Table | TableClause, columns: Columns, numbered: Numbered | None = None) -> str:
+    taken = [_taken(table, name, place) for place, name in enumerate(columns)]
+    named = columns
+    if numbered is not None:
+        named = (numbered.column, *columns)
+        taken.insert(0, f"nextval('{quoted(numbered.sequence)}')")
+    values = ", ".join(taken)
+    return f"INSERT INTO {quoted(table.name)} ({names(named)}) SELECT {values} FROM jsonb_array_elements(%t::jsonb) v"  # noqa: S608
 
 
 def given(table: Table | TableClause, columns: Columns, rows: Sequence[Row]) -> str:

@@ -16,6 +16,13 @@ from gateway.tables import awaited, identifier
 Identified = tuple[str, str, str]
 """Resource type, system, value."""
 
+_FIND = select(identifier.c.resource_type, identifier.c.system, identifier.c.value, identifier.c.id).where(
+    among(identifier.c.value, "values")
+)
+_WAITING = select(
+    awaited.c.resource_type, awaited.c.system, awaited.c.value, awaited.c.awaiting_type, awaited.c.awaiting_id
+).where(among(awaited.c.value, "values"))
+
 
 class Identifiers:
     def __init__(self, connection: Connection) -> None:
@@ -26,24 +33,19 @@ class Identifiers:
         keys = set(wanted)
         if not keys:
             return {}
-        query = select(identifier.c.resource_type, identifier.c.system, identifier.c.value, identifier.c.id)
-        rows = self._connection.execute(query.where(among(identifier.c.value, sorted({value for *_, value in keys}))))
-        return {(kind, system, value): id for kind, system, value, id in rows.all() if (kind, system, value) in keys}
+        rows = sets.fetch(self._connection, _FIND, sorted({value for *_, value in keys}))
+        return {(kind, system, value): id for kind, system, value, id in rows if (kind, system, value) in keys}
 
     def claim(self, claims: Mapping[Identified, str]) -> dict[Identified, str]:
         """Give each identifier its id unless it has one; return the id that each has now.
 
         Two processes may claim at once: the later one waits, and is told the id that the first one gave.
         """
-        known = self.find(claims)
-        missing = {key: id for key, id in claims.items() if key not in known}
-        if missing:
-            rows = [(value, system, kind, id) for (kind, system, value), id in sorted(missing.items())]
-            inserted = sets.insert_missing(
-                self._connection, identifier, ("value", "system", "resource_type", "id"), rows
-            )
-            known |= missing if inserted == len(rows) else self.find(missing)
-        return known
+        rows = [(value, system, kind, id) for (kind, system, value), id in sorted(claims.items())]
+        columns = ("value", "system", "resource_type", "id")
+        # Whoever claims has looked, and most that he claims are new: asked for again only where one was not.
+        inserted = sets.insert_missing(self._connection, identifier, columns, rows)
+        return dict(claims) if inserted == len(rows) else self.find(claims)
 
     def wait(self, waiting: Mapping[Identified, Collection[tuple[str, str]]]) -> None:
         """Remember which resources (type, id) name these identifiers, that nobody has yet."""
@@ -60,9 +62,5 @@ class Identifiers:
         keys = set(arrived)
         if not keys:
             return set()
-        query = select(awaited).where(among(awaited.c.value, sorted({value for _, _, value in keys})))
-        return {
-            (row.awaiting_type, row.awaiting_id)
-            for row in self._connection.execute(query)
-            if (row.resource_type, row.system, row.value) in keys
-        }
+        rows = sets.fetch(self._connection, _WAITING, sorted({value for _, _, value in keys}))
+        return {(awaiting, id) for kind, system, value, awaiting, id in rows if (kind, system, value) in keys}

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, exists, or_, select
 
 from gateway.keysets import among
 from gateway.records import Link
 from gateway.store import sets
-from gateway.tables import link, to_micros
+from gateway.tables import from_micros, link, to_micros
 
 _FIELDS = tuple(Link.__dataclass_fields__)
+_RECORDED = _FIELDS.index("recorded")
+_OF = (
+    select(*(link.c[name] for name in _FIELDS))
+    .where(or_(among(link.c.from_id, "from"), among(link.c.to_id, "to")))
+    .order_by(link.c.number)
+)
 
 
 class Links:
@@ -38,8 +45,14 @@ class Links:
 
     def of(self, ids: Collection[str], *, known_at: datetime | None = None) -> list[Link]:
         """Every decision that names one of these ids, in order of recording."""
-        query = select(*(link.c[name] for name in _FIELDS))
-        query = query.where(or_(among(link.c.from_id, ids), among(link.c.to_id, ids)))
-        if known_at is not None:
-            query = query.where(link.c.recorded <= known_at)
-        return [Link(*row) for row in self._connection.execute(query.order_by(link.c.number)).all()]
+        keys = sorted(ids)
+        rows = sets.fetch(self._connection, _OF, keys, keys) if keys else ()
+        found = [_plain(row) for row in rows]
+        return found if known_at is None else [one for one in found if one.recorded <= known_at]
+
+
+def _plain(row: Any) -> Link:
+    """A link as the driver gives its row."""
+    fields = list(row)
+    fields[_RECORDED] = from_micros(fields[_RECORDED])
+    return Link(*fields)

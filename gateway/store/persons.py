@@ -11,6 +11,10 @@ from gateway.keysets import among
 from gateway.store import sets
 from gateway.tables import person, person_patient, takes_part, to_micros
 
+_OF_PATIENTS = select(person_patient.c.patient_id, person_patient.c.person).where(
+    among(person_patient.c.patient_id, "patients")
+)
+
 
 class Persons:
     def __init__(self, connection: Connection, now: datetime) -> None:
@@ -19,9 +23,7 @@ class Persons:
 
     def of_patients(self, patient_ids: Collection[str]) -> dict[str, str]:
         """Patient id to person key."""
-        query = select(person_patient.c.patient_id, person_patient.c.person)
-        rows = self._connection.execute(query.where(among(person_patient.c.patient_id, patient_ids)))
-        return {row[0]: row[1] for row in rows.all()}
+        return dict(sets.fetch(self._connection, _OF_PATIENTS, patient_ids)) if patient_ids else {}
 
     def patients_of(self, persons: Collection[str]) -> dict[str, list[str]]:
         """Person key to the ids of the Patients that are this person."""
@@ -40,8 +42,8 @@ class Persons:
         keys = sorted(set(patients.values()))
         sets.insert_missing(self._connection, person, ("key", "recorded"), [(key, recorded) for key in keys])
         known = self.of_patients(patients)
-        moved = sorted(id for id, key in known.items() if patients[id] != key)
-        self._connection.execute(person_patient.delete().where(among(person_patient.c.patient_id, moved)))
+        if moved := sorted(id for id, key in known.items() if patients[id] != key):
+            self._connection.execute(person_patient.delete().where(among(person_patient.c.patient_id, moved)))
         rows = [(id, key, recorded) for id, key in sorted(patients.items()) if known.get(id) != key]
         sets.insert_missing(self._connection, person_patient, ("patient_id", "person", "recorded"), rows)
 

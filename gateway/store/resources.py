@@ -39,6 +39,8 @@ class Resources(History):
     def read_many(self, keys: Collection[Key]) -> dict[Key, Stored]:
         """The current versions of those that are there, deleted ones included."""
         wanted = set(keys)
+        if not wanted:
+            return {}
         rows = sets.fetch(self._connection, _READ_MANY, sorted({id for _, id in wanted}))
         found = map(stored_plain, rows)
         return {(one.resource_type, one.id): one for one in found if (one.resource_type, one.id) in wanted}
@@ -107,10 +109,12 @@ class Resources(History):
         query = select(kind, func.count()).where(resource.c.deleted.is_(False)).group_by(kind).order_by(kind)
         return {row[0]: row[1] for row in self._connection.execute(query)}
 
-    def save(self, given: Iterable[SavedResource]) -> list[Saved]:
+    def save(self, given: Iterable[SavedResource], unheard: Collection[Key] = ()) -> list[Saved]:
         """Save many at once, set-wise; of one key the last one. Answers in the order given.
+
+        Nothing is stored of the `unheard`, so that it is not looked for.
 
         Callers hold the locks of their persons (without a person: of their ids). Two saves of one resource that did
         not know of each other would each be right, and one of them lost.
         """
-        return saving.save(self._connection, self._now, self._index, given)
+        return saving.save(self._connection, self._now, self._index, given, unheard)

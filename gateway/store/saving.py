@@ -18,13 +18,14 @@ from sqlalchemy import Connection, Table, and_, bindparam, func, select, update
 from gateway.fhir.json import dump
 from gateway.keysets import among
 from gateway.records import Resource
-from gateway.store import sets
+from gateway.store import few, sets
 from gateway.store.bodies import Content, content
 from gateway.store.changes import Changes
 from gateway.store.replacing import Replaced, search_tables, take_away
 from gateway.store.versions import FIELDS, Stored
 from gateway.tables import (
     contributor,
+    from_micros,
     locator,
     partition_key,
     resource,
@@ -84,10 +85,12 @@ class Saved:
     changed: bool
 
 
-def save(connection: Connection, now: datetime, index: Index, given: Iterable[SavedResource]) -> list[Saved]:
-    """What becomes of each, in the order given; of one key the last one counts."""
+def save(
+    connection: Connection, now: datetime, index: Index, given: Iterable[SavedResource], unheard: Collection[Key] = ()
+) -> list[Saved]:
+    """What becomes of each, in the order given; of one key the last one counts. Nothing is stored of the `unheard`."""
     wanted = {one.key: one for one in given}
-    before = _before(connection, wanted)
+    before = _before(connection, wanted.keys() - unheard if unheard else wanted)
     new = [one for key, one in wanted.items() if key not in before and one.resource is not None]
     if new:
         before |= _locate(connection, new)
@@ -195,31 +198,37 @@ _BEFORE = (
     .where(among(locator.c.id, "ids"))
 )
 _LAST_RID = select(func.max(locator.c.rid))
-_NEXT_RIDS = select(rid.next_value()).select_from(func.generate_series(1, bindparam("count")))
+_PLACE = ("id", "resource_type", "partition")
+_NUMBERED = few.Numbered("rid", rid.name)
 
 
 def _before(connection: Connection, keys: Collection[Key]) -> dict[Key, _Before]:
-    rows = connection.execute(_BEFORE, {"ids": sorted({id for _, id in keys})})
-    return {(row[0], row[1]): _Before(*row[2:]) for row in rows.all() if (row[0], row[1]) in keys}
+    rows = sets.fetch(connection, _BEFORE, sorted({id for _, id in keys})) if keys else ()
+    return {(row[0], row[1]): _stored_before(*row[2:]) for row in rows if (row[0], row[1]) in keys}
+
+
+def _stored_before(
+    rid: int, partition: int, version: str | None, last_updated: int | None, deleted: int | None, *more: Any
+) -> _Before:
+    """What is stored, from a row as the driver gives it; without a version there is a place only."""
+    if last_updated is None:
+        return _Before(rid, partition)
+    return _Before(rid, partition, version, from_micros(last_updated), bool(deleted), *more)
 
 
 def _locate(connection: Connection, new: Sequence[SavedResource]) -> dict[Key, _Before]:
     """Give new ones a place. Where another process did meanwhile, what it saved is before ours."""
     new = sorted(new, key=lambda one: one.key)
-    rows = [
-        (number, one.id, one.resource_type, partition_key(one.person, one.id))
-        for number, one in zip(_rids(connection, len(new)), new, strict=True)
-    ]
-    if sets.insert_missing(connection, locator, ("rid", "id", "resource_type", "partition"), rows) < len(rows):
-        return _before(connection, {one.key for one in new})
-    return {(kind, id): _Before(number, partition) for number, id, kind, partition in rows}
-
-
-def _rids(connection: Connection, count: int) -> Iterable[int]:
+    rows = [(one.id, one.resource_type, partition_key(one.person, one.id)) for one in new]
     if connection.dialect.name == "sqlite":
         last = int(connection.scalar(_LAST_RID) or 0)
-        return range(last + 1, last + 1 + count)
-    return connection.scalars(_NEXT_RIDS, {"count": count}).all()
+        numbered = [(rid, *row) for rid, row in enumerate(rows, start=last + 1)]
+        sets.insert(connection, locator, ("rid", *_PLACE), numbered)
+    else:
+        numbered = sets.insert_numbered(connection, locator, _NUMBERED, _PLACE, rows)
+    if len(numbered) < len(rows):
+        return _before(connection, {one.key for one in new})
+    return {(kind, id): _Before(number, partition) for number, id, kind, partition in numbered}
 
 
 def _time(now: datetime, changed: Iterable[_Step]) -> datetime:

@@ -33,7 +33,7 @@ class Rows(NamedTuple):
     rows: Sequence[Row]
 
 
-FEW = 32
+FEW = 256
 """Rows of a table that are written in one message together with others'."""
 
 
@@ -85,9 +85,9 @@ def insert_missing(connection: Connection, table: Table, columns: Sequence[str],
 
 
 def insert_new(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> set[Any]:
-    """Insert rows that were looked for and are not there; return the first column (the key) of each that was inserted.
+    """Insert rows by their first column, the key; return the key of each that was inserted.
 
-    Another transaction may have inserted some meanwhile, SQLite aside, which has one writer. Give them sorted, too.
+    On SQLite, which has one writer, none may be there; PostgreSQL passes over what is. Give them sorted, too.
     """
     if connection.dialect.name == "postgresql" and rows:
         sql = f"{few.insert(table, tuple(columns))} ON CONFLICT DO NOTHING RETURNING {few.quoted(columns[0])}"
@@ -95,6 +95,15 @@ def insert_new(connection: Connection, table: Table, columns: Sequence[str], row
         return {row[0] for cursor in given for row in cursor.fetchall()}
     insert(connection, table, columns, rows)
     return {row[0] for row in rows}
+
+
+def insert_numbered(
+    connection: Connection, table: Table, numbered: few.Numbered, columns: few.Columns, rows: Sequence[Row]
+) -> list[Row]:
+    """On PostgreSQL, insert the rows whose key is not there yet, each after its number; return them with it."""
+    returned = few.names((numbered.column, *columns))
+    sql = f"{few.insert(table, columns, numbered)} ON CONFLICT DO NOTHING RETURNING {returned}"
+    return [row for cursor in _given(connection, sql, table, columns, rows) for row in cursor.fetchall()]
 
 
 def _given(connection: Connection, sql: str, table: Table, columns: few.Columns, rows: Sequence[Row]) -> Iterator[Any]:
@@ -110,13 +119,18 @@ def _insert_each(connection: Connection, sql: str, rows: Sequence[Row]) -> int:
         return int(connection.connection.cursor().executemany(sql, rows).rowcount)
 
 
-def fetch(connection: Connection, found: Select[Any], keys: Collection[Any]) -> list[Any]:
-    """The rows of a select that takes one set of keys, as the driver gives them: a read that is asked for all day."""
+def fetch(connection: Connection, found: Select[Any], *given: Collection[Any] | str) -> list[Any]:
+    """The rows of a select, as the driver gives them: a read that is asked for all day.
+
+    `given` are its parameters in the order of its text: sets of keys, or single values.
+    """
     sql = _text_of(found, connection.dialect.name)
-    cursor = connection.connection.cursor()
-    given = list(keys) if connection.dialect.name == "postgresql" else orjson.dumps(list(keys)).decode()
+    arrays = connection.dialect.name == "postgresql"
+    parameters = [
+        one if isinstance(one, str) else list(one) if arrays else orjson.dumps(list(one)).decode() for one in given
+    ]
     with driver_errors(connection, sql):
-        return list(cursor.execute(sql, (given,)).fetchall())
+        return list(connection.connection.cursor().execute(sql, parameters).fetchall())
 
 
 @lru_cache(maxsize=64)

@@ -7,21 +7,36 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Select, exists, func, or_, select
+from sqlalchemy import Connection, Select, bindparam, exists, func, or_, select
 
 from gateway.fhir.json import dump, reread
 from gateway.keysets import among
 from gateway.records import Statement
 from gateway.store import sets
 from gateway.store.holding import holds
-from gateway.tables import bearing, statement, to_micros
+from gateway.tables import bearing, from_micros, statement, to_micros
 
 _FIELDS = tuple(Statement.__dataclass_fields__)
 _VALUES = attrgetter(*_FIELDS)
 _BODY = _FIELDS.index("body")
 _EFFECTIVE, _RECORDED = _FIELDS.index("effective"), _FIELDS.index("recorded")
+_FEW = 32
+"""So many are handed to PostgreSQL without asking first which are there."""
 _ALL = select(*(statement.c[name] for name in _FIELDS))
 _DIGESTS = select(statement.c.digest).where(among(statement.c.digest, "digests"))
+_OF_RESOURCES = _ALL.where(among(statement.c.resource_id, "ids"), ~among(statement.c.digest, "without")).order_by(
+    statement.c.number
+)
+_COUNTS = (
+    select(statement.c.record_key, func.count())
+    .where(statement.c.source == bindparam("source"), among(statement.c.record_key, "keys"))
+    .group_by(statement.c.record_key)
+)
+_LAST = (
+    select(statement.c.resource_type, statement.c.resource_id, func.max(statement.c.effective))
+    .where(among(statement.c.resource_id, "ids"))
+    .group_by(statement.c.resource_type, statement.c.resource_id)
+)
 
 
 class Statements:
@@ -31,9 +46,11 @@ class Statements:
     def add(self, statements: Sequence[Statement]) -> set[str]:
         """Keep what is new; return the digests of that. What was said before, in the same words, is one statement."""
         given = {one.digest: one for one in statements}
+        if len(given) <= _FEW and self._connection.dialect.name == "postgresql":  # It passes over those that it has.
+            rows = [_out(given[digest]) for digest in sorted(given)]
+            return sets.insert_new(self._connection, statement, _FIELDS, rows)
         # Most of what a message mentions was said long ago: only what is new is written out.
-        there = self._connection.scalars(_DIGESTS, {"digests": sorted(given)})
-        new = given.keys() - there.all()
+        new = given.keys() - {row[0] for row in sets.fetch(self._connection, _DIGESTS, sorted(given))}
         return sets.insert_new(self._connection, statement, _FIELDS, [_out(given[digest]) for digest in sorted(new)])
 
     def get(self, digests: Collection[str]) -> list[Statement]:
@@ -51,11 +68,17 @@ class Statements:
         `without` what the caller has in hand.
         """
         wanted = set(resources)
-        query = _ALL.where(among(statement.c.resource_id, sorted({id for _, id in wanted})))
-        if without:
-            query = query.where(~among(statement.c.digest, [one.digest for one in without]))
-        found = self._in(_known(query, known_at))
-        return [said for said in found if (said.resource_type, said.resource_id) in wanted]
+        if not wanted:
+            return []
+        rows = sets.fetch(
+            self._connection, _OF_RESOURCES, sorted({id for _, id in wanted}), [one.digest for one in without]
+        )
+        found = map(_plain, rows)
+        return [
+            said
+            for said in found
+            if (said.resource_type, said.resource_id) in wanted and (known_at is None or said.recorded <= known_at)
+        ]
 
     def of_person(
         self,
@@ -121,16 +144,12 @@ class Statements:
 
     def counts_of(self, source: str, record_keys: Collection[str]) -> dict[str, int]:
         """How often a source has spoken of each of these records of its own."""
-        key = statement.c.record_key
-        query = select(key, func.count()).where(statement.c.source == source, among(key, record_keys)).group_by(key)
-        return {row[0]: row[1] for row in self._connection.execute(query)}
+        return dict(sets.fetch(self._connection, _COUNTS, source, record_keys)) if record_keys else {}
 
     def last_of(self, resources: Collection[tuple[str, str]]) -> dict[tuple[str, str], datetime]:
         """The latest source time of what is said of each of these (resource type, id)."""
-        columns = (statement.c.resource_type, statement.c.resource_id)
-        query = select(*columns, func.max(statement.c.effective)).group_by(*columns)
-        rows = self._connection.execute(query.where(among(columns[1], sorted({id for _, id in resources}))))
-        return {(kind, id): last for kind, id, last in rows}
+        rows = sets.fetch(self._connection, _LAST, sorted({id for _, id in resources})) if resources else ()
+        return {(kind, id): from_micros(last) for kind, id, last in rows}
 
     def count(self) -> int:
         return int(self._connection.scalar(select(func.count()).select_from(statement)) or 0)
@@ -159,6 +178,14 @@ def _out(said: Statement) -> tuple[Any, ...]:
     row[_EFFECTIVE], row[_RECORDED] = to_micros(said.effective), to_micros(said.recorded)
     row[_BODY] = dump(said.body)
     return tuple(row)
+
+
+def _plain(row: Any) -> Statement:
+    """A statement as the driver gives its row."""
+    fields = list(row)
+    for place in (_EFFECTIVE, _RECORDED):
+        fields[place] = from_micros(fields[place])
+    return _in(fields)
 
 
 def _in(row: Any) -> Statement:

@@ -72,6 +72,8 @@ class UnitOfWork:
         self.imports = Imports(connection)
         self.watch = Watch(connection)
         self._connection = connection
+        self._held: set[int] = set()
+        """What it holds alone: who does need not ask for it again."""
 
     @property
     def alone(self) -> bool:
@@ -84,14 +86,22 @@ class UnitOfWork:
         Take all of them in one call, before reading what is to be changed. SQLite has one writer: it holds them all.
         `shared`: with all who share them, against those who hold them alone.
         """
-        if not self.alone and (numbers := sorted({_lock_number(key) for key in keys})):
-            self._connection.execute(_SHARE if shared else _LOCK, {"keys": numbers})
+        if self.alone:
+            return
+        numbers = {_lock_number(key) for key in keys} - self._held
+        if numbers:
+            self._connection.execute(_SHARE if shared else _LOCK, {"keys": sorted(numbers)})
+            self._held |= set() if shared else numbers
 
     def undone(self, work: Callable[[], T]) -> T:
-        """What the work returns; what it wrote is undone."""
-        with self._connection.begin_nested() as savepoint:
-            found = work()
-            savepoint.rollback()
+        """What the work returns; what it wrote is undone, and what it locked let go."""
+        held = set(self._held)
+        try:
+            with self._connection.begin_nested() as savepoint:
+                found = work()
+                savepoint.rollback()
+        finally:
+            self._held = held
         return found
 
 

@@ -15,6 +15,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from gateway.store import Store
 from tests.store.examples import changes, message, save, statement, task
@@ -54,6 +55,23 @@ def test_locks_of_persons_let_one_in_at_a_time_in_whatever_order_they_are_named(
 
     at_once(WORKERS, add_one)
     assert store.read(lambda unit: unit.meta.get("count")) == str(5 * WORKERS).encode()
+
+
+def test_what_was_locked_for_what_is_undone_is_let_go_and_can_be_locked_anew(store: Store) -> None:
+    def work(unit) -> list[int]:
+        unit.lock(["a"])
+        unit.undone(lambda: unit.lock(["b"]))
+        after = held(unit)
+        unit.lock(["b"])
+        return [after, held(unit)]
+
+    assert store.write(work) == [1, 2]
+
+
+def held(unit) -> int:
+    """How many keys PostgreSQL says that this connection holds."""
+    asked = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()")
+    return int(unit._connection.scalar(asked))
 
 
 def test_an_identifier_claimed_at_once_has_one_owner_that_all_are_told(store: Store) -> None:

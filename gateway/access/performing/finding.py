@@ -31,9 +31,9 @@ class Finder:
         """Lock everything concerned in one call, then find and read it again: no other command comes between."""
         uow = self._act.uow
         alone, shared = self._conditional(commands)
-        uow.lock(key for key in alone if key.count("|") == 1)
+        held = {key for key in alone if key.count("|") == 1} | self._foreseen(commands)
+        uow.lock(held)
         uow.lock(shared - alone, shared=True)
-        held = {key for key in alone if key.count("|") == 1}
         wanted = alone
         while True:
             steps = self.look(commands)
@@ -43,6 +43,21 @@ class Finder:
             uow.lock(wanted - held)
             held |= wanted
 
+    def _foreseen(self, commands: Sequence[Command]) -> set[str]:
+        """What is nearly always all that is to be held, told by the commands: then they are looked at once."""
+        if any(_condition(command) for command in commands):  # That is held first.
+            return set()
+        held: set[str] = set()
+        for place, command in enumerate(commands):
+            match command:
+                case Create():
+                    held.add(self._id(place))
+                case Update(target=str(id)) | Patch(target=str(id)) | Delete(target=str(id)):
+                    held.add(id)
+            if isinstance(command, Create | Update) and (patient := person_of({"id": "", **command.resource})):
+                held.add(patient)
+        return held
+
     def look(self, commands: Sequence[Command]) -> list[Step]:
         """What each command is about, as it is now."""
         steps: list[Step] = []
@@ -50,7 +65,7 @@ class Finder:
         for place, command in enumerate(commands):
             with refusing(Step(place, command, "")):
                 steps += self._steps(place, command, known_unmet=place in none)
-        current = self._act.uow.resources.read_many([step.thing for step in steps])
+        current = self._act.uow.resources.read_many([step.thing for step in steps if not step.unheard])
         for step in steps:
             step.current = current.get(step.thing)
         if self._act.links is not None:
@@ -89,8 +104,12 @@ class Finder:
         raise AssertionError(command)
 
     def _new(self, place: int, command: Create | Update) -> Step:
-        id = self._minted.setdefault(place, str(uuid.uuid4()))
-        return Step(place, command, id, command.resource | {"id": id})
+        id = self._id(place)
+        return Step(place, command, id, command.resource | {"id": id}, unheard=True)
+
+    def _id(self, place: int) -> str:
+        """The id that the command of a place has made up for what it makes."""
+        return self._minted.setdefault(place, str(uuid.uuid4()))
 
     def _one(self, resource_type: str, condition: Matching) -> Stored | None:
         """The one that meets the condition; PreconditionFailed where several do."""
@@ -122,12 +141,18 @@ class Finder:
         alone: set[str] = set()
         shared: set[str] = set()
         for command in commands:
-            condition = command.if_none_exist if isinstance(command, Create) else command.target
-            if isinstance(condition, Matching) and isinstance(command, Create | Update):
+            condition = _condition(command)
+            if condition is not None and isinstance(command, Create | Update):
                 mine, ours = locks(command.resource_type, condition, command.resource)
                 alone |= mine
                 shared |= ours
         return alone, shared
+
+
+def _condition(command: Command) -> Matching | None:
+    """What must be met by what the command is about, or by nothing."""
+    condition = command.if_none_exist if isinstance(command, Create) else command.target
+    return condition if isinstance(condition, Matching) else None
 
 
 def learn_persons(uow: UnitOfWork, steps: Sequence[Step]) -> None:

@@ -30,15 +30,19 @@ class Stater:
         if not steps:
             return {}
         uow, caller = self._act.uow, self._act.asking.caller
-        counts = uow.statements.counts_of(source_of(caller), [_record_key(step) for step in steps])
+        heard = [_record_key(step) for step in steps if not step.unheard]
+        counts = uow.statements.counts_of(source_of(caller), heard)
         # A command comes after all that it was decided on, though a source's clock may run ahead of this one.
-        last = uow.statements.last_of([step.thing for step in steps if step.thing[0] in NEGOTIATED])
+        last = uow.statements.last_of(
+            [step.thing for step in steps if step.thing[0] in NEGOTIATED and not step.unheard]
+        )
         recorded = self._act.rooms.recorder.record(
             uow,
             [self._statement(step, counts.get(_record_key(step), 0) + 1, after=last.get(step.thing)) for step in steps],
             identifiers=_identifiers(uow, [step.resource for step in steps if step.resource is not None]),
             organisation=caller.hsa_id or None,
             versions=self._versions(steps),
+            unheard={step.thing for step in steps if step.unheard},
         )
         self._made_as_named(steps, recorded.saved)
         return {(one.resource_type, one.id): one for one in recorded.saved}

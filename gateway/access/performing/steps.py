@@ -35,6 +35,8 @@ class Step:
     states: bool = True
     fresh: bool = False
     """Nothing may be stored under the id."""
+    unheard: bool = False
+    """The id was made up for it, and nobody has heard of it: nothing is stored or said under it."""
     current: Stored | None = None
     person: str | None = None
     decision: Decision = field(default=Decision(True, "nothing-there"))
