@@ -11,7 +11,7 @@ from gateway.access.applying import Applying
 from gateway.access.bench import Benching
 from gateway.access.bundled import Bundling
 from gateway.access.capacity import CapacityDoor
-from gateway.access.drawing_up import DrawingUp
+from gateway.access.discharging import Discharging
 from gateway.access.everything import Everything
 from gateway.access.explain import Explaining
 from gateway.access.exporting import Exporting
@@ -56,7 +56,7 @@ class Door(
     Graphs,
     Lastn,
     Matching,
-    DrawingUp,
+    Discharging,
     Measuring,
     CapacityDoor,
     Histories,

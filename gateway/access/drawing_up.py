@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -332,7 +331,7 @@ class DrawingUp(Tasking):
         except ValueError:
             raise BadRequest("A form has a UUID: open the page again.", rule="form-unknown") from None
         days = (sheet.consent_date, sheet.follow_up, *(one.start for one in sheet.lines))
-        if not all(_is_day(day) for day in days if day):
+        if not all(sheets.is_day(day) for day in days if day):
             raise BadRequest("Write a day as 2026-03-12.", rule="day-malformed")
         if sheet.meeting and instant(sheet.meeting) is None:
             raise BadRequest("Write a time as 2026-03-12T13:00.", rule="time-malformed")
@@ -460,10 +459,3 @@ def _move(
 
 def _delete(kind: str, id: str) -> Delete:
     return Delete(resource_type=kind, target=id, if_match=(ANY_VERSION,))
-
-
-def _is_day(text: str) -> bool:
-    try:
-        return len(text) == 10 and date.fromisoformat(text).year >= 1900
-    except ValueError:
-        return False

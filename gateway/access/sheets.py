@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID, uuid4, uuid5
 
@@ -276,6 +276,14 @@ def _local(moment: Any) -> str:
     """A time as a form's field has it."""
     found = instant(moment)
     return found.astimezone(SWEDEN).strftime("%Y-%m-%dT%H:%M") if found else ""
+
+
+def is_day(text: str) -> bool:
+    """Whether it is a day as a form's field has it."""
+    try:
+        return len(text) == 10 and date.fromisoformat(text).year >= 1900
+    except ValueError:
+        return False
 
 
 def relations(sheet: Sheet) -> Iterator[str]:

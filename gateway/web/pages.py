@@ -21,7 +21,20 @@ from starlette.staticfiles import StaticFiles
 from gateway.access.bearer import IDENTITY_COOKIE
 from gateway.errors import BadRequest
 from gateway.fhir.datetime import parameter
-from gateway.web import lanes, letter, measures, queue, record, reference, sip, task, visitor, workbench, worklist
+from gateway.web import (
+    discharge,
+    lanes,
+    letter,
+    measures,
+    queue,
+    record,
+    reference,
+    sip,
+    task,
+    visitor,
+    workbench,
+    worklist,
+)
 from gateway.web.answer import Person, by_part, by_unit, tracks
 from gateway.web.refusals import PageRoute
 from gateway.web.render import STATIC, page, see_other
@@ -71,6 +84,7 @@ async def patient(request: Request, id: str) -> Response:
         person=Person.of(view.patient),
         view=view,
         own=who.caller.organisations,
+        at_ward=door.is_at_ward(who, view),
         at=view.at,
         responsible=by_unit(view.now),
         speaking=speaking,
@@ -169,6 +183,8 @@ ROUTES: tuple[tuple[str, str, Any, tuple[str, ...]], ...] = (
     ("GET", "/patient/{id}/sip", sip.sip, ("plan", "done")),
     ("POST", "/patient/{id}/sip", sip.act, ()),
     ("GET", "/patient/{id}/sip/letter", sip.letter, ("plan",)),
+    ("GET", "/patient/{id}/discharge", discharge.discharge, ("done",)),
+    ("POST", "/patient/{id}/discharge", discharge.act, ()),
     ("GET", "/task/{id}", task.task, ("done",)),
     ("POST", "/task/{id}", task.act, ()),
     ("GET", "/worklist", worklist.own, ("since",)),

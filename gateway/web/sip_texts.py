@@ -1,4 +1,4 @@
-"""The words of the page of a SIP, and of its print for the person: Swedish and English."""
+"""The words of the pages of a SIP and of a discharge, and of the print for the person: Swedish and English."""
 
 from __future__ import annotations
 
@@ -151,4 +151,51 @@ SIP_TEXTS: dict[str, tuple[str, str]] = {
     ),
     "sip-letter-nothing": ("Det är inte bestämt än.", "It is not decided yet."),
     "sip-letter-call": ("Ring om du undrar något om planen", "Call if you wonder about the plan"),
+    # Discharge
+    "discharge": ("Meddelanden vid utskrivning", "Notices on discharge"),
+    "discharge-link": ("Utskrivning", "Discharge"),
+    "discharge-no-stay": (
+        "Personen är inte inskriven hos er enhet.",
+        "The person is not in hospital at your unit.",
+    ),
+    "discharge-admitted": ("Inskriven", "Admitted"),
+    "discharge-notice-by": ("Inskrivningsmeddelandet ska skickas senast", "The admission notice is to be sent by"),
+    "discharge-sent": ("Skickat, och vad som följer", "Sent, and what follows"),
+    "discharge-until": ("Senast", "By"),
+    "discharge-what": ("Meddelandet", "The message"),
+    "discharge-message": ("Vad vill ni meddela", "What do you want to tell"),
+    "discharge-estimated": ("Beräknad utskrivning (inskrivningsmeddelande)", "Estimated discharge (admission notice)"),
+    "discharge-information": (
+        "Det mottagarna behöver veta (informationsöverföring)",
+        "What they need to know (information transfer)",
+    ),
+    "discharge-to": ("Till", "To"),
+    "discharge-to-help": (
+        "Den öppna vården utser fast vårdkontakt och kallar till SIP: ange en enhet.",
+        "Open care appoints the permanent contact and calls to the SIP: name one unit.",
+    ),
+    "discharge-unit": ("Mottagare", "Recipient"),
+    "discharge-role": ("Som", "As"),
+    "discharge-send": ("Skicka", "Send"),
+    "role-municipal-care": ("Kommunal hälso- och sjukvård", "Municipal health care"),
+    "role-social-services": ("Socialtjänst", "Social services"),
+    "role-open-care": ("Öppen vård", "Open care"),
+    "role-other": ("Annan", "Other"),
+    "notice-admission-notice": ("Inskrivningsmeddelande", "Admission notice"),
+    "notice-discharge-ready": ("Utskrivningsklar", "Ready for discharge"),
+    "notice-information-transfer": ("Informationsöverföring", "Information transfer"),
+    "notice-appoint-contact": ("Utse fast vårdkontakt", "Appoint a permanent contact"),
+    "notice-sip-call": ("Kalla till SIP", "Call to the SIP"),
+    "notice-done-admission-notice": ("Inskrivningsmeddelandet är skickat.", "The admission notice is sent."),
+    "notice-done-discharge-ready": ("Meddelandet är skickat.", "The message is sent."),
+    "notice-done-information-transfer": ("Informationen är skickad.", "The information is sent."),
+    "refused-no-stay": ("Personen är inte inskriven hos er enhet.", "The person is not in hospital at your unit."),
+    "refused-recipient-missing": ("Ange vilka som ska få meddelandet.", "Say who is to have the message."),
+    "refused-recipient-twice": ("Varje enhet får meddelandet en gång.", "Each unit has the message once."),
+    "refused-open-care-one": (
+        "Ange en enhet i den öppna vården: den utser fast vårdkontakt och kallar till SIP.",
+        "Name one unit of open care: it appoints the permanent contact and calls to the SIP.",
+    ),
+    "refused-estimate-missing": ("Ange beräknad dag för utskrivning.", "Say the estimated day of discharge."),
+    "refused-information-missing": ("Skriv det mottagarna behöver veta.", "Write what they need to know."),
 }

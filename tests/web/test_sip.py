@@ -1,4 +1,4 @@
-"""A SIP by its form: drawn up by one unit, answered by another, read by the person; and every press that cannot be."""
+"""A SIP by its form: drawn up by one unit, answered by another, read by the person; and what a ward tells by a form."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -23,10 +24,12 @@ from gateway.settings import Settings
 from tests.web.conftest import section, text_of
 from tests.web.test_browser import OVERFLOW, WCAG
 
+SWEDEN = ZoneInfo("Europe/Stockholm")
 HSA = "urn:oid:1.2.752.29.4.19"
 HUVUDMAN = "https://samverka.example/fhir/CodeSystem/huvudman"
-REGION, CENTRE, TOWN, NURSES, CLINIC = (
+REGION, WARD, CENTRE, TOWN, NURSES, CLINIC = (
     "SE2321000131-T0000",
+    "SE2321000131-T0110",
     "SE2321000131-T0400",
     "SE2120001348-T0000",
     "SE2120001348-T0100",
@@ -34,6 +37,7 @@ REGION, CENTRE, TOWN, NURSES, CLINIC = (
 )
 UNITS = {
     REGION: ("Västra Götalandsregionen", "region", None),
+    WARD: ("MÄVA", "region", REGION),
     CENTRE: ("Vårdcentralen Tanumshede", "region", REGION),
     TOWN: ("Tanums kommun", "kommun", None),
     NURSES: ("Hemsjukvården Tanum", "kommun", TOWN),
@@ -304,6 +308,117 @@ def test_the_page_is_there_in_english(place: Place, rut: str) -> None:
         assert words.lower() in told.lower()
 
 
+# --- Discharge (2017:612) ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stay(place: Place, rut: str) -> str:
+    """The address of the discharge of somebody who has been at the ward since two days."""
+    id = rut.split("/")[2]
+    admitted = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "IMP"}
+    with httpx.Client(base_url=place.base, timeout=60) as operator:
+        put(
+            operator,
+            {
+                "resourceType": "Encounter",
+                "id": f"{id[:50]}-stay",
+                "status": "in-progress",
+                "class": admitted,
+                "subject": {"reference": f"Patient/{id}"},
+                "serviceProvider": unit(WARD),
+                "period": {"start": (datetime.now(UTC) - timedelta(days=2)).isoformat(timespec="seconds")},
+            },
+        )
+    return f"/patient/{id}/discharge"
+
+
+TOLD = {
+    "to-1": NURSES,
+    "role-1": "municipal-care",
+    "to-3": CENTRE,
+    "role-3": "open-care",
+    "estimated": LATER,
+}
+
+
+def tasks(place: Place, stay: str) -> dict[tuple[str, str], dict[str, Any]]:
+    """What was written of the stay, by code and the unit that is asked."""
+    with httpx.Client(base_url=place.base, timeout=60) as operator:
+        found = operator.get("/fhir/Task", params={"patient": stay.split("/")[2]}).json().get("entry", [])
+    made = [one["resource"] for one in found]
+    return {(one["code"]["coding"][0]["code"], one["owner"]["identifier"]["value"]): one for one in made}
+
+
+def test_a_ward_tells_by_the_page_what_the_law_asks_with_its_deadlines(place: Place, stay: str) -> None:
+    """2 kap. 1-5 §§, 3 kap. 1-2 §§, 4 kap. 3 §, 5 kap. 4 §; that the call to the SIP is the duty's end."""
+    with place.at(WARD) as ward, place.at(CENTRE) as centre:
+        shown = text_of(ward.get(stay).text)
+        assert "ska skickas senast" in shown and "försenat" in shown, "24 hours have passed"
+        assert f'href="{stay}"' in ward.get(stay.removesuffix("/discharge")).text
+        form = held(ward.get(stay).text)
+        for _ in range(2):  # What is sent twice is sent once.
+            assert ward.post(stay, data=form | TOLD | {"code": "admission-notice"}).status_code == 303
+        press(ward, stay, "send", **TOLD | {"code": "discharge-ready"})
+        press(ward, stay, "send", **TOLD | {"code": "information-transfer", "information": "Såret läkt"})
+        found = tasks(place, stay)
+        assert sorted(found) == sorted(
+            [
+                (code, unit)
+                for code in ("admission-notice", "discharge-ready", "information-transfer")
+                for unit in (NURSES, CENTRE)
+            ]
+            + [("appoint-contact", CENTRE), ("sip-call", CENTRE)]
+        )
+        until = {key: one.get("restriction", {}).get("period", {}).get("end") for key, one in found.items()}
+        asked = datetime.fromisoformat(found["discharge-ready", NURSES]["authoredOn"]).astimezone(SWEDEN)
+        liable = asked.date() + timedelta(days=3 if asked.time() <= time(12) else 4)
+        assert until["appoint-contact", CENTRE] == until["admission-notice", NURSES] == LATER
+        assert until["discharge-ready", NURSES] == liable.isoformat()
+        assert until["discharge-ready", CENTRE] is None, "the region does not pay"
+        assert until["sip-call", CENTRE] == (asked.date() + timedelta(days=3)).isoformat()
+        assert until["information-transfer", NURSES] == asked.date().isoformat()
+        assert "Kalla till SIP" in text_of(section(ward.get(stay).text, "sent"))
+        # Open care calls to the meeting by the SIP's form: a draft is no call, what is sent is.
+        sip = stay.replace("/discharge", "/sip")
+        meeting = {"meeting": f"{LATER}T13:00", "invited-1": NURSES, "consent": "given"}
+        plan = sent(press(centre, sip, "save", **meeting))
+        assert "ingen kallelse till SIP" in text_of(centre.get(stay.removesuffix("/discharge")).text)
+        sent(press(centre, plan, "call"))
+        assert "ingen kallelse till SIP" not in text_of(centre.get(stay.removesuffix("/discharge")).text)
+    assert tasks(place, stay)["sip-call", CENTRE]["status"] == "completed"
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        ({"code": "admission-notice", "estimated": ""}, 400),
+        ({"code": "admission-notice", "role-3": "other"}, 400),
+        ({"code": "discharge-ready", "to-3": NURSES}, 400),
+        ({"code": "information-transfer"}, 400),
+        ({"code": "discharge-ready", "to-1": "", "to-3": ""}, 400),
+        ({"code": "greeting"}, 400),
+        ({"code": "discharge-ready", "form": "1"}, 400),
+        ({"code": "discharge-ready", "token": "1"}, 403),
+    ],
+)
+def test_a_message_that_lacks_something_is_not_sent(
+    place: Place, stay: str, given: dict[str, str], status: int
+) -> None:
+    with place.at(WARD) as ward:
+        assert press(ward, stay, "send", **TOLD | given).status_code == status
+    assert not tasks(place, stay)
+
+
+def test_another_unit_of_the_care_sends_nothing_of_the_stay(place: Place, stay: str) -> None:
+    with place.at(CENTRE) as centre, place.at(WARD) as ward, place.at(CLINIC) as clinic:
+        assert "inte inskriven hos er" in text_of(centre.get(stay).text)
+        form = held(ward.get(stay).text) | TOLD | {"code": "discharge-ready"}
+        mine = dict(re.findall(r'name="(token)" value="([^"]*)"', centre.get(stay.replace("discharge", "sip")).text))
+        assert centre.post(stay, data=form | mine).status_code == 409
+        assert clinic.post(stay, data=form).status_code == 404
+    assert not tasks(place, stay)
+
+
 # --- In the browser ------------------------------------------------------------------------------------------------
 
 
@@ -353,3 +468,15 @@ def test_a_plan_is_settled_by_keyboard_alone_on_a_phone_and_axe_finds_nothing(
     found = Axe().run(page, options={"runOnly": WCAG, "resultTypes": ["violations"]})
     assert found.violations_count == 0, found.generate_report()
     expect(page.get_by_role("heading", level=1)).to_have_text("Din plan")
+
+
+@pytest.mark.browser
+def test_axe_finds_nothing_on_the_page_of_a_discharge(browser: Browser, place: Place, stay: str) -> None:
+    context = browser.new_context(viewport={"width": 360, "height": 800}, locale="sv-SE", base_url=place.base)
+    context.add_cookies([{"name": IDENTITY_COOKIE, "value": place.token(WARD), "url": place.base}])
+    page = context.new_page()
+    page.goto(stay)
+    found = Axe().run(page, options={"runOnly": WCAG, "resultTypes": ["violations"]})
+    assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate(OVERFLOW) == 0
+    context.close()
