@@ -11,6 +11,8 @@ PORT ?= 8000
 HOST ?= 127.0.0.1
 # Tests wait for servers half of their time: two processes a core. A file stays in one, with the servers it shares.
 PYTEST_ARGS ?= -q -n 4 --dist loadfile
+# What one process has compiled the next one reads, tests too; wherever this is set, each would compile for itself.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help install install-dev demo test pytest test-clients lint format serve clean
 

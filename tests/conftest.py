@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import gc
+import importlib
 import os
 import shutil
 import ssl
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,19 @@ os.environ.setdefault("SAMVERKA_WATCH_GAPS", "false")
 # How long an example takes says something of the machine, not of the code.
 hypothesis.settings.register_profile("samverka", deadline=None)
 hypothesis.settings.load_profile("samverka")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection() -> None:
+    """Let each process of a run begin with tests of its own: what one has compiled, with its assertions, others read."""
+    if "PYTEST_XDIST_WORKER" not in os.environ or sys.dont_write_bytecode:
+        return
+    place, places = int(os.environ["PYTEST_XDIST_WORKER"][2:]), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    files = sorted(Path(__file__).parent.rglob("test_*.py"))
+    first = len(files) * place // places
+    for path in files[first:] + files[:first]:
+        with suppress(Exception, pytest.skip.Exception):  # Told when the file is collected.
+            importlib.import_module(".".join(("tests", *path.relative_to(Path(__file__).parent).with_suffix("").parts)))
 
 
 def pytest_collection_finish() -> None:

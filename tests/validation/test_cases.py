@@ -26,7 +26,7 @@ NARRATIVE = {"status": "generated", "div": '<div xmlns="http://www.w3.org/1999/x
 URL = "http://example.org/fhir/StructureDefinition/"
 
 
-class Reader(yaml.SafeLoader):
+class Reader(yaml.CSafeLoader):
     """YAML whose dates stay text, as they are in JSON."""
 
 
