@@ -27,14 +27,14 @@ from tests import postgres
 
 # Tests count what is stored: gaps are raised where they are what is tested (tests/golden/test_watch.py).
 os.environ.setdefault("SAMVERKA_WATCH_GAPS", "false")
-# How long an example takes says something of the machine, not of the code.
-hypothesis.settings.register_profile("samverka", deadline=None)
+# How long an example takes says something of the machine, not of the code. EXAMPLES=1000 looks longer.
+hypothesis.settings.register_profile("samverka", deadline=None, max_examples=int(os.environ.get("EXAMPLES", "50")))
 hypothesis.settings.load_profile("samverka")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection() -> None:
-    """Let each process of a run begin with tests of its own: what one has compiled, with its assertions, others read."""
+    """Let each process of a run begin with other tests: what one has compiled, with its assertions, the others read."""
     if "PYTEST_XDIST_WORKER" not in os.environ or sys.dont_write_bytecode:
         return
     place, places = int(os.environ["PYTEST_XDIST_WORKER"][2:]), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])

@@ -119,7 +119,7 @@ MOVES = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(moves=MOVES, random=st.randoms())
 def test_who_takes_part_now_is_who_has_an_accepted_task_that_is_not_over(moves: list[Any], random: Any) -> None:
     rows = [

@@ -30,7 +30,7 @@ def divided(total: int, least: list[int], most: list[int]) -> Iterator[tuple[int
             yield (first, *rest)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(tables)
 def test_no_number_of_cases_that_is_not_told_can_be_computed(strata: dict[str, Part]) -> None:
     total = total_of(strata)
@@ -44,7 +44,7 @@ def test_no_number_of_cases_that_is_not_told_can_be_computed(strata: dict[str, P
         assert {way[place] for way in ways} >= set(range(1, LEAST + 1))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(tables)
 def test_no_share_that_is_not_told_can_be_computed(strata: dict[str, Part]) -> None:
     total = total_of(strata)
@@ -67,7 +67,7 @@ def test_no_share_that_is_not_told_can_be_computed(strata: dict[str, Part]) -> N
     assert all(len(found) > 1 for found in spread)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(tables)
 def test_nothing_small_is_told_and_what_is_told_is_true(strata: dict[str, Part]) -> None:
     total = total_of(strata)
@@ -86,7 +86,7 @@ def test_nothing_small_is_told_and_what_is_told_is_true(strata: dict[str, Part])
         assert not is_small(strata[key].rest)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.dictionaries(st.sampled_from("abcdef"), st.integers(LEAST, 40), min_size=1, max_size=6))
 def test_a_table_without_small_cells_is_told_whole(counts: dict[str, int]) -> None:
     strata = {key: Part(count, count) for key, count in counts.items()}

@@ -87,7 +87,7 @@ BESIDE = st.sampled_from(
 
 @pytest.mark.parametrize("type_name", TYPES)
 def test_whatever_the_definitions_allow_comes_back_from_xml_unchanged(type_name: str) -> None:
-    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
     @given(object_of(type_name, 3))
     def holds(resource: dict[str, Any]) -> None:
         written = xml.dump(resource, load())
@@ -132,7 +132,7 @@ FRAGMENTS = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(FRAGMENTS, max_size=12), st.booleans())
 def test_whatever_comes_is_read_or_refused_with_a_place(fragments: list[str], whole: bool) -> None:
     body = "".join(['<Patient xmlns="http://hl7.org/fhir">', *fragments, "</Patient>"] if whole else fragments)
@@ -144,7 +144,7 @@ def test_whatever_comes_is_read_or_refused_with_a_place(fragments: list[str], wh
         assert parse(dump(resource)) == resource
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=40))
 def test_bytes_that_are_no_xml_are_refused(body: bytes) -> None:
     with pytest.raises(BadRequest):

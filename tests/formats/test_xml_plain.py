@@ -84,7 +84,7 @@ def by_tags(form: Format, body: bytes, limits: Limits) -> Any:
     return seen(list(xml.by_tags(form, body, issues, limits)), issues)
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(form=st.sampled_from(FORMS), body=messages(), nodes=st.sampled_from([200, 200, 5]))
 @example(form=FORMS[0], body=b'<m xmlns:a="urn:x"><a:r>t<a:r/>u</a:r><r xmlns="urn:y" k="&#62;">v</r></m>', nodes=200)
 @example(form=FORMS[1], body=b'<r xmlns="urn:x">t<a/><b>-</b>\n<c>&#13;\r\n</c></r>', nodes=200)

@@ -43,7 +43,7 @@ def site(
 
 
 @pytest.mark.parametrize("package", GOOD)
-@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(random=st.randoms(use_true_random=False))
 def test_an_altered_message_is_kept_worked_and_told(
     site: tuple[Gateway, httpx.Client], package: str, random: Random

@@ -81,7 +81,7 @@ def test_what_is_plainly_of_a_type_is_converted_to_itself(name: str, text: str) 
         assert primitives.CONVERT[name](text, ZoneInfo("UTC"), lambda: None) == text
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(name=st.sampled_from(sorted(primitives.CONVERT)), value=LEAVES)
 def test_a_node_is_taken_as_any_value_is(name: str, value: Any) -> None:
     one, other, node = run(), run(), Node("a", value)
@@ -90,7 +90,7 @@ def test_a_node_is_taken_as_any_value_is(name: str, value: Any) -> None:
     )
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(call=st.sampled_from(CALLS), value=LEAVES, as_node=st.booleans())
 def test_a_transform_bound_to_its_constants_gives_what_it_gives(
     call: tuple[str, list[Any], int], value: Any, as_node: bool
@@ -110,7 +110,7 @@ def fhir_parts(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     return name, draw(st.dictionaries(st.sampled_from(NAMES[name]), values, min_size=1, max_size=5))
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(part=fhir_parts())
 @example(part=("HumanName", {"family": "A", "given": ["B", "C"], "period": {"start": "2020"}}))
 @example(part=("Reference", {"reference": "urn:uuid:a"}))

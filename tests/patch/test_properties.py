@@ -66,7 +66,7 @@ PATHS = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(OPERATIONS, max_size=4))
 def test_any_json_patch_gives_a_patient_of_the_same_id_or_a_refusal(operations: list[dict[str, Any]]) -> None:
     before = dump(PATIENT)
@@ -78,7 +78,7 @@ def test_any_json_patch_gives_a_patient_of_the_same_id_or_a_refusal(operations: 
     assert dump(PATIENT) == before
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(POINTERS, VALUES)
 def test_what_json_patch_adds_it_removes_again(path: str, value: Any) -> None:
     add, remove = {"op": "add", "path": path, "value": value}, {"op": "remove", "path": path}
@@ -96,7 +96,7 @@ def test_what_json_patch_adds_it_removes_again(path: str, value: Any) -> None:
     assert patch.read(dump([add, remove]), "application/json-patch+json", "Patient", load())(PATIENT) == PATIENT
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(PIECES, max_size=8).map("".join) | st.text(max_size=20))
 def test_any_selector_finds_nodes_or_is_refused(selector: str) -> None:
     try:
@@ -105,7 +105,7 @@ def test_any_selector_finds_nodes_or_is_refused(selector: str) -> None:
         assert str(refusal)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(PATHS | st.text(max_size=20), st.sampled_from(["delete", "replace"]))
 def test_any_fhirpath_patch_gives_a_patient_or_a_refusal(path: str, kind: str) -> None:
     parts = [{"name": "type", "valueCode": kind}, {"name": "path", "valueString": path}]

@@ -271,7 +271,7 @@ COMMANDS = st.lists(
 )
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(commands=COMMANDS, data=st.data())
 def test_together_they_come_to_what_they_come_to_one_by_one(
     two: tuple[Gateway, Gateway], commands: Sequence[tuple[str | None, int, str | None, Caller, str]], data: Any

@@ -101,7 +101,7 @@ def test_each_kind_of_criterion_is_answered_from_an_index(search: str, index: st
 EDGE = st.integers(0, 12)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(low=EDGE, length=EDGE, start=EDGE, stay=EDGE, open_start=st.booleans(), open_end=st.booleans())
 def test_a_date_prefix_means_what_the_specification_says(
     low: int, length: int, start: int, stay: int, open_start: bool, open_end: bool

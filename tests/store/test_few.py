@@ -63,7 +63,7 @@ def kept(connection: Connection, table: Table) -> list[tuple[Any, ...]]:
     return sorted(found, key=repr)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_few_rows_of_several_tables_are_kept_as_many_are(
     connection: Connection, monkeypatch: pytest.MonkeyPatch, data: st.DataObject

@@ -47,7 +47,7 @@ resources = st.builds(
 PROFILES = ("http://hl7.org/fhir/StructureDefinition/bp", "http://hl7.org/fhir/StructureDefinition/nowhere")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(resources)
 def test_any_json_has_an_answer(validating: Validate, resource: dict[str, Any]) -> None:
     for issue in validating(resource, profiles=PROFILES):
