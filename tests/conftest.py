@@ -103,12 +103,22 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="session")
 def postgres_database(postgres_server: str) -> str:
     """A migrated database of this process's own."""
-    name = f"test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
-    admin = create_engine(f"{postgres_server}/postgres", isolation_level="AUTOCOMMIT")
+    return _made(postgres_server, "test")
+
+
+@pytest.fixture(scope="session")
+def other_postgres_database(postgres_server: str) -> str:
+    """Another one, for what stands while the tests of a module empty the first."""
+    return _made(postgres_server, "standing")
+
+
+def _made(server: str, kind: str) -> str:
+    name = f"{kind}_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    admin = create_engine(f"{server}/postgres", isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
     admin.dispose()
-    url = f"{postgres_server}/{name}"
+    url = f"{server}/{name}"
     engine = create_engine(url)
     migrate(engine)
     engine.dispose()
@@ -151,6 +161,18 @@ def database_url(request: pytest.FixtureRequest) -> str:
     url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
     assert make_url(url).get_backend_name() == request.param
     return url
+
+
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def standing_url(
+    request: pytest.FixtureRequest, sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """Both databases, one after the other, each the same for all tests of a module: they leave one another alone."""
+    if request.param == "postgresql":
+        return emptied(request.getfixturevalue("other_postgres_database"))
+    path = tmp_path_factory.mktemp("standing") / "standing.db"
+    shutil.copy(sqlite_template, path)
+    return f"sqlite:///{path}"
 
 
 @pytest.fixture

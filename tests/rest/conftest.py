@@ -56,6 +56,26 @@ def party(shared_address: str, shared_gateway: Gateway) -> Iterator[Callable[[st
         one.close()
 
 
+@pytest.fixture(scope="module")
+def standing_gateway(standing_url: str) -> Iterator[Gateway]:
+    wired = wire(Settings(database_url=standing_url, max_body=1_000_000))
+    yield wired
+    wired.close()
+
+
+@pytest.fixture(scope="module")
+def standing_address(standing_gateway: Gateway) -> Iterator[str]:
+    with background(standing_gateway) as base:
+        yield base
+
+
+@pytest.fixture(scope="module")
+def standing(standing_address: str) -> Iterator[httpx.Client]:
+    """The operator at a server on each database that a module's tests share: they ask, or write what is their own."""
+    with httpx.Client(timeout=60, base_url=standing_address, headers=FHIR) as client:
+        yield client
+
+
 @pytest.fixture
 def gateway(database_url: str) -> Iterator[Gateway]:
     wired = wire(Settings(database_url=database_url, max_body=1_000_000))

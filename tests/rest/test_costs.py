@@ -40,17 +40,17 @@ REFUSED = [
 
 @pytest.mark.parametrize(("kind", "parameters"), ANSWERED)
 def test_as_much_as_may_be_asked_is_answered(
-    operator: httpx.Client, kind: str, parameters: list[tuple[str, str]]
+    standing: httpx.Client, kind: str, parameters: list[tuple[str, str]]
 ) -> None:
     started = monotonic()
-    answer = operator.post(f"/fhir/{kind}/_search", content=str(httpx.QueryParams(parameters)), headers=FORM)
+    answer = standing.post(f"/fhir/{kind}/_search", content=str(httpx.QueryParams(parameters)), headers=FORM)
     assert answer.status_code == 200, answer.text
     assert monotonic() - started < SECONDS
 
 
 @pytest.mark.parametrize(("kind", "parameters"), REFUSED)
-def test_more_is_refused_at_once(operator: httpx.Client, kind: str, parameters: list[tuple[str, str]]) -> None:
+def test_more_is_refused_at_once(standing: httpx.Client, kind: str, parameters: list[tuple[str, str]]) -> None:
     started = monotonic()
-    answer = operator.post(f"/fhir/{kind}/_search", content=str(httpx.QueryParams(parameters)), headers=FORM)
+    answer = standing.post(f"/fhir/{kind}/_search", content=str(httpx.QueryParams(parameters)), headers=FORM)
     assert answer.status_code == 400, answer.text
     assert monotonic() - started < SECONDS

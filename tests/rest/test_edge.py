@@ -13,8 +13,8 @@ PATHS = ["/fhir/metadata", "/fhir/Patient", "/fhir/Patient/none", "/ingest/none/
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer none"}])
-def test_no_answer_is_kept_framed_or_embedded(address: str, path: str, headers: dict[str, str]) -> None:
-    answer = httpx.get(address + path, headers=headers)
+def test_no_answer_is_kept_framed_or_embedded(standing_address: str, path: str, headers: dict[str, str]) -> None:
+    answer = httpx.get(standing_address + path, headers=headers)
 
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -22,24 +22,24 @@ def test_no_answer_is_kept_framed_or_embedded(address: str, path: str, headers: 
     assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
 
 
-def test_a_page_says_more_about_itself_and_style_sheets_may_be_kept(address: str) -> None:
-    page = httpx.get(address, headers={"accept": "text/html"})
+def test_a_page_says_more_about_itself_and_style_sheets_may_be_kept(standing_address: str) -> None:
+    page = httpx.get(standing_address, headers={"accept": "text/html"})
     assert "style-src 'self'" in page.headers["content-security-policy"]
     assert "script" not in page.headers["content-security-policy"]
-    assert httpx.get(f"{address}/static/samverka.css").headers.get("cache-control") != "no-store"
+    assert httpx.get(f"{standing_address}/static/samverka.css").headers.get("cache-control") != "no-store"
 
 
 @pytest.mark.parametrize("path", ["/fhir/Patient", "/", "/none"])
 @pytest.mark.parametrize("host", ["[", "[::1", "a b", "127.0.0.1/x", "user@127.0.0.1", "127.0.0.1:99999999", "é"])
-def test_a_host_that_is_none_is_a_bad_request(address: str, path: str, host: str) -> None:
-    place = urlsplit(address)
+def test_a_host_that_is_none_is_a_bad_request(standing_address: str, path: str, host: str) -> None:
+    place = urlsplit(standing_address)
     with socket.create_connection((place.hostname, place.port)) as connection:
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
         assert connection.recv(100).split()[1] == b"400"
 
 
-def test_nobody_s_body_is_taken_before_he_says_who_he_is(address: str) -> None:
-    place = urlsplit(address)
+def test_nobody_s_body_is_taken_before_he_says_who_he_is(standing_address: str) -> None:
+    place = urlsplit(standing_address)
     for method, path in (("PUT", "/fhir/Patient/p"), ("POST", "/fhir/Patient"), ("POST", "/fhir/Patient/_search")):
         head = f"{method} {path} HTTP/1.1\r\nHost: elsewhere.example\r\nContent-Length: 1000000\r\n"
         with socket.create_connection((place.hostname, place.port), timeout=5) as connection:

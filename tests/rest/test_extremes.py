@@ -17,14 +17,14 @@ def unit(hsa_id: str) -> dict[str, Any]:
     return {"type": "Organization", "identifier": {"system": HSA, "value": hsa_id}}
 
 
-@pytest.fixture
-def person(operator: httpx.Client) -> str:
-    operator.put("/fhir/Patient/p", json={"resourceType": "Patient", "id": "p"})
+@pytest.fixture(scope="module")
+def person(standing: httpx.Client) -> str:
+    standing.put("/fhir/Patient/p", json={"resourceType": "Patient", "id": "p"})
     return "Patient/p"
 
 
 @pytest.mark.parametrize("status", ["requested", "in-progress", "completed"])
-def test_no_time_of_a_task_breaks_the_answer(operator: httpx.Client, person: str, status: str) -> None:
+def test_no_time_of_a_task_breaks_the_answer(standing: httpx.Client, person: str, status: str) -> None:
     for start, end in PERIODS:
         task = {
             "resourceType": "Task",
@@ -40,12 +40,12 @@ def test_no_time_of_a_task_breaks_the_answer(operator: httpx.Client, person: str
             "executionPeriod": {"start": start, "end": end},
             "restriction": {"period": {"start": start, "end": end}},
         }
-        assert operator.put("/fhir/Task/t", json=task).status_code in (200, 201, 422)
-        assert [operator.get(path).status_code for path in ANSWERS] == [200, 200], (start, end)
+        assert standing.put("/fhir/Task/t", json=task).status_code in (200, 201, 422)
+        assert [standing.get(path).status_code for path in ANSWERS] == [200, 200], (start, end)
 
 
 @pytest.mark.parametrize("status", ["planned", "in-progress", "finished"])
-def test_no_time_of_an_encounter_breaks_the_answer(operator: httpx.Client, person: str, status: str) -> None:
+def test_no_time_of_an_encounter_breaks_the_answer(standing: httpx.Client, person: str, status: str) -> None:
     for start, end in PERIODS:
         stay = {
             "resourceType": "Encounter",
@@ -62,19 +62,19 @@ def test_no_time_of_an_encounter_breaks_the_answer(operator: httpx.Client, perso
             "serviceProvider": unit("SE2321000131-T0110"),
             "period": {"start": start, "end": end},
         }
-        assert operator.put("/fhir/Encounter/e", json=stay).status_code in (200, 201, 422)
-        assert [operator.get(path).status_code for path in ANSWERS] == [200, 200], (start, end)
+        assert standing.put("/fhir/Encounter/e", json=stay).status_code in (200, 201, 422)
+        assert [standing.get(path).status_code for path in ANSWERS] == [200, 200], (start, end)
 
 
 @pytest.mark.parametrize("name", ["at", "known-at", "since"])
 @pytest.mark.parametrize("value", [*ENDS, "1799-12-31", "2302"])
-def test_a_time_that_nobody_can_mean_is_refused(operator: httpx.Client, person: str, name: str, value: str) -> None:
-    assert operator.get(ANSWERS[0], params={name: value}).status_code == 400
+def test_a_time_that_nobody_can_mean_is_refused(standing: httpx.Client, person: str, name: str, value: str) -> None:
+    assert standing.get(ANSWERS[0], params={name: value}).status_code == 400
     if name != "since":  # which the page does not take
-        assert operator.get(ANSWERS[1], params={name: value}).status_code == 400
+        assert standing.get(ANSWERS[1], params={name: value}).status_code == 400
 
 
 @pytest.mark.parametrize("value", ENDS)
-def test_searches_and_histories_take_any_time(operator: httpx.Client, person: str, value: str) -> None:
+def test_searches_and_histories_take_any_time(standing: httpx.Client, person: str, value: str) -> None:
     for path in (f"Task?authored-on={value}", f"Task?_lastUpdated=ap{value}", f"Patient/p/_history?_since={value}"):
-        assert operator.get(f"/fhir/{path}".replace("+", "%2B")).status_code in (200, 400), path
+        assert standing.get(f"/fhir/{path}".replace("+", "%2B")).status_code in (200, 400), path

@@ -56,12 +56,12 @@ HEARTS: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-def kept(operator: httpx.Client) -> httpx.Client:
+@pytest.fixture(scope="module")
+def kept(standing: httpx.Client) -> httpx.Client:
     for one in (SYSTEM, HEARTS):
         path = f"/fhir/{one['resourceType']}/{one['id']}"
-        assert operator.put(path, content=json.dumps(one)).status_code in (200, 201)
-    return operator
+        assert standing.put(path, content=json.dumps(one)).status_code in (200, 201)
+    return standing
 
 
 def told(answer: httpx.Response) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
+
+from gateway.access.caller import Caller
+from gateway.app import Gateway
 
 A, B = "http://example.org/a", "http://example.org/b"
 URL = "http://example.org/ConceptMap/a-to-b"
@@ -35,10 +37,10 @@ FOUND = {"resourceType": "Parameters", "parameter": [{"name": "result", "valueBo
 CODE = f"system={A}&code=x"
 
 
-@pytest.fixture
-def kept(operator: httpx.Client) -> httpx.Client:
-    assert operator.put("/fhir/ConceptMap/a-to-b", content=json.dumps(MAP)).status_code == 201
-    return operator
+@pytest.fixture(scope="module")
+def kept(standing: httpx.Client) -> httpx.Client:
+    assert standing.put("/fhir/ConceptMap/a-to-b", content=json.dumps(MAP)).status_code == 201
+    return standing
 
 
 def posted(*given: dict[str, Any]) -> str:
@@ -96,7 +98,7 @@ def test_question_and_answer_may_be_xml(kept: httpx.Client) -> None:
     assert '<name value="result"/><valueBoolean value="true"/>' in answer.text
 
 
-def test_reversed_and_depending_on_another_value(operator: httpx.Client) -> None:
+def test_reversed_and_depending_on_another_value(standing: httpx.Client) -> None:
     dependent = json.loads(json.dumps(MAP))
     dependent["group"][0]["element"][0]["target"][0]["dependsOn"] = [
         {"property": "http://example.org/sex", "value": "F"}
@@ -109,12 +111,12 @@ def test_reversed_and_depending_on_another_value(operator: httpx.Client) -> None
             {"name": "concept", "valueCodeableConcept": {"coding": [{"code": "F"}]}},
         ],
     }
-    without = operator.post("/fhir/ConceptMap/$translate", content=posted(CODING, sent)).json()["parameter"]
+    without = standing.post("/fhir/ConceptMap/$translate", content=posted(CODING, sent)).json()["parameter"]
     assert without[0] == {"name": "result", "valueBoolean": False}
-    assert operator.post("/fhir/ConceptMap/$translate", content=posted(CODING, sent, given)).json() == FOUND
+    assert standing.post("/fhir/ConceptMap/$translate", content=posted(CODING, sent, given)).json() == FOUND
 
     back = ({"name": "coding", "valueCoding": {"system": B, "code": "1"}}, {"name": "reverse", "valueBoolean": True})
-    answer = operator.post(
+    answer = standing.post(
         "/fhir/ConceptMap/$translate", content=posted(*back, {"name": "conceptMap", "resource": MAP})
     )
     (match,) = [one for one in answer.json()["parameter"] if one["name"] == "match"]
@@ -124,11 +126,11 @@ def test_reversed_and_depending_on_another_value(operator: httpx.Client) -> None
     ]
 
 
-def test_the_packages_conceptmaps_are_known(operator: httpx.Client, gateway: Any) -> None:
-    package = gateway.packages["dispatch-json"]
+def test_the_packages_conceptmaps_are_known(standing: httpx.Client, standing_gateway: Gateway) -> None:
+    package = standing_gateway.packages["dispatch-json"]
     table = package.tables[0]
     row = next(row for row in table.rows if row.target_code)
-    answer = operator.get(
+    answer = standing.get(
         "/fhir/ConceptMap/$translate", params={"url": table.url, "system": row.system or "urn:any", "code": row.code}
     )
     assert answer.json()["parameter"][0] == {"name": "result", "valueBoolean": True}
@@ -173,16 +175,18 @@ def test_what_cannot_be_asked_is_refused(kept: httpx.Client, query: str, status:
         '{"resourceType": "Patient"}',
     ],
 )
-def test_parameters_that_are_not_as_defined_are_refused(operator: httpx.Client, body: str) -> None:
-    answer = operator.post("/fhir/ConceptMap/$translate", content=body)
+def test_parameters_that_are_not_as_defined_are_refused(standing: httpx.Client, body: str) -> None:
+    answer = standing.post("/fhir/ConceptMap/$translate", content=body)
     assert (answer.status_code, answer.json()["resourceType"]) == (400, "OperationOutcome")
 
 
-def test_an_organisation_may_ask(kept: httpx.Client, client_of: Callable[..., httpx.Client]) -> None:
-    assert client_of("SE2321000131-E1").get(f"/fhir/ConceptMap/$translate?url={URL}&{CODE}").json() == FOUND
+def test_an_organisation_may_ask(kept: httpx.Client, standing_gateway: Gateway) -> None:
+    token = standing_gateway.identities.token(Caller("organisation", "SE2321000131-E1", "E1", "SE2321000131-E1"))
+    asked = kept.get(f"/fhir/ConceptMap/$translate?url={URL}&{CODE}", headers={"authorization": f"Bearer {token}"})
+    assert asked.json() == FOUND
 
 
-def test_it_is_announced(operator: httpx.Client) -> None:
-    resources = operator.get("/fhir/metadata").json()["rest"][0]["resource"]
+def test_it_is_announced(standing: httpx.Client) -> None:
+    resources = standing.get("/fhir/metadata").json()["rest"][0]["resource"]
     found = next(one for one in resources if one["type"] == "ConceptMap")
     assert "translate" in {one["name"] for one in found["operation"]}
