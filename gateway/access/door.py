@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from gateway.access.accounting import Accounting
 from gateway.access.applying import Applying
 from gateway.access.bench import Benching
 from gateway.access.bundled import Bundling
 from gateway.access.capacity import CapacityDoor
 from gateway.access.discharging import Discharging
 from gateway.access.everything import Everything
-from gateway.access.explain import Explaining
 from gateway.access.exporting import Exporting
 from gateway.access.graphs import Graphs
 from gateway.access.histories import Histories
@@ -64,7 +64,7 @@ class Door(
     Persons,
     Queueing,
     Trail,
-    Explaining,
+    Accounting,
     Remaps,
     Benching,
     Deferring,

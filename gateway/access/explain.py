@@ -89,9 +89,7 @@ class Explaining(Reading):
             raise NotFound(rule="source-record-unknown")
         return _replay(evidence, self._rooms)
 
-    def _evidence(
-        self, uow: UnitOfWork, asking: Asking, patient: str, digest: str
-    ) -> tuple[_Evidence | None, Decision]:
+    def _evidence(self, uow: UnitOfWork, asking: Asking, patient: str, digest: str) -> tuple[Evidence | None, Decision]:
         found = next(iter(uow.statements.get([digest])), None)
         subject = uow.resources.read("Patient", patient)
         if found is None or subject is None:
@@ -103,21 +101,33 @@ class Explaining(Reading):
         person = uow.persons.of_patients([patient]).get(patient, patient)
         if not decision.allowed:
             return None, decision
-        if not _concerns(uow, found, beside, person):
+        if not concerns(uow, found, beside, person):
             return None, Decision(False, "record-of-another-person")
         if len(self.audible(asking, beside)) < len(beside):  # The record shows all of them at once.
             return None, Decision(False, "withheld-from-other-providers")
         stored = uow.resources.read_many({(one.resource_type, one.resource_id) for one in beside if one.person})
         about = self.audible(asking, uow.statements.of_resources([(found.resource_type, found.resource_id)]))
-        return self._gather(uow, found, about, [subject, *stored.values()]), decision
+        return self.gather(uow, found, about, [subject, *stored.values()]), decision
 
-    def _gather(
+    def gather(
         self, uow: UnitOfWork, found: Statement, about: Iterable[Statement], stored: Sequence[Stored]
-    ) -> _Evidence:
-        item, message = None, uow.inbox.get(found.inbox_id) if found.inbox_id else None
+    ) -> Evidence:
+        """What was kept of a statement's making; `about` are all statements about the same thing."""
+        return self.gathered(uow, found, uow.inbox.get(found.inbox_id) if found.inbox_id else None, about, stored)
+
+    def gathered(
+        self,
+        uow: UnitOfWork,
+        found: Statement,
+        message: Message | None,
+        about: Iterable[Statement] = (),
+        stored: Sequence[Stored] = (),
+    ) -> Evidence:
+        """The same with the message at hand."""
+        item = None
         if found.inbox_id is not None and found.item is not None:
             item = uow.inbox.item(found.inbox_id, found.item)
-        return _Evidence(
+        return Evidence(
             statement=found,
             message=message,
             archived=uow.maps.get(found.map_hash) if found.map_hash else None,
@@ -145,7 +155,7 @@ def _of_entry(message: Message | None, item: int | None) -> Span | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Evidence:
+class Evidence:
     """What was kept of a statement's making."""
 
     statement: Statement
@@ -160,7 +170,7 @@ class _Evidence:
 
 
 @dataclass(slots=True)
-class _Mapped:
+class Mapped:
     """The record, mapped again."""
 
     outcome: Outcome = "not-replayed"
@@ -168,8 +178,13 @@ class _Mapped:
     package: Package | None = None
     made: list[Explained] = field(default_factory=list)
 
+    def encoding(self, body: bytes) -> str:
+        """What the message is written in."""
+        kind, options = (self.package.format.kind, self.package.format.options) if self.package else ("json", {})
+        return encoding_of(kind, body, options)
 
-def _concerns(uow: UnitOfWork, found: Statement, beside: Sequence[Statement], person: str) -> bool:
+
+def concerns(uow: UnitOfWork, found: Statement, beside: Sequence[Statement], person: str) -> bool:
     """Whether a record is about this person and nobody else, or about units alone."""
     named = {one.person for one in beside if one.person}
     persons = uow.persons.of_patients(named)
@@ -189,10 +204,10 @@ def _names(uow: UnitOfWork, hsa_ids: Iterable[str]) -> dict[str, str]:
     return names
 
 
-def _replay(evidence: _Evidence, rooms: Rooms) -> SourceRecord:
+def _replay(evidence: Evidence, rooms: Rooms) -> SourceRecord:
     said, message = evidence.statement, evidence.message
     source = rooms.sources.get(said.source)
-    mapped = _map_again(evidence, source, rooms)
+    mapped = map_again(evidence, source, rooms)
     kind = mapped.package.format.kind if mapped.package else "json"
     options = mapped.package.format.options if mapped.package else {}
     body = message.body if message else b""
@@ -230,14 +245,14 @@ def _said(one: Statement, sources: Mapping[str, Source]) -> Said:
     return Said(one.digest, known.name if known else one.source, one.effective, one.recorded, one.kind)
 
 
-def _map_again(evidence: _Evidence, source: Source | None, rooms: Rooms) -> _Mapped:
+def map_again(evidence: Evidence, source: Source | None, rooms: Rooms) -> Mapped:
     said, message = evidence.statement, evidence.message
     if said.item is None and said.map_hash is not None:
-        return _Mapped("absent")
+        return Mapped("absent")
     if said.source == GATEWAY_SOURCE:
-        return _Mapped("by-rule")
+        return Mapped("by-rule")
     if said.map_hash is None:
-        return _Mapped("not-mapped")
+        return Mapped("not-mapped")
     current = rooms.packages.get(source.package) if source else None
     package = current if current and current.hash == said.map_hash else None
     if package is None and evidence.archived is not None:
@@ -245,10 +260,10 @@ def _map_again(evidence: _Evidence, source: Source | None, rooms: Rooms) -> _Map
     if package is None:
         package = current
     if source is None or package is None or message is None:
-        return _Mapped()
+        return Mapped()
     record = next(islice(formats.read(package.format, message.body, Issues()), said.item, None), None)
     if record is None:
-        return _Mapped(package=package)
+        return Mapped(package=package)
     result = package.apply(record, source, message.received, body=message.body, traced=True)
     resolved = rooms.store.read(
         lambda uow: resolve([result.drafts], source, uow.meta.namespace(), uow.identifiers.find, said.recorded)
@@ -271,4 +286,4 @@ def _map_again(evidence: _Evidence, source: Source | None, rooms: Rooms) -> _Map
         made += of_trace(result.trace, wanted, package, message.body, values=True)
         told = [(one.draft, one.path) for one in made]
         made += copied(result.trace, wanted, package, message.body, told)
-    return _Mapped(outcome, record, package, made)
+    return Mapped(outcome, record, package, made)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.golden.explained import unexplained
 from tests.golden.histories import History, ask, directory_of_units, histories, opened, tell, written
 from tests.golden.orders import Orders
 
@@ -33,6 +34,17 @@ def test_a_history_gives_its_answers(history: History, directory: Path, tmp_path
 def test_a_history_gives_the_same_answers_in_any_order(history: History, directory: Path, tmp_path: Path) -> None:
     orders = Orders(history, directory, tmp_path)
     assert [seed for seed in range(2) if orders.differ(seed)] == []
+
+
+@pytest.mark.parametrize("history", HISTORIES[10::20], ids=lambda one: one.name)
+def test_each_value_of_each_resource_leads_to_where_it_comes_from(
+    history: History, directory: Path, tmp_path: Path
+) -> None:
+    """All histories: `scripts/campaign explain`."""
+    with opened(history, directory, tmp_path) as on:
+        tell(on, history)
+        on.clock.now = history.end
+        assert list(unexplained(on)) == []
 
 
 def test_there_are_at_least_fifty_histories_each_with_its_rule_and_its_test_person() -> None:

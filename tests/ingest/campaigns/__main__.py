@@ -9,6 +9,7 @@ from pathlib import Path
 
 import structlog
 
+from tests.golden import explained
 from tests.golden import orders as golden
 from tests.ingest.campaigns import fuzz, fuzz_maps, kill, orders
 from tests.ingest.campaigns.database import database
@@ -42,6 +43,9 @@ def main() -> None:
     parties.add_argument("--steps", type=int, default=100_000, help="in place of rounds")
     parties.add_argument("--kills", type=int, default=negotiation.KILLS, help="acts for each kill -9; none if 0")
     kinds.add_parser("schemathesis", parents=[shared], help="requests made from the OpenAPI document")
+    kinds.add_parser(
+        "explain", parents=[shared], help="each value of each golden history, led back to its source; once"
+    )
     kinds.add_parser("golden", parents=[shared], help="each golden history in random orders; rounds are of each")
     given = parser.parse_args()
     structlog.configure(processors=[orders.drop])
@@ -64,6 +68,8 @@ def _run(given: argparse.Namespace) -> Report:
     if given.kind == "fuzz-maps":
         state = State(given.state, kind=given.kind, seed=given.seed)
         return fuzz_maps.campaign(rounds=given.rounds, seed=given.seed, state=state, say=_say)
+    if given.kind == "explain":
+        return explained.campaign(state=State(given.state, kind=given.kind), say=_say)
     if given.kind == "golden":
         state = State(given.state, kind=given.kind, seed=given.seed)
         return golden.campaign(rounds=given.rounds, seed=given.seed, state=state, say=_say)
