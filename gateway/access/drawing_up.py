@@ -145,9 +145,10 @@ class DrawingUp(Tasking):
 
         def work(uow: UnitOfWork) -> None:
             uow.lock({patient_id, sheet.id})
-            stored = uow.resources.read(PLAN, sheet.id)
-            seen = stored is not None and not stored.deleted and self.may_see(uow, asking, stored).allowed
-            there = self._there(uow, asking, stored) if seen and stored is not None else _There(None, None, ())
+            plan = next((one for one in self._sips(uow, asking, patient_id) if one.id == sheet.id), None)
+            if plan is None and uow.resources.read(PLAN, sheet.id) is not None:
+                raise NotFound(rule="resource-unknown")  # Another's plan, or no SIP: none of this person's.
+            there = self._there(uow, asking, plan) if plan is not None else _There(None, None, ())
             commands = list(self._commands(asking, f"Patient/{patient_id}", sheet, there))
             if len(commands) > MOST_LINES:
                 raise BadRequest(f"A plan has {MOST_LINES} activities at most.", rule="too-many-lines")

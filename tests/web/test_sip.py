@@ -300,6 +300,19 @@ def test_who_takes_no_part_finds_nothing_and_the_operator_writes_nothing(place: 
         assert '<form class="panel ask-form sip-form"' not in page.text
 
 
+def test_a_plan_is_not_written_by_the_address_of_another_person(place: Place, rut: str) -> None:
+    other = f"{rut.split('/')[2][:40]}-other"
+    with httpx.Client(base_url=place.base, timeout=60) as operator:
+        put(operator, {"resourceType": "Patient", "id": other, "managingOrganization": unit(CENTRE)})
+    with place.at(CENTRE) as centre:
+        plan = sent(press(centre, rut, "save", goal="Bo kvar hemma"))
+        form = held(centre.get(plan).text) | {"goal": "Flytta", "do": "save"}
+        assert centre.post(f"/patient/{other}/sip", data=form).status_code == 404
+        assert centre.post(f"/patient/{other}/sip", data=form | {"do": "end"}).status_code == 404
+        assert centre.get(plan.replace(rut, f"/patient/{other}/sip")).status_code == 404
+        assert held(centre.get(plan).text)["goal"] == "Bo kvar hemma"
+
+
 def test_the_page_is_there_in_english(place: Place, rut: str) -> None:
     with place.at(CENTRE, "en") as centre:
         plan = sent(press(centre, rut, "save", goal="Bo kvar hemma"))
