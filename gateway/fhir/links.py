@@ -13,6 +13,7 @@ from html import escape, unescape
 from typing import Any, Final, Literal
 
 from gateway.definitions import Definitions, ElementDef
+from gateway.fhir.json import dump
 from gateway.records import Resource
 
 Kind = Literal["reference", "uri", "narrative"]
@@ -36,6 +37,8 @@ def renamed(resource: Resource, d: Definitions, rename: Rename) -> Resource:
 
 def conditional(resource: Resource, d: Definitions) -> list[tuple[str, str]]:
     """The references by a search (`Patient?identifier=1`), and where they stand below the resource."""
+    if b"?" not in dump(resource):  # Hardly any asks anything, and to write it out is quicker than to walk it.
+        return []
     found: list[tuple[str, str]] = []
 
     def look(text: str, kind: Kind, path: str) -> None:

@@ -56,7 +56,7 @@ class Unit:
 
     def amount(self, value: Fraction | Decimal) -> Fraction | None:
         """So many of the unit in base units; None for what is beyond all measure."""
-        if isinstance(value, Decimal) and (not value.is_finite() or (value and abs(value.adjusted()) > _MAX_DIGITS)):
+        if isinstance(value, Decimal) and not measurable(value):
             return None
         if not self.scale:
             return Fraction(value) * self.factor
@@ -69,6 +69,11 @@ class Unit:
             return amount / self.factor
         special = SCALES[self.scale].special(amount / self.factor)
         return None if special is None else special / self.prefix
+
+
+def measurable(value: Decimal) -> bool:
+    """Whether a number is not beyond all measure."""
+    return value.is_finite() and (not value or abs(value.adjusted()) <= _MAX_DIGITS)
 
 
 def _bits(factor: Fraction) -> int:

@@ -30,6 +30,9 @@ class Scale:
         if isinstance(amount, float) and abs(amount) >= INFINITE:
             return amount
         given = Decimal(str(amount)) if isinstance(amount, float) else Decimal(amount)
+        if not self.unit.scale and ucum.measurable(given):  # Divided once, it is as exact as a fraction.
+            above, below = given.as_integer_ratio()
+            return _quotient(above * self.unit.factor.numerator, below * self.unit.factor.denominator)
         exact = self.unit.amount(given)
         if exact is not None:
             return number(exact)
@@ -62,3 +65,11 @@ def number(exact: Fraction | Decimal | int) -> float:
         return float(exact)
     except OverflowError:
         return INFINITE if exact > 0 else -INFINITE
+
+
+def _quotient(above: int, below: int) -> float:
+    """The float nearest to a fraction, or an infinite one."""
+    try:
+        return above / below
+    except OverflowError:
+        return INFINITE if above > 0 else -INFINITE
