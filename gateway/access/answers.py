@@ -101,6 +101,8 @@ class Answers(Reading):
     ) -> View:
         told = self.said(uow, patient, known_at, since or begins(at))
         said = self.audible(asking, told.statements)
+        if not asking.caller.operator:
+            said = list(self.outside(uow, said, asking.caller.organisations))
         things = {one.resource_id for one in said}
         named = names(said, told.past)
         spoke = {one.source for one in told.past}

@@ -18,6 +18,7 @@ from gateway.access.caller import Caller
 from gateway.access.commands import Command, Create, Matching
 from gateway.access.decision import DIRECTORY
 from gateway.access.reading import Reading, Rooms
+from gateway.coordination.compartments import COMPARTMENT
 from gateway.coordination.plans.basis import WITHHELD
 from gateway.errors import BadRequest, GatewayError
 from gateway.records import Resource
@@ -38,7 +39,7 @@ def narrowing(reading: Reading, caller: Caller) -> Narrowing | None:
     """To what the caller may see. It holds for the directory too: includes and chains lead from it to persons."""
     if caller.operator:
         return None
-    return Narrowing(caller.organisations, tuple(sorted(reading.own(caller))), WITHHELD, DIRECTORY)
+    return Narrowing(caller.organisations, tuple(sorted(reading.own(caller))), WITHHELD, DIRECTORY, COMPARTMENT)
 
 
 def terminology(rooms: Rooms, base: str, *given: Resource, uow: UnitOfWork | None = None) -> Terminology:

@@ -106,6 +106,8 @@ class Explaining(Reading):
         if len(self.audible(asking, beside)) < len(beside):  # The record shows all of them at once.
             return None, Decision(False, "withheld-from-other-providers")
         stored = uow.resources.read_many({(one.resource_type, one.resource_id) for one in beside if one.person})
+        if not asking.caller.operator and any(self.withheld(uow, asking.caller, one) for one in stored.values()):
+            return None, Decision(False, "withheld-from-other-providers")
         about = self.audible(asking, uow.statements.of_resources([(found.resource_type, found.resource_id)]))
         return self.gather(uow, found, about, [subject, *stored.values()]), decision
 

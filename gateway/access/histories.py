@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Literal
 from urllib.parse import urlencode
 
-from gateway.access.caller import Asking
+from gateway.access.caller import Asking, Caller
 from gateway.access.decision import DIRECTORY, Decision, decide, source_of
 from gateway.access.reading import Reading, Rooms
 from gateway.errors import BadRequest
@@ -165,13 +165,16 @@ class Histories(Reading):
                 concerning=concerning,
                 until=ask.until,
             )
-            found += [one for one in batch if caller.operator or not self.withheld(uow, caller, one)]
+            found += [one for one in batch if caller.operator or not self._is_kept(uow, caller, one)]
             if len(found) > most:
                 return found[:most], (found[most - 1].last_updated, found[most - 1].rid)
             if len(batch) <= most:
                 return found, None
             before = (batch[-1].last_updated, batch[-1].rid)
         return found, before
+
+    def _is_kept(self, uow: UnitOfWork, caller: Caller, one: Stored) -> bool:
+        return self.withheld(uow, caller, one) or self.closed_since(uow, caller, one)
 
 
 def _version(one: Stored) -> bundle.Version:

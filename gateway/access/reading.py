@@ -14,13 +14,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
-from typing import IO, Literal, Protocol
+from typing import IO, Final, Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from gateway.access.audit import audit_event
 from gateway.access.caller import Asking, Caller
 from gateway.access.decision import Decision, decide, own_sources, withheld
 from gateway.access.known import Known
+from gateway.coordination.compartments import COMPARTMENT, compartments
+from gateway.coordination.plans.basis import labelled
+from gateway.coordination.plans.closing import CLOSED_WITH_A_PLAN, TEAM_ONLY
 from gateway.coordination.recorder import Recorder
 from gateway.coordination.statements import last_readings
 from gateway.definitions import Definitions
@@ -32,6 +35,8 @@ from gateway.records import Resource, Source, Statement
 from gateway.search.links import PageLinks
 from gateway.store import Event, Stored, UnitOfWork, Units
 
+WITHHELD_FROM_OTHERS: Final = "withheld-from-other-providers"
+"""The rule by which a label keeps something from who may see the person's care otherwise."""
 FIRST = datetime(2019, 11, 1, tzinfo=UTC)
 """When R4 (4.0.1) was published: since then its definitions are what they are."""
 
@@ -159,7 +164,18 @@ class Reading:
     def vread(self, asking: Asking, resource_type: str, id: str, version_id: str) -> Served:
         """One version. NotFound, Gone."""
         self.known_type(resource_type)
-        return self._one(asking, lambda uow: uow.resources.vread(resource_type, id, version_id))
+
+        def ask(uow: UnitOfWork) -> tuple[Stored | None, Decision]:
+            found = uow.resources.vread(resource_type, id, version_id)
+            decision = self.judge(uow, asking, found)
+            if found is not None and decision.allowed and self.closed_since(uow, asking.caller, found):
+                decision = Decision(False, WITHHELD_FROM_OTHERS)
+            return found, decision
+
+        found = self.known(asking, *self._rooms.store.read(ask))
+        if found.deleted:
+            raise Gone()
+        return served(found)
 
     def known_type(self, resource_type: str) -> None:
         """NotFound unless R4 has a resource of this name."""
@@ -178,7 +194,7 @@ class Reading:
         takes_part = bool(found.person) and bool(set(caller.organisations) & uow.persons.parties(found.person or ""))
         decision = decide(caller, found.resource_type, takes_part=takes_part)
         if decision.allowed and self.withheld(uow, caller, found):
-            return Decision(False, "withheld-from-other-providers")
+            return Decision(False, WITHHELD_FROM_OTHERS)
         return decision
 
     def audible(self, asking: Asking, said: Iterable[Statement]) -> list[Statement]:
@@ -199,7 +215,35 @@ class Reading:
             before = (found.last_updated, found.rid)
             earlier = uow.resources.history(found.resource_type, found.id, before=before, limit=1)
             return bool(earlier) and not earlier[0].deleted and self.withheld(uow, caller, earlier[0])
-        return withheld(found.resource(), found.contributors, self.own(caller))
+        resource = found.resource()
+        if withheld(resource, found.contributors, self.own(caller)):
+            return True
+        return not _is_within(uow, compartments(resource), caller.organisations)
+
+    def closed_since(self, uow: UnitOfWork, caller: Caller, version: Stored) -> bool:
+        """Whether a version from before a plan was closed is kept from who is not within it now."""
+        if caller.operator or version.resource_type not in CLOSED_WITH_A_PLAN:
+            return False
+        now = uow.resources.read(version.resource_type, version.id)
+        if now is None or now.deleted or now.version == version.version or COMPARTMENT.encode() not in now.body:
+            return False
+        return not _is_within(uow, compartments(now.resource()), caller.organisations)
+
+    def outside(
+        self, uow: UnitOfWork, said: Sequence[Statement], organisations: Collection[str] = ()
+    ) -> Sequence[Statement]:
+        """What is said of a person, but for the plans that are not for any of these, and what is within them."""
+        if not any(one.resource_type == "CarePlan" and labelled(one.body, TEAM_ONLY) for one in said):
+            return said
+        mark = COMPARTMENT.encode()
+        things = {(one.resource_type, one.resource_id) for one in said if one.resource_type in CLOSED_WITH_A_PLAN}
+        stored = uow.resources.read_many(things)
+        kept = {
+            thing
+            for thing, one in stored.items()
+            if mark in one.body and not _is_within(uow, compartments(one.resource()), organisations)
+        }
+        return [one for one in said if (one.resource_type, one.resource_id) not in kept]
 
     def judge(self, uow: UnitOfWork, asking: Asking, found: Stored | None) -> Decision:
         """The decision about what was looked for, there or not."""
@@ -214,18 +258,6 @@ class Reading:
         if not decision.allowed:
             raise NotFound(rule="resource-unknown")
         return found
-
-    def _one(self, asking: Asking, find: Callable[[UnitOfWork], Stored | None]) -> Served:
-        """One version, found and decided on in one snapshot."""
-
-        def ask(uow: UnitOfWork) -> tuple[Stored | None, Decision]:
-            found = find(uow)
-            return found, self.judge(uow, asking, found)
-
-        found = self.known(asking, *self._rooms.store.read(ask))
-        if found.deleted:
-            raise Gone()
-        return served(found)
 
     def audit(
         self, asking: Asking, decision: Decision, *found: Stored, person: str | None = None, failure: str | None = None
@@ -255,6 +287,11 @@ class Reading:
             )
             for subject, entities in about.items()
         ]
+
+
+def _is_within(uow: UnitOfWork, names: Collection[str], organisations: Collection[str]) -> bool:
+    """Whether nothing is closed, or one of these is within one of the compartments (C-34)."""
+    return not names or any(set(organisations) & uow.persons.parties(name) for name in names)
 
 
 def _answer(found: Stored | None, decision: Decision) -> Served | GatewayError:

@@ -8,7 +8,7 @@ which he takes over (succeeding.py): that is stated under the locks of its perso
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +22,7 @@ from gateway.access.standpoints import Standpoint, standpoints
 from gateway.access.succeeding import TASK, Succeeding
 from gateway.access.worklists import hsa_ids
 from gateway.coordination import agreements
+from gateway.coordination.compartments import WITHIN
 from gateway.coordination.due import TICK, falls_silent
 from gateway.coordination.gap import Gap
 from gateway.coordination.picture import READ
@@ -174,7 +175,8 @@ class Watching(Succeeding):
         keys = [("Organization", one.id) for one in changes if one.resource_type == "Organization"]
         if keys:
             units = [one.resource() for one in uow.resources.read_many(keys).values() if not one.deleted]
-            persons |= uow.persons.in_care_of({id for one in units for id in hsa_ids(one)})
+            concerned = uow.persons.in_care_of({id for one in units for id in hsa_ids(one)})
+            persons |= {one for one in concerned if not one.startswith(WITHIN)}
             persons |= {_ALONE + id for id in self.alone(uow, units)}
         return persons
 
@@ -185,7 +187,11 @@ class Watching(Succeeding):
 
         What is withheld from anybody raises no gap that is stored: others would see by it that something is there.
         """
-        seen = standpoints(uow, persons, now, READ, LABEL, heard_by_all, self.about)
+
+        def heard(said: Iterable[Statement]) -> list[Statement]:
+            return heard_by_all(self.outside(uow, list(said)))
+
+        seen = standpoints(uow, persons, now, READ, LABEL, heard, self.about)
         said: list[Statement] = []
         again: dict[str, datetime | None] = {}
         namespace = uow.meta.namespace()

@@ -16,6 +16,7 @@ from gateway.coordination.agreements import Authority, authority
 from gateway.coordination.heirs import is_passing
 from gateway.coordination.over import PERIOD, bearings
 from gateway.coordination.plans.basis import WITHHELD, labelled, merges, plans_of
+from gateway.coordination.plans.closing import closed, within
 from gateway.coordination.plans.follow import follow_all
 from gateway.coordination.plans.rules import PLAN, TEAM, contains_team
 from gateway.coordination.statements import GATEWAY_SOURCE
@@ -90,6 +91,7 @@ class Recorder:
             {one.id: one.person for one in agreed if one.resource_type == "Patient" and one.person is not None}
         )
         uow.persons.take_part(_parties(fresh, named, {(one.resource_type, one.id): one.person for one in agreed}))
+        uow.persons.take_part(within(agreed))
         for one in agreed:
             if one.resource_type == "Patient" and one.person not in (None, one.id):
                 uow.persons.take_part((party, str(one.person)) for party in uow.persons.parties(one.id))
@@ -143,6 +145,12 @@ class Recorder:
                 found[TEAM, id] = team
             elif (TEAM, id) in teams and not teams[TEAM, id].deleted:
                 found[TEAM, id] = replace(plan, resource_type=TEAM, deleted=True)
+        following = [one for one in found.values() if one.resource_type in _FOLLOWING]
+        stale = {(_TASK, one.id) for one in closed(following, tasks.values()) if one.resource_type == _TASK}
+        for one in self._agreed(uow, stale - found.keys()):
+            found.setdefault((one.resource_type, one.id), one)
+        for one in closed(following, [one for one in found.values() if one.resource_type == _TASK]):
+            found[one.resource_type, one.id] = one
         return list(found.values())
 
     def _agreed(self, uow: UnitOfWork, things: Collection[Thing]) -> list[Agreed]:

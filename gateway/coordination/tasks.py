@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from gateway.coordination.agreements import Authority, Steps
+from gateway.coordination.compartments import unlabelled
 from gateway.coordination.heirs import PASSED_ON, Passing, as_named, is_passing, passing_of
 from gateway.coordination.layout import MARKS
 from gateway.coordination.parties import Party, nearness
@@ -131,6 +132,7 @@ def decide(facts: Sequence[Statement], voices: Sequence[Statement], table: Autho
 
 def command(body: Resource, stored: Resource | None) -> Resource:
     """What a command that is allowed states: its content, and on what it was decided."""
+    body = unlabelled(body)
     others = [one for one in body.get("extension", ()) if one.get("url") not in _OURS]
     parts: list[dict[str, Any]] = []
     if stored is not None:

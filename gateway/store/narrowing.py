@@ -25,11 +25,13 @@ class Narrowing:
     sources: tuple[str, ...]
     withheld: tuple[str, str]
     open_types: Collection[str]
+    compartments: str = ""
+    """The system of security labels whose codes are compartments: what is in some is seen by who is within one."""
 
     def test(self) -> ColumnElement[bool]:
         """The condition on a resource."""
         system, code = self.withheld
-        return _visible(self.parties, self.sources, system, code, sorted(self.open_types))
+        return _visible(self.parties, self.sources, system, code, sorted(self.open_types), self.compartments)
 
     def values(self) -> dict[str, Any]:
         """What the names of `by_name` stand for."""
@@ -40,11 +42,17 @@ class Narrowing:
             "visible_system": system,
             "visible_code": code,
             "visible_types": sorted(self.open_types),
+            "visible_compartments": self.compartments,
         }
 
 
 def _visible(
-    parties: Collection[str] | str, sources: Collection[str] | str, system: Any, code: Any, types: Collection[str] | str
+    parties: Collection[str] | str,
+    sources: Collection[str] | str,
+    system: Any,
+    code: Any,
+    types: Collection[str] | str,
+    compartments: Any,
 ) -> ColumnElement[bool]:
     persons = select(takes_part.c.person).where(among(takes_part.c.hsa_id, parties))
     labelled = exists().where(
@@ -52,9 +60,11 @@ def _visible(
     )
     stated = exists().where(contributor.c.rid == resource.c.rid)
     by_others = exists().where(contributor.c.rid == resource.c.rid, ~among(contributor.c.source, sources))
+    inside = exists().where(search_token.c.rid == resource.c.rid, search_token.c.system == compartments)
+    within = inside.where(search_token.c.code.in_(persons))
     return or_(
         among(resource.c.resource_type, types),
-        resource.c.person.in_(persons) & or_(~labelled, stated & ~by_others),
+        resource.c.person.in_(persons) & or_(~labelled, stated & ~by_others) & or_(~inside, within),
     )
 
 
@@ -62,4 +72,5 @@ def by_name() -> ColumnElement[bool]:
     """What a caller sees, whoever he is: for statements that are kept."""
     system: BindParameter[str] = bindparam("visible_system", required=False)
     code: BindParameter[str] = bindparam("visible_code", required=False)
-    return _visible("visible_parties", "visible_sources", system, code, "visible_types")
+    compartments: BindParameter[str] = bindparam("visible_compartments", required=False)
+    return _visible("visible_parties", "visible_sources", system, code, "visible_types", compartments)

@@ -52,7 +52,7 @@ class Persons:
         sets.insert_missing(self._connection, takes_part, ("hsa_id", "person"), sorted(set(parties)))
 
     def in_care_of(self, hsa_ids: Collection[str]) -> set[str]:
-        """The persons (keys) in whose care one of these organisations takes part."""
+        """The persons (keys) in whose care one of these organisations takes part; and the compartments (ADR 53)."""
         query = select(takes_part.c.person).where(among(takes_part.c.hsa_id, hsa_ids))
         return set(self._connection.scalars(query))
 

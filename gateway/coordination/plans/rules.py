@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway.coordination import agreements
+from gateway.coordination.compartments import unlabelled
 from gateway.coordination.negotiation import Breach, Kind, Role
 from gateway.coordination.plans.team import CUSTODIAN, follows
 from gateway.coordination.words import Part, Words, both
@@ -72,7 +73,7 @@ def judge_team(before: Resource, after: Resource | None, standing: Standing, *, 
 
 def stated_plan(after: Resource, standing: Standing) -> Resource:
     """What a caller states of a plan: the coordinator all but what follows, a member what members share."""
-    table = _table(PLAN)
+    table, after = _table(PLAN), unlabelled(after)
     stated = {name: value for name, value in after.items() if name not in table["follows"]}
     ours = (f"{TEAM}/{after.get('id')}", f"#{CONTAINED}")
     others = [one for one in after.get("careTeam", ()) if one.get("reference") not in ours]
@@ -89,7 +90,7 @@ def stated_plan(after: Resource, standing: Standing) -> Resource:
 
 def stated_team(after: Resource) -> Resource:
     """What a caller states of the team of a plan: what members share, without those who follow from the Tasks."""
-    kept = agreements.authority().shared[TEAM]
+    kept, after = agreements.authority().shared[TEAM], unlabelled(after)
     stated = {name: value for name, value in after.items() if name in kept or name in _NEEDED}
     own = [one for one in after.get("participant", ()) if not follows(one)]
     return {name: value for name, value in stated.items() if name != "participant"} | (
