@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -66,7 +66,7 @@ class Directory:
         if resource is None:
             return Unit(key, display or key.rpartition("|")[2])
         unit = self._unit(resource)
-        return unit if unit.name else Unit(unit.key, display or unit.hsa_id, unit.phone, unit.id)
+        return unit if unit.name else replace(unit, name=display or unit.hsa_id)
 
     def by_hsa_id(self, hsa_id: str, display: str = "") -> Unit:
         return self.by_key(f"{HSA_ID}|{hsa_id}", display)
