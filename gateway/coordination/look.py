@@ -95,7 +95,7 @@ def _now(seen: Picture) -> Iterator[Now]:
             last = need[-1]
             now = Now(
                 unit=unit,
-                what=phrase("sought").fill(what=last.what),
+                what=phrase("sought").fill_in(what=last.what),
                 since=need[0].asked,
                 phone=unit.phone,
                 status=_status("requested"),
