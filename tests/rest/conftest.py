@@ -17,6 +17,12 @@ FHIR = {"content-type": "application/fhir+json"}
 REGION = "SE2321000131-T0000"
 
 
+def as_organisation(gateway: Gateway, hsa_id: str, controller: str = "") -> dict[str, str]:
+    """The headers with which a unit of a care provider asks."""
+    token = gateway.identities.token(Caller("organisation", hsa_id, hsa_id, controller or hsa_id))
+    return FHIR | {"authorization": f"Bearer {token}"}
+
+
 @pytest.fixture(scope="session")
 def shared_gateway(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     path = tmp_path_factory.mktemp("shared") / "shared.db"
@@ -46,8 +52,7 @@ def party(shared_address: str, shared_gateway: Gateway) -> Iterator[Callable[[st
 
     def client(hsa_id: str, controller: str = "") -> httpx.Client:
         if (hsa_id, controller) not in made:
-            token = shared_gateway.identities.token(Caller("organisation", hsa_id, hsa_id, controller or hsa_id))
-            headers = FHIR | {"authorization": f"Bearer {token}"}
+            headers = as_organisation(shared_gateway, hsa_id, controller)
             made[hsa_id, controller] = httpx.Client(timeout=60, base_url=shared_address, headers=headers)
         return made[hsa_id, controller]
 
@@ -101,8 +106,8 @@ def client_of(address: str, gateway: Gateway) -> Iterator[Callable[..., httpx.Cl
     made: list[httpx.Client] = []
 
     def make(hsa_id: str, controller: str = "") -> httpx.Client:
-        token = gateway.identities.token(Caller("organisation", hsa_id, hsa_id, controller or hsa_id))
-        made.append(httpx.Client(timeout=60, base_url=address, headers=FHIR | {"authorization": f"Bearer {token}"}))
+        headers = as_organisation(gateway, hsa_id, controller)
+        made.append(httpx.Client(timeout=60, base_url=address, headers=headers))
         return made[-1]
 
     yield make

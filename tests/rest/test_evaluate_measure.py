@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
+from gateway.app import Gateway
 from gateway.definitions import CANONICAL
 from gateway.identity.systems import HSA_ID
 from tests.coordination.measuring import in_short, task
+from tests.rest.conftest import as_organisation
 
 CALLERS, NURSES, AMBULANCE = "SE2321000131-T0300", "SE2120001348-T0100", "SE2321000131-T0200"
 JANUARY = {"periodStart": "2026-01-01", "periodEnd": "2026-01-31"}
@@ -30,8 +31,8 @@ def mission(number: int, to: str, minutes: int) -> dict[str, Any]:
     return task(row) | {"for": {"reference": f"Patient/p{number}"}}
 
 
-@pytest.fixture
-def served(operator: httpx.Client) -> httpx.Client:
+@pytest.fixture(scope="module")
+def served(standing: httpx.Client) -> httpx.Client:
     """Seven accepted by the nurses, six by the ambulance, each for another person."""
     rows = [mission(n, NURSES, 5) for n in range(7)] + [mission(n, AMBULANCE, 20) for n in range(7, 13)]
     people = [{"resourceType": "Patient", "id": f"p{n}"} for n in range(13)]
@@ -42,8 +43,8 @@ def served(operator: httpx.Client) -> httpx.Client:
         for one in (unit, *people, *rows)
     ]
     bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
-    assert operator.post("/fhir", content=json.dumps(bundle)).is_success
-    return operator
+    assert standing.post("/fhir", content=json.dumps(bundle)).is_success
+    return standing
 
 
 def test_a_measure_is_evaluated_at_its_own_address_and_by_its_url(served: httpx.Client) -> None:
@@ -75,22 +76,24 @@ def test_a_measure_is_evaluated_at_its_own_address_and_by_its_url(served: httpx.
     assert [one for one in outcome["issue"] if one["severity"] in ("fatal", "error")] == []
 
 
-def test_an_organisation_measures_what_it_may_see(served: httpx.Client, client_of: Callable[..., httpx.Client]) -> None:
-    nurses = client_of(NURSES)
-    found = in_short(nurses.get("/fhir/Measure/time-to-accept/$evaluate-measure", params=JANUARY).json())
+def test_an_organisation_measures_what_it_may_see(served: httpx.Client, standing_gateway: Gateway) -> None:
+    nurses = as_organisation(standing_gateway, NURSES)
+    answer = served.get("/fhir/Measure/time-to-accept/$evaluate-measure", params=JANUARY, headers=nurses)
+    found = in_short(answer.json())
     assert found["median"]["measure-population"] == 7
     assert found["median"]["party"].keys() == {NURSES}
 
 
 def test_of_one_person_everything_is_told_to_him_who_may_see_that_person(
-    served: httpx.Client, client_of: Callable[..., httpx.Client]
+    served: httpx.Client, standing_gateway: Gateway
 ) -> None:
     asked = JANUARY | {"reportType": "subject", "subject": "Patient/p1"}
     made = served.get("/fhir/Measure/time-to-accept/$evaluate-measure", params=asked).json()
     assert (made["type"], made["subject"]) == ("individual", {"reference": "Patient/p1"})
     assert in_short(made)["median"]["party"] == {NURSES: {"measure-population": 1, "score": 5}}
-    ambulance = client_of(AMBULANCE)
-    assert ambulance.get("/fhir/Measure/time-to-accept/$evaluate-measure", params=asked).status_code == 404
+    ambulance = as_organisation(standing_gateway, AMBULANCE)
+    refused = served.get("/fhir/Measure/time-to-accept/$evaluate-measure", params=asked, headers=ambulance)
+    assert refused.status_code == 404
 
 
 def test_a_report_of_a_few_says_so_and_no_number(served: httpx.Client) -> None:

@@ -70,11 +70,11 @@ PERSON = {
 BESIDE = {"Provenance/said", "Practitioner/nurse", "Organization/ward", "Organization/region"}
 
 
-@pytest.fixture
-def record(operator: httpx.Client) -> httpx.Client:
+@pytest.fixture(scope="module")
+def record(standing: httpx.Client) -> httpx.Client:
     for one in RECORD:
-        assert operator.put(f"/fhir/{one['resourceType']}/{one['id']}", content=json.dumps(one)).is_success
-    return operator
+        assert standing.put(f"/fhir/{one['resourceType']}/{one['id']}", content=json.dumps(one)).is_success
+    return standing
 
 
 def told(answer: httpx.Response, mode: str) -> set[str]:
@@ -142,8 +142,9 @@ def test_pages_hold_the_record_once(record: httpx.Client, count: int) -> None:
 
 def test_the_record_of_nobody_is_not_there(record: httpx.Client) -> None:
     assert record.get("/fhir/Patient/none/$everything").status_code == 404
-    assert record.delete("/fhir/Patient/q").is_success
-    assert record.get("/fhir/Patient/q/$everything").status_code == 410
+    assert record.put("/fhir/Patient/gone", json={"resourceType": "Patient", "id": "gone"}).is_success
+    assert record.delete("/fhir/Patient/gone").is_success
+    assert record.get("/fhir/Patient/gone/$everything").status_code == 410
 
 
 @pytest.mark.parametrize(

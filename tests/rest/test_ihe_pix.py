@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.rest.conftest import REGION
+from gateway.app import Gateway
+from tests.rest.conftest import REGION, as_organisation
 
 PNR = "http://electronichealth.se/identifier/personnummer"
 SAM = "http://electronichealth.se/identifier/samordningsnummer"
@@ -21,14 +21,14 @@ def identified(id: str, *identifiers: tuple[str, str]) -> dict[str, Any]:
     return {"resourceType": "Patient", "id": id, "identifier": named}
 
 
-@pytest.fixture
-def alice(operator: httpx.Client) -> httpx.Client:
+@pytest.fixture(scope="module")
+def alice(standing: httpx.Client) -> httpx.Client:
     for one in (
         identified("alice", (PNR, "191212121212"), (RED, "RED-1"), (BLUE, "BLUE-1"), (BLUE, "BLUE-2")),
         identified("other", (RED, "RED-2")),
     ):
-        assert operator.put(f"/fhir/Patient/{one['id']}", content=json.dumps(one)).is_success
-    return operator
+        assert standing.put(f"/fhir/Patient/{one['id']}", content=json.dumps(one)).is_success
+    return standing
 
 
 def told(answer: httpx.Response) -> tuple[set[str], set[str]]:
@@ -88,10 +88,10 @@ def test_refusals_are_those_of_the_profile(
     assert (answer.status_code, issue["code"], issue["diagnostics"]) == (status, code, words)
 
 
-def test_others_are_told_of_nobody(alice: httpx.Client, client_of: Callable[..., httpx.Client]) -> None:
-    stranger = client_of(REGION)
-    assert asked(stranger, f"{PNR}|191212121212").status_code == 404
-    assert asked(stranger, f"{RED}|RED-1").status_code == 400  # Not even the domain is known to him.
+def test_others_are_told_of_nobody(alice: httpx.Client, standing_gateway: Gateway) -> None:
+    with httpx.Client(base_url=alice.base_url, headers=as_organisation(standing_gateway, REGION)) as stranger:
+        assert asked(stranger, f"{PNR}|191212121212").status_code == 404
+        assert asked(stranger, f"{RED}|RED-1").status_code == 400  # Not even the domain is known to him.
 
 
 @pytest.mark.parametrize("query", ["", "?sourceIdentifier=1", "?sourceIdentifier=a|1&sourceIdentifier=a|2", "?x=1"])

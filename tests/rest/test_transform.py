@@ -13,7 +13,9 @@ import httpx
 import pytest
 
 from gateway.access.deadline import within
+from gateway.app import Gateway
 from gateway.errors import Unprocessable
+from tests.rest.conftest import as_organisation
 
 ROOT = Path(__file__).parents[2]
 URL = "http://example.org/StructureMap/names"
@@ -51,10 +53,10 @@ def binary(body: bytes, media_type: str) -> dict[str, Any]:
     return {"resourceType": "Binary", "contentType": media_type, "data": base64.b64encode(body).decode()}
 
 
-@pytest.fixture
-def post(operator: httpx.Client) -> Post:
+@pytest.fixture(scope="module")
+def post(standing: httpx.Client) -> Post:
     def send(body: Any, path: str = "StructureMap/$transform", **more: Any) -> httpx.Response:
-        return operator.post(f"/fhir/{path}", content=json.dumps(body), **more)
+        return standing.post(f"/fhir/{path}", content=json.dumps(body), **more)
 
     return send
 
@@ -78,10 +80,10 @@ def test_a_map_that_is_sent_maps_what_is_sent(post: Post, given: dict[str, Any])
     assert (answer.status_code, answer.json()) == (200, PERSON)
 
 
-def test_content_and_result_may_be_xml(operator: httpx.Client, post: Post) -> None:
+def test_content_and_result_may_be_xml(standing: httpx.Client, post: Post) -> None:
     assert post({"resourceType": "StructureMap", "id": "names", **stored()}, path="StructureMap").status_code == 201
     xml = "<Patient xmlns='http://hl7.org/fhir'><name><family value='A'/></name></Patient>"
-    answer = operator.post(
+    answer = standing.post(
         f"/fhir/StructureMap/$transform?source={URL}", content=xml, headers={"content-type": "application/fhir+xml"}
     )
     assert answer.status_code == 200
@@ -98,14 +100,14 @@ def stored() -> dict[str, Any]:
     return structure_map(parse(MAP, "names.fml", Problems()))
 
 
-def test_a_stored_map_is_run_by_its_url_and_by_its_id(operator: httpx.Client, post: Post) -> None:
-    kept = operator.put("/fhir/StructureMap/names", content=json.dumps({**stored(), "id": "names"}))
+def test_a_stored_map_is_run_by_its_url_and_by_its_id(standing: httpx.Client, post: Post) -> None:
+    kept = standing.put("/fhir/StructureMap/names", content=json.dumps({**stored(), "id": "names"}))
     assert kept.status_code == 201
 
     assert post(PATIENT, path=f"StructureMap/$transform?source={URL}").json() == PERSON
     assert post(PATIENT, path="StructureMap/names/$transform").json() == PERSON
     assert post(PATIENT, path="StructureMap/none/$transform").status_code == 404
-    operator.delete("/fhir/StructureMap/names")
+    standing.delete("/fhir/StructureMap/names")
     assert post(PATIENT, path="StructureMap/names/$transform").status_code == 410
 
 
@@ -175,21 +177,21 @@ def test_what_cannot_be_done_is_refused(post: Post, body: dict[str, Any], status
 
 
 def test_an_organisation_may_transform_and_a_stranger_may_not(
-    client_of: Callable[..., httpx.Client], address: str
+    standing: httpx.Client, standing_gateway: Gateway
 ) -> None:
     body = json.dumps(parameters(srcMap=MAP, content=PATIENT))
-    assert client_of("SE2321000131-E1").post("/fhir/StructureMap/$transform", content=body).json() == PERSON
-    headers = {"content-type": "application/fhir+json", "authorization": "Bearer none"}
-    assert httpx.post(f"{address}/fhir/StructureMap/$transform", content=body, headers=headers).status_code == 401
+    organisation, stranger = as_organisation(standing_gateway, "SE2321000131-E1"), {"authorization": "Bearer none"}
+    assert standing.post("/fhir/StructureMap/$transform", content=body, headers=organisation).json() == PERSON
+    assert standing.post("/fhir/StructureMap/$transform", content=body, headers=stranger).status_code == 401
 
 
-def test_it_is_announced_and_recorded(operator: httpx.Client, post: Post, gateway: Any) -> None:
+def test_it_is_announced_and_recorded(standing: httpx.Client, post: Post, standing_gateway: Gateway) -> None:
     found = next(
-        one for one in operator.get("/fhir/metadata").json()["rest"][0]["resource"] if one["type"] == "StructureMap"
+        one for one in standing.get("/fhir/metadata").json()["rest"][0]["resource"] if one["type"] == "StructureMap"
     )
     assert "transform" in {one["name"] for one in found["operation"]}
     post(parameters(srcMap=MAP, content=PATIENT))
-    (event, *_) = gateway.store.read(lambda uow: uow.audit.latest(limit=1))
+    (event, *_) = standing_gateway.store.read(lambda uow: uow.audit.latest(limit=1))
     assert event.event["subtype"][0]["code"] == "transform"
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.access.caller import Caller
 from gateway.app import Gateway
+from tests.rest.conftest import as_organisation
 
 A, B = "http://example.org/a", "http://example.org/b"
 URL = "http://example.org/ConceptMap/a-to-b"
@@ -181,9 +181,8 @@ def test_parameters_that_are_not_as_defined_are_refused(standing: httpx.Client, 
 
 
 def test_an_organisation_may_ask(kept: httpx.Client, standing_gateway: Gateway) -> None:
-    token = standing_gateway.identities.token(Caller("organisation", "SE2321000131-E1", "E1", "SE2321000131-E1"))
-    asked = kept.get(f"/fhir/ConceptMap/$translate?url={URL}&{CODE}", headers={"authorization": f"Bearer {token}"})
-    assert asked.json() == FOUND
+    headers = as_organisation(standing_gateway, "SE2321000131-E1")
+    assert kept.get(f"/fhir/ConceptMap/$translate?url={URL}&{CODE}", headers=headers).json() == FOUND
 
 
 def test_it_is_announced(standing: httpx.Client) -> None:
