@@ -136,6 +136,25 @@ class Link:
     recorded: datetime
 
 
+Ruled = Literal["responsible", "latest", "source", "course", "decision"]
+"""Why a word is followed where several differ: it is the responsible party's, the later one, of the source whose id
+comes first; the course of the Task's life leads there; or a person has decided so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What the sources' present words differ in: an element path, and the statements by digest; never their values."""
+
+    path: str
+    sources: tuple[str, ...]
+    statements: tuple[str, ...]
+    followed: str
+    """The digest of the one whose word is followed."""
+    rule: Ruled
+    decision: str | None = None
+    """The digest of the decision that holds of the element: `rule` is decision, or else the parties were asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Agreed:
     """What the statements about one resource agree on: the fold's result.
@@ -151,3 +170,5 @@ class Agreed:
     contributors: tuple[str, ...]
     contradictions: tuple[Mapping[str, Any], ...] = ()
     deleted: bool = False
+    differences: tuple[Difference, ...] = ()
+    """The same with who is followed and why, and with what a person has decided, which is no contradiction any more."""

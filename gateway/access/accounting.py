@@ -17,6 +17,7 @@ from gateway.access.decision import Decision
 from gateway.access.explain import Evidence, Explaining, Mapped, concerns, map_again
 from gateway.coordination.accounts import Account, accounts, leaves, plain, text
 from gateway.coordination.plans.rules import PLAN, TEAM
+from gateway.coordination.settling import apart
 from gateway.errors import Gone
 from gateway.fhir.json import MEDIA_TYPE, parse
 from gateway.formats.json_places import starts
@@ -143,6 +144,9 @@ class Accounting(Explaining):
         yield {"name": "kind", "valueCode": said.kind}
         yield {"name": "effective", "valueInstant": said.effective.isoformat()}
         yield {"name": "recorded", "valueInstant": said.recorded.isoformat()}
+        for decision in apart([said])[0]:
+            yield {"name": "by", "valueString": decision.by}
+            yield {"name": "reason", "valueString": decision.reason}
         yield {"name": "outcome", "valueCode": mapped.outcome if mapped else "not-shown"}
         if message is not None and told.shown:
             yield {"name": "message", "valueString": message.id}
@@ -158,7 +162,7 @@ def _element(account: Account, again: Mapping[str, _Again]) -> Iterator[Resource
     yield {"name": "rule", "valueCode": account.rule}
     for one in account.statements:
         yield {"name": "statement", "valueString": one.digest}
-    if account.rule != "stated":
+    if account.rule not in ("stated", "decided"):
         return
     for one in account.statements:
         origin = list(_origin(account, one, again[one.digest])) if one.digest in again else []

@@ -42,7 +42,7 @@ class Messages(Reading):
         self._operator(asking)
         held = state == "held"
         found = self._rooms.store.read(lambda uow: uow.inbox.entries(source=source, held=held, limit=limit))
-        shown = [_entry(one) for one in found]
+        shown = [message_row(one) for one in found]
         return [one for one in shown if state is None or held or one["state"] == state]
 
     def inbox_show(self, asking: Asking, id: str, source: str | None = None) -> dict[str, Any]:
@@ -60,7 +60,10 @@ class Messages(Reading):
             raise NotFound("The inbox has no message of this id.", rule="inbox-unknown")
         self.audit(asking, self._allowed_to(caller))
         items = self._rooms.store.read(lambda uow: uow.inbox.items(id))
-        return _entry(entry) | {"issues": [one.to_json() for one in entry.issues], "items": [_item(i) for i in items]}
+        return message_row(entry) | {
+            "issues": [one.to_json() for one in entry.issues],
+            "items": [_item(i) for i in items],
+        }
 
     def _operator(self, asking: Asking) -> None:
         allowed = asking.caller.operator
@@ -80,7 +83,8 @@ class Messages(Reading):
 STATES = {"waiting": "received", "working": "received"}
 
 
-def _entry(one: Entry) -> dict[str, Any]:
+def message_row(one: Entry) -> dict[str, Any]:
+    """A message as it is listed."""
     return {
         "id": one.id,
         "source": one.source,

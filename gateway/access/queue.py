@@ -1,14 +1,15 @@
 """What needs a person: held items, proposed links, persons without a national number, contradictions; and deciding it.
 
 The operator's. Every decision is audited in the unit of work of what it changes, and nothing is lost by one: an item
-that was set aside can be replayed, and a link is a row beside the others.
+that was set aside can be replayed, a link is a row beside the others, a contradiction is settled by a statement. What
+was decided can be decided otherwise. Sent twice, a decision is made once.
 
 docs/page.md
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
@@ -16,27 +17,34 @@ from gateway.access.caller import Asking
 from gateway.access.commands import Matching
 from gateway.access.conditions import criteria
 from gateway.access.decision import Decision
-from gateway.access.messages import Messages
+from gateway.access.messages import message_row
 from gateway.access.persons import PERSON_SYSTEMS
+from gateway.access.settling import Contradiction, Settling, said_reason
+from gateway.coordination.agree import agree
 from gateway.definitions import CANONICAL
 from gateway.errors import BadRequest, Conflict, NotFound
 from gateway.issues import Issue
 from gateway.records import Link, Resource
+from gateway.search.cursor import Cursor
 from gateway.store import Stored, UnitOfWork
 
 MOST: Final = 50
-"""Of each kind that are shown together; who decides on some sees the next."""
-CONTRADICTED: Final = f"{CANONICAL}/CodeSystem/mark|contradicted"
+"""Of each kind on a page."""
+MARKS: Final = f"{CANONICAL}/CodeSystem/mark"
 DISCARDED: Final = "discarded"
 _AGREED_ON: Final = ("Task", "Encounter", "CarePlan")
-MOST_REASON: Final = 500
 
 Verdict = Literal["same", "undone"]
+Kind = Literal["held", "proposals", "unmatched", "contradicted", "settled", "links"]
+WAITING: Final[tuple[Kind, ...]] = ("held", "proposals", "unmatched", "contradicted")
+"""What waits for a decision."""
+KINDS: Final[tuple[Kind, ...]] = (*WAITING, "settled", "links")
+"""And what was decided, and can be decided otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
-    """Two Patients that may be one person; why it is asked is the link's reason."""
+class Pair:
+    """Two Patients that may be one person, or were found to be or not; the link says which, and why."""
 
     link: Link
     one: Resource
@@ -44,43 +52,58 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
-    """What waits for a decision, each kind with at most MOST of it; `more` of a kind where there is more."""
+class Disputed:
+    """What sources contradict each other about, or did until it was decided; and the Patient whom it is about."""
 
-    held: Sequence[dict[str, Any]]
-    proposals: Sequence[Proposal]
-    unmatched: Sequence[Resource]
-    contradicted: Sequence[tuple[Resource, Resource | None]]
-    """What the sources do not agree on, and the Patient whom it is about."""
-    more: frozenset[str]
+    resource: Resource
+    patient: Resource | None
+    contradictions: Sequence[Contradiction]
 
 
-class Queueing(Messages):
+Row = dict[str, Any] | Pair | Disputed
+"""A message that is held, or a Patient that nobody has matched, as JSON; a pair; what is disputed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One kind: a page of it, and where to go on; empty at the end."""
+
+    rows: Sequence[Any]
+    next: str = ""
+
+
+class Queueing(Settling):
     """queue, replay, discard, decide_link and match_person."""
 
-    def queue(self, asking: Asking) -> Queue:
-        """Everything that waits for a decision. NotFound for all but the operator."""
-        held = self.inbox_list(asking, state="held", limit=MOST + 1)
+    def queue(self, asking: Asking, kind: str | None = None, after: str = "") -> Mapping[Kind, Part]:
+        """All that waits for a decision, from its beginning; or one kind, behind a place. NotFound for all but the
+        operator, BadRequest.
+        """
+        self._operator(asking)
+        wanted = [one for one in KINDS if one == kind] if kind else list(WAITING)
+        if not wanted:
+            raise BadRequest(f"Kinds: {', '.join(KINDS)}.", rule="parameter-malformed", where="kind")
+        if after and not (kind and _PLACE[kind in ("contradicted", "settled")](after)):
+            raise BadRequest("Open the queue anew.", rule="parameter-malformed", where="after")
 
-        def ask(uow: UnitOfWork) -> tuple[list[Proposal], list[Stored], list[Stored], dict[str, Resource]]:
-            contradicted = self._contradicted(uow)
-            persons = uow.resources.read_many([("Patient", one.person) for one in contradicted if one.person])
-            known = {one.id: one.resource() for one in persons.values() if not one.deleted}
-            return self._proposals(uow), self._unmatched(uow), contradicted, known
+        def ask(uow: UnitOfWork) -> tuple[dict[Kind, Part], list[Stored]]:
+            seen: list[Stored] = []
+            return {one: self._parts[one](uow, asking, after, seen) for one in wanted}, seen
 
-        proposals, unmatched, contradicted, persons = self._rooms.store.read(ask)
-        seen = [*unmatched[:MOST], *contradicted[:MOST]]
+        found, seen = self._rooms.store.read(ask)
         self.audit(asking, Decision(True, "operator"), *seen)
-        for one in proposals[:MOST]:
-            self.audit(asking, Decision(True, "operator"), person=str(one.one["id"]))
-        found = (("held", held), ("proposals", proposals), ("unmatched", unmatched), ("contradicted", contradicted))
-        return Queue(
-            held[:MOST],
-            proposals[:MOST],
-            [one.resource() for one in unmatched[:MOST]],
-            [(one.resource(), persons.get(one.person or "")) for one in contradicted[:MOST]],
-            frozenset(name for name, some in found if len(some) > MOST),
-        )
+        return found
+
+    @property
+    def _parts(self) -> Mapping[Kind, Callable[[UnitOfWork, Asking, str, list[Stored]], Part]]:
+        return {
+            "held": self._held,
+            "proposals": self._proposals,
+            "unmatched": self._unmatched,
+            "contradicted": self._contradicted,
+            "settled": self._settled,
+            "links": self._links,
+        }
 
     def replay(self, asking: Asking, id: str) -> tuple[int, int]:
         """Work a message through anew; how many items were tried, and are still held. NotFound, Conflict."""
@@ -94,7 +117,7 @@ class Queueing(Messages):
         The bytes stay, and a replay tries them anew.
         """
         self._operator(asking)
-        why = _reason(reason)
+        why = said_reason(reason)
         issue = Issue("information", "informational", DISCARDED, f"Set aside by the operator: {why}")
 
         def work(uow: UnitOfWork) -> int:
@@ -108,15 +131,25 @@ class Queueing(Messages):
             raise NotFound("The inbox has no message of this id.", rule="inbox-unknown")
         return self._rooms.store.write(work, now=self._rooms.clock())
 
-    def decide_link(self, asking: Asking, one: str, other: str, verdict: Verdict, reason: str) -> None:
-        """Say that two Patients that were proposed to be one person are, or are not. NotFound, Conflict."""
+    def decide_link(
+        self, asking: Asking, one: str, other: str, verdict: Verdict, reason: str, *, before: Verdict | None = None
+    ) -> None:
+        """Say that two Patients are one person, or are not: that was proposed, or decided otherwise (`before`).
+
+        NotFound, Conflict.
+        """
         self._operator(asking)
-        why = _reason(reason)
+        why = said_reason(reason)
 
         def work(uow: UnitOfWork) -> None:
             self._hold(uow, one, other)
-            if not any({link.from_id, link.to_id} == {one, other} for link in uow.links.proposed(limit=None)):
-                raise Conflict("This pair is not proposed, or was decided on already.", rule="link-not-proposed")
+            known = [link for link in uow.links.of({one}) if {link.from_id, link.to_id} == {one, other}]
+            now = next((link.kind for link in reversed(known) if link.kind != "proposed"), None)
+            if now == verdict:
+                return  # What is sent twice is decided once.
+            if not known or now != before:
+                text = "This pair is not proposed, or was decided on otherwise meanwhile."
+                raise Conflict(text, rule="link-not-proposed")
             self._tie(uow, asking, Link("Patient", one, other, verdict, why, uow.now))
 
         self._rooms.store.write(work, now=self._rooms.clock())
@@ -124,7 +157,7 @@ class Queueing(Messages):
     def match_person(self, asking: Asking, patient_id: str, number: str, reason: str) -> str:
         """Say that a Patient without a national number is the person who has this one; that person's Patient id."""
         self._operator(asking)
-        why, digits = _reason(reason), "".join(one for one in number if one.isalnum())
+        why, digits = said_reason(reason), "".join(one for one in number if one.isalnum())
 
         def work(uow: UnitOfWork) -> str:
             known = uow.identifiers.find([("Patient", system, digits) for system in PERSON_SYSTEMS])
@@ -132,7 +165,8 @@ class Queueing(Messages):
             if found is None or found == patient_id:
                 raise BadRequest("Nobody else here has this number.", rule="number-unknown", where="number")
             self._hold(uow, patient_id, found)
-            self._tie(uow, asking, Link("Patient", found, patient_id, "same", why, uow.now))
+            if len(set(uow.persons.of_patients([patient_id, found]).values())) > 1:
+                self._tie(uow, asking, Link("Patient", found, patient_id, "same", why, uow.now))
             return found
 
         return self._rooms.store.write(work, now=self._rooms.clock())
@@ -150,31 +184,95 @@ class Queueing(Messages):
         for id in (link.from_id, link.to_id):
             uow.audit.add_about(self.events(asked, Decision(True, "operator"), person=id))
 
-    def _proposals(self, uow: UnitOfWork) -> list[Proposal]:
-        links = uow.links.proposed(limit=MOST + 1)
-        ids = {id for link in links for id in (link.from_id, link.to_id)}
-        stored = uow.resources.read_many([("Patient", id) for id in ids])
-        known = {one.id: one.resource() for one in stored.values() if not one.deleted}
-        named: Iterable[Link] = (link for link in links if link.from_id in known and link.to_id in known)
-        return [Proposal(link, known[link.from_id], known[link.to_id]) for link in named]
+    def _held(self, uow: UnitOfWork, asking: Asking, after: str, seen: list[Stored]) -> Part:
+        found = uow.inbox.entries(held=True, before=int(after) if after else None, limit=MOST + 1)
+        return Part([message_row(one) for one in found[:MOST]], str(found[MOST - 1].number) if found[MOST:] else "")
 
-    def _unmatched(self, uow: UnitOfWork) -> list[Stored]:
+    def _proposals(self, uow: UnitOfWork, asking: Asking, after: str, seen: list[Stored]) -> Part:
+        found = uow.links.proposed(after=int(after or 0), limit=MOST + 1)
+        return self._pairs(uow, found, seen)
+
+    def _links(self, uow: UnitOfWork, asking: Asking, after: str, seen: list[Stored]) -> Part:
+        found = uow.links.decided("Patient", before=int(after) if after else None, limit=MOST + 1)
+        return self._pairs(uow, found, seen)
+
+    def _pairs(self, uow: UnitOfWork, found: Sequence[tuple[int, Link]], seen: list[Stored]) -> Part:
+        """Each Patient by what is said of him alone: who gave way to another is known by nothing else."""
+        shown = found[:MOST]
+        ids = {id for _, link in shown for id in (link.from_id, link.to_id)}
+        stored = uow.resources.read_many([("Patient", id) for id in ids])
+        seen += stored.values()
+        said: dict[str, list[Any]] = {}
+        for one in uow.statements.of_resources(list(stored)):
+            said.setdefault(one.resource_id, []).append(one)
+        known = {id: agreed.resource for id in said if not (agreed := agree(said[id])).deleted}
+        pairs = [
+            Pair(link, known[link.from_id], known[link.to_id])
+            for _, link in shown
+            if link.from_id in known and link.to_id in known
+        ]
+        return Part(pairs, str(shown[-1][0]) if found[MOST:] else "")
+
+    def _unmatched(self, uow: UnitOfWork, asking: Asking, after: str, seen: list[Stored]) -> Part:
         """Patients whom no national number names, and whom nobody has tied to another."""
         nobody = ("identifier:not", ",".join(f"{system}|" for system in PERSON_SYSTEMS))
-        found = self._page(uow, "Patient", nobody, ("active:not", "false"))
+        found, rid = self._page(uow, "Patient", int(after) if after else None, nobody, ("active:not", "false"))
         tied = uow.persons.patients_of({one.person for one in found if one.person})
-        return [one for one in found if len(tied.get(one.person or "", ())) < 2]
+        alone = [one for one in found if len(tied.get(one.person or "", ())) < 2]
+        seen += alone
+        return Part([one.resource() for one in alone], str(rid or ""))
 
-    def _contradicted(self, uow: UnitOfWork) -> list[Stored]:
-        return [one for kind in _AGREED_ON for one in self._page(uow, kind, ("_tag", CONTRADICTED))]
+    def _contradicted(self, uow: UnitOfWork, asking: Asking, after: str, seen: list[Stored]) -> Part:
+        """What nobody has decided, and the parties are not asked about."""
+        return self._disputed(uow, asking, after, seen, "contradicted", without="asked")
 
-    def _page(self, uow: UnitOfWork, kind: str, *params: tuple[str, str]) -> list[Stored]:
-        query = criteria(kind, Matching(params), self._rooms)
-        return list(uow.searches.page(replace(query, count=MOST + 1)).matches)
+    def _settled(self, uow: UnitOfWork, asking: Asking, after: str, seen: list[Stored]) -> Part:
+        return self._disputed(uow, asking, after, seen, "settled", "asked")
+
+    def _disputed(
+        self, uow: UnitOfWork, asking: Asking, after: str, seen: list[Stored], *marks: str, without: str | None = None
+    ) -> Part:
+        """A page over the types one after the other; the place is a type and a row of it."""
+        params = [("_tag", ",".join(f"{MARKS}|{one}" for one in marks))]
+        params += [("_tag:not", f"{MARKS}|{without}")] if without else []
+        begin, _, rid = after.partition("-")
+        found: list[Stored] = []
+        next = ""
+        for kind in _AGREED_ON[_AGREED_ON.index(begin) if begin else 0 :]:
+            more, last = self._page(uow, kind, int(rid) if rid else None, *params, count=MOST - len(found))
+            found += more
+            rid = ""
+            if last is not None:
+                next = f"{kind}-{last}"
+                break
+            if len(found) == MOST:
+                next = f"{_AGREED_ON[_AGREED_ON.index(kind) + 1]}-0" if kind != _AGREED_ON[-1] else ""
+                break
+        seen += found
+        persons = uow.resources.read_many([("Patient", one.person) for one in found if one.person])
+        known = {one.id: one.resource() for one in persons.values() if not one.deleted}
+        rows = [
+            Disputed(one.stored.resource(), known.get(one.stored.person or ""), one.contradictions)
+            for one in (self.explained(uow, asking, found) if found else ())
+        ]
+        return Part(rows, next)
+
+    def _page(
+        self, uow: UnitOfWork, kind: str, after: int | None, *params: tuple[str, str], count: int = MOST
+    ) -> tuple[list[Stored], int | None]:
+        """So many behind a row, and the last one's row where there are more."""
+        query = replace(criteria(kind, Matching(params), self._rooms), count=count)
+        page = uow.searches.page(query, after=Cursor(rid=after))
+        return list(page.matches), None if page.behind is None else page.behind.rid
 
 
-def _reason(text: str) -> str:
-    said = " ".join(text.split())
-    if not said:
-        raise BadRequest("Give a reason: it stands beside the decision.", rule="reason-missing", where="reason")
-    return said[:MOST_REASON]
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and len(text) < 19
+
+
+def _is_place(text: str) -> bool:
+    kind, _, rid = text.partition("-")
+    return kind in _AGREED_ON and _is_number(rid)
+
+
+_PLACE: Final = (_is_number, _is_place)

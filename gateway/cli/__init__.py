@@ -45,6 +45,7 @@ COMMANDS: Final = {
         "validate", "What is wrong with resources, by R4 and by the profiles that are kept here. Nothing is stored."
     ),
     "inbox": Announced("inbox", "Messages as they came: list, show, replay, discard."),
+    "queue": Announced("queue", "What needs a person: list, decide, link, match."),
     "audit": Announced("audit", "The audit trail: list, verify."),
     "map": Announced("maps_all", "Mapping packages: check, run, test, coverage, mutate, explain."),
     "package": Announced("packages", "FHIR packages: what validation and terminology know beyond R4."),

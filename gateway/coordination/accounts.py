@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 from gateway.coordination.heirs import PASSED_ON, is_passing
 from gateway.coordination.parties import Party, nearness
 from gateway.coordination.plans.rules import TEAM
+from gateway.coordination.settling import Settlement, apart, holding
 from gateway.coordination.statements import GATEWAY_SOURCE, order, standing
 from gateway.coordination.tasks import ARRIVING, HISTORY
 from gateway.coordination.values import reference_key
@@ -22,6 +23,7 @@ from gateway.records import Resource, Statement
 
 Rule = Literal[
     "stated",
+    "decided",
     "raised",
     "id",
     "version",
@@ -62,7 +64,9 @@ def accounts(resource: Resource, statements: Iterable[Statement], tasks: Sequenc
 
     `tasks` are the statements about the Tasks that a plan or team follows from.
     """
-    said = sorted(standing(statements), key=order, reverse=True)
+    decisions, facts = apart(standing(statements))
+    settled = holding(decisions, facts)
+    said = sorted(facts, key=order, reverse=True)
     kind = str(resource["resourceType"])
     responsible = _responsible(resource)
     said.sort(key=lambda one: (one.kind != "assert", min(nearness(Party.of(one), key) for key in responsible)))
@@ -74,7 +78,7 @@ def accounts(resource: Resource, statements: Iterable[Statement], tasks: Sequenc
     found = []
     for path, value in leaves(resource, kind):
         told = saying.get((plain(path), text(value)), ())
-        rule, evidence = _rule(resource, path, urls, said, told)
+        rule, evidence = _decided(path, settled, told) or _rule(resource, path, urls, said, told)
         resting = (tasks or evidence) if rule == "tasks" else (evidence or tasks)
         found.append(Account(path, value, rule, tuple(resting)))
     return found
@@ -105,6 +109,16 @@ def text(value: Any) -> str:
 def _responsible(resource: Resource) -> tuple[str | None, ...]:
     names = ("owner", "serviceProvider", "author", "requester")
     return tuple(key for name in names if (key := reference_key(resource.get(name)))) or (None,)
+
+
+def _decided(
+    path: str, settled: Mapping[str, Settlement], told: Sequence[Statement]
+) -> tuple[Rule, Sequence[Statement]] | None:
+    """Of a value that a person has found right: who says it, and the decision."""
+    for element, one in settled.items():
+        if f"{plain(path)}.".startswith(f"{element}.") and (chosen := [a for a in told if a.digest == one.chosen]):
+            return "decided", [*chosen, one.said]
+    return None
 
 
 def _rule(

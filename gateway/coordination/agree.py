@@ -2,7 +2,8 @@
 
 The same statements give the same bytes in any order of arrival. Scalars go by authority, then source time, then the
 source's id; lists are united; where the sources' present words differ, that is recorded as a contradiction and
-visible as a tag. What is peculiar to a type is a strategy, registered at the end; only a Patient's ties are known here.
+visible as a tag, until a person decides whose word holds (`settling`). What is peculiar to a type is a strategy,
+registered at the end; only a Patient's ties are known here.
 """
 
 from __future__ import annotations
@@ -17,19 +18,22 @@ from gateway.coordination.agreements import Authority
 from gateway.coordination.heirs import Passing, inherited, is_passing
 from gateway.coordination.layout import laid_out
 from gateway.coordination.parties import Party, nearness
+from gateway.coordination.settling import Settlement, apart, holding, marks
 from gateway.coordination.shared import shared
 from gateway.coordination.statements import chains, in_order, order, overruled, standing
 from gateway.coordination.tasks import Decided
 from gateway.coordination.values import reference_key, same, unite
 from gateway.identity.resolve import MENTION, Key, logical_references, person_of
 from gateway.identity.survivors import survivors
-from gateway.records import Agreed, Link, Resource, Statement
+from gateway.records import Agreed, Difference, Link, Resource, Ruled, Statement
 
 _NOT_AGREED = frozenset({"resourceType", "id", "versionId", "lastUpdated"})
 Thing = tuple[str, str]
 """Resource type and id."""
-Strategy = Callable[[Sequence[Statement], Sequence[Statement], Authority], Decided]
-"""From every assertion and those in force, both in source time."""
+Strategy = Callable[
+    [Sequence[Statement], Sequence[Statement], Authority, Sequence[Settlement], Mapping[str, Settlement]], Decided
+]
+"""From every assertion and those in force, both in source time; from every decision and those in force."""
 
 
 def agree(
@@ -48,7 +52,7 @@ def _agree(
 ) -> Agreed:
     every = list(statements)
     passing = [one for one in every if is_passing(one)]
-    said = standing(one for one in every if not is_passing(one)) if passing else standing(every)
+    decisions, said = apart(standing(one for one in every if not is_passing(one)) if passing else standing(every))
     if not said:
         return _retracted(every, gave_way)
     command, after = overruled(said)
@@ -58,6 +62,7 @@ def _agree(
             return _verbatim(command)
         if command.kind == "assert":
             after = [command, *after]
+    settled = holding(decisions, after) if decisions else {}
     records = chains(after)
     kind = records[0][0].resource_type
     ids = {chain[0].resource_id for chain in records}
@@ -72,11 +77,12 @@ def _agree(
         resource: Resource = {"resourceType": kind, "id": id}
         return Agreed(kind, id, min(persons, default=None), resource, contributors, deleted=True)
 
-    fold = _Fold(kind, table, voices)
+    fold = _Fold(kind, table, voices, settled)
     strategy = STRATEGIES.get(kind)
     if strategy:
         left = [one for chain in chains(passing) for one in chain if one.kind == "assert"] if passing else []
-        fold.decide(strategy(in_order([*(one for said in asserted for one in said), *left]), voices, table))
+        facts = in_order([*(one for said in asserted for one in said), *left])
+        fold.decide(strategy(facts, voices, table, decisions, settled))
     if kind in table.shared:
         fold.decide(Decided(shared(in_order(one for said in asserted for one in said), table.shared[kind])))
     resource = fold.resource()
@@ -95,13 +101,19 @@ def _agree(
         person=gave_way.get(("Patient", person), person) if person else min(persons, default=None),
         resource=finished,
         contributors=contributors,
-        contradictions=tuple(fold.contradictions),
+        contradictions=tuple(map(_told, fold.contradictions)),
         deleted=deleted,
+        differences=tuple(fold.differences),
     )
 
 
-def _retracted(statements: Sequence[Statement], gave_way: Mapping[Thing, str]) -> Agreed:
+def _told(found: Difference) -> Mapping[str, Any]:
+    return {"path": found.path, "sources": list(found.sources), "statements": list(found.statements)}
+
+
+def _retracted(every: Sequence[Statement], gave_way: Mapping[Thing, str]) -> Agreed:
     """Nobody says anything of it: what was said came of maps that read its record wrongly."""
+    statements = apart(every)[1] or every
     kind = statements[0].resource_type
     id = min(gave_way.get((kind, one.resource_id), one.resource_id) for one in statements)
     persons = {gave_way.get(("Patient", p), p) for one in statements if (p := one.person)}
@@ -159,22 +171,30 @@ def wanted(statements: Iterable[Statement]) -> set[Key]:
 class _Fold:
     """Voices in force, agreed element by element."""
 
-    def __init__(self, kind: str, table: Authority, voices: Sequence[Statement]) -> None:
+    def __init__(
+        self, kind: str, table: Authority, voices: Sequence[Statement], settled: Mapping[str, Settlement]
+    ) -> None:
         self.kind = kind
+        self.settled = settled
         self.table = table
         self.voices = in_order(voices)
         self.standing = kind in table.standing
         self.decided: dict[str, Any] = {}
-        self.contradictions: list[Mapping[str, Any]] = []
+        self.differences: list[Difference] = []
         self.marks: set[str] = set()
         self.passings: Sequence[tuple[Passing, bool]] = ()
         self._parties: dict[str, str | None] = {}
 
     def decide(self, decided: Decided) -> None:
         self.decided |= decided.elements
-        self.contradictions += decided.contradictions
+        self.differences += decided.differences
         self.marks |= decided.marks
         self.passings = decided.passings or self.passings
+
+    @property
+    def contradictions(self) -> list[Difference]:
+        """What differs, and nobody has decided."""
+        return [found for found in self.differences if found.rule != "decision"]
 
     def resource(self) -> Resource:
         if len(self.voices) == 1:  # Nothing to agree.
@@ -185,9 +205,9 @@ class _Fold:
         agreed |= {name: value for name, value in self.decided.items() if value is not None}
         if self.passings:
             agreed = inherited(agreed, self.passings)
-        if self.contradictions:
-            self.contradictions.sort(key=lambda found: (found["path"], found["sources"]))
-            self.marks.add("contradicted")
+        if self.differences:
+            self.differences.sort(key=lambda found: (found.path, found.sources))
+            self.marks |= marks(self.differences)
         return agreed
 
     def object(self, path: str, said: Sequence[tuple[Statement, Mapping[str, Any]]]) -> dict[str, Any]:
@@ -217,18 +237,41 @@ class _Fold:
         if not latest:
             latest = {one.source: (one, value) for one, value in entries}
         ranked = sorted(latest.values(), key=lambda entry: self.preference(path, entry[0], latest_first=True))
+        decision = self.settled.get(self.kind + path)
+        if decision is not None and decision.followed is not None:
+            ranked.sort(key=lambda entry: entry[0].source != decision.followed)
         best, value = ranked[0]
-        against = [one for one, other in ranked[1:] if not _weak(one) and self.differs(path, best, value, one, other)]
+        decided, against = [], []
+        for one, other in ranked[1:]:
+            if decision is not None and best.source == decision.followed and decision.is_about(one):
+                decided += [] if same(value, other) else [one]  # Whichever came first in a course.
+            elif not _weak(one) and self.differs(path, best, value, one, other):
+                against.append(one)
+        if decided:
+            self.differences.append(self.difference(path, best, decided, "decision", decision))
         if against:
-            parties = [best, *against]
-            self.contradictions.append(
-                {
-                    "path": self.kind + path,
-                    "sources": sorted(one.source for one in parties),
-                    "statements": sorted(one.digest for one in parties),
-                }
-            )
+            asked = decision if decision is not None and all(map(decision.is_about, against)) else None
+            self.differences.append(self.difference(path, best, against, self.rule(path, best, against[0]), asked))
         return value
+
+    def difference(
+        self, path: str, best: Statement, others: Sequence[Statement], rule: Ruled, decision: Settlement | None
+    ) -> Difference:
+        parties = [best, *others]
+        return Difference(
+            path=self.kind + path,
+            sources=tuple(sorted(one.source for one in parties)),
+            statements=tuple(sorted(one.digest for one in parties)),
+            followed=best.digest,
+            rule=rule,
+            decision=decision.said.digest if decision else None,
+        )
+
+    def rule(self, path: str, best: Statement, other: Statement) -> Ruled:
+        """Why the one is followed and not the other: the first in which their preferences differ."""
+        weak, near, moment, *_ = self.preference(path, best, latest_first=True)
+        others = self.preference(path, other, latest_first=True)
+        return "responsible" if (weak, near) != others[:2] else "latest" if moment != others[2] else "source"
 
     def differs(self, path: str, best: Statement, value: Any, one: Statement, other: Any) -> bool:
         if same(value, other):

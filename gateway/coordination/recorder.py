@@ -90,7 +90,12 @@ class Recorder:
         uow.persons.point(
             {one.id: one.person for one in agreed if one.resource_type == "Patient" and one.person is not None}
         )
-        uow.persons.take_part(_parties(fresh, named, {(one.resource_type, one.id): one.person for one in agreed}))
+        persons = {(one.resource_type, one.id): one.person for one in agreed}
+        if parted := {id for one in said if _parts(one) for id in (one.from_id, one.to_id)}:
+            # Who took part in the care of the one, taken for the other, takes part in the other's no longer.
+            keys = {*uow.persons.of_patients(parted).values(), *parted}
+            uow.persons.take_part_alone(keys, _parties(found, named, persons))
+        uow.persons.take_part(_parties(fresh, named, persons))
         uow.persons.take_part(within(agreed))
         for one in agreed:
             if one.resource_type == "Patient" and one.person not in (None, one.id):
@@ -165,8 +170,10 @@ class Recorder:
         concerned = {(link.resource_type, id) for link in links for id in (link.from_id, link.to_id)}
         for link in links:
             if link.resource_type == "Patient" and link.kind != "proposed":
-                for patient in (link.from_id, link.to_id):
-                    concerned |= uow.statements.things_of(patient)
+                ends = {link.from_id, link.to_id}
+                alike = uow.persons.patients_of({*ends, *uow.persons.of_patients(ends).values()})
+                for patient in ends.union(*alike.values()):  # Those who were one with either may get another key.
+                    concerned |= {("Patient", patient)} | uow.statements.things_of(patient)
         return concerned
 
 
@@ -239,6 +246,11 @@ def _parties(
         if person:
             heard = [] if labelled(one.body, WITHHELD) else named[one.digest]
             yield from ((party, person) for party in parties_to(one, heard))
+
+
+def _parts(link: Link) -> bool:
+    """Whether two Patients are two persons from now on."""
+    return link.resource_type == "Patient" and link.kind == "undone"
 
 
 def _plans(task: Agreed) -> set[str]:

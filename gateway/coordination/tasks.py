@@ -7,14 +7,17 @@ arriving one accepts what he was offered.
 A command says on which status and owner it was decided. Where the Task stood there, it is followed as it says: the
 rules allowed it. Where facts have come to be known since, it is weighed like one of them.
 
+What a person has decided of a contradiction is a step of its own, from the time of the decision on.
+
 https://hl7.org/fhir/R4/task.html#statemachine
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from gateway.coordination.agreements import Authority, Steps
@@ -22,11 +25,12 @@ from gateway.coordination.compartments import unlabelled
 from gateway.coordination.heirs import PASSED_ON, Passing, as_named, is_passing, passing_of
 from gateway.coordination.layout import MARKS
 from gateway.coordination.parties import Party, nearness
+from gateway.coordination.settling import DECIDED_SOURCE, Settlement, holds, taken
 from gateway.coordination.shared import COMMANDS
 from gateway.coordination.statements import in_order, order
 from gateway.coordination.values import instant, reference_key, unite, written
 from gateway.definitions import CANONICAL
-from gateway.records import Resource, Statement
+from gateway.records import Difference, Resource, Statement
 
 HISTORY = f"{CANONICAL}/StructureDefinition/task-status-history"
 ARRIVING = f"{CANONICAL}/StructureDefinition/task-arriving-owner"
@@ -100,16 +104,22 @@ class Decided:
 
     elements: Mapping[str, Any]
     """None where there is none, whatever the statements say."""
-    contradictions: Sequence[Mapping[str, Any]] = ()
+    differences: Sequence[Difference] = ()
     marks: frozenset[str] = frozenset()
     passings: Sequence[tuple[Passing, bool]] = ()
     """What passes to the heirs of units that have closed; whether the owner has changed by it."""
 
 
-def decide(facts: Sequence[Statement], voices: Sequence[Statement], table: Authority) -> Decided:
+def decide(
+    facts: Sequence[Statement],
+    voices: Sequence[Statement],
+    table: Authority,
+    decisions: Sequence[Settlement] = (),
+    settled: Mapping[str, Settlement] = MappingProxyType({}),
+) -> Decided:
     """Status, owner and history from every assertion about the Task; the rest goes by the tables."""
     steps = table.steps["Task"]
-    life = live(facts, steps)
+    life = live(facts, steps, decisions)
     facts = [one for one in facts if not is_passing(one)]
     references = {one.heir_key: one.heir for one in life.heirs.values()} | dict(_owners(facts))
     elements: dict[str, Any] = {"status": life.status} if life.status else {}
@@ -127,7 +137,7 @@ def decide(facts: Sequence[Statement], voices: Sequence[Statement], table: Autho
         elements["lastModified"] = written(max(one.effective for one in facts))
     marks = {"inferred"} if any(step.inferred for step in life.steps) else set()
     passings = [(one, key in life.passed) for key, one in life.heirs.items() if not _ended_before(life, one, steps)]
-    return Decided(elements, disagreements(life, voices, steps), frozenset(marks), passings)
+    return Decided(elements, disagreements(life, voices, steps, settled), frozenset(marks), passings)
 
 
 def command(body: Resource, stored: Resource | None) -> Resource:
@@ -156,12 +166,18 @@ def was_open(stored: Resource) -> bool:
     return bool(told) and not any(part.get("url") == "owner" for part in told[0].get("extension", ()))
 
 
-def live(facts: Iterable[Statement], steps: Steps) -> Life:
-    """The life of the Task, from every assertion about it."""
+def live(facts: Iterable[Statement], steps: Steps, decisions: Sequence[Settlement] = ()) -> Life:
+    """The life of the Task, from every assertion about it and what was decided of them."""
     life = Life()
     said: dict[str, tuple[Any, Any]] = {}
-    for fact in in_order(facts):
-        if is_passing(fact):
+    known = list(facts)
+    spoken = [one for one in known if not is_passing(one)]
+    settled = {one.said.digest: one for one in taken(decisions)}
+    for fact in in_order([*known, *(one.said for one in settled.values())]):
+        if (decision := settled.get(fact.digest)) is not None:
+            if holds(decision, [one for one in spoken if order(one) < order(fact)]):
+                _settle(life, decision, spoken, steps)
+        elif is_passing(fact):
             passing = passing_of(fact)
             life.heirs[passing.closed_key] = passing
         else:
@@ -223,7 +239,9 @@ def _ended_before(life: Life, passing: Passing, steps: Steps) -> bool:
     return life.status in steps.ended and life.steps[-1].since < passing.since
 
 
-def disagreements(life: Life, current: Iterable[Statement], steps: Steps) -> list[dict[str, Any]]:
+def disagreements(
+    life: Life, current: Iterable[Statement], steps: Steps, settled: Mapping[str, Settlement]
+) -> list[Difference]:
     """What the sources' last words say against the life: another owner at work, or a status that leads nowhere near."""
     found = []
     last = {one.source: one for one in in_order(current) if one.body.get("status")}
@@ -233,11 +251,11 @@ def disagreements(life: Life, current: Iterable[Statement], steps: Steps) -> lis
         named, status = reference_key(one.body.get("owner")), str(one.body.get("status"))
         owner = life.heir_of(named)
         claims = owner is not None and owner != life.owner and status in (*steps.held, "on-hold")
-        has_left = _has_left(life, owner, one) or _has_left(life, named, one)
+        has_left = any(_has_left(life, key, one, settled) for key in (owner, named))
         if claims and life.accepted and life.status not in steps.ended and not has_left:
-            found.append(_disagreement("Task.owner", life, one))
+            found.append(_disagreement("Task.owner", life, one, settled))
         elif owner in (None, life.owner) and life.status and _path(steps, status, life.status) is None:
-            found.append(_disagreement("Task.status", life, one))
+            found.append(_disagreement("Task.status", life, one, settled))
     return found
 
 
@@ -428,16 +446,54 @@ def _after(steps: Steps, status: str | None) -> Sequence[str]:
     return sorted(steps.first) if status is None else steps.next.get(status, ())
 
 
-def _has_left(life: Life, owner: str | None, one: Statement) -> bool:
+def _has_left(life: Life, owner: str | None, one: Statement, settled: Mapping[str, Settlement]) -> bool:
     left = life.left.get(owner or "")
+    if (decision := settled.get("Task.owner")) is not None and decision.is_about(one):
+        return False  # It was taken from him by a decision, and he says still that he has it.
     return left is not None and one.effective <= left
 
 
-def _disagreement(path: str, life: Life, one: Statement) -> dict[str, Any]:
-    setter = life.setter
-    sources = {one.source} | ({setter.source} if setter else set())
-    digests = {one.digest} | ({setter.digest} if setter else set())
-    return {"path": path, "sources": sorted(sources), "statements": sorted(digests)}
+def _disagreement(path: str, life: Life, one: Statement, settled: Mapping[str, Settlement]) -> Difference:
+    setter, decision = life.setter or one, settled.get(path)
+    if decision is not None and not decision.is_about(one):
+        decision = None
+    stands = life.owner if path == "Task.owner" else life.status
+    value = decision.value if decision is not None else None
+    decided = value is not None and stands == (life.heir_of(reference_key(value)) if path == "Task.owner" else value)
+    return Difference(
+        path=path,
+        sources=tuple(sorted({one.source, setter.source})),
+        statements=tuple(sorted({one.digest, setter.digest})),
+        followed=setter.digest,
+        rule="decision" if decided else "course",
+        decision=decision.said.digest if decision is not None and (decided or decision.chosen is None) else None,
+    )
+
+
+def _settle(life: Life, decision: Settlement, facts: Sequence[Statement], steps: Steps) -> None:
+    """Take what the chosen statement says of the element, as of the decision: nobody knew better until then."""
+    chosen = next(one for one in facts if one.digest == decision.chosen)
+    since = decision.said.effective
+    if decision.element == "Task.owner":
+        owner = life.heir_of(reference_key(chosen.body.get("owner")))
+        if owner is None or owner == life.owner or life.status in steps.ended:
+            return
+        if life.owner:
+            life.left[life.owner] = since
+        life.owner, life.arriving = owner, None
+        told = replace(chosen, effective=since)
+        _takes_status(life, told, str(chosen.body.get("status")), steps, news=False, handed_over=life.accepted)
+    elif decision.element == "Task.status":
+        status = str(chosen.body.get("status"))
+        if status == life.status:
+            return
+        life.steps.append(Step(status, since, life.owner, DECIDED_SOURCE, decision.said.digest))
+        life.accepted = _accepted(life, status, steps)
+    else:
+        return
+    life.setter = chosen
+    if life.status and life.steps[-1].owner != life.owner:
+        life.steps.append(Step(life.status, since, life.owner, DECIDED_SOURCE, decision.said.digest))
 
 
 def _owners(facts: Iterable[Statement]) -> Iterator[tuple[str, Any]]:

@@ -29,6 +29,8 @@ def _both(name: str, offer: Offer) -> dict[str, Offer]:
     return {name: offer, f"{name}_by_post": _posted(offer)}
 
 
+_CONTRADICTIONS: Final = Answer("Parameters: a contradiction for each element.", "parameters", ("X-Request-Id",))
+
 _EVERYTHING: Final = Offer(
     "The records of all patients",
     "Everything that belongs to the patients that the caller may see, and what it refers to, in pages.",
@@ -264,6 +266,23 @@ OPERATIONS: Final[Mapping[str, Offer]] = {
     **_both("validate_transition_instance", _DRY_RUN),
     "validate_transition": replace(_posted(_DRY_RUN), title="What the rules would say to a Task that is sent"),
     "correct": _CORRECT,
+    "contradictions": Offer(
+        "What sources do not agree on of a resource",
+        "Who said what and when, what is served and by which rule, and what a person has decided.",
+        {200: _CONTRADICTIONS},
+        takes=SHOWN,
+        refuses=(*READING, 410),
+        operation="Resource-contradictions",
+    ),
+    "settle": Offer(
+        "Decide what sources do not agree on",
+        "Whose word of an element is right, or that the parties are asked; or undo what was decided. The operator's.",
+        {200: _CONTRADICTIONS},
+        takes=SHOWN,
+        body="parameters",
+        refuses=(*READING, 409, 410, 413, 415),
+        operation="Resource-settle",
+    ),
     "handover": Offer(
         "Hand a Task over to another organisation",
         "Offered by its owner, or asked for by who would take over; accepted, declined or withdrawn. Until it is "

@@ -52,6 +52,7 @@ from gateway.rest.operations import (
     match,
     meta,
     negotiation,
+    settle,
     terminology,
 )
 from gateway.rest.operations.transform import transform, transform_instance
@@ -97,6 +98,7 @@ ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
     *negotiation.ROUTES,
     *correct.ROUTES,
     *handover.ROUTES,
+    *settle.ROUTES,
     *terminology.ROUTES,
     ("POST", "/fhir/StructureMap/$transform", transform),
     ("POST", "/fhir/StructureMap/{id}/$transform", transform_instance),

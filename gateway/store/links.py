@@ -30,18 +30,42 @@ class Links:
         rows = [(x.resource_type, x.from_id, x.to_id, x.kind, x.reason, to_micros(x.recorded)) for x in links]
         sets.insert(self._connection, link, _FIELDS, rows)
 
-    def proposed(self, *, limit: int | None) -> list[Link]:
-        """Pairs that are proposed and that nobody has decided on, each as it was first proposed, in that order."""
+    def proposed(self, *, after: int = 0, limit: int) -> list[tuple[int, Link]]:
+        """Pairs that are proposed and that nobody has decided on, each as it was first proposed, in that order.
+
+        With their numbers: `after` is the one behind which to go on.
+        """
         decided = link.alias()
         pair = or_(
             (decided.c.from_id == link.c.from_id) & (decided.c.to_id == link.c.to_id),
             (decided.c.from_id == link.c.to_id) & (decided.c.to_id == link.c.from_id),
         )
         earlier = (decided.c.kind != "proposed") | (decided.c.number < link.c.number)
-        query = select(*(link.c[name] for name in _FIELDS)).where(
-            link.c.kind == "proposed", ~exists().where(decided.c.resource_type == link.c.resource_type, pair, earlier)
+        query = select(link.c.number, *(link.c[name] for name in _FIELDS)).where(
+            link.c.kind == "proposed",
+            link.c.number > after,
+            ~exists().where(decided.c.resource_type == link.c.resource_type, pair, earlier),
         )
-        return [Link(*row) for row in self._connection.execute(query.order_by(link.c.number).limit(limit)).all()]
+        rows = self._connection.execute(query.order_by(link.c.number).limit(limit)).all()
+        return [(number, Link(*row)) for number, *row in rows]
+
+    def decided(self, resource_type: str, *, before: int | None = None, limit: int) -> list[tuple[int, Link]]:
+        """What was last decided of each pair, the latest first, with its number; `before` one: those in front of it."""
+        later = link.alias()
+        pair = or_(
+            (later.c.from_id == link.c.from_id) & (later.c.to_id == link.c.to_id),
+            (later.c.from_id == link.c.to_id) & (later.c.to_id == link.c.from_id),
+        )
+        newer = (later.c.kind != "proposed") & (later.c.number > link.c.number)
+        query = select(link.c.number, *(link.c[name] for name in _FIELDS)).where(
+            link.c.resource_type == resource_type,
+            link.c.kind != "proposed",
+            ~exists().where(later.c.resource_type == link.c.resource_type, pair, newer),
+        )
+        if before is not None:
+            query = query.where(link.c.number < before)
+        rows = self._connection.execute(query.order_by(link.c.number.desc()).limit(limit)).all()
+        return [(number, Link(*row)) for number, *row in rows]
 
     def of(self, ids: Collection[str], *, known_at: datetime | None = None) -> list[Link]:
         """Every decision that names one of these ids, in order of recording."""

@@ -51,6 +51,12 @@ class Persons:
         """Remember that organisations (HSA-id) take part in the care of persons (key): pairs of both."""
         sets.insert_missing(self._connection, takes_part, ("hsa_id", "person"), sorted(set(parties)))
 
+    def take_part_alone(self, persons: Collection[str], parties: Iterable[tuple[str, str]]) -> None:
+        """Of these persons (keys) nobody takes part in the care any more but who is among the pairs."""
+        kept = [(hsa_id, person) for hsa_id, person in parties if person in persons]
+        self._connection.execute(takes_part.delete().where(among(takes_part.c.person, sorted(persons))))
+        self.take_part(kept)
+
     def in_care_of(self, hsa_ids: Collection[str]) -> set[str]:
         """The persons (keys) in whose care one of these organisations takes part; and the compartments (ADR 53)."""
         query = select(takes_part.c.person).where(among(takes_part.c.hsa_id, hsa_ids))

@@ -189,7 +189,7 @@ ROUTES: tuple[tuple[str, str, Any, tuple[str, ...]], ...] = (
     ("POST", "/task/{id}", task.act, ()),
     ("GET", "/worklist", worklist.own, ("since",)),
     ("GET", "/worklist/{id}", worklist.of_unit, ("since",)),
-    ("GET", "/queue", queue.queue, ("done",)),
+    ("GET", "/queue", queue.queue, ("kind", "after", "done")),
     ("POST", "/queue", queue.decide, ()),
     ("GET", "/measures", measures.measures, ("first", "last")),
     ("GET", "/capacity", measures.capacity, ()),

@@ -63,6 +63,13 @@ RIGHT = {
     "name": "resource",
     "resource": {"resourceType": "Task", "id": "none", "status": "completed", "intent": "order"},
 }
+SETTLED = [
+    {"name": "element", "valueString": "Task.owner"},
+    {"name": "statement", "valueString": "a"},
+    {"name": "statement", "valueString": "b"},
+    {"name": "decision", "valueCode": "ask"},
+    REASON,
+]
 BODIES = {
     "$translate": PARAMETERS,
     "$match": '{"resourceType":"Patient","birthDate":"1912-12-12"}',
@@ -75,6 +82,7 @@ BODIES = {
     "$graphql": json.dumps({"resourceType": "Parameters", "parameter": [{"name": "query", "valueString": "{id}"}]}),
     "$meta-add": json.dumps({"resourceType": "Parameters", "parameter": [META]}),
     "$correct": json.dumps({"resourceType": "Parameters", "parameter": [RIGHT, REASON]}),
+    "$settle": json.dumps({"resourceType": "Parameters", "parameter": SETTLED}),
     "$handover": '{"resourceType":"Parameters","parameter":[{"name":"answer","valueCode":"accept"}]}',
     "$next-steps": '{"resourceType":"Parameters"}',
     "$validate-transition": '{"resourceType":"Task","status":"requested","intent":"order"}',

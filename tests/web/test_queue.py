@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,13 @@ from playwright.sync_api import Browser, expect
 from gateway.access.bearer import IDENTITY_COOKIE
 from gateway.access.caller import Caller
 from gateway.app import Gateway, background, wire
-from gateway.records import Link
+from gateway.coordination.statements import Origin, make
+from gateway.coordination.values import logical_reference
+from gateway.identity.systems import HSA_ID as HSA
+from gateway.records import Link, Statement
 from gateway.settings import Settings
-from tests.web.conftest import Site, section
+from tests.coordination import cases
+from tests.web.conftest import section
 from tests.web.test_browser import OVERFLOW, WCAG
 from tests.web.test_task import put
 
@@ -105,6 +109,49 @@ def test_two_that_are_one_are_tied_and_two_that_are_not_stay_two(
     assert "Inga par är föreslagna." in operator.get("/queue").text, "what was decided is not asked again"
     again = press(operator, "same", one="perhaps-b", other="rut", reason="x")
     assert again.status_code == 409 and "Någon har redan avgjort det." in again.text
+    twice = press(operator, "undone", one="perhaps-b", other="rut", reason="x")
+    assert twice.headers["location"] == "/queue?done=undone", "a press that is sent twice decides once"
+    assert (
+        len(gateway.store.read(lambda uow: [one for one in uow.links.of(["perhaps-b"]) if one.kind == "undone"])) == 1
+    )
+
+
+def test_a_link_that_was_wrong_is_undone_and_who_took_part_for_the_one_sees_nothing_of_the_other(
+    wired: tuple[Gateway, str], operator: httpx.Client
+) -> None:
+    """And nobody's records are lost by it: each Patient has his own again."""
+    gateway, base = wired
+    units = {"wrong-a": "SE2120001348-T0100", "wrong-b": "SE2321000131-T0110"}
+    for id, unit in units.items():
+        put(operator, person(id, f"Fel {id}"))
+        body: dict[str, Any] = {"resourceType": "Task", "id": f"task-{id}", "status": "requested", "intent": "order"}
+        body |= {
+            "for": {"reference": f"Patient/{id}"},
+            "owner": logical_reference("Organization", f"{HSA}|{unit}", unit),
+        }
+        put(operator, body)
+    proposed(gateway, "wrong-a", "wrong-b")
+
+    def seen(unit: str, id: str) -> int:
+        headers = {"authorization": f"Bearer {gateway.identities.token(Caller('organisation', unit, unit, unit))}"}
+        return httpx.get(f"{base}/fhir/Task/task-{id}", headers=headers).status_code
+
+    assert [seen(units["wrong-a"], id) for id in units] == [200, 404]
+    press(operator, "same", one="wrong-a", other="wrong-b", reason="Samma namn")
+    assert [seen(units["wrong-a"], id) for id in units] == [200, 200]
+    links = section(operator.get("/queue?kind=links").text, "links")
+    assert "Fel wrong-a" in links and "Fel wrong-b" in links and "En person" in links and "Samma namn" in links
+    assert press(operator, "untie", one="wrong-a", other="wrong-b", reason="").status_code == 400
+    undone = press(operator, "untie", one="wrong-a", other="wrong-b", reason="Olika födelsedagar", kind="links")
+    assert undone.headers["location"] == "/queue?kind=links&done=untie"
+    assert [seen(units["wrong-a"], id) for id in units] == [200, 404]
+    assert [seen(units["wrong-b"], id) for id in units] == [404, 200]
+    assert operator.get("/fhir/Patient/wrong-b").json()["name"] == [{"text": "Fel wrong-b"}]
+    assert press(operator, "untie", one="wrong-a", other="wrong-b", reason="x").status_code == 303
+    stale = press(operator, "same", one="wrong-a", other="wrong-b", reason="x")
+    assert stale.status_code == 409, "who saw it before it was decided does not decide it otherwise unawares"
+    assert press(operator, "tie", one="wrong-a", other="wrong-b", reason="Jo").status_code == 303
+    assert [seen(units["wrong-a"], id) for id in units] == [200, 200]
 
 
 def test_a_person_without_a_number_is_tied_to_the_one_who_has_it(
@@ -137,12 +184,117 @@ def test_what_is_held_is_replayed_or_set_aside_with_its_reason(
     press(operator, "discard", one=id, reason="Provmeddelande")
 
 
-def test_what_sources_contradict_each_other_about_leads_to_whom_to_call(site: Site) -> None:
-    with site.client() as client:
-        shown = section(client.get("/queue").text, "contradicted")
-        (address, *_) = re.findall(r'href="(/patient/[^"#]+)#gaps"', shown)
-        assert "Avgörs i källorna" in shown
-        assert "Ska agera" in client.get(address).text
+def contradicting(gateway: Gateway, number: int) -> tuple[str, list[Statement]]:
+    """An Encounter of Rut's that the ward says is in progress, and the town finished."""
+    ward, town = cases.statements(cases.read(cases.HERE / "agree" / "004-statements.json"))
+    made = [
+        make(
+            body={**one.body, "id": f"contact-{number}", "subject": {"reference": "Patient/rut"}},
+            origin=Origin(one.source),
+            record_key=f"{one.record_key}-{number}",
+            person="rut",
+            effective=one.effective,
+            recorded=one.recorded,
+            party=one.party,
+            provider=one.provider,
+        )
+        for one in (ward, town)
+    ]
+    told(gateway, *made)
+    return f"contact-{number}", made
+
+
+def told(gateway: Gateway, *said: Statement) -> None:
+    recorder = gateway.ingest.recorder
+    gateway.store.write(lambda uow: recorder.record(uow, said), now=datetime.now(UTC))
+
+
+def settle(client: httpx.Client, id: str, said: list[Statement], do: str, **more: str) -> httpx.Response:
+    fields = {"one": f"Encounter/{id}", "other": " ".join(one.digest for one in said), "element": "Encounter.status"}
+    return press(client, do, **fields, reason="Ringde avdelningen", **more)
+
+
+def test_a_contradiction_shows_both_sides_and_is_decided_until_one_of_them_says_something_new(
+    wired: tuple[Gateway, str], operator: httpx.Client, known: None
+) -> None:
+    gateway = wired[0]
+    id, said = contradicting(gateway, 1)
+    (ward, town) = said
+    shown = section(operator.get("/queue").text, "contradicted")
+    for text in (
+        "SE2321000131-T0110",
+        "SE2120001348-T0100",
+        "läget",
+        "den som ansvarar har ordet",
+        "10 mars 2026 12:00",
+    ):
+        assert text in shown, text
+    assert shown.count('value="choose ') == 2 and 'value="ask"' in shown
+
+    assert settle(operator, id, said, f"choose {town.digest}").headers["location"] == "/queue?done=choose"
+    assert settle(operator, id, said, f"choose {town.digest}").status_code == 303, "sent twice, it is decided once"
+    kept = gateway.store.read(lambda uow: uow.statements.of_resources([("Encounter", id)]))
+    rut = gateway.store.read(lambda uow: uow.persons.of_patients(["rut"]))["rut"]
+    assert len(kept) == 3 and ("U", rut) in rules(gateway, 40)
+    assert operator.get(f"/fhir/Encounter/{id}").json()["status"] == "finished"
+    assert "Källorna är överens." in section(operator.get("/queue").text, "contradicted")
+    settled = section(operator.get("/queue?kind=settled").text, "settled")
+    assert "Ringde avdelningen" in settled and 'value="unsettle"' in settled and "det har avgjorts" in settled
+    assert gateway.rebuild(lambda done, total: None).different == []
+
+    assert settle(operator, id, said, "unsettle").headers["location"] == "/queue?done=unsettle"
+    assert operator.get(f"/fhir/Encounter/{id}").json()["status"] == "in-progress"
+    assert settle(operator, id, said, "ask").status_code == 303
+    assert (
+        id not in str(operator.get("/queue").text)
+        and "Parterna är tillfrågade" in operator.get("/queue?kind=settled").text
+    )
+
+    again = make(
+        body={**ward.body, "id": id, "status": "onleave"},
+        origin=Origin(ward.source),
+        record_key=ward.record_key,
+        person="rut",
+        effective=ward.effective + timedelta(minutes=30),
+        recorded=datetime.now(UTC),
+        party=ward.party,
+        provider=ward.provider,
+    )
+    told(gateway, again)
+    assert 'value="ask"' in section(operator.get("/queue").text, "contradicted"), "it is open again"
+    stale = settle(operator, id, said, f"choose {town.digest}")
+    assert stale.status_code == 409 and "Se efter igen." in stale.text
+    assert gateway.rebuild(lambda done, total: None).different == []
+
+
+def test_the_queue_pages_through_all_that_waits(
+    wired: tuple[Gateway, str], operator: httpx.Client, known: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = wired[0]
+    for number in range(10, 15):
+        contradicting(gateway, number)
+        put(operator, person(f"page-{number}", f"Sida {number}"))
+        put(operator, person(f"pair-{number}", f"Par {number}"))
+        proposed(gateway, f"pair-{number}", f"page-{number}")
+        held(gateway, operator)
+    monkeypatch.setattr("gateway.access.queue.MOST", 2)
+    for kind, mark in (
+        ("contradicted", r'name="one" value="(Encounter/contact-1\d)"'),
+        ("unmatched", r'href="/patient/(page-\d+)"'),
+        ("proposals", r'name="one" value="(pair-\d+)"'),
+        ("held", r'href="/inbox/([^"]+)"'),
+    ):
+        address, found = "/queue", list[str]()
+        for _ in range(20):
+            shown = section(operator.get(address).text, kind)
+            found += re.findall(mark, shown)
+            further = re.search(r'<a href="(/queue\?kind=[^"]+)">', shown)
+            if further is None:
+                break
+            address = further[1].replace("&amp;", "&")
+        assert len(found) >= 5 and len(found) == len(set(found)), (kind, found)
+    for query in ("kind=none", "kind=held&after=x", "kind=settled&after=Patient-1", "after=1"):
+        assert operator.get(f"/queue?{query}").status_code == 400, query
 
 
 def test_only_the_operator_decides_and_only_from_the_page_itself(
@@ -175,10 +327,43 @@ def test_the_queue_is_for_everybody_and_for_a_phone(
         assert page.evaluate(OVERFLOW) == 0
         found = Axe().run(page, options={"runOnly": WCAG, "resultTypes": ["violations"]})
         assert found.violations_count == 0, found.generate_report()
-        pair = page.get_by_role("region", name="Är det samma person?")
+        pair = page.get_by_role("region", name="Är det samma person?").get_by_role("listitem").last
         pair.get_by_label("Skäl").press("E")
         page.keyboard.press("Tab")
         page.keyboard.press("Tab")
         expect(pair.get_by_role("button", name="Två personer")).to_be_focused()
         page.keyboard.press("Enter")
         expect(page.get_by_role("status")).to_have_text("De förblir två personer.")
+
+
+@pytest.mark.browser
+def test_a_contradiction_is_decided_and_undone_by_keyboard_alone_without_script(
+    wired: tuple[Gateway, str], operator: httpx.Client, known: None, browser: Browser
+) -> None:
+    gateway, base = wired
+    id, _ = contradicting(gateway, 99)
+    size: Any = {"width": 360, "height": 740}
+    with browser.new_context(viewport=size, locale="en-GB", base_url=base, java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto("/queue")
+        row = page.get_by_role("region", name="Sources that contradict each other").get_by_role("listitem")
+        row = row.filter(has=page.locator(f'input[value="Encounter/{id}"]'))
+        row.get_by_label("Reason").press("C")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Tab")
+        expect(row.get_by_role("button", name="Right: SE2120001348-T0100, finished")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status")).to_have_text("Decided, until one of them says something new.")
+        assert operator.get(f"/fhir/Encounter/{id}").json()["status"] == "finished"
+        page.get_by_role("link", name="Contradictions that were decided").press("Enter")
+        row = page.get_by_role("listitem").filter(has=page.locator(f'input[value="Encounter/{id}"]'))
+        row.get_by_label("Reason").press("E")
+        row.get_by_role("button", name="Undo the decision").press("Enter")
+        expect(page.get_by_role("status")).to_have_text("The decision is undone.")
+    with browser.new_context(viewport=size, locale="sv-SE", base_url=base) as context:
+        for address in ("/queue?kind=settled", "/queue?kind=links"):
+            page = context.new_page()
+            page.goto(address)
+            assert page.evaluate(OVERFLOW) == 0
+            found = Axe().run(page, options={"runOnly": WCAG, "resultTypes": ["violations"]})
+            assert found.violations_count == 0, found.generate_report()

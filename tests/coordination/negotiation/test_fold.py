@@ -64,7 +64,7 @@ def test_a_move_that_is_allowed_is_what_the_fold_says(row: Row, role: Role) -> N
     assert life.status == row.to
     assert not any(step.impossible for step in life.steps)
     assert life.owner == reference_key(party(DOER))
-    assert not disagreements(life, facts, STEPS)
+    assert not disagreements(life, facts, STEPS, {})
 
 
 @pytest.mark.parametrize("status", ["requested", "ready"])
