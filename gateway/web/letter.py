@@ -55,6 +55,16 @@ async def letter(request: Request, id: str) -> Response:
         responsible=[(one, tuple(dict.fromkeys(map(easy, one.tasks)))) for one in by_unit(view.now)],
         coming=[(one, easy(one)) for one in view.next[:NEXT_MOST]],
         unsettled=list(open_.values())[:OPEN_MOST],
+        plan=next((one.id for one in view.agreed if _is_sip(one.resource)), None),
+    )
+
+
+def _is_sip(resource: Mapping[str, Any]) -> bool:
+    """Whether it is a SIP that holds: the person can have that as a print of its own."""
+    if resource.get("resourceType") != "CarePlan" or resource.get("status") != "active":
+        return False
+    return any(
+        one.get("code") == "SIP" for concept in resource.get("category", ()) for one in concept.get("coding", ())
     )
 
 

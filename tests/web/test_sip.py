@@ -188,7 +188,9 @@ def test_a_plan_from_an_empty_form_to_what_the_person_reads(place: Place, rut: s
         seen = nurses.get(plan)
         assert "Bo kvar hemma" in text_of(seen.text)
         assert '<form class="panel ask-form sip-form"' not in seen.text, "who keeps the plan changes it"
-        letter = text_of(centre.get(plan.replace("/sip?", "/sip/letter?")).text)
+        printed = plan.replace("/sip?", "/sip/letter?")
+        assert f'href="{printed}"' in centre.get(rut.replace("/sip", "/letter")).text
+        letter = text_of(centre.get(printed).text)
     for words in (
         NAME,
         "Bo kvar hemma",
