@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from gateway.access.caller import Asking
 from gateway.access.decision import Decision
 from gateway.access.explain import Evidence, Explaining, Mapped, concerns, map_again
+from gateway.access.spans import Span
 from gateway.coordination.accounts import Account, accounts, leaves, plain, text
 from gateway.coordination.plans.rules import PLAN, TEAM
 from gateway.coordination.settling import apart
@@ -50,6 +51,15 @@ class _Again:
     mapped: Mapped
     message: Message | None
     encoding: str
+    span: Span | None
+
+    @property
+    def record(self) -> Position | None:
+        """Where the record as a whole stands."""
+        place = self.mapped.record.position if self.mapped.record else None
+        if place is None or place.end is not None or self.span is None:
+            return place
+        return replace(place, start=self.span[0], end=self.span[1])
 
 
 class Accounting(Explaining):
@@ -129,7 +139,9 @@ class Accounting(Explaining):
             if one.shown:
                 source, message = self._rooms.sources.get(one.evidence.statement.source), one.evidence.message
                 mapped = map_again(one.evidence, source, self._rooms)
-                found[digest] = _Again(mapped, message, mapped.encoding(message.body) if message else "utf-8")
+                found[digest] = _Again(
+                    mapped, message, mapped.encoding(message.body) if message else "utf-8", one.evidence.span
+                )
         return found
 
     def _statement(self, told: _Told, again: _Again | None) -> Iterator[Resource]:
@@ -183,7 +195,7 @@ def _origin(account: Account, said: Statement, again: _Again) -> Iterator[Resour
     yield {"name": "mapRule", "valueString": made.rule.label.strip('"')}
     if made.row is not None:
         yield {"name": "conceptMap", "valueString": f"{made.row.table} row {made.row.number}"}
-    place = made.position or (mapped.record.position if mapped.record else None)
+    place = made.position or again.record
     if place is not None:
         yield {"name": "scope", "valueCode": "value" if made.position else "record"}
         yield from _place(place, again)
