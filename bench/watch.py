@@ -4,10 +4,13 @@
     python -m bench.watch --tasks 1000000 --state var/watch --database postgresql
 
 Each person has four open Tasks: a mission that nobody has answered, a visit of tomorrow, standing care and a referral.
-The missions' times are up 10,000 a minute, one after the other. The clock is passed in: for each second the changes of
-that second are recorded (their CPU is told apart), then the watch does all that it finds. It keeps up on one core where
-it takes less than a second of CPU for each; PostgreSQL's CPU is told beside. With `--state` the database stays in the
-folder: cut off, the load goes on where it was, and the next run begins with the second after the last.
+The missions' times are up 10,000 a minute, one after the other. Of 100 changes, each of another person, 25 are of Tasks
+and 75 of Observations (`--bearing`). The clock is passed in: for each second its changes are recorded (what that costs
+is told apart), then the watch does all that it finds. It keeps up on one core where it takes less than a second of CPU
+for each; PostgreSQL's CPU is told beside. With `--state` the database stays in the folder: cut off, the load goes on
+where it was, and the next run begins with the second after the last.
+
+    python -m bench.watch --live 30 --state FOLDER     the job itself, by the wall's clock: how late each gap is raised
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ import pstats
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -33,6 +36,7 @@ from gateway.app import Gateway, settle, wire
 from gateway.coordination.missions import MISSION
 from gateway.coordination.statements import Origin, make
 from gateway.identity.systems import HSA_ID
+from gateway.jobs.watching import WATCH
 from gateway.records import Resource, Statement
 from gateway.settings import Settings
 
@@ -79,8 +83,10 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, default=10_000)
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--changes", type=int, default=1_000, help="a second")
+    parser.add_argument("--bearing", type=int, default=25, help="of 100 changes, those of Tasks")
     parser.add_argument("--database", action="append", choices=NAMES)
     parser.add_argument("--state", type=Path, help="a folder that the databases stay in")
+    parser.add_argument("--live", type=int, help="let the job go by the wall's clock for so many seconds")
     parser.add_argument("--profile", action="store_true", help="tell where the watch's time goes")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
     given = parser.parse_args()
@@ -102,9 +108,10 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = BEGIN
+        self.tick: Callable[[], datetime] | None = None
 
     def __call__(self) -> datetime:
-        return self.now
+        return self.tick() if self.tick else self.now
 
 
 def _measured(name: str, folder: Path, given: argparse.Namespace) -> Measured:
@@ -115,8 +122,12 @@ def _measured(name: str, folder: Path, given: argparse.Namespace) -> Measured:
         bench = Bench(gateway, clock, given.tasks // EACH, server, folder / f"{name}-watch.json")
         bench.load()
         bench.look()
+        if given.live:
+            late = bench.live(given.live)
+            gateway.close()
+            raise SystemExit(f"{name}: {late}")
         profiler = cProfile.Profile() if given.profile else None
-        found = bench.run(name, given.seconds, given.changes, profiler)
+        found = bench.run(name, given, profiler)
         gateway.close()
         return found
 
@@ -179,17 +190,16 @@ class Bench:
         self.ended += ended
         return looked.looked, looked.more
 
-    def run(self, name: str, seconds: int, changes: int, profiler: cProfile.Profile | None) -> Measured:
+    def run(self, name: str, given: argparse.Namespace, profiler: cProfile.Profile | None) -> Measured:
         """Second by second."""
+        seconds, changes = given.seconds, given.changes
         recorder, store = self.gateway.ingest.recorder, self.gateway.store
         spent: list[tuple[float, float]] = []
         recording, due, self.raised, self.ended = 0.0, 0, 0, 0
         first = self.state["second"]
         for second in range(first, first + seconds):
             self.clock.now = BEGIN + timedelta(seconds=second + 1)
-            said = [
-                changed(n % self.persons, n // self.persons, self.clock.now) for n in self.of_second(second, changes)
-            ]
+            said = [self.changed(n, given.bearing) for n in self.of_second(second, changes)]
             began = time.process_time()
             for start in range(0, len(said), 100):
                 part = said[start : start + 100]
@@ -224,6 +234,46 @@ class Bench:
             load_task=1000 * self.state["load_cpu"] / max(1, self.persons * EACH),
             first_look=1000 * self.state["look_cpu"] / max(1, self.state["looked"]),
         )
+
+    def live(self, seconds: int) -> str:
+        """The job by the wall's clock, beside a reader of what it has committed."""
+        store, clock = self.gateway.store, self.clock
+        seq = store.read(lambda uow: uow.changes.last())
+        offset = BEGIN + timedelta(seconds=self.state["second"]) - datetime.now(UTC)
+        clock.tick = lambda: datetime.now(UTC) + offset
+        place = self.state["place"]
+        runner = self.gateway.watch()
+        (job,) = store.read(lambda uow: uow.jobs.of_kind(WATCH, unfinished=True))
+        store.write(lambda uow: uow.jobs.claim("bench", [WATCH], lease=timedelta(seconds=1)))
+        store.write(lambda uow: uow.jobs.progress(job.number, "bench", place=place, done=0, total=0, lease=timedelta()))
+        before, late = self.cpu(), list[float]()
+        runner.start()
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            time.sleep(0.05)
+            changes = store.read(lambda uow, seq=seq: uow.changes.after(seq))
+            now = clock()
+            issues = [("DetectedIssue", one.id) for one in changes if one.resource_type == "DetectedIssue"]
+            for one in store.read(lambda uow, issues=issues: uow.resources.read_many(issues)).values():
+                start = datetime.fromisoformat(one.resource()["identifiedPeriod"]["start"])
+                late.append((now - start).total_seconds())
+            seq = changes[-1].seq if changes else seq
+        runner.stop()
+        spent = self.cpu()[0] - before[0]
+        (job,) = store.read(lambda uow: uow.jobs.of_kind(WATCH, unfinished=True))
+        self.keep(place=dict(job.place), second=self.state["second"] + seconds)
+        late.sort()
+        if not late:
+            return "no gap was raised"
+        half, most = late[len(late) // 2], late[int(len(late) * 0.99)]
+        return (
+            f"{len(late)} gaps in {seconds} s, late by {half:.2f} s in the middle, {most:.2f} s for 99 of 100, "
+            f"{late[-1]:.2f} s at the most; {1000 * spent / seconds:.0f} ms of CPU a second, the reader's too"
+        )
+
+    def changed(self, n: int, bearing: int) -> Statement:
+        make_one = changed if n % 100 < bearing else observation
+        return make_one(n % self.persons, n // self.persons, self.clock.now)
 
     def of_second(self, second: int, changes: int) -> range:
         """Which changes come in it: person after person, far from those whose time is up then."""
@@ -279,10 +329,27 @@ def of(person: int) -> Iterator[Statement]:
 
 
 def changed(person: int, turn: int, now: datetime) -> Statement:
-    """The visit is moved by some minutes, or the standing care is told of again: it may matter, and does not."""
+    """The visit is moved by some minutes: it may matter, and does not."""
     begun = BEGIN - timedelta(days=1, minutes=person % 600)
     moved = (BEGIN + timedelta(days=1, minutes=person % 600 + 5 * (turn + 1))).isoformat()
     return task(person, 1, "accepted", MISSION, "home-visit", begun, now, {"executionPeriod": {"start": moved}})
+
+
+def observation(person: int, turn: int, now: datetime) -> Statement:
+    """Something that no gap is computed from."""
+    id = f"bench-o{person}-{turn}"
+    body: Resource = {
+        "resourceType": "Observation",
+        "id": id,
+        "identifier": [{"system": "urn:example:bench", "value": id}],
+        "status": "final",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "8867-4"}]},
+        "subject": {"reference": f"Patient/bench-p{person}", "type": "Patient"},
+        "performer": [unit(UNITS[person % len(UNITS)])],
+        "effectiveDateTime": now.isoformat(),
+        "valueQuantity": {"value": 60 + person % 40, "unit": "/min"},
+    }
+    return said(person, id, f"bench-p{person}", body, now)
 
 
 def task(

@@ -135,6 +135,7 @@ class _Units:
                 if "value" in identifier:
                     self._by_key["Organization", identifier.get("system", ""), identifier["value"]] = id
         self._all = Directory(self._resources.values())
+        self._closed = any(end < now for end in self._all.ends())
 
     def named_by(self, keys: Iterable[Key]) -> Directory:
         """Those that these keys lead to, and nobody else: what is seen of one person depends on no other."""
@@ -151,4 +152,6 @@ class _Units:
         """Whether a Task may have passed to somebody, or is to pass to him."""
         if one.resource_type != "Task":
             return False
-        return is_passing(one) or any(self._all.has_closed(unit, self._now) for _, unit in parties(one.body))
+        if is_passing(one):
+            return True
+        return self._closed and any(self._all.has_closed(unit, self._now) for _, unit in parties(one.body))
