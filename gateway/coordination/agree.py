@@ -44,7 +44,8 @@ def agree(
     known: Mapping[Key, str] | None = None,
 ) -> Agreed:
     """What the statements about one thing agree on. `known` makes logical references to known targets literal."""
-    return _agree(statements, survivors(links), authority or agreements.authority(), known or {})
+    gave_way = survivors(links)
+    return _agree(statements, gave_way, authority or agreements.authority(), _surviving(known or {}, gave_way))
 
 
 def _agree(
@@ -140,12 +141,18 @@ def agree_all(
     table = authority or agreements.authority()
     gave_way = survivors(links)
     things = _by_survivor(statements, gave_way)
+    targets = _surviving(known or {}, gave_way)
     found = []
     for kind, id in sorted(things):
-        agreed = _agree(things[kind, id], gave_way, table, known or {})
+        agreed = _agree(things[kind, id], gave_way, table, targets)
         others = sorted({one.resource_id for one in things[kind, id]} - {agreed.id})
         found += [agreed if not others else _replacing(agreed, others), *(_replaced(agreed, other) for other in others)]
     return found
+
+
+def _surviving(known: Mapping[Key, str], gave_way: Mapping[Thing, str]) -> Mapping[Key, str]:
+    """The ids that references lead to: never one that gave way, under which nothing is served any more."""
+    return {key: gave_way.get((key[0], id), id) for key, id in known.items()} if gave_way else known
 
 
 def by_thing(statements: Iterable[Statement], links: Iterable[Link]) -> dict[Thing, list[Statement]]:

@@ -19,6 +19,7 @@ from gateway.coordination.plans.basis import WITHHELD, labelled, merges, plans_o
 from gateway.coordination.plans.closing import closed, within
 from gateway.coordination.plans.follow import follow_all
 from gateway.coordination.plans.rules import PLAN, TEAM, contains_team
+from gateway.coordination.proposing import proposals
 from gateway.coordination.statements import GATEWAY_SOURCE
 from gateway.identity.identifiers import Named
 from gateway.identity.resolve import Key, logical_references
@@ -85,6 +86,7 @@ class Recorder:
         awaiting = _awaiting(found, named)
         known = uow.identifiers.find(awaiting)
         uow.identifiers.wait({key: things for key, things in awaiting.items() if key not in known})
+        links += uow.links.of_targets(known, besides=links)
         agreed = self._with_plans(uow, agree_all(found, links, self.authority, known=known), told=True)
         saved = uow.resources.save([_to_save(one, organisation, versions or {}) for one in agreed], unheard)
         uow.persons.point(
@@ -100,6 +102,7 @@ class Recorder:
         for one in agreed:
             if one.resource_type == "Patient" and one.person not in (None, one.id):
                 uow.persons.take_part((party, str(one.person)) for party in uow.persons.parties(one.id))
+        uow.links.add(proposals(uow, agreed))
         return Recorded(tuple(fresh), tuple(saved))
 
     def fold(self, uow: UnitOfWork, concerned: Collection[Thing]) -> list[Agreed]:
@@ -163,17 +166,21 @@ class Recorder:
             return []
         found, links = _gathered(uow, things)
         known = uow.identifiers.find(_awaiting(found, _named(found)))
+        links += uow.links.of_targets(known, besides=links)
         return agree_all(found, links, self.authority, known=known)
 
     def _linked(self, uow: UnitOfWork, links: Sequence[Link]) -> set[Thing]:
-        """What a new tie changes: both ends, and everything about a person when Patients are tied."""
+        """What a new tie changes: both ends, and everything about their persons, which may refer to them."""
         concerned = {(link.resource_type, id) for link in links for id in (link.from_id, link.to_id)}
-        for link in links:
-            if link.resource_type == "Patient" and link.kind != "proposed":
-                ends = {link.from_id, link.to_id}
-                alike = uow.persons.patients_of({*ends, *uow.persons.of_patients(ends).values()})
-                for patient in ends.union(*alike.values()):  # Those who were one with either may get another key.
-                    concerned |= {("Patient", patient)} | uow.statements.things_of(patient)
+        tied = {
+            (link.resource_type, id) for link in links if link.kind != "proposed" for id in (link.from_id, link.to_id)
+        }
+        ends = {id for kind, id in tied if kind == "Patient"}
+        alike = uow.persons.patients_of({*ends, *uow.persons.of_patients(ends).values()}) if ends else {}
+        patients = ends.union(*alike.values())  # Those who were one with either may get another key.
+        concerned |= {("Patient", patient) for patient in patients}
+        for person in patients | {one.person for one in uow.statements.of_resources(tied) if one.person}:
+            concerned |= uow.statements.things_of(person)
         return concerned
 
 

@@ -171,7 +171,7 @@ def _record(
         uow,
         statements,
         identifiers={key: id for found in resolved for key, id in found.identifiers.items()},
-        links=[link for found in resolved for link in found.links],
+        links=uow.links.news([link for found in resolved for link in found.links]),
     )
     _count(done, recorded)
     add_ingested(uow, source, statements)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, exists, or_, select
 from gateway.keysets import among
 from gateway.records import Link
 from gateway.store import sets
+from gateway.store.identifiers import Identified
 from gateway.tables import from_micros, link, to_micros
 
 _FIELDS = tuple(Link.__dataclass_fields__)
@@ -20,6 +21,13 @@ _OF = (
     .where(or_(among(link.c.from_id, "from"), among(link.c.to_id, "to")))
     .order_by(link.c.number)
 )
+
+_KNOWN: Mapping[str, Set[str]] = {
+    "same": {"same", "undone"},
+    "proposed": {"proposed", "same", "undone"},
+    "undone": frozenset(),
+}
+"""By what was said of a pair before, a link of each kind says nothing new. Only a person says `undone`."""
 
 
 class Links:
@@ -67,6 +75,24 @@ class Links:
         rows = self._connection.execute(query.order_by(link.c.number.desc()).limit(limit)).all()
         return [(number, Link(*row)) for number, *row in rows]
 
+    def of_targets(self, known: Mapping[Identified, str], *, besides: Sequence[Link] = ()) -> list[Link]:
+        """The decisions that say what the targets of references are now, but those at hand."""
+        at_hand, found = set(besides), list[Link]()
+        seen: set[str] = set()
+        while ids := {*known.values(), *(id for one in found for id in (one.from_id, one.to_id))} - seen:
+            seen |= ids
+            found += [one for one in self.of(sorted(ids)) if one not in at_hand]
+            at_hand.update(found)
+        return found
+
+    def news(self, links: Collection[Link]) -> list[Link]:
+        """What sources show or state of two ids, where it says something that is not known, and that nobody undid."""
+        before: dict[frozenset[str], set[str]] = {}
+        ids = {id for one in links for id in (one.from_id, one.to_id)}
+        for one in self.of(sorted(ids)) if ids else ():
+            before.setdefault(_pair(one), set()).add(one.kind)
+        return [one for one in links if not before.get(_pair(one), set()) & _KNOWN[one.kind]]
+
     def of(self, ids: Collection[str], *, known_at: datetime | None = None) -> list[Link]:
         """Every decision that names one of these ids, in order of recording."""
         keys = sorted(ids)
@@ -80,3 +106,7 @@ def _plain(row: Any) -> Link:
     fields = list(row)
     fields[_RECORDED] = from_micros(fields[_RECORDED])
     return Link(*fields)
+
+
+def _pair(link: Link) -> frozenset[str]:
+    return frozenset((link.from_id, link.to_id))

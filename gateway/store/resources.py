@@ -5,9 +5,11 @@ https://hl7.org/fhir/R4/http.html
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
+import orjson
 from sqlalchemy import Connection, bindparam, func, select
 
 from gateway.keysets import among
@@ -16,13 +18,28 @@ from gateway.store import saving, sets
 from gateway.store.history import History
 from gateway.store.saving import Index, Key, Saved, SavedResource
 from gateway.store.versions import COLUMNS, Stored, stored, stored_plain
-from gateway.tables import locator, resource, search_reference
+from gateway.tables import locator, resource, search_date, search_reference
 
 _CURRENT = select(*COLUMNS).join(
     locator, (locator.c.rid == resource.c.rid) & (locator.c.partition == resource.c.partition)
 )
 _READ = _CURRENT.where(locator.c.id == bindparam("id"), locator.c.resource_type == bindparam("resource_type"))
 _READ_MANY = _CURRENT.where(among(locator.c.id, "ids"))
+
+
+class About(NamedTuple):
+    """What is about a person, who contributed to it, and one range of time that a search parameter gives it."""
+
+    person: str
+    resource_type: str
+    id: str
+    contributors: tuple[str, ...]
+    low: int
+    high: int
+
+    @property
+    def key(self) -> Key:
+        return self.resource_type, self.id
 
 
 class Resources(History):
@@ -75,6 +92,23 @@ class Resources(History):
         rids = rids.where(rows.target_type == target_type, among(rows.target_id, target_ids))
         query = select(*COLUMNS).where(resource.c.rid.in_(rids), resource.c.deleted.is_(False))
         return [stored(row) for row in self._connection.execute(query.order_by(resource.c.id))]
+
+    def about_then(
+        self, persons: Collection[str], parameters: Mapping[str, Collection[str]], first: int, last: int
+    ) -> list[About]:
+        """What is about these persons and, by its date `parameters` (by type), touches the time between two moments.
+
+        Each date row that does so is one About.
+        """
+        rows, numbers = search_date.c, {number(kind, one) for kind, some in parameters.items() for one in some}
+        about = resource.c.person, resource.c.resource_type, resource.c.id, resource.c.contributors
+        query = select(*about, rows.low, rows.high, rows.param)
+        query = query.join(search_date, (rows.rid == resource.c.rid) & (rows.partition == resource.c.partition))
+        query = query.where(among(resource.c.person, persons), among(resource.c.resource_type, parameters))
+        # Which parameter it is, is looked at here: by it, a database would begin with everybody's dates.
+        query = query.where(resource.c.deleted.is_(False), rows.low <= last, rows.high >= first)
+        found = self._connection.execute(query)
+        return [About(*row[:3], tuple(orjson.loads(row[3])), *row[4:6]) for row in found if row.param in numbers]
 
     def all(self, *, resource_type: str | None = None, batch: int = 500) -> Iterator[Stored]:
         """Every current version, deleted ones included, in the order in which they were first saved."""

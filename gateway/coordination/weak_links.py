@@ -1,0 +1,143 @@
+"""Weak links: what several sources tell of one person, unit and code at one time may be one thing; a person is asked.
+
+Nothing is merged by what stands here. The table is `conformance/agreements/weak-links.json`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, Final
+
+from gateway.coordination import agreements
+from gateway.coordination.values import SWEDEN, reference_key
+from gateway.records import Link, Resource
+from gateway.search import dates
+
+REASON: Final = "one person, unit, code and time"
+"""Why such a link is proposed, as it is kept."""
+MOST: Final = 20
+"""Of how many others one thing may be proposed to be the same: beyond, a person would not know where to begin."""
+_MICROSECOND: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What two things of a type must have in common."""
+
+    unit: tuple[str, ...]
+    code: tuple[str, ...]
+    time: tuple[str, ...]
+    near: int
+    """Microseconds."""
+    unless: frozenset[str]
+    searched: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """A moment or period, in microseconds: from the first to the last moment that may be its start, to its end."""
+
+    first: int
+    last: int
+    end: int | None
+
+    def meets(self, other: Time, near: int) -> bool:
+        if self.end is not None and other.end is not None:
+            return self.first < other.end and other.first < self.end
+        return max(self.first, other.first) - min(self.last, other.last) <= near
+
+
+@cache
+def rules() -> Mapping[str, Rule]:
+    """The shipped table, by resource type."""
+    return {
+        kind: Rule(
+            unit=tuple(row["unit"]),
+            code=tuple(row["code"]),
+            time=tuple(row["time"]),
+            near=round(agreements.duration(row["near"]).total_seconds() * _MICROSECOND),
+            unless=frozenset(row["unless"]),
+            searched=tuple(row["searched"]),
+        )
+        for kind, row in agreements.read("weak-links")["types"].items()
+    }
+
+
+def window(resource: Resource) -> tuple[int, int] | None:
+    """Between which moments that is told of which may be the same; None where nothing may."""
+    rule = rules().get(resource["resourceType"])
+    if rule is None or resource.get("status") in rule.unless or not _units(resource, rule):
+        return None
+    times = [time for path in rule.time for time in _times(resource, path)]
+    if not times:
+        return None
+    return min(one.first for one in times) - rule.near, max(one.end or one.last for one in times) + rule.near
+
+
+def may_be_one(one: Resource, other: Resource) -> bool:
+    """Whether a person is to be asked about two resources of one person, each told of by sources of its own."""
+    rule = rules().get(one["resourceType"])
+    if rule is None or one["resourceType"] != other["resourceType"]:
+        return False
+    if {one.get("status"), other.get("status")} & rule.unless:
+        return False
+    codes, others = _codes(one, rule), _codes(other, rule)
+    alike = bool(codes & others) and bool(_units(one, rule) & _units(other, rule))
+    told_apart = _told_apart(codes, others) or _told_apart(_identifiers(one), _identifiers(other))
+    return alike and not told_apart and _meet(one, other, rule)
+
+
+def proposal(kind: str, one: str, other: str, recorded: datetime) -> Link:
+    """The link of two ids, which way round they were found."""
+    low, high = sorted((one, other))
+    return Link(kind, high, low, "proposed", REASON, recorded)
+
+
+def _meet(one: Resource, other: Resource, rule: Rule) -> bool:
+    for path in rule.time:
+        mine, theirs = list(_times(one, path)), list(_times(other, path))
+        if mine and theirs:
+            return any(a.meets(b, rule.near) for a in mine for b in theirs)
+    return False
+
+
+def _times(resource: Resource, path: str) -> Iterator[Time]:
+    for value in _at(resource, path):
+        if isinstance(value, str) and (span := dates.span(value, SWEDEN)):
+            yield Time(span[0], span[1], None)
+        if isinstance(value, dict) and (start := dates.span(str(value.get("start", "")), SWEDEN)):
+            end = dates.span(str(value.get("end", "")), SWEDEN)
+            yield Time(start[0], start[1], end[1] if end else None)
+
+
+def _units(resource: Resource, rule: Rule) -> set[str]:
+    return {key for path in rule.unit for one in _at(resource, path) if (key := reference_key(one))}
+
+
+def _codes(resource: Resource, rule: Rule) -> set[tuple[str, str]]:
+    found = [one for path in rule.code for one in _at(resource, path) if isinstance(one, dict)]
+    codings: Iterable[Any] = (coding for one in found for coding in one.get("coding", (one,)))
+    return {(one.get("system", ""), one["code"]) for one in codings if "code" in one}
+
+
+def _identifiers(resource: Resource) -> set[tuple[str, str]]:
+    return {
+        (one["system"], one["value"]) for one in resource.get("identifier", ()) if {"system", "value"} <= one.keys()
+    }
+
+
+def _told_apart(mine: Set[tuple[str, str]], theirs: Set[tuple[str, str]]) -> bool:
+    """Whether both use a system, and have nothing of it in common."""
+    common = {system for system, _ in mine & theirs}
+    return bool(({system for system, _ in mine} & {system for system, _ in theirs}) - common)
+
+
+def _at(value: Any, path: str) -> Iterator[Any]:
+    name, _, rest = path.partition(".")
+    child = value.get(name) if isinstance(value, dict) else None
+    for one in child if isinstance(child, list) else [child]:
+        if one is not None:
+            yield from _at(one, rest) if rest else (one,)
