@@ -105,7 +105,7 @@ def _meet(one: Resource, other: Resource, rule: Rule) -> bool:
 
 
 def _times(resource: Resource, path: str) -> Iterator[Time]:
-    for value in _at(resource, path):
+    for value in at(resource, path):
         if isinstance(value, str) and (span := dates.span(value, SWEDEN)):
             yield Time(span[0], span[1], None)
         if isinstance(value, dict) and (start := dates.span(str(value.get("start", "")), SWEDEN)):
@@ -114,11 +114,11 @@ def _times(resource: Resource, path: str) -> Iterator[Time]:
 
 
 def _units(resource: Resource, rule: Rule) -> set[str]:
-    return {key for path in rule.unit for one in _at(resource, path) if (key := reference_key(one))}
+    return {key for path in rule.unit for one in at(resource, path) if (key := reference_key(one))}
 
 
 def _codes(resource: Resource, rule: Rule) -> set[tuple[str, str]]:
-    found = [one for path in rule.code for one in _at(resource, path) if isinstance(one, dict)]
+    found = [one for path in rule.code for one in at(resource, path) if isinstance(one, dict)]
     codings: Iterable[Any] = (coding for one in found for coding in one.get("coding", (one,)))
     return {(one.get("system", ""), one["code"]) for one in codings if "code" in one}
 
@@ -135,9 +135,10 @@ def _told_apart(mine: Set[tuple[str, str]], theirs: Set[tuple[str, str]]) -> boo
     return bool(({system for system, _ in mine} & {system for system, _ in theirs}) - common)
 
 
-def _at(value: Any, path: str) -> Iterator[Any]:
+def at(value: Any, path: str) -> Iterator[Any]:
+    """The values that stand at a path, whichever of its elements are lists."""
     name, _, rest = path.partition(".")
     child = value.get(name) if isinstance(value, dict) else None
     for one in child if isinstance(child, list) else [child]:
         if one is not None:
-            yield from _at(one, rest) if rest else (one,)
+            yield from at(one, rest) if rest else (one,)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 
@@ -92,6 +92,11 @@ class Links:
         for one in self.of(sorted(ids)) if ids else ():
             before.setdefault(_pair(one), set()).add(one.kind)
         return [one for one in links if not before.get(_pair(one), set()) & _KNOWN[one.kind]]
+
+    def all(self) -> Iterator[Link]:
+        """Every link, in order of recording."""
+        query = select(*(link.c[name] for name in _FIELDS)).order_by(link.c.number)
+        return (Link(*row) for row in self._connection.execute(query))
 
     def of(self, ids: Collection[str], *, known_at: datetime | None = None) -> list[Link]:
         """Every decision that names one of these ids, in order of recording."""

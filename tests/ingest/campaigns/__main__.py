@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import structlog
 
 from tests.golden import explained
 from tests.golden import orders as golden
-from tests.ingest.campaigns import fuzz, fuzz_maps, kill, orders
+from tests.ingest.campaigns import fuzz, fuzz_maps, kill, large, orders
 from tests.ingest.campaigns.database import database
 from tests.ingest.campaigns.report import Report
 from tests.ingest.campaigns.state import State
@@ -47,6 +49,11 @@ def main() -> None:
         "explain", parents=[shared], help="each value of each golden history, led back to its source; once"
     )
     kinds.add_parser("golden", parents=[shared], help="each golden history in random orders; rounds are of each")
+    many = kinds.add_parser(
+        "large", parents=[shared], help="a large database of all packages, and what is linked in it"
+    )
+    many.add_argument("--records", type=int, default=100_000, help="in place of rounds")
+    many.add_argument("--synthea", type=Path, default=large.SYNTHEA, help="a folder of Bundles")
     given = parser.parse_args()
     structlog.configure(processors=[orders.drop])
     began, cpu = time.monotonic(), time.process_time()
@@ -85,6 +92,11 @@ def _run(given: argparse.Namespace) -> Report:
         url = None if given.database == "sqlite" else database(given.database, given.state)
         many = {"steps": given.steps, "kills": given.kills, "seed": given.seed}
         return negotiation.campaign(url, **many, state=state, say=_say)
+    if given.kind == "large":
+        state = State(given.state, kind=given.kind, seed=given.seed, records=given.records)
+        with nullcontext(given.state.parent) if given.state else TemporaryDirectory() as folder:
+            told = {"records": given.records, "seed": given.seed, "synthea": given.synthea}
+            return large.campaign(Path(folder), **told, state=state, say=_say)
     if given.kind == "orders" and given.database == "sqlite":
         state = State(given.state, kind="orders", seed=given.seed)
         return orders.campaign(rounds=given.rounds, seed=given.seed, state=state, say=_say)
