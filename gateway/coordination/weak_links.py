@@ -69,7 +69,7 @@ def rules() -> Mapping[str, Rule]:
 def window(resource: Resource) -> tuple[int, int] | None:
     """Between which moments that is told of which may be the same; None where nothing may."""
     rule = rules().get(resource["resourceType"])
-    if rule is None or resource.get("status") in rule.unless or not _units(resource, rule):
+    if rule is None or resource.get("status") in rule.unless or (rule.unit and not _units(resource, rule)):
         return None
     times = [time for path in rule.time for time in _times(resource, path)]
     if not times:
@@ -85,9 +85,10 @@ def may_be_one(one: Resource, other: Resource) -> bool:
     if {one.get("status"), other.get("status")} & rule.unless:
         return False
     codes, others = _codes(one, rule), _codes(other, rule)
-    alike = bool(codes & others) and bool(_units(one, rule) & _units(other, rule))
+    if not codes & others or (rule.unit and not _units(one, rule) & _units(other, rule)):
+        return False
     told_apart = _told_apart(codes, others) or _told_apart(_identifiers(one), _identifiers(other))
-    return alike and not told_apart and _meet(one, other, rule)
+    return not told_apart and _meet(one, other, rule)
 
 
 def proposal(kind: str, one: str, other: str, recorded: datetime) -> Link:
@@ -97,11 +98,18 @@ def proposal(kind: str, one: str, other: str, recorded: datetime) -> Link:
 
 
 def _meet(one: Resource, other: Resource, rule: Rule) -> bool:
-    for path in rule.time:
-        mine, theirs = list(_times(one, path)), list(_times(other, path))
-        if mine and theirs:
-            return any(a.meets(b, rule.near) for a in mine for b in theirs)
-    return False
+    """By the first element that both state; where they state different ones, by what each states first.
+
+    One may say when it was asked, and the other when it was done.
+    """
+    said = [(list(_times(one, path)), list(_times(other, path))) for path in rule.time]
+    both = next(((mine, theirs) for mine, theirs in said if mine and theirs), None)
+    mine, theirs = both or (_first(mine for mine, _ in said), _first(theirs for _, theirs in said))
+    return any(a.meets(b, rule.near) for a in mine for b in theirs)
+
+
+def _first(found: Iterable[list[Time]]) -> list[Time]:
+    return next(filter(None, found), [])
 
 
 def _times(resource: Resource, path: str) -> Iterator[Time]:

@@ -123,7 +123,7 @@ class World:
         self._contact(f"K-{n}", f"visit-{n}", person, unit, "1", booked, start, None, "53631000052103")
         happens = self.random.random()
         if happens < 0.08:
-            self._contact(f"K-{n}", f"visit-{n}", person, unit, "1", start, start, None, "53641000052101")
+            self._contact(f"K-{n}", f"visit-{n}", person, unit, "1", start, start, None, "53641000052109")
         else:
             self._contact(f"K-{n}", f"visit-{n}", person, unit, "1", end, start, end, "53671000052101")
         other = self.random.random()

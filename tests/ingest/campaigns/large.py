@@ -22,6 +22,7 @@ from gateway.app import Gateway, settle, wire
 from gateway.coordination import weak_links
 from gateway.records import Link, Resource
 from gateway.settings import Settings
+from gateway.store import Stored
 from tests.ingest.campaigns.care import Delivery, World
 from tests.ingest.campaigns.report import Report
 from tests.ingest.campaigns.state import State
@@ -48,8 +49,8 @@ class Judged:
     """A pair that is proposed, and whether the world meant one thing by both."""
 
     link: Link
-    one: Resource
-    other: Resource
+    one: Stored
+    other: Stored
     right: bool
 
 
@@ -126,14 +127,14 @@ def _report(gateway: Gateway, world: World, deliveries: list[Delivery], state: S
         f"resources: {_counted(Counter(kind for kind, _ in current))}",
         f"links: {_counted(Counter(f'{one.resource_type} {one.kind}, {one.reason}' for one in links))}",
     ]
-    told: Mapping[tuple[str, str], Resource] = {key: one.resource() for key, one in current.items()}
+    told = {key: one.resource() for key, one in current.items()}
     contradictions = Counter(found["path"] for one in current.values() for found in one.contradictions)
     report.lines.append(f"contradictions: {sum(contradictions.values())}: {_counted(contradictions)}")
     gaps = [one for (kind, _), one in told.items() if kind == "DetectedIssue"]
     standing = Counter(_code(one) for one in gaps if "end" not in one.get("identifiedPeriod", {}))
     report.lines.append(f"gaps open: {sum(standing.values())} of {len(gaps)} raised: {_counted(standing)}")
     weak = [one for one in links if one.kind == "proposed" and one.reason == weak_links.REASON]
-    judged = list(_judged(weak, told, world.truth))
+    judged = list(_judged(weak, current, world.truth))
     right = sum(one.right for one in judged)
     report.lines.append(
         f"weak links: {len(weak)} ever proposed, {len(judged)} of them hold now, {right} meant as one thing"
@@ -161,13 +162,15 @@ def _items(gateway: Gateway, found: Counter[str]) -> Counter[str]:
 
 
 def _judged(
-    links: Iterable[Link], told: Mapping[tuple[str, str], Resource], truth: Mapping[str, str]
+    links: Iterable[Link], current: Mapping[tuple[str, str], Stored], truth: Mapping[str, str]
 ) -> Iterator[Judged]:
     for link in links:
-        one = told.get((link.resource_type, link.from_id))
-        other = told.get((link.resource_type, link.to_id))
-        if one is not None and other is not None and weak_links.may_be_one(one, other):
-            yield Judged(link, one, other, bool(_things(one, truth) & _things(other, truth)))
+        one = current.get((link.resource_type, link.from_id))
+        other = current.get((link.resource_type, link.to_id))
+        if one is not None and other is not None:
+            pair = one.resource(), other.resource()
+            if weak_links.may_be_one(*pair):
+                yield Judged(link, one, other, bool(_things(pair[0], truth) & _things(pair[1], truth)))
 
 
 def _missed(
@@ -213,9 +216,11 @@ def _shown(number: int, judged: Judged) -> Iterator[str]:
         yield f"   {name:12} {one[name]:58} | {other[name]}"
 
 
-def _facts(resource: Resource) -> dict[str, str]:
-    rule = weak_links.rules()[resource["resourceType"]]
+def _facts(stored: Stored) -> dict[str, str]:
+    resource, rule = stored.resource(), weak_links.rules()[stored.resource_type]
     return {
+        "told by": " ".join(stored.contributors),
+        "person": str((resource.get("for") or resource["subject"])["identifier"]["value"]),
         "numbers": " ".join(one["value"] for one in resource["identifier"])[:58],
         "status": resource["status"],
         "unit": " ".join(_text(value) for path in rule.unit for value in weak_links.at(resource, path)),
