@@ -51,7 +51,9 @@ def _by_thing(statements: Iterable[Statement]) -> dict[Thing, list[Statement]]:
 
 
 def _tied(links: Iterable[Link]) -> set[Thing]:
-    return {(link.resource_type, id) for link in links for id in (link.from_id, link.to_id)}
+    """What somebody decided on: a proposal changes nothing."""
+    decided = (link for link in links if link.kind != "proposed")
+    return {(link.resource_type, id) for link in decided for id in (link.from_id, link.to_id)}
 
 
 def bearings(

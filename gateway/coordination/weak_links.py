@@ -21,6 +21,7 @@ REASON: Final = "one person, unit, code and time"
 MOST: Final = 20
 """Of how many others one thing may be proposed to be the same: beyond, a person would not know where to begin."""
 _MICROSECOND: Final = 1_000_000
+_DAY: Final = len("2026-03-03")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +118,10 @@ def _times(resource: Resource, path: str) -> Iterator[Time]:
         if isinstance(value, str) and (span := dates.span(value, SWEDEN)):
             yield Time(span[0], span[1], None)
         if isinstance(value, dict) and (start := dates.span(str(value.get("start", "")), SWEDEN)):
-            end = dates.span(str(value.get("end", "")), SWEDEN)
-            yield Time(start[0], start[1], end[1] if end else None)
+            # What ends at a time has ended then: what begins with it is another. A day is over with its end.
+            until = str(value.get("end", ""))
+            end = dates.span(until, SWEDEN)
+            yield Time(start[0], start[1], end[len(until) <= _DAY] if end else None)
 
 
 def _units(resource: Resource, rule: Rule) -> set[str]:

@@ -43,7 +43,7 @@ def test_one_unit_one_code_and_times_that_meet_may_be_one() -> None:
         ({"serviceProvider": OTHER_UNIT}, "another unit"),
         ({"serviceProvider": {"display": "Mottagningen"}}, "a unit that is only called something"),
         ({"class": {"system": VISIT["class"]["system"], "code": "IMP"}}, "another code"),
-        ({"period": {"start": "2026-03-03T10:41:00+01:00", "end": "2026-03-03T11:10:00+01:00"}}, "one after the other"),
+        ({"period": {"start": "2026-03-03T10:40:00+01:00", "end": "2026-03-03T11:10:00+01:00"}}, "one after the other"),
         ({"period": {}}, "no time"),
         ({"status": "cancelled"}, "not done"),
         ({"status": "entered-in-error"}, "never was"),

@@ -92,6 +92,7 @@ class World:
         self.municipal = [[f"{MUNICIPALITY}-T{m}{n:03}" for n in range(6)] for m in range(3)]
         self.rows: list[list[Row]] = [[], [], []]
         self.told: list[Delivery] = []
+        self.stays: dict[str, list[tuple[datetime, datetime]]] = {}
         self.number = 0
 
     def deliveries(self) -> list[Delivery]:
@@ -138,6 +139,10 @@ class World:
     def stay(self, person: Person, start: datetime) -> None:
         """A stay in a ward: ADT, the record system's contact, and the planning of the discharge."""
         n, unit, end = self.number, self.random.choice(self.wards), start + timedelta(days=self.random.randrange(1, 9))
+        stays = self.stays.setdefault(person.number, [])
+        if any(start < until and since < end for since, until in stays):
+            return  # Nobody lies in two beds.
+        stays.append((start, end))
         thing, visit = f"stay-{n}", f"V-{n}"
         first = person
         if self.random.random() < 0.05:

@@ -64,13 +64,17 @@ def campaign(
         settle()
         world = World(seed, records)
         deliveries = world.deliveries()
-        if not state.said.get("synthea"):
+        if "synthea" not in state.said:
             state.said["synthea"] = _import(gateway, synthea)
             state.save()
             say(f"synthea: {state.said['synthea']} resources")
         _load(gateway, clock, deliveries, state, say)
         _watch(gateway, say)
-        return _report(gateway, world, deliveries, state, seed)
+        report = _report(gateway, world, deliveries, state, seed)
+        rebuilt = gateway.rebuild(lambda *_: None)
+        report.lines.insert(2, f"rebuild: {rebuilt.equal} equal, {len(rebuilt.different)} different")
+        report.wrong += rebuilt.different[:20]
+        return report
     finally:
         gateway.close()
 
@@ -78,6 +82,8 @@ def campaign(
 def _import(gateway: Gateway, synthea: Path) -> int:
     """Every Bundle of the folder, each a transaction that is written in the operator's name."""
     files = sorted(synthea.glob("*.json"))
+    if not files:
+        return 0
     asking = Asking(OPERATOR, "import", request_id="large")
     inputs = [Input(str(path), lines=False, hash=str(path.stat().st_size)) for path in files]
     begun = gateway.door.begin_import(asking, inputs, base="", again=True)
