@@ -189,7 +189,7 @@ class Queueing(Settling):
         return Part([message_row(one) for one in found[:MOST]], str(found[MOST - 1].number) if found[MOST:] else "")
 
     def _proposals(self, uow: UnitOfWork, asking: Asking, after: str, seen: list[Stored]) -> Part:
-        found = uow.links.proposed(after=int(after or 0), limit=MOST + 1)
+        found = uow.links.proposed(["Patient"], after=int(after or 0), limit=MOST + 1)
         return self._pairs(uow, found, seen)
 
     def _links(self, uow: UnitOfWork, asking: Asking, after: str, seen: list[Stored]) -> Part:

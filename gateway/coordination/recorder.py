@@ -172,9 +172,8 @@ class Recorder:
     def _linked(self, uow: UnitOfWork, links: Sequence[Link]) -> set[Thing]:
         """What a new tie changes: both ends, and everything about their persons, which may refer to them."""
         concerned = {(link.resource_type, id) for link in links for id in (link.from_id, link.to_id)}
-        tied = {
-            (link.resource_type, id) for link in links if link.kind != "proposed" for id in (link.from_id, link.to_id)
-        }
+        decided = [link for link in links if link.kind != "proposed"]
+        tied = {(link.resource_type, id) for link in decided for id in (link.from_id, link.to_id)}
         ends = {id for kind, id in tied if kind == "Patient"}
         alike = uow.persons.patients_of({*ends, *uow.persons.of_patients(ends).values()}) if ends else {}
         patients = ends.union(*alike.values())  # Those who were one with either may get another key.

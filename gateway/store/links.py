@@ -38,7 +38,7 @@ class Links:
         rows = [(x.resource_type, x.from_id, x.to_id, x.kind, x.reason, to_micros(x.recorded)) for x in links]
         sets.insert(self._connection, link, _FIELDS, rows)
 
-    def proposed(self, *, after: int = 0, limit: int) -> list[tuple[int, Link]]:
+    def proposed(self, resource_types: Collection[str], *, after: int = 0, limit: int) -> list[tuple[int, Link]]:
         """Pairs that are proposed and that nobody has decided on, each as it was first proposed, in that order.
 
         With their numbers: `after` is the one behind which to go on.
@@ -51,6 +51,7 @@ class Links:
         earlier = (decided.c.kind != "proposed") | (decided.c.number < link.c.number)
         query = select(link.c.number, *(link.c[name] for name in _FIELDS)).where(
             link.c.kind == "proposed",
+            among(link.c.resource_type, resource_types),
             link.c.number > after,
             ~exists().where(decided.c.resource_type == link.c.resource_type, pair, earlier),
         )

@@ -58,13 +58,13 @@ def visit(
 def asked(inlet: Inlet) -> list[frozenset[str]]:
     """The pairs that wait for a decision, by their own numbers, where they may still be one."""
     told = {one["id"]: one for one in inlet.resources("Encounter")}
-    links = inlet.read(lambda uow: uow.links.proposed(limit=None))
+    links = [link for _, link in inlet.read(lambda uow: uow.links.proposed(["Encounter"], limit=100))]
     pairs = [(told[one.from_id], told[one.to_id]) for one in links if one.from_id in told and one.to_id in told]
     return [frozenset(one["identifier"][0]["value"] for one in pair) for pair in pairs if weak_links.may_be_one(*pair)]
 
 
 def decide(inlet: Inlet, kind: Any) -> None:
-    link = inlet.read(lambda uow: uow.links.proposed(limit=1))[0]
+    ((_, link),) = inlet.read(lambda uow: uow.links.proposed(["Encounter"], limit=1))
     decided = Link(link.resource_type, link.from_id, link.to_id, kind, "Asked the ward", inlet.now)
     inlet.store.write(lambda uow: inlet.ingest.recorder.record(uow, [], links=[decided]), now=inlet.now)
 
