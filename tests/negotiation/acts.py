@@ -14,11 +14,17 @@ from gateway.access.caller import OPERATOR, Asking, Caller
 from gateway.access.commands import Body, Correct, Patch, Update
 from gateway.access.handing_over import Answer, Offer
 from gateway.app import Gateway
+from gateway.coordination.directory import Directory
+from gateway.coordination.succession import to_state
 from gateway.errors import GatewayError
+from gateway.identity.systems import HSA_ID
 from gateway.records import Resource, Statement
+from gateway.store import UnitOfWork
 
 Act = Callable[[Gateway], str]
 FORMS = "urn:ietf:rfc:3986"
+PERIOD = "http://hl7.org/fhir/StructureDefinition/organization-period"
+REPLACED_BY = "https://samverka.example/fhir/StructureDefinition/replaced-by"
 
 _EMPTY = Body(b"{}")
 
@@ -141,6 +147,43 @@ class Reported:
         recorder = gateway.ingest.recorder
         gateway.store.write(lambda uow: recorder.record(uow, [self.said]), now=gateway.clock())
         return self.said.resource_id
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """The gateway looks at Tasks and hand-overs by a directory: units, each with its last day and its heir."""
+
+    directory: tuple[tuple[str, str, str], ...]
+    person: str
+    ids: tuple[str, ...]
+    handovers: tuple[tuple[str, str], ...]
+
+    def __call__(self, gateway: Gateway) -> str:
+        asked = (handover(gateway, *one) for one in self.handovers)
+        ids = [*self.ids, *(one["id"] for one in asked if one is not None)]
+        heirs = {heir for _, _, heir in self.directory} - {unit for unit, _, _ in self.directory}
+        units = [_organisation(*one) for one in self.directory] + [_organisation(one) for one in sorted(heirs)]
+        recorder = gateway.ingest.recorder
+
+        def state(uow: UnitOfWork) -> None:
+            uow.lock([self.person])
+            new: list[Statement] = []
+            for id in ids:
+                said = uow.statements.of_resources([("Task", id)])
+                new += to_state(said, Directory(units), recorder.authority, at=uow.now, person=self.person)
+            recorder.record(uow, new)
+
+        gateway.store.write(state, now=gateway.clock())
+        return self.person
+
+
+def _organisation(hsa_id: str, last: str = "", heir: str = "") -> Resource:
+    told: list[Resource] = [{"url": PERIOD, "valuePeriod": {"end": last}}] if last else []
+    if heir:
+        reference = {"type": "Organization", "identifier": {"system": HSA_ID, "value": heir}}
+        told.append({"url": REPLACED_BY, "valueReference": reference})
+    identifier = [{"system": HSA_ID, "value": hsa_id}]
+    return {"resourceType": "Organization", "id": hsa_id, "name": hsa_id, "identifier": identifier, "extension": told}
 
 
 def asks(hsa_id: str, interaction: Any = "handover") -> Asking:

@@ -28,6 +28,7 @@ from gateway.access.handing_over import Answer
 from gateway.access.next_steps import Proposed
 from gateway.app import Gateway, wire
 from gateway.coordination.agree import agree_all
+from gateway.coordination.heirs import passings_in
 from gateway.coordination.statements import Origin, canonical, make
 from gateway.coordination.tasks import HISTORY
 from gateway.errors import GatewayError
@@ -44,6 +45,7 @@ from tests.negotiation.acts import (
     Outcome,
     Person,
     Reported,
+    Succeeded,
     asks,
     handover,
     stored,
@@ -52,6 +54,8 @@ from tests.negotiation.acts import (
 from tests.negotiation.process import Nursery, Worker
 
 UNITS = ("SE2321000131-T0110", "SE2120001348-T0100", "SE2321000081-T0100")
+HEIRS = ("SE2321000131-T0190", "SE2120001348-T0190")
+"""Who may take over from a unit that closes; the first may close, too."""
 ASKS = UNITS[0]
 STATUSES = (
     "draft",
@@ -193,6 +197,8 @@ class Machine(RuleBasedStateMachine):
         self.took = defaultdict[str, set[str]](set)
         """Who has taken each Task on by his own word, or by a report."""
         self.late = list[Statement]()
+        self.closing = dict[str, tuple[str, str]]()
+        """The units that close, each with its last day and its heir."""
         self.handovers = list[tuple[str, str]]()
         """The Task that each is about, and the form by which it was asked for."""
         self.spoken = 0
@@ -371,6 +377,25 @@ class Machine(RuleBasedStateMachine):
             self.world.gateway.store.write(work, now=self.world.now)
         assert self._stored(said.resource_id) == before
 
+    @rule(who=st.sampled_from((*UNITS, HEIRS[0])), heir=st.none() | st.sampled_from(HEIRS), ago=st.integers(0, 2))
+    def close(self, who: str, heir: str | None, ago: int) -> None:
+        """The directory says that a unit closes, or does not after all: what it had is its heir's."""
+        if heir is None or heir == who:
+            self.closing.pop(who, None)
+        else:
+            self.closing[who] = ((self.world.now - timedelta(days=ago)).date().isoformat(), heir)
+        self.succeed()
+
+    @rule()
+    def succeed(self) -> None:
+        """The watch looks."""
+        self.world.steps += 1
+        told = tuple(sorted((unit, *one) for unit, one in self.closing.items()))
+        self._done(Succeeded(told, self.person, tuple(self.tasks), tuple(self.handovers)))
+        for id in self.tasks:
+            self._remember(id)
+            self._holds(id)
+
     @rule(by=st.sampled_from([-120, -1, 1, 10, 1440]))
     def jump(self, by: int) -> None:
         self.world.steps += 1
@@ -392,7 +417,10 @@ class Machine(RuleBasedStateMachine):
         task = self._stored(id)
         if task["status"] in HELD:
             assert owner_of(task), task
-            assert owner_of(task) in self.took[id], "Nobody is made responsible who has not said yes."
+            for passing, _ in passings_in(task):
+                if passing.closed_key.rpartition("|")[2] in self.took[id]:
+                    self.took[id].add(passing.heir_key.rpartition("|")[2])
+            assert owner_of(task) in self.took[id], "Nobody is made responsible who has not said yes, but an heir."
         owner, accepted, end = None, False, None
         for step in (one for one in task.get("extension", ()) if one["url"] == HISTORY):
             parts = {part["url"]: part for part in step["extension"]}
