@@ -7,7 +7,7 @@ heir takes part in the care. docs/gaps.md, ADR 50
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -36,32 +36,38 @@ TASK: Final = "Task"
 class Succeeding(Answers):
     """pass_on, and the same of what is about nobody."""
 
-    def pass_on(
-        self, uow: UnitOfWork, person: str | None, said: Sequence[Statement], units: Sequence[Resource]
-    ) -> tuple[Statement, ...]:
-        """State what heirs have by now of the Tasks that are spoken of, and what they have no longer.
+    def pass_on(self, uow: UnitOfWork, persons: Collection[str]) -> set[str]:
+        """State what heirs have by now of these persons' Tasks, and what they have no longer. Of whom that was news.
 
-        `units` are all that are named in what is said, with their heirs. Callers hold the person's lock.
+        Callers hold the persons' locks.
         """
-        directory = Directory(units)
+        patients = {id: person for person, ids in uow.persons.patients_of(persons).items() for id in ids}
+        patients |= {person: person for person in persons}
+        about = {id: patients[of] for id, of in uow.statements.ids_of(patients, TASK).items()}
+        return {str(one.person) for one in self._state(uow, about)}
 
-        def is_concerned(one: Statement) -> bool:
-            named = (reference for _, reference in parties(one.body))
-            return is_passing(one) or any(directory.has_closed(reference, uow.now) for reference in named)
-
-        concerned = {one.resource_id for one in said if one.resource_type == TASK and is_concerned(one)}
-        if not concerned:
-            return ()
+    def _state(self, uow: UnitOfWork, about: Mapping[str, str | None]) -> tuple[Statement, ...]:
+        """The same of Tasks by id, each with the person whom it is about; what was new."""
         things: dict[str, list[Statement]] = defaultdict(list)
-        for one in uow.statements.of_resources([(TASK, id) for id in concerned]):
+        for one in uow.statements.of_resources([(TASK, id) for id in about]):
             things[one.resource_id].append(one)
+        directory = self._heirs_among(uow, (one for said in things.values() for one in said))
         table, new = self._rooms.recorder.authority, list[Statement]()
-        for _, about in sorted(things.items()):
+        for id, said in sorted(things.items()):
+            named = (unit for one in said for _, unit in parties(one.body))
+            if not any(map(is_passing, said)) and not any(directory.has_closed(unit, uow.now) for unit in named):
+                continue
             try:
-                new += to_state(about, directory, table, at=uow.now, person=person)
+                new += to_state(said, directory, table, at=uow.now, person=about[id])
             except Exception as error:  # The others must not wait for one that cannot be read.
                 log.error("succession-passed-over", error=type(error).__name__)
         return self._rooms.recorder.record(uow, new).fresh if new else ()
+
+    @staticmethod
+    def _heirs_among(uow: UnitOfWork, said: Iterable[Statement]) -> Directory:
+        """Whom these name, those above them and who took over."""
+        keys = {key for one in said for _, key in logical_references(one.body) if key[0] == "Organization"}
+        return Directory(with_those_above(uow, keys, uow.now))
 
     def alone(self, uow: UnitOfWork, organisations: Iterable[Resource]) -> Iterator[str]:
         """The ids of Tasks that name one of these as a party, or did before they passed on, and are about nobody."""
@@ -81,8 +87,6 @@ class Succeeding(Answers):
 
     def pass_on_alone(self, uow: UnitOfWork, id: str) -> datetime | None:
         """The same of a Task that is about nobody; when to look again."""
-        said = uow.statements.of_resources([(TASK, id)])
-        keys = {key for one in said for _, key in logical_references(one.body) if key[0] == "Organization"}
-        units = with_those_above(uow, keys, uow.now)
-        self.pass_on(uow, None, said, units)
-        return min((end + AFTER for end in Directory(units).ends() if end + AFTER > uow.now), default=None)
+        self._state(uow, {id: None})
+        ends = self._heirs_among(uow, uow.statements.of_resources([(TASK, id)])).ends()
+        return min((end + AFTER for end in ends if end + AFTER > uow.now), default=None)

@@ -15,7 +15,6 @@ from typing import Any
 
 import structlog
 
-from gateway.access.answers import names, own_patient
 from gateway.access.raising import news
 from gateway.access.reading import heard_by_all
 from gateway.access.standpoints import Standpoint, standpoints
@@ -28,7 +27,6 @@ from gateway.coordination.gap import Gap
 from gateway.coordination.picture import READ
 from gateway.coordination.plans.basis import WITHHELD
 from gateway.coordination.see import missing
-from gateway.coordination.values import FIRST
 from gateway.records import Statement
 from gateway.store import Change, UnitOfWork
 
@@ -37,6 +35,8 @@ log = structlog.get_logger(__name__)
 CHANGES = 2_000
 PERSONS = 250
 """At so many a step looks: what is read and written for all of them together is paid once."""
+PASSING = 100
+"""Of so many persons Tasks pass on in one unit of work: each of them has a new version, and perhaps a plan."""
 PAGE = 2_000
 """Of those about whom a source has spoken that has fallen silent, or was heard again."""
 AGAIN = timedelta(hours=1)
@@ -114,6 +114,7 @@ class Watching(Succeeding):
                 expected[one.person] = min(ahead, expected.get(one.person) or before.get(one.person) or ahead)
         seq = changes[-1].seq if changes else place.seq
         more = bool(later or turned) or len(changes) == CHANGES or len(due) == PERSONS
+        more = more or len(alone) + len(passing) > PASSING
         return Looked(now, Place(seq, silent, turned), said, expected, [*alone, *passing], len(wanted), more)
 
     def keep_watched(self, uow: UnitOfWork, looked: Looked) -> None:
@@ -126,17 +127,13 @@ class Watching(Succeeding):
 
     def _pass_on(self, uow: UnitOfWork, keys: Sequence[str]) -> dict[str, datetime | None]:
         """When to look again at those of whom something has passed on, and at the Tasks about nobody."""
-        uow.lock(keys)
-        again: dict[str, datetime | None] = {}
-        for key in keys:
-            if key.startswith(_ALONE):
-                again[key] = self.pass_on_alone(uow, key.removeprefix(_ALONE))
-            elif (patient := own_patient(uow, key)) is not None:
-                told = self.said(uow, patient, uow.now, FIRST)  # What is over may have passed on before it ended.
-                units = self.units_named(uow, names(told.statements, ()).every, uow.now)
-                if self.pass_on(uow, key, told.statements, units):
-                    again[key] = uow.now
-        return again
+        now, later = keys[:PASSING], keys[PASSING:]
+        uow.lock(now)
+        again: dict[str, datetime | None] = dict.fromkeys(later, uow.now)
+        for key in (one for one in now if one.startswith(_ALONE)):
+            again[key] = self.pass_on_alone(uow, key.removeprefix(_ALONE))
+        persons = [one for one in now if not one.startswith(_ALONE)]
+        return again | dict.fromkeys(self.pass_on(uow, persons), uow.now)
 
     def _silent(self, uow: UnitOfWork, now: datetime) -> tuple[dict[str, int], datetime | None]:
         """The sources that are silent, and when the next one will be. There are few sources, and many persons."""

@@ -109,6 +109,12 @@ class Statements:
         wanted = or_(among(statement.c.resource_type, sorted(resource_types)), holds(statement.c.body, holding))
         return self._in(query.where(wanted))
 
+    def ids_of(self, persons: Collection[str], resource_type: str) -> dict[str, str]:
+        """The ids of the resources of this type that are said to be about these persons, each with the person."""
+        query = select(statement.c.resource_id, statement.c.person).where(among(statement.c.person, sorted(persons)))
+        found = self._connection.execute(query.where(statement.c.resource_type == resource_type).distinct())
+        return {row[0]: row[1] for row in found}
+
     def things_of(self, person: str) -> set[tuple[str, str]]:
         """The (resource type, id) of everything that is said of a person."""
         query = select(statement.c.resource_type, statement.c.resource_id).where(statement.c.person == person)

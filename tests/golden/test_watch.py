@@ -209,7 +209,7 @@ def test_who_must_act_does_not_take_part_by_being_named_in_a_gap(
     directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = history("043")
-    monkeypatch.setattr(watching.Watching, "pass_on", lambda *_: ())  # The heir takes part by what passes to it.
+    monkeypatch.setattr(watching.Watching, "pass_on", lambda *_: set())  # The heir takes part by what passes to it.
     with opened(told, directory, tmp_path) as on:
         watched = Watched(on, told)
         for _ in watched.moments():
