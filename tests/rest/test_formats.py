@@ -42,10 +42,10 @@ def read(answer: httpx.Response, status: int = 200) -> dict[str, Any]:
     return resource
 
 
-@pytest.fixture
-def patient(operator: httpx.Client) -> str:
+@pytest.fixture(scope="module")
+def patient(standing: httpx.Client) -> str:
     resource = {"resourceType": "Patient", "id": "p", "identifier": [{"system": PERSON, "value": "191212121212"}]}
-    assert operator.put("/fhir/Patient/p", json=resource).status_code == 201
+    assert standing.put("/fhir/Patient/p", json=resource).status_code == 201
     return "p"
 
 
@@ -104,31 +104,31 @@ def settled(query: str = "", **headers: str) -> str:
     return shown(request).media_type
 
 
-def test_every_kind_of_answer_is_given_in_xml(operator: httpx.Client, patient: str) -> None:
+def test_every_kind_of_answer_is_given_in_xml(standing: httpx.Client, patient: str) -> None:
     wanted = {"accept": XML}
 
-    one = operator.get(f"/fhir/Patient/{patient}").json()
+    one = standing.get(f"/fhir/Patient/{patient}").json()
     version = one["meta"]["versionId"]
-    answer = operator.get(f"/fhir/Patient/{patient}", headers=wanted)
+    answer = standing.get(f"/fhir/Patient/{patient}", headers=wanted)
     assert read(answer) == one
     assert answer.headers["content-type"] == f"{XML}; fhirVersion=4.0"
     assert answer.headers["vary"] == "Accept"
-    assert read(operator.get(f"/fhir/Patient/{patient}/_history/{version}", headers=wanted)) == one
+    assert read(standing.get(f"/fhir/Patient/{patient}/_history/{version}", headers=wanted)) == one
     for path in ("Patient/p/_history", "Patient?_id=p", "Patient?colour=red", "metadata"):
         prefer = {"prefer": "handling=lenient"}
-        in_json = operator.get(f"/fhir/{path}", headers=prefer).json()
-        assert read(operator.get(f"/fhir/{path}", headers=wanted | prefer)) == in_json
-    assert read(operator.get("/fhir/Patient/p/$who-does-what", headers=wanted))["type"] == "document"
+        in_json = standing.get(f"/fhir/{path}", headers=prefer).json()
+        assert read(standing.get(f"/fhir/{path}", headers=wanted | prefer)) == in_json
+    assert read(standing.get("/fhir/Patient/p/$who-does-what", headers=wanted))["type"] == "document"
 
 
-def test_every_refusal_is_given_in_xml(operator: httpx.Client) -> None:
+def test_every_refusal_is_given_in_xml(standing: httpx.Client) -> None:
     wanted = {"accept": XML}
     refusals = [
-        (operator.get("/fhir/Patient/none", headers=wanted), 404, "resource-unknown"),
-        (operator.get("/fhir/Patient?colour=red", headers=wanted), 400, "unknown-search-parameter"),
-        (operator.get("/fhir/Patient/1/$nonsense?_format=xml"), 404, "unknown-operation"),
-        (operator.delete("/fhir/Patient/1/_history/1", headers=wanted), 405, "method-not-allowed"),
-        (operator.get("/fhir/Task", headers=wanted | {"authorization": "Bearer x"}), 401, "token-unknown"),
+        (standing.get("/fhir/Patient/none", headers=wanted), 404, "resource-unknown"),
+        (standing.get("/fhir/Patient?colour=red", headers=wanted), 400, "unknown-search-parameter"),
+        (standing.get("/fhir/Patient/1/$nonsense?_format=xml"), 404, "unknown-operation"),
+        (standing.delete("/fhir/Patient/1/_history/1", headers=wanted), 405, "method-not-allowed"),
+        (standing.get("/fhir/Task", headers=wanted | {"authorization": "Bearer x"}), 401, "token-unknown"),
     ]
     for answer, status, rule in refusals:
         assert read(answer, status)["issue"][0]["details"]["coding"][0]["code"] == rule
@@ -151,71 +151,71 @@ def test_what_is_created_in_xml_is_read_in_both_formats_with_its_digits(
     assert (kept.media_type, kept.body) == (XML, OBSERVATION)
 
 
-def test_an_update_in_xml_is_answered_in_the_format_that_is_asked_for(operator: httpx.Client) -> None:
+def test_an_update_in_xml_is_answered_in_the_format_that_is_asked_for(standing: httpx.Client) -> None:
     body = OBSERVATION.replace(b"<status", b'<id value="o"/><status')
     sent = {"content-type": "application/xml"}
 
-    assert read(operator.put("/fhir/Observation/o", content=body, headers=sent), 201)["id"] == "o"
-    again = operator.put("/fhir/Observation/o", content=body, headers=sent | {"accept": JSON})
+    assert read(standing.put("/fhir/Observation/o", content=body, headers=sent), 201)["id"] == "o"
+    again = standing.put("/fhir/Observation/o", content=body, headers=sent | {"accept": JSON})
     assert again.status_code == 200
     assert again.json()["id"] == "o"
 
 
-def test_a_body_in_xml_is_refused_with_line_and_path(operator: httpx.Client) -> None:
+def test_a_body_in_xml_is_refused_with_line_and_path(standing: httpx.Client) -> None:
     sent = {"content-type": XML, "accept": JSON}
 
     body = b'<Patient xmlns="http://hl7.org/fhir">\n<nmae/></Patient>'
-    issue = operator.post("/fhir/Patient", content=body, headers=sent).json()["issue"][0]
+    issue = standing.post("/fhir/Patient", content=body, headers=sent).json()["issue"][0]
     assert issue["diagnostics"] == "line 2, column 1"
     assert issue["expression"] == ["Patient"]
     body = b'<Patient xmlns="http://hl7.org/fhir"><gender value="x"/></Patient>'
-    refused = operator.post("/fhir/Patient", content=body, headers=sent)
+    refused = standing.post("/fhir/Patient", content=body, headers=sent)
     assert refused.status_code == 422
     assert refused.json()["issue"][0]["expression"] == ["Patient.gender"]
     doctype = b'<!DOCTYPE a [<!ENTITY b "c">]><Patient xmlns="http://hl7.org/fhir"/>'
-    assert operator.post("/fhir/Patient", content=doctype, headers=sent).status_code == 400
-    assert operator.post("/fhir/Task", content=OBSERVATION, headers=sent).status_code == 400
+    assert standing.post("/fhir/Patient", content=doctype, headers=sent).status_code == 400
+    assert standing.post("/fhir/Task", content=OBSERVATION, headers=sent).status_code == 400
 
 
-def test_a_body_of_another_version_or_format_is_refused(operator: httpx.Client) -> None:
+def test_a_body_of_another_version_or_format_is_refused(standing: httpx.Client) -> None:
     for content_type in ("text/turtle", f"{XML}; fhirVersion=3.0", ""):
-        answer = operator.post("/fhir/Observation", content=OBSERVATION, headers={"content-type": content_type})
+        answer = standing.post("/fhir/Observation", content=OBSERVATION, headers={"content-type": content_type})
         assert answer.status_code == 415, content_type
 
 
-def test_pretty_xml_is_indented(operator: httpx.Client, patient: str) -> None:
-    answer = operator.get(f"/fhir/Patient/{patient}?_format=xml&_pretty=true")
+def test_pretty_xml_is_indented(standing: httpx.Client, patient: str) -> None:
+    answer = standing.get(f"/fhir/Patient/{patient}?_format=xml&_pretty=true")
 
     assert b'\n  <id value="p"/>\n' in answer.content
-    assert read(answer) == operator.get(f"/fhir/Patient/{patient}").json()
+    assert read(answer) == standing.get(f"/fhir/Patient/{patient}").json()
 
 
-def test_the_links_of_a_search_lead_to_pages_in_the_same_format(operator: httpx.Client) -> None:
+def test_the_links_of_a_search_lead_to_pages_in_the_same_format(standing: httpx.Client) -> None:
     for n in range(3):
-        assert operator.put(f"/fhir/Basic/b{n}", json=BASIC | {"id": f"b{n}"}).status_code == 201
+        assert standing.put(f"/fhir/Basic/b{n}", json=BASIC | {"id": f"b{n}"}).status_code == 201
 
-    page = read(operator.get("/fhir/Basic?_count=1&_format=xml"))
+    page = read(standing.get("/fhir/Basic?_count=1&_format=xml"))
     for _ in range(2):
         links = {link["relation"]: link["url"] for link in page["link"]}
         assert parse_qs(urlsplit(links["self"]).query)["_format"] == ["xml"]
-        page = read(operator.get(links["next"]))
+        page = read(standing.get(links["next"]))
     form = {"content-type": "application/x-www-form-urlencoded"}
-    assert read(operator.post("/fhir/Basic/_search", content=b"_format=xml&_id=b1", headers=form))["total"] == 1
+    assert read(standing.post("/fhir/Basic/_search", content=b"_format=xml&_id=b1", headers=form))["total"] == 1
 
 
 BASIC = {"resourceType": "Basic", "code": {"text": "x"}}
 
 
-def test_metadata_lists_both_formats(operator: httpx.Client) -> None:
-    assert {JSON, XML} <= set(read(operator.get("/fhir/metadata?_format=xml"))["format"])
+def test_metadata_lists_both_formats(standing: httpx.Client) -> None:
+    assert {JSON, XML} <= set(read(standing.get("/fhir/metadata?_format=xml"))["format"])
 
 
 @pytest.mark.parametrize("media_type", ["application/fhir+json", "application/fhir+xml"])
 @pytest.mark.parametrize(
     "path", ["/fhir/%01%1b", "/fhir/Patient?%08=x", "/fhir/Patient/_history?_elements=%14", "/fhir/Patient/%EF%BF%BF"]
 )
-def test_a_refusal_holds_no_character_that_fhir_has_not(operator: httpx.Client, path: str, media_type: str) -> None:
-    refused = operator.get(path, headers={"accept": media_type})
+def test_a_refusal_holds_no_character_that_fhir_has_not(standing: httpx.Client, path: str, media_type: str) -> None:
+    refused = standing.get(path, headers={"accept": media_type})
     assert refused.status_code in (400, 404), refused.text
     assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]", refused.text)
     if media_type.endswith("json"):

@@ -61,11 +61,11 @@ def test_more_includes_than_are_given_are_said_to_be_more(
     assert told["details"]["coding"][0]["code"] == "too-many-included"
 
 
-@pytest.fixture
-def measured(operator: httpx.Client) -> httpx.Client:
+@pytest.fixture(scope="module")
+def measured(standing: httpx.Client) -> httpx.Client:
     for one in OBSERVATIONS:
-        assert operator.put(f"/fhir/Observation/{one['id']}", content=json.dumps(one)).is_success
-    return operator
+        assert standing.put(f"/fhir/Observation/{one['id']}", content=json.dumps(one)).is_success
+    return standing
 
 
 def ids(answer: httpx.Response) -> list[str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.rest.conftest import REGION
+from gateway.app import Gateway
+from tests.rest.conftest import REGION, as_organisation
 
 PNR = "http://electronichealth.se/identifier/personnummer"
 GRADE = "http://hl7.org/fhir/StructureDefinition/match-grade"
@@ -28,11 +28,11 @@ PEOPLE = (
 )
 
 
-@pytest.fixture
-def people(operator: httpx.Client) -> httpx.Client:
+@pytest.fixture(scope="module")
+def people(standing: httpx.Client) -> httpx.Client:
     for one in PEOPLE:
-        assert operator.put(f"/fhir/Patient/{one['id']}", content=json.dumps(one)).is_success
-    return operator
+        assert standing.put(f"/fhir/Patient/{one['id']}", content=json.dumps(one)).is_success
+    return standing
 
 
 def matched(client: httpx.Client, resource: dict[str, Any], **given: Any) -> list[tuple[str, str]]:
@@ -70,11 +70,10 @@ def test_who_is_told_alike_comes_in_order(people: httpx.Client) -> None:
     assert matched(people, {"name": [{"family": "Nobody", "given": ["None"]}]}) == []
 
 
-def test_nobody_is_told_of_whom_the_caller_takes_no_part_in(
-    people: httpx.Client, client_of: Callable[..., httpx.Client]
-) -> None:
+def test_nobody_is_told_of_whom_the_caller_takes_no_part_in(people: httpx.Client, standing_gateway: Gateway) -> None:
     number = {"identifier": [{"system": PNR, "value": "191212121212"}]}
-    assert matched(client_of(REGION), number) == []
+    with httpx.Client(base_url=people.base_url, headers=as_organisation(standing_gateway, REGION)) as stranger:
+        assert matched(stranger, number) == []
     assert matched(people, number) != []
 
 
