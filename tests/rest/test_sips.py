@@ -344,3 +344,21 @@ def test_a_plan_that_answers_everything_is_valid_by_the_profiles(centre: httpx.C
         asked = f"/fhir/{one['resourceType']}/{one['id']}/$validate"
         told = centre.get(asked, params={"profile": f"{BASE}/StructureDefinition/{profile}"}).json()["issue"]
         assert not [issue for issue in told if issue["severity"] in ("error", "fatal")], told
+
+
+def test_a_plan_is_drawn_up_settled_and_answered_on_either_database(operator: httpx.Client, client_of: Party) -> None:
+    """On SQLite and on PostgreSQL: what follows from settling is done, or undone, with it."""
+    for hsa_id, huvudman, above in ((REGION, "region", None), (TOWN, "kommun", None), (NURSES, "kommun", TOWN)):
+        assert put(operator, organisation(hsa_id, huvudman, above)).status_code == 201
+    patient = {"resourceType": "Patient", "id": "p", "managingOrganization": unit(CENTRE)}
+    assert put(operator, patient).status_code == 201
+    centre, nurses = client_of(CENTRE, REGION), client_of(NURSES, TOWN)
+    given, plan, tasks = whole("p")
+    assert transaction(centre, given, plan, *tasks).status_code == 200
+    assert put(centre, now(centre, given), status="rejected").status_code == 200
+    assert [one[0] for one in rules(put(centre, now(centre, plan), status="active"), 422)] == ["sip-consent"]
+    assert {now(centre, one)["status"] for one in (plan, *tasks)} == {"draft"}
+    assert put(centre, now(centre, given), status="active").status_code == 200
+    assert put(centre, now(centre, plan), status="active").status_code == 200
+    assert put(nurses, now(nurses, tasks[0]), status="accepted").status_code == 200
+    assert len(now(nurses, plan)["activity"]) == 3
