@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
-from uuid import UUID
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from gateway.access.answers import with_those_above
 from gateway.access.caller import Asking
@@ -110,6 +110,8 @@ class TaskView:
     """Whether the caller has it, and the rules know of handing over."""
     may_read: bool
     """Whether the caller asked for it, it is over, and he has not acknowledged how it ended."""
+    read: bool
+    """Whether he has."""
     plain: bool
     """The caller is the operator: what he writes is plain R4, and no move is offered."""
 
@@ -170,14 +172,21 @@ class Tasking(HandingOver, Worklists):
         command = Patch(resource_type=TASK, target=id, change=lambda _: after, if_match=(version,))
         return self.write(asking, command, Body(dump(after)))
 
-    def acknowledge(self, asking: Asking, id: str) -> Done:
-        """Say that who asked for it has read how it ended: a Communication that is part of the Task."""
+    def acknowledge(self, asking: Asking, id: str) -> None:
+        """Say that who asked for it has read how it ended: a Communication that is part of the Task. What is sent
+        twice is said once. Conflict.
+        """
         view = self.task(asking, id)
+        if not view.may_read and view.read:
+            return
         if not view.may_read:
             raise Conflict("There is nothing here that you have not acknowledged.", rule="nothing-to-acknowledge")
         task = view.stored.resource()
+        # Both presses may be under way before either is answered: of how the Task ended one acknowledgement is made.
+        number = uuid5(NAMESPACE_URL, f"{TASK}/{id}/_history/{view.version} {asking.caller.hsa_id}").urn
         said: Resource = {
             "resourceType": "Communication",
+            "identifier": [{"system": URI, "value": number}],
             "status": "completed",
             "partOf": [{"reference": f"{TASK}/{id}"}],
             "sent": written(self._rooms.clock()),
@@ -186,7 +195,7 @@ class Tasking(HandingOver, Worklists):
             "subject": task.get("for"),
         }
         said = {name: value for name, value in said.items() if value}
-        return self._write_new(asking, said)
+        self._write_new(asking, said, once=Matching((("identifier", f"{URI}|{number}"),)))
 
     def ask(self, asking: Asking, patient_id: str, asked: Asked) -> Done:
         """Ask a unit for a mission; found where this form was sent before. NotFound for a person whom the caller may
@@ -300,6 +309,8 @@ class Tasking(HandingOver, Worklists):
         over = fact.status in self._rooms.recorder.authority.steps[TASK].ended
         own = asking.caller.organisations
         stage = stage_that_holds(resource)
+        asked = requests and over and not owns
+        read = asked and bool(self._read_by(uow, asking, [stored], own))
         offered = fact.status in self._rooms.recorder.authority.steps[TASK].offered
         due, late = due_of(fact, limits, now, offered=offered)
         return TaskView(
@@ -320,7 +331,8 @@ class Tasking(HandingOver, Worklists):
             tuple(_candidates(resource, directory)),
             requests and self._is_free(uow, stored, fact),
             self._may_hand_over(mine.roles, fact) and not operator,
-            requests and over and not owns and not self._read_by(uow, asking, [stored], own),
+            asked and not read,
+            read,
             operator,
         )
 

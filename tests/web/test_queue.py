@@ -71,8 +71,8 @@ def proposed(gateway: Gateway, one: str, other: str) -> None:
 
 
 def press(client: httpx.Client, do: str, **fields: str) -> httpx.Response:
-    token = re.search(r'name="token" value="([^"]*)"', client.get("/queue").text)
-    assert token
+    pages = (client.get(f"/queue{query}").text for query in ("", "?kind=links"))
+    token = next(found for page in pages if (found := re.search(r'name="token" value="([^"]*)"', page)))
     return client.post("/queue", data={"token": token[1], "do": do, **fields})
 
 

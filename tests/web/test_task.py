@@ -183,6 +183,24 @@ def test_a_hand_over_that_is_sent_twice_is_offered_once(place: Place, task: str)
         assert len(offers(ambulance) - before) == 1
 
 
+def test_a_report_that_is_acknowledged_twice_is_acknowledged_once(place: Place, task: str) -> None:
+    """A double press: both are under way before either is answered, and once more after that."""
+    with place.at(NURSES) as nurse, place.at(ADVICE) as advice:
+        for press in ({"do": "take"}, {"do": "on-my-way"}, {"do": "there"}, {"do": "done", "report": "Lagt om"}):
+            assert nurse.post(task, data=held(nurse.get(task).text) | press).status_code == 303, press
+        form = held(advice.get(task).text) | {"do": "read"}
+
+        def send(_: int) -> int:
+            return advice.post(task, data=form).status_code
+
+        with ThreadPoolExecutor(4) as presses:
+            assert set(presses.map(send, range(4))) == {303}
+        assert send(0) == 303
+        part_of = task.removeprefix("/task/")
+        found = httpx.get(f"{place.base}/fhir/Communication?part-of=Task/{part_of}").json()
+        assert len(found["entry"]) == 1
+
+
 def test_lines_stay_lines(place: Place) -> None:
     with place.at(ADVICE) as advice:
         form = held(advice.get("/patient/rut/ask").text) | YRSEL | {"what": " Yrsel \r\n\r\nBor  på 2 tr\r\n "}
