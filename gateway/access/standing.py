@@ -27,7 +27,7 @@ MOST: Final = 1000
 """Tasks that one change may lead on to, or that are looked at for it."""
 _ABOVE: Final = 10
 """Steps from a unit up to its care provider, or from a Task up to what it is part of."""
-_BY: Final = {"PractitionerRole": "organization", "HealthcareService": "providedBy"}
+BY: Final = {"PractitionerRole": "organization", "HealthcareService": "providedBy"}
 """The element by which what is no organisation itself names the one it belongs to."""
 _LED_BY: Final = ("partOf", "focus", "basedOn")
 """The elements whose targets the rules look at."""
@@ -113,9 +113,9 @@ class Standings:
             if target is None:
                 return found
             kind = target["resourceType"]
-            if kind not in _BY:
+            if kind not in BY:
                 return next((one["value"] for one in _identifiers(target) if one.get("system") == HSA_ID), None)
-            reference = target.get(_BY[kind])
+            reference = target.get(BY[kind])
         return None
 
     def organisation_of(self, hsa_id: str) -> str:

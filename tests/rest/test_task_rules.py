@@ -577,3 +577,15 @@ def test_each_move_is_a_version(shared: httpx.Client, party: Party) -> None:
     versions = shared.get(f"{address(one)}/_history").json()["entry"]
 
     assert [entry["resource"]["status"] for entry in versions] == ["in-progress", "accepted", "received", "requested"]
+
+
+def test_who_is_asked_by_a_role_of_his_takes_part_in_the_care(shared: httpx.Client, party: Party) -> None:
+    """C-4, C-65: the organisation of the PractitionerRole that is named reads what it is asked, and answers."""
+    hsa_id = fresh("SE2120001348-R")
+    role = created(shared, {"resourceType": "PractitionerRole", "organization": unit(hsa_id)})
+    patient = person(shared)
+    one = created(party(WARD), task(patient, owner={"reference": f"PractitionerRole/{role['id']}"}))
+    assert read(party(hsa_id), one)["id"] == one["id"]
+    assert party(hsa_id).get(f"/fhir/{patient}").status_code == 200
+    assert party(STRANGER).get(f"/fhir/{patient}").status_code == 404
+    moved(party(hsa_id), one, "accepted")

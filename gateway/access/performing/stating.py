@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -12,6 +12,7 @@ from gateway.access.decision import Decision, source_of
 from gateway.access.performing.finding import claims
 from gateway.access.performing.negotiating import NEGOTIATED
 from gateway.access.performing.steps import Act, Step, Thing, refusing
+from gateway.access.standing import BY, Standings
 from gateway.coordination.statements import Origin, make
 from gateway.errors import Conflict
 from gateway.identity.resolve import Key
@@ -44,8 +45,20 @@ class Stater:
             versions=self._versions(steps),
             unheard={step.thing for step in steps if step.unheard},
         )
+        uow.persons.take_part(self._by_role(steps))
         self._made_as_named(steps, recorded.saved)
         return {(one.resource_type, one.id): one for one in recorded.saved}
+
+    def _by_role(self, steps: Sequence[Step]) -> Iterator[tuple[str, str]]:
+        """Who takes part because a Task names a role or a service of his, by HSA-id, each with the person."""
+        standings = Standings(self._act.rooms, self._act.uow, self._act.asking.caller)
+        for step in steps:
+            if step.thing[0] not in NEGOTIATED or step.resource is None or step.person is None:
+                continue
+            for name in ("owner", "requester"):
+                literal = str(step.resource.get(name, {}).get("reference", ""))
+                if literal.partition("/")[0] in BY and (hsa_id := standings.named(step.resource[name])):
+                    yield hsa_id, step.person
 
     def _versions(self, steps: Sequence[Step]) -> dict[Thing, str]:
         """The versions that something refers to before they are made."""
