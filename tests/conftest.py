@@ -33,16 +33,18 @@ hypothesis.settings.load_profile("samverka")
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection() -> None:
+def pytest_collection(session: pytest.Session) -> None:
     """Let each process of a run begin with other tests: what one has compiled, with its assertions, the others read."""
-    if "PYTEST_XDIST_WORKER" not in os.environ or sys.dont_write_bytecode:
+    here = Path(__file__).parent
+    whole = [Path(one).resolve() for one in session.config.args] == [here]
+    if not whole or "PYTEST_XDIST_WORKER" not in os.environ or sys.dont_write_bytecode:
         return
     place, places = int(os.environ["PYTEST_XDIST_WORKER"][2:]), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
-    files = sorted(Path(__file__).parent.rglob("test_*.py"))
+    files = sorted(here.rglob("test_*.py"))
     first = len(files) * place // places
     for path in files[first:] + files[:first]:
         with suppress(Exception, pytest.skip.Exception):  # Told when the file is collected.
-            importlib.import_module(".".join(("tests", *path.relative_to(Path(__file__).parent).with_suffix("").parts)))
+            importlib.import_module(".".join(path.relative_to(here.parent).with_suffix("").parts))
 
 
 def pytest_collection_finish() -> None:
