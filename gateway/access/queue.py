@@ -1,4 +1,4 @@
-"""What needs a person: held items, proposed links, persons without a national number, contradictions; and deciding it.
+"""What needs a person: held items, proposed links, persons without a number, contradictions; and deciding it.
 
 The operator's. Every decision is audited in the unit of work of what it changes, and nothing is lost by one: an item
 that was set aside can be replayed, a link is a row beside the others, a contradiction is settled by a statement. What
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final, Literal
 
 from gateway.access.caller import Asking
@@ -20,6 +21,7 @@ from gateway.access.decision import Decision
 from gateway.access.messages import message_row
 from gateway.access.persons import PERSON_SYSTEMS
 from gateway.access.settling import Contradiction, Settling, said_reason
+from gateway.coordination import weak_links
 from gateway.coordination.agree import agree
 from gateway.definitions import CANONICAL
 from gateway.errors import BadRequest, Conflict, NotFound
@@ -35,8 +37,8 @@ DISCARDED: Final = "discarded"
 _AGREED_ON: Final = ("Task", "Encounter", "CarePlan")
 
 Verdict = Literal["same", "undone"]
-Kind = Literal["held", "proposals", "unmatched", "contradicted", "settled", "links"]
-WAITING: Final[tuple[Kind, ...]] = ("held", "proposals", "unmatched", "contradicted")
+Kind = Literal["held", "proposals", "alike", "unmatched", "contradicted", "settled", "links"]
+WAITING: Final[tuple[Kind, ...]] = ("held", "proposals", "alike", "unmatched", "contradicted")
 """What waits for a decision."""
 KINDS: Final[tuple[Kind, ...]] = (*WAITING, "settled", "links")
 """And what was decided, and can be decided otherwise."""
@@ -60,8 +62,28 @@ class Disputed:
     contradictions: Sequence[Contradiction]
 
 
-Row = dict[str, Any] | Pair | Disputed
-"""A message that is held, or a Patient that nobody has matched, as JSON; a pair; what is disputed."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One thing as sources tell of it, for a person to look at."""
+
+    resource: Resource
+    units: Sequence[str]
+    times: Sequence[tuple[datetime | None, datetime | None]]
+    sources: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Two things that may be one (`coordination.weak_links`), and the Patient whom both are about."""
+
+    link: Link
+    one: Told
+    other: Told
+    patient: Resource | None
+
+
+Row = dict[str, Any] | Pair | Alike | Disputed
+"""A message that is held, or a Patient that nobody has matched, as JSON; a pair; what may be one; what is disputed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +121,7 @@ class Queueing(Settling):
         return {
             "held": self._held,
             "proposals": self._proposals,
+            "alike": self._alike,
             "unmatched": self._unmatched,
             "contradicted": self._contradicted,
             "settled": self._settled,
@@ -132,25 +155,33 @@ class Queueing(Settling):
         return self._rooms.store.write(work, now=self._rooms.clock())
 
     def decide_link(
-        self, asking: Asking, one: str, other: str, verdict: Verdict, reason: str, *, before: Verdict | None = None
+        self,
+        asking: Asking,
+        one: str,
+        other: str,
+        verdict: Verdict,
+        reason: str,
+        *,
+        before: Verdict | None = None,
+        resource_type: str = "Patient",
     ) -> None:
-        """Say that two Patients are one person, or are not: that was proposed, or decided otherwise (`before`).
-
-        NotFound, Conflict.
+        """Say that two Patients are one person, or two things one, or are not: that was proposed, or decided otherwise
+        (`before`). NotFound, Conflict.
         """
         self._operator(asking)
         why = said_reason(reason)
 
         def work(uow: UnitOfWork) -> None:
-            self._hold(uow, one, other)
-            known = [link for link in uow.links.of({one}) if {link.from_id, link.to_id} == {one, other}]
+            persons = self._hold(uow, one, other, resource_type=resource_type)
+            pair = [link for link in uow.links.of({one}) if {link.from_id, link.to_id} == {one, other}]
+            known = [link for link in pair if link.resource_type == resource_type]
             now = next((link.kind for link in reversed(known) if link.kind != "proposed"), None)
             if now == verdict:
                 return  # What is sent twice is decided once.
             if not known or now != before:
                 text = "This pair is not proposed, or was decided on otherwise meanwhile."
                 raise Conflict(text, rule="link-not-proposed")
-            self._tie(uow, asking, Link("Patient", one, other, verdict, why, uow.now))
+            self._tie(uow, asking, Link(resource_type, one, other, verdict, why, uow.now), persons)
 
         self._rooms.store.write(work, now=self._rooms.clock())
 
@@ -164,25 +195,34 @@ class Queueing(Settling):
             found = next(iter(sorted(set(known.values()))), None)
             if found is None or found == patient_id:
                 raise BadRequest("Nobody else here has this number.", rule="number-unknown", where="number")
-            self._hold(uow, patient_id, found)
+            persons = self._hold(uow, patient_id, found)
             if len(set(uow.persons.of_patients([patient_id, found]).values())) > 1:
-                self._tie(uow, asking, Link("Patient", found, patient_id, "same", why, uow.now))
+                self._tie(uow, asking, Link("Patient", found, patient_id, "same", why, uow.now), persons)
             return found
 
         return self._rooms.store.write(work, now=self._rooms.clock())
 
-    def _hold(self, uow: UnitOfWork, *ids: str) -> None:
-        """Lock both and their persons. NotFound where one of them is no Patient here."""
-        uow.lock({*ids, *uow.persons.of_patients(ids).values()})
-        stored = uow.resources.read_many([("Patient", id) for id in ids])
-        if len(stored) < len(set(ids)) or any(one.deleted for one in stored.values()):
-            raise NotFound(rule="resource-unknown")
+    def _hold(self, uow: UnitOfWork, *ids: str, resource_type: str = "Patient") -> list[str]:
+        """Lock both and their persons, whom it returns. NotFound where one of them is nothing here.
 
-    def _tie(self, uow: UnitOfWork, asking: Asking, link: Link) -> None:
+        What gave way to another has an id still.
+        """
+        uow.lock({*ids, *uow.persons.of_patients(ids).values()})
+        stored = uow.resources.read_many([(resource_type, id) for id in ids])
+        there = [one for one in stored.values() if not one.deleted]
+        if len(stored) < len(set(ids)) or len(there) < (len(set(ids)) if resource_type == "Patient" else 1):
+            raise NotFound(rule="resource-unknown")
+        if resource_type == "Patient":
+            return list(ids)
+        persons = sorted({one.person for one in stored.values() if one.person})
+        uow.lock(persons)
+        return persons
+
+    def _tie(self, uow: UnitOfWork, asking: Asking, link: Link, persons: Sequence[str]) -> None:
         self._rooms.recorder.record(uow, [], links=[link])
         asked = replace(asking, interaction="update")
-        for id in (link.from_id, link.to_id):
-            uow.audit.add_about(self.events(asked, Decision(True, "operator"), person=id))
+        for person in persons:
+            uow.audit.add_about(self.events(asked, Decision(True, "operator"), person=person))
 
     def _held(self, uow: UnitOfWork, asking: Asking, after: str, seen: list[Stored]) -> Part:
         found = uow.inbox.entries(held=True, before=int(after) if after else None, limit=MOST + 1)
@@ -191,6 +231,30 @@ class Queueing(Settling):
     def _proposals(self, uow: UnitOfWork, asking: Asking, after: str, seen: list[Stored]) -> Part:
         found = uow.links.proposed(["Patient"], after=int(after or 0), limit=MOST + 1)
         return self._pairs(uow, found, seen)
+
+    def _alike(self, uow: UnitOfWork, asking: Asking, after: str, seen: list[Stored]) -> Part:
+        """Things of one person that may be one, as they are now: what has moved apart since is not asked about."""
+        kinds = sorted(weak_links.rules())
+        found = uow.links.proposed(kinds, after=int(after or 0), limit=MOST + 1)
+        shown = found[:MOST]
+        keys = {(link.resource_type, id) for _, link in shown for id in (link.from_id, link.to_id)}
+        there = {key: one for key, one in uow.resources.read_many(keys).items() if not one.deleted}
+        patients = uow.resources.read_many([("Patient", one.person) for one in there.values() if one.person])
+        rows = []
+        for _, link in shown:
+            one, other = (there.get((link.resource_type, id)) for id in (link.from_id, link.to_id))
+            if one and other and weak_links.may_be_one(one.resource(), other.resource()):
+                seen += (one, other)
+                patient = patients.get(("Patient", one.person or ""))
+                rows.append(
+                    Alike(link, self._as_told(one), self._as_told(other), patient.resource() if patient else None)
+                )
+        return Part(rows, str(shown[-1][0]) if found[MOST:] else "")
+
+    def _as_told(self, stored: Stored) -> Told:
+        resource, known = stored.resource(), self._rooms.sources
+        sources = [known[id].name if id in known else id for id in stored.contributors]
+        return Told(resource, weak_links.units_of(resource), weak_links.times_of(resource), sources)
 
     def _links(self, uow: UnitOfWork, asking: Asking, after: str, seen: list[Stored]) -> Part:
         found = uow.links.decided("Patient", before=int(after) if after else None, limit=MOST + 1)

@@ -9,7 +9,7 @@ from rich.table import Column, Table
 
 from gateway.access.caller import OPERATOR, Asking
 from gateway.access.persons import name_of
-from gateway.access.queue import Disputed, Pair, Part
+from gateway.access.queue import Alike, Disputed, Pair, Part
 from gateway.access.settling import Contradiction, Verdict
 from gateway.cli.answer import ZONE
 from gateway.cli.common import gateway, out, print_json
@@ -19,7 +19,7 @@ from gateway.errors import BadRequest, Conflict
 app = typer.Typer(no_args_is_help=True, help="What needs a person: list, decide, link, match.")
 ASKING = Asking(OPERATOR, "inbox", request_id="cli")
 ReasonOption = Annotated[str, typer.Option(help="Why; it stands beside the decision.")]
-KindOption = Literal["held", "proposals", "unmatched", "contradicted", "settled", "links"]
+KindOption = Literal["held", "proposals", "alike", "unmatched", "contradicted", "settled", "links"]
 
 
 @app.command("list")
@@ -82,26 +82,29 @@ def decide(
 
 @app.command("link")
 def link(
-    one: Annotated[str, typer.Argument(help="The id of a Patient.")],
+    one: Annotated[str, typer.Argument(help="The id of a Patient, or a type and an id, as Encounter/e1.")],
     other: Annotated[str, typer.Argument(help="The id of the other.")],
-    decision: Annotated[Literal["same", "two"], typer.Option(help="One person, or two.")],
+    decision: Annotated[Literal["same", "two"], typer.Option(help="One person or thing, or two.")],
     reason: ReasonOption,
     undo: Annotated[bool, typer.Option("--undo", help="It was decided otherwise before: undo that.")] = False,
     database_url: DatabaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say whether two Patients that were proposed to be one person are, or undo what was said.
+    """Say whether two Patients that were proposed to be one person are, or two things one, or undo what was said.
 
     Example: `samverka queue link 0f6d9a52 7b1c2d3e --decision two --reason "Twins"`
     """
     verdict: Literal["same", "undone"] = "same" if decision == "same" else "undone"
     before: Literal["same", "undone"] | None = ("undone" if decision == "same" else "same") if undo else None
+    kind, _, id = one.rpartition("/")
+    its = other.removeprefix(f"{kind}/")
     with gateway(settings_from(database_url=database_url)) as wired:
-        wired.door.decide_link(ASKING, one, other, verdict, reason, before=before)
+        wired.door.decide_link(ASKING, id, its, verdict, reason, before=before, resource_type=kind or "Patient")
     if as_json:
         print_json({"one": one, "other": other, "decision": decision})
     else:
-        out.print(f"{one}, {other}: {'one person' if decision == 'same' else 'two persons'}")
+        what = ("one", "two") if kind else ("one person", "two persons")
+        out.print(f"{one}, {other}: {what[decision == 'two']}")
 
 
 @app.command("match")
@@ -140,6 +143,10 @@ def _row(one: Any) -> Any:
             decided = {} if one.link.kind == "proposed" else {"decision": "same" if one.link.kind == "same" else "two"}
             why = {"reason": one.link.reason, "recorded": one.link.recorded.isoformat()}
             return {"one": one.one["id"], "other": one.other["id"], **why, **decided}
+        case Alike():
+            kind = one.link.resource_type
+            ids = {"one": f"{kind}/{one.one.resource['id']}", "other": f"{kind}/{one.other.resource['id']}"}
+            return ids | {"reason": one.link.reason, "recorded": one.link.recorded.isoformat()}
         case Disputed():
             named = f"{one.resource['resourceType']}/{one.resource['id']}"
             patient = {"patient": one.patient["id"]} if one.patient else {}
@@ -190,6 +197,9 @@ def _cells(one: Any) -> tuple[str, str]:
     match one:
         case Pair():
             return f"{one.one['id']}  {one.other['id']}", f"{one.link.kind}: {one.link.reason}"
+        case Alike():
+            pair = "  ".join(f"{one.link.resource_type}/{side.resource['id']}" for side in (one.one, one.other))
+            return pair, "; ".join(", ".join((*side.sources, *side.units)) for side in (one.one, one.other))
         case Disputed():
             lines = [line for each in one.contradictions for line in _lines(each)]
             return f"{one.resource['resourceType']}/{one.resource['id']}", "\n".join(lines)

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, Final
 
 from gateway.coordination import agreements
-from gateway.coordination.values import SWEDEN, reference_key
+from gateway.coordination.values import SWEDEN, instant, reference_key
 from gateway.records import Link, Resource
 from gateway.search import dates
 
@@ -96,6 +96,21 @@ def proposal(kind: str, one: str, other: str, recorded: datetime) -> Link:
     """The link of two ids, which way round they were found."""
     low, high = sorted((one, other))
     return Link(kind, high, low, "proposed", REASON, recorded)
+
+
+def units_of(resource: Resource) -> list[str]:
+    """The units that are compared, as they are called, or by their HSA-ids."""
+    found = [one for path in rules()[resource["resourceType"]].unit for one in at(resource, path)]
+    return [str(one.get("display") or one.get("identifier", {}).get("value", "")) for one in found]
+
+
+def times_of(resource: Resource) -> list[tuple[datetime | None, datetime | None]]:
+    """The times that are compared, from and to."""
+    found = [one for path in rules()[resource["resourceType"]].time for one in at(resource, path)]
+    return [
+        (instant(one.get("start")), instant(one.get("end"))) if isinstance(one, dict) else (instant(one), None)
+        for one in found
+    ]
 
 
 def _meet(one: Resource, other: Resource, rule: Rule) -> bool:

@@ -15,7 +15,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from gateway.access.caller import Asking
-from gateway.access.queue import Disputed, Kind, Pair, Part
+from gateway.access.queue import Alike, Disputed, Kind, Pair, Part
 from gateway.access.queue import Verdict as Linked
 from gateway.access.settling import Verdict
 from gateway.errors import BadRequest, GatewayError
@@ -69,7 +69,8 @@ def _decided(request: Request, who: Asking, fields: Mapping[str, str]) -> str:
     one, other, reason = (fields.get(name, "") for name in ("one", "other", "reason"))
     if do in LINKS:
         verdict, before = LINKS[do]
-        door.decide_link(who, one, other, verdict, reason, before=before)
+        kind, _, one = one.rpartition("/")  # A person is known by the id alone.
+        door.decide_link(who, one, other, verdict, reason, before=before, resource_type=kind or "Patient")
     elif do in SETTLING:
         kind, _, id = one.partition("/")
         element, between = fields.get("element", ""), other.split()
@@ -130,6 +131,8 @@ def _row(one: Any) -> Any:
     match one:
         case Pair():
             return one.link, Person.of(one.one), Person.of(one.other)
+        case Alike():
+            return one.link, one.one, one.other, Person.of(one.patient) if one.patient else None
         case Disputed():
             return one.resource, Person.of(one.patient) if one.patient else None, one.contradictions
     return one

@@ -367,3 +367,51 @@ def test_a_contradiction_is_decided_and_undone_by_keyboard_alone_without_script(
             assert page.evaluate(OVERFLOW) == 0
             found = Axe().run(page, options={"runOnly": WCAG, "resultTypes": ["violations"]})
             assert found.violations_count == 0, found.generate_report()
+
+
+def test_two_visits_that_may_be_one_are_shown_side_by_side_and_are_one_or_two_as_a_person_says(
+    wired: tuple[Gateway, str], operator: httpx.Client, known: None
+) -> None:
+    gateway = wired[0]
+    visits = {
+        "told-once": visit("told-once", "journal", "10:00"),
+        "told-again": visit("told-again", "kassa", "10:10"),
+        "another": visit("another", "intyg", "10:20"),
+    }
+    told(gateway, *visits.values())
+    shown = section(operator.get("/queue").text, "alike")
+    assert shown.count('value="same"') == 3 and shown.count("Mottagningen") == 6 and 'href="/patient/' in shown
+
+    assert press(operator, "undone", one="Encounter/another", other="told-again", reason="Två").status_code == 303
+    said = {"one": "Encounter/told-once", "reason": "Ringde mottagningen"}
+    assert press(operator, "same", other="told-again", **said).status_code == 303
+    assert press(operator, "undone", other="another", **said).status_code == 303
+    assert "U" in dict(rules(gateway)), "the decision is audited, about the person"
+    left = sorted(id for id in ("told-once", "told-again", "another") if get(operator, f"/fhir/Encounter/{id}") == 200)
+    assert len(left) == 2 and "another" in left
+    assert "Inget är föreslaget som samma sak." in operator.get("/queue").text
+    assert press(operator, "undone", other="another", **said).status_code == 303, "sent twice, decided once"
+
+    assert press(operator, "untie", other="told-again", **said).status_code == 303
+    assert get(operator, "/fhir/Encounter/told-once") == get(operator, "/fhir/Encounter/told-again") == 200
+
+
+def visit(id: str, source: str, start: str) -> Statement:
+    """What a source tells of a visit of Rut's."""
+    unit = {"type": "Organization", "identifier": {"system": HSA, "value": "SE5565594230-T0999"}}
+    body = {
+        "resourceType": "Encounter",
+        "id": id,
+        "identifier": [{"system": f"urn:{source}", "value": id}],
+        "status": "finished",
+        "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"},
+        "subject": {"reference": "Patient/rut"},
+        "period": {"start": f"2026-03-03T{start}:00+01:00", "end": "2026-03-03T10:40:00+01:00"},
+        "serviceProvider": unit | {"display": "Mottagningen"},
+    }
+    now = datetime.now(UTC)
+    return make(body=body, origin=Origin(source), record_key=id, person="rut", effective=now, recorded=now)
+
+
+def get(client: httpx.Client, path: str) -> int:
+    return client.get(path).status_code
