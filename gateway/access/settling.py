@@ -1,6 +1,6 @@
 """What sources do not agree on of a resource: who said what and when, whose word is followed and why, and deciding it.
 
-A decision is the operator's; it is a statement beside the others, whose word counts for one element (docs/adr/0055).
+A decision is the operator's; it is a statement beside the others, whose word counts for one element (docs/adr/0056).
 It is made of what was shown: where that is no longer what differs, it is refused, and where it was decided so already,
 nothing is done.
 """

@@ -2,7 +2,7 @@
 
 It names the statements that differed, and the one that is right; or none, and the parties are asked. It holds as long
 as each of them stands and its source has said nothing else of the element since, in source time: a source that
-repeats itself brings no news. What the sources said is as it was. docs/adr/0055
+repeats itself brings no news. What the sources said is as it was. docs/adr/0056
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """$contradictions and $settle: what sources do not agree on of a resource, and what a person decides of it.
 
-The OperationDefinitions are `Resource-contradictions` and `Resource-settle` in conformance/. docs/adr/0055
+The OperationDefinitions are `Resource-contradictions` and `Resource-settle` in conformance/. docs/adr/0056
 """
 
 from __future__ import annotations
