@@ -82,7 +82,9 @@ class Answers(Reading):
         def ask(uow: UnitOfWork) -> tuple[Stored | None, Decision, View | None]:
             patient = own_patient(uow, patient_id)
             decision = self.judge(uow, asking, patient)
-            view = self._look(uow, asking, patient, at, known_at, since) if patient and decision.allowed else None
+            if patient is None or not decision.allowed:
+                return patient, decision, None
+            view = self._look(uow, asking, patient, at, known_at, since, earlier=known_at < now)
             return patient, decision, view
 
         patient, decision, view = self._rooms.store.read(ask)
@@ -98,11 +100,15 @@ class Answers(Reading):
         at: datetime,
         known_at: datetime,
         since: datetime | None,
+        *,
+        earlier: bool,
     ) -> View:
         told = self.said(uow, patient, known_at, since or begins(at))
         said = self.audible(asking, told.statements)
         if not asking.caller.operator:
-            said = list(self.outside(uow, said, asking.caller.organisations))
+            # What was known earlier, or may be heard of it, need not say that a plan is closed now.
+            whole = not earlier and len(said) == len(told.statements)
+            said = list(self.outside(uow, said, asking.caller.organisations, whole=whole))
         things = {one.resource_id for one in said}
         named = names(said, told.past)
         spoke = {one.source for one in told.past}

@@ -230,10 +230,13 @@ class Reading:
         return not _is_within(uow, compartments(now.resource()), caller.organisations)
 
     def outside(
-        self, uow: UnitOfWork, said: Sequence[Statement], organisations: Collection[str] = ()
+        self, uow: UnitOfWork, said: Sequence[Statement], organisations: Collection[str] = (), *, whole: bool = True
     ) -> Sequence[Statement]:
-        """What is said of a person, but for the plans that are not for any of these, and what is within them."""
-        if not any(one.resource_type == "CarePlan" and labelled(one.body, TEAM_ONLY) for one in said):
+        """What is said of a person, but for the plans that are not for any of these, and what is within them.
+
+        `whole`: this is all that is said now, so that it tells whether any plan is closed.
+        """
+        if whole and not any(one.resource_type == "CarePlan" and labelled(one.body, TEAM_ONLY) for one in said):
             return said
         mark = COMPARTMENT.encode()
         things = {(one.resource_type, one.resource_id) for one in said if one.resource_type in CLOSED_WITH_A_PLAN}

@@ -15,8 +15,11 @@ from gateway.definitions import CANONICAL
 from gateway.records import Resource
 
 COMPARTMENT: Final = f"{CANONICAL}/sid/compartment"
-WITHIN: Final = "within-"
-"""How the names of compartments begin: those of persons, beside whom their parties are remembered, do not."""
+WITHIN: Final = "within/"
+"""How the names of compartments begin: those of persons, beside whom their parties are remembered, cannot.
+
+No id has a slash: whoever wrote of a person of such a name would have made himself one of those who are within.
+"""
 
 
 def compartment(reference: str) -> str:

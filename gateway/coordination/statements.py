@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from gateway.coordination.compartments import unlabelled
 from gateway.identity.identifiers import canonical, is_logical
 from gateway.identity.resolve import Resolved
 from gateway.records import Resource, Statement, StatementKind
@@ -78,7 +79,7 @@ def make(
 
     What a replay says is a statement of its own, even where another record, or an earlier reading, says the same.
     """
-    said = {name: value for name, value in body.items() if name != "id"}
+    said = {name: value for name, value in unlabelled(body).items() if name != "id"}
     words: Any = said.get("identifier") if kind != "assert" else said if wording is None else orjson.Fragment(wording)
     digest = sha256(
         canonical(

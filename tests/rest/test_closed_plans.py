@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from gateway.app import Gateway
+from gateway.coordination.compartments import COMPARTMENT, WITHIN, compartments
 from gateway.ingest.rebuild import rebuild
 from tests.rest.parties import created, moved, put, read, refusal, unit
 
@@ -142,6 +143,36 @@ def test_what_was_read_back_and_written_states_no_label_of_its_own(shared: httpx
     assert noted.status_code == 200, noted.text
     assert put(party(THERAPY), here.part, meta=None).status_code == 200
     assert "security" not in read(shared, here.talk).get("meta", {})
+
+
+def test_nobody_gets_within_by_what_he_writes_of_a_person_of_the_same_name(plans: Plans, party: Party) -> None:
+    """C-65: the name follows from an id that others may have seen before the plan was closed."""
+    (name,) = compartments(read(plans.operator, plans.part))
+    answer = party(TOWN).post("/fhir/Task", json=task(f"Patient/{name}", TOWN, TOWN))
+    assert answer.is_error, answer.text
+    assert plans.seen(TOWN) == set()
+
+
+def test_nobody_closes_what_is_in_no_plan_by_stating_a_label(plans: Plans, party: Party) -> None:
+    """C-34: the labels follow from plans alone, and hide nothing that others have said."""
+    body = {"resourceType": "Observation", "status": "final", "code": {"text": "Vikt"}}
+    made = created(party(WARD), body | {"subject": {"reference": plans.patient}})
+    label = {"system": COMPARTMENT, "code": f"{WITHIN}x"}
+    assert put(party(TOWN), made, meta={"security": [label]}).status_code == 200
+    answer = party(WARD).get(f"/fhir/Observation/{made['id']}")
+    assert answer.status_code == 200, answer.text
+    assert "security" not in answer.json()["meta"]
+
+
+def test_a_plan_closed_since_is_not_told_by_asking_what_was_known_before(shared: httpx.Client, party: Party) -> None:
+    """C-34: as by its history."""
+    here = Plans(shared, party, closed=False)
+    then = read(shared, here.talk)["meta"]["lastUpdated"]
+    assert put(party(THERAPY), here.part, meta={"security": [TEAM_ONLY]}).status_code == 200
+    for hsa_id, told in ((TOWN, False), (THERAPY, True)):
+        answer = party(hsa_id).get(f"/fhir/{here.patient}/$who-does-what", params={"known-at": then})
+        assert answer.status_code == 200, answer.text
+        assert (here.part["id"] in answer.text) is told
 
 
 @pytest.mark.postgres
