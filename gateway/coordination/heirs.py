@@ -52,15 +52,20 @@ def stated(passing: Passing) -> Resource:
 
 def passing_of(one: Statement) -> Passing:
     """What a statement that `is_passing` says."""
-    return _read(one.body["extension"][0])
+    passing = _read(one.body["extension"][0])
+    assert passing is not None, "It was written by this module."
+    return passing
 
 
 def passings_in(task: Resource) -> Iterator[tuple[Passing, tuple[str, ...]]]:
-    """What a Task tells of having passed on, with the elements that name another for it."""
+    """What a Task tells of having passed on, with the elements that name another for it.
+
+    What the operator wrote there himself tells nothing where it lacks something.
+    """
     for extension in task.get("extension", ()):
-        if extension.get("url") == PASSED_ON:
-            parts = extension.get("extension", ())
-            yield _read(extension), tuple(part["valueCode"] for part in parts if part["url"] == "element")
+        if extension.get("url") == PASSED_ON and (passing := _read(extension)) is not None:
+            parts = extension["extension"]
+            yield passing, tuple(part["valueCode"] for part in parts if "valueCode" in part)
 
 
 def parties(task: Resource) -> Iterator[tuple[str, Reference]]:
@@ -142,8 +147,8 @@ def _extension(passing: Passing, elements: Iterable[str]) -> dict[str, Any]:
     return {"url": PASSED_ON, "extension": [*parts, *({"url": "element", "valueCode": one} for one in elements)]}
 
 
-def _read(extension: Mapping[str, Any]) -> Passing:
-    parts = {part["url"]: part for part in extension["extension"]}
-    since = instant(parts["since"]["valueDateTime"])
-    assert since is not None, "It was written by this module."
-    return Passing(parts["closed"]["valueReference"], parts["heir"]["valueReference"], since)
+def _read(extension: Mapping[str, Any]) -> Passing | None:
+    parts = {part.get("url"): part for part in extension.get("extension", ())}
+    closed, heir = (parts.get(name, {}).get("valueReference") for name in ("closed", "heir"))
+    since = instant(parts.get("since", {}).get("valueDateTime"))
+    return None if closed is None or heir is None or since is None else Passing(closed, heir, since)
