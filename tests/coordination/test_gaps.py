@@ -76,5 +76,6 @@ def test_the_shipped_agreements_are_files_of_their_own() -> None:
         "gaps",
         "plans",
         "requests",
+        "weak-links",
         "words",
     }

@@ -200,6 +200,15 @@ def whole(person: str) -> tuple[dict[str, Any], dict[str, Any], list[dict[str, A
     )
 
 
+def test_whom_nobody_knows_has_not_accepted(centre: httpx.Client, person: str) -> None:
+    given, plan, tasks = whole(person)
+    unknown = {**tasks[0], "owner": {"type": "Organization", "display": "Hemtjänsten"}}
+    for one in (given, plan, unknown, *tasks[1:]):
+        assert put(centre, one).status_code == 201
+    assert put(centre, now(centre, plan), status="active").status_code == 200
+    assert now(centre, unknown)["status"] == "requested"
+
+
 def test_a_plan_that_is_settled_asks_each_party_which_accepts_or_declines(
     centre: httpx.Client, nurses: httpx.Client, person: str
 ) -> None:

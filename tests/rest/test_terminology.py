@@ -303,9 +303,8 @@ def test_the_operations_are_announced(kept: httpx.Client) -> None:
     announced = {
         (name, one["name"]) for name in ("CodeSystem", "ValueSet") for one in resources[name].get("operation", ())
     }
-    of_every_type = {
-        (name, code) for name in resources for code in ("meta", "meta-add", "meta-delete", "graphql", "validate")
-    }
+    every = ("contradictions", "explain", "graphql", "meta", "meta-add", "meta-delete", "settle", "validate")
+    of_every_type = {(name, code) for name in resources for code in every}
     assert announced - of_every_type == {
         ("CodeSystem", "lookup"),
         ("CodeSystem", "subsumes"),

@@ -20,6 +20,7 @@ from gateway.access.performing.steps import Act, Step, Thing
 from gateway.access.standing import Standings
 from gateway.coordination import sip, tasks
 from gateway.coordination.directory import Directory
+from gateway.coordination.negotiation.conditions import kind_of
 from gateway.coordination.plans import plans_of, rules
 from gateway.coordination.plans.basis import WITHHELD, labelled
 from gateway.coordination.plans.rules import PLAN
@@ -33,6 +34,7 @@ from gateway.store import Stored
 
 TASK: Final = "Task"
 CONSENT: Final = "Consent"
+_HAVE_NO_SYSTEM: Final = frozenset({"Patient", "RelatedPerson"})
 _UNASKED: Final = frozenset({"draft", "cancelled", "entered-in-error"})
 
 
@@ -99,8 +101,7 @@ class Sips:
             code = sip.unaccounted(task, self._directory([said[1]]))
             if code is not None:
                 raise _refusal([Question(code, task)])
-        standings = Standings(self._act.rooms, self._act.uow, self._act.asking.caller)
-        if begins and task.get("status") == "requested" and self._is_nobody_here(task, standings):
+        if begins and task.get("status") == "requested" and self._is_nobody_here(task):
             task = task | {"status": "accepted"}
         step.resource = _with_label(task, withheld=withheld)
 
@@ -126,12 +127,12 @@ class Sips:
     def _asked(self, task: Resource, standings: Standings) -> str:
         """Who settles the plan takes his own by that, and vouches for a relative, who has no system to answer in."""
         mine = standings.named(task.get("owner")) == self._act.asking.caller.hsa_id
-        return "accepted" if mine or self._is_nobody_here(task, standings) else "requested"
+        return "accepted" if mine or self._is_nobody_here(task) else "requested"
 
     @staticmethod
-    def _is_nobody_here(task: Resource, standings: Standings) -> bool:
-        """Whether who does it is no organisation: who asks has asked him, and vouches for the answer."""
-        return "owner" in task and standings.named(task["owner"]) is None
+    def _is_nobody_here(task: Resource) -> bool:
+        """Whether the person or a relative does it: who asks has asked him, and vouches for the answer."""
+        return kind_of(task.get("owner")) in _HAVE_NO_SYSTEM
 
     def _withheld(self, plan: Resource, person: str | None, beside: Mapping[Thing, Resource]) -> bool:
         return sip.is_drawn_up(plan) and not self._consented(plan, person, beside)
