@@ -101,6 +101,29 @@ def test_who_is_asked_sees_what_he_is_asked_and_the_plan_once_he_takes_part(plan
     assert plans.seen(WARD) == set()
 
 
+def test_a_correction_within_a_closed_plan_is_not_told_to_others(shared: httpx.Client, party: Party) -> None:
+    """C-34, C-15: its Provenance says that there is a Task, who corrected it and why."""
+    here = Plans(shared, party)
+    for status in ("accepted", "in-progress", "completed"):
+        report = {"output": [{"type": {"text": "Rapport"}, "valueString": "Klart"}]} if status == "completed" else {}
+        moved(party(NURSES), here.talk, status, **report)
+    now = read(shared, here.talk)
+    sent = [
+        {"name": "resource", "resource": now | {"status": "failed", "statusReason": {"text": "Ingen öppnade"}}},
+        {"name": "reason", "valueString": "Ingen var hemma"},
+    ]
+    corrected = party(NURSES).post(
+        f"/fhir/Task/{here.talk['id']}/$correct", json={"resourceType": "Parameters", "parameter": sent}
+    )
+    assert corrected.status_code == 200, corrected.text
+    asked = [f"Provenance?target=Task/{here.talk['id']}", "Provenance/_history", f"Provenance?patient={here.patient}"]
+    kept = {path: shared.get(f"/fhir/{path}", params={"_count": "500"}).text for path in asked[:2]}
+    assert all("Ingen var hemma" in one for one in kept.values()), "The operator is told."
+    for hsa_id in (TOWN, WARD):
+        assert all("Ingen var hemma" not in party(hsa_id).get(f"/fhir/{path}").text for path in asked)
+    assert here.seen(TOWN) == set()
+
+
 def test_who_is_in_the_part_alone_does_not_see_a_whole_that_is_for_its_team(shared: httpx.Client, party: Party) -> None:
     """C-34: the member that must not see everything."""
     here = Plans(shared, party)
