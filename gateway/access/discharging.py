@@ -124,7 +124,7 @@ class Discharging(DrawingUp):
         _check(notice, known)
 
         def work(uow: UnitOfWork) -> None:
-            uow.lock({patient_id})
+            self.hold(uow, patient_id)
             stay = self._stay(uow, asking, patient_id)
             if stay is None:
                 raise Conflict("The person is not in hospital at your ward.", rule="no-stay")

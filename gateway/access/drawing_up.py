@@ -144,7 +144,7 @@ class DrawingUp(Tasking):
         sheet = self._checked(sheet)
 
         def work(uow: UnitOfWork) -> None:
-            uow.lock({patient_id, sheet.id})
+            self.hold(uow, patient_id, sheet.id)
             plan = next((one for one in self._sips(uow, asking, patient_id) if one.id == sheet.id), None)
             if plan is None and uow.resources.read(PLAN, sheet.id) is not None:
                 raise NotFound(rule="resource-unknown")  # Another's plan, or no SIP: none of this person's.
@@ -216,7 +216,7 @@ class DrawingUp(Tasking):
 
     def _known_sip(self, uow: UnitOfWork, asking: Asking, patient_id: str, plan_id: str) -> _There:
         """What is stored of a SIP of the person. NotFound."""
-        uow.lock({patient_id, plan_id})
+        self.hold(uow, patient_id, plan_id)
         plan = next((one for one in self._sips(uow, asking, patient_id) if one.id == plan_id), None)
         if plan is None:
             raise NotFound(rule="resource-unknown")
@@ -254,6 +254,12 @@ class DrawingUp(Tasking):
         if before is not None and sip.is_settled(before):
             yield from self._follow_up(asking, plan, there)
 
+    @staticmethod
+    def hold(uow: UnitOfWork, patient_id: str, *ids: str) -> None:
+        """Hold the person, whichever of his Patients is named, and what has these ids, until the work is done."""
+        patient = uow.resources.read("Patient", patient_id)
+        uow.lock({(patient.person if patient is not None else None) or patient_id, *ids})
+
     def _put(self, made: Resource, stored: Stored | None, version: str) -> Command:
         if stored is not None and stored.version != version:
             raise PreconditionFailed("It has changed since it was shown.", rule="version-differs")
@@ -262,7 +268,9 @@ class DrawingUp(Tasking):
         kind = str(made["resourceType"])
         self.whole(kind, made)
         seen = (stored.version,) if stored is not None else None
-        return Update(resource_type=kind, target=str(made["id"]), resource=made, if_match=seen)
+        # A form says the ids of what it adds: nothing else that is stored is written over.
+        new = (ANY_VERSION,) if stored is None else None
+        return Update(resource_type=kind, target=str(made["id"]), resource=made, if_match=seen, if_none_match=new)
 
     def _removed(self, stored: Stored) -> Iterator[Command]:
         """A draft is taken away; what was asked is called off on its own page, with a reason."""

@@ -221,6 +221,26 @@ def test_the_same_form_sent_twice_writes_once(place: Place, rut: str) -> None:
         )
 
 
+def test_a_line_that_the_form_adds_writes_over_nothing_else(place: Place, rut: str) -> None:
+    """Whose Task it is makes no difference: the caller's own, of another matter, stays as it is."""
+    own = {
+        "resourceType": "Task",
+        "id": "5f0d3c39-4a55-4c8e-9c0b-6d8d8b0f5a11",
+        "status": "requested",
+        "intent": "order",
+        "for": {"reference": rut.removesuffix("/sip").replace("/patient/", "Patient/")},
+        "description": "Provtagning",
+    }
+    with place.at(CENTRE) as centre:
+        put(centre, own | {"requester": unit(CENTRE), "owner": unit(NURSES)})
+        shown = held(centre.get(rut).text)
+        named = next(name for name in shown if name.startswith("id-") and name.endswith("-1"))
+        answer = centre.post(rut, data=shown | WRITTEN | {named: own["id"], "do": "save"})
+        assert answer.status_code == 412
+        task = centre.get(f"/fhir/Task/{own['id']}", headers={"accept": "application/fhir+json"}).json()
+        assert task["description"] == "Provtagning"
+
+
 def test_what_somebody_else_changed_meanwhile_is_not_written_over_unseen(place: Place, rut: str) -> None:
     with place.at(CENTRE) as one, place.at(CENTRE) as other:
         plan = sent(press(one, rut, "save", **WRITTEN))
