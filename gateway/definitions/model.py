@@ -36,6 +36,8 @@ class ElementDef:
     choice_of: str | None
     profiles: tuple[str, ...] = ()
     """Profiles of the type, by name, of which the value meets one (`SimpleQuantity`)."""
+    limit: str | None = None
+    """The value set beyond which no code is allowed, however weak the binding is (`maxValueSet`)."""
 
     @property
     def is_list(self) -> bool:

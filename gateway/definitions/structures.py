@@ -54,6 +54,7 @@ def _add(owner: str, row: list[Any], elements: dict[str, ElementDef], choices: d
             order=order,
             choice_of=choice,
             profiles=tuple(options.get("profiles", {}).get(code, ())),
+            limit=options.get("limit"),
         )
     if choice:
         choices[choice] = names

@@ -41,8 +41,21 @@ Malformed = Callable[[Any], tuple[str, str]]
 """The rule and the text for a value that is not of the form."""
 
 MIME: Final = re.compile(r"[^\s/;]+(?:/[^\s;]+)?(?:\s*;.*)?")
-GRAMMARS: Final[Mapping[str, Callable[[str], object]]] = {"http://hl7.org/fhir/ValueSet/mimetypes": MIME.fullmatch}
-"""Required value sets whose codes are a grammar rather than a list."""
+LANGUAGE: Final = re.compile(
+    r"(?:[a-z]{2,3}(?:-[a-z]{3}){0,3}|[a-z]{4,8})(?:-[a-z]{4})?(?:-(?:[a-z]{2}|[0-9]{3}))?"
+    r"(?:-(?:[a-z0-9]{5,8}|[0-9][a-z0-9]{3}))*(?:-[a-wyz0-9](?:-[a-z0-9]{2,8})+)*(?:-x(?:-[a-z0-9]{1,8})+)?"
+    r"|x(?:-[a-z0-9]{1,8})+|i-[a-z]+|en-GB-oed|sgn-(?:BE-FR|BE-NL|CH-DE)",
+    re.IGNORECASE | re.ASCII,
+)
+"""A language tag, as far as its form goes: https://www.rfc-editor.org/rfc/rfc5646#section-2.1"""
+GRAMMARS: Final[Mapping[str, Callable[[str], object]]] = {
+    "http://hl7.org/fhir/ValueSet/mimetypes": MIME.fullmatch,
+    "http://www.rfc-editor.org/bcp/bcp13.txt": MIME.fullmatch,
+    "http://hl7.org/fhir/ValueSet/all-languages": LANGUAGE.fullmatch,
+    "urn:ietf:bcp:13": MIME.fullmatch,
+    "urn:ietf:bcp:47": LANGUAGE.fullmatch,
+}
+"""Value sets and code systems whose codes are a grammar rather than a list."""
 
 
 def test(element: ElementDef, plans: Plans, owner: str) -> Test:
@@ -110,9 +123,12 @@ def _form(element: ElementDef, plans: Plans) -> tuple[Form, Malformed]:
             return "json-type", f"One JSON value is needed here, {named}: {shown}."
         return "primitive-format", f"This is not {named}: {shown}."
 
-    if element.type != "code" or element.binding is None or element.binding[0] != "required":
+    if element.type != "code" or element.binding is None:
         return form, malformed
-    url = element.binding[1]
+    # A limit holds however weak the binding is.
+    url = element.limit or element.binding[1]
+    if element.limit is None and element.binding[0] != "required":
+        return form, malformed
     if (matches := GRAMMARS.get(url)) is not None:
         return _bound(lambda item: matches(item) is not None and form(item), form, malformed, f"Use a code of {url}.")
     pairs = plans.d.codes(url)

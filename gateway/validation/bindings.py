@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from gateway.definitions.codes import Code
+from gateway.fhir.elements import GRAMMARS
 from gateway.issues import Severity
 from gateway.terminology import Terminology, TooLarge
 from gateway.terminology.concepts import names
@@ -42,6 +43,9 @@ class Codes:
 
     def member(self, value: Any, url: str) -> bool | None:
         """Whether a code, Coding, CodeableConcept or Quantity is in a value set; None where that is not known."""
+        if (matches := GRAMMARS.get(url.partition("|")[0])) is not None:
+            written = [code for _, code in pairs(value)] if type(value) is dict else [value]
+            return any(type(one) is str and matches(one) is not None for one in written)
         codes = self.of(url)
         if codes is None:
             return None
@@ -79,6 +83,9 @@ def told(spot: Spot, codes: Codes) -> Iterator[Told]:
 def _coding(value: Object, codes: Codes) -> Iterator[Told]:
     url, code = value.get("system"), value.get("code")
     if type(url) is not str or type(code) is not str:
+        return
+    if (matches := GRAMMARS.get(url)) is not None and not matches(code):
+        yield "error", "code-invalid", "code-unknown", f"A code of {url} is not written so.", "code"
         return
     system = codes.terminology.system(url)
     if system is None:

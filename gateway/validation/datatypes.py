@@ -9,6 +9,7 @@ import re
 from base64 import b64decode
 from binascii import Error
 from collections.abc import Callable, Iterator, Mapping
+from hashlib import sha1
 from typing import Any, Final
 
 from gateway.fhir import reference
@@ -53,15 +54,18 @@ def identifier(value: Mapping[str, Any]) -> Iterator[Told]:
 
 
 def attachment(value: Mapping[str, Any]) -> Iterator[Told]:
-    data, size = value.get("data"), value.get("size")
-    if type(data) is str and type(size) is int:
+    data, size, hashed = value.get("data"), value.get("size"), value.get("hash")
+    if type(data) is str and (type(size) is int or type(hashed) is str):
         try:
-            length = len(b64decode(data))
+            content, digest = b64decode(data), b64decode(hashed) if type(hashed) is str else None
         except (Error, ValueError):
             return
-        if length != size:
-            text = f"The size is said to be {size} bytes, and the data has {length}."
+        if type(size) is int and len(content) != size:
+            text = f"The size is said to be {size} bytes, and the data has {len(content)}."
             yield "error", "value", "attachment-size", text, "size"
+        if digest is not None and digest != sha1(content, usedforsecurity=False).digest():
+            text = "The hash is not the data's: it is the SHA-1 of the data, its 20 bytes in base64."
+            yield "error", "value", "attachment-hash", text, "hash"
     elif data is None and not {"url", "_url", "_data", "title", "extension"} & value.keys():
         text = "An attachment without data or url has nothing to show."
         yield "warning", "value", "attachment-empty", text, ""
@@ -72,6 +76,20 @@ def quantity(value: Mapping[str, Any]) -> Iterator[Told]:
     if value.get("system") == UCUM and type(code) is str and unit(code) is None:
         text = "UCUM has no unit that is written so. Its codes are such as mg, mmol/L, 10*9/L, [degF] and {tablet}."
         yield "warning", "code-invalid", "unit-unknown", text, "code"
+
+
+def measured_in(base: str, shown: str) -> Callable[[Mapping[str, Any]], Iterator[Told]]:
+    """A quantity whose unit is one of those that `base` is the canonical one of (`all-time-units`: s)."""
+    of_kind = unit(base)
+
+    def told(value: Mapping[str, Any]) -> Iterator[Told]:
+        yield from quantity(value)
+        code = value.get("code")
+        found = unit(code) if value.get("system") == UCUM and type(code) is str else None
+        if found is not None and of_kind is not None and found.dimensions != of_kind.dimensions:
+            yield "warning", "code-invalid", "unit-of-another-kind", f"The unit is one of {shown}.", "code"
+
+    return told
 
 
 def literal_reference(value: Mapping[str, Any]) -> Iterator[Told]:
@@ -108,7 +126,9 @@ OBJECTS: Final[Mapping[str, Callable[[Mapping[str, Any]], Iterator[Told]]]] = {
     "Identifier": identifier,
     "Attachment": attachment,
     "Reference": literal_reference,
-    **dict.fromkeys(("Quantity", "Age", "Count", "Distance", "Duration"), quantity),
+    **dict.fromkeys(("Quantity", "Count"), quantity),
+    **dict.fromkeys(("Age", "Duration"), measured_in("s", "time, such as min, h, d, wk, mo and a")),
+    "Distance": measured_in("m", "length, such as cm, m and km"),
 }
 PRIMITIVES: Final[Mapping[str, Callable[[Any], Iterator[Told]]]] = {
     **dict.fromkeys(("uri", "url", "canonical"), uri),

@@ -263,6 +263,9 @@ class Held:
                 self._tell("error", "value", f"profile-{rule}", text, spot.path)
         if node.binding is not None:
             self._bound(spot, value, *node.binding)
+        if node.limit is not None and self._around.member(value, node.limit) is False:
+            text = f"The profile allows no code but those of the value set {node.limit}."
+            self._tell("error", "code-invalid", "profile-limit", text, spot.path)
 
     def _bound(self, spot: Spot, value: Any, strength: str, url: str) -> None:
         if strength not in ("required", "extensible") or value is None:

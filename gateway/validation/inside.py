@@ -9,11 +9,17 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from gateway.issues import Severity
 from gateway.validation.datatypes import Told
 from gateway.validation.spots import Object, Primitive, Spot, listed
 
 ANCHOR: Final = re.compile(r"""\b(?:id|name)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 LINK: Final = re.compile(r"""<a\b[^<>]*?\bhref\s*=\s*(?:"#([^"]*)"|'#([^']*)')""")
+IMAGE: Final = re.compile(r"""<img\b[^<>]*?\bsrc\s*=\s*(?:"#([^"]*)"|'#([^']*)')""")
+LEADING: Final[tuple[tuple[Severity, str, re.Pattern[str], str], ...]] = (
+    ("error", "narrative-link", LINK, "A link of the narrative leads to a place that it does not have."),
+    ("warning", "narrative-image", IMAGE, "An image of the narrative is of a resource that is not contained."),
+)
 
 
 def told(resource: Object, *, is_contained: bool) -> Iterator[Told]:
@@ -55,8 +61,6 @@ def _links(div: str, resource: Object) -> Iterator[Told]:
     """Links of the narrative to what is not there."""
     anchors = {one or other for one, other in ANCHOR.findall(div)}
     anchors |= {str(one.get("id")) for one in listed(resource.get("contained"))}
-    for one, other in LINK.findall(div):
-        if (one or other) and (one or other) not in anchors:
-            text = "A link of the narrative leads to a place that it does not have."
-            yield "error", "not-found", "narrative-link", text, "text.div"
-            return
+    for severity, rule, kind, text in LEADING:
+        if any((name := one or other) and name not in anchors for one, other in kind.findall(div)):
+            yield severity, "not-found", rule, text, "text.div"

@@ -16,6 +16,7 @@ from gateway.definitions import Definitions, ElementDef
 from gateway.records import Resource
 
 CORE: Final = "http://hl7.org/fhir/StructureDefinition/"
+LIMIT: Final = CORE + "elementdefinition-maxValueSet"
 ANY: Final = 1_000_000_000
 """No upper limit."""
 SYSTEM_TYPE: Final = "http://hl7.org/fhirpath/System."
@@ -67,6 +68,8 @@ class Node:
     fixed: Any = None
     pattern: Any = None
     binding: tuple[str, str] | None = None
+    limit: str | None = None
+    """The value set beyond which no code is allowed, however weak the binding is."""
     max_length: int | None = None
     low: tuple[str, Any] | None = None
     high: tuple[str, Any] | None = None
@@ -87,6 +90,7 @@ class Node:
             self.fixed,
             self.pattern,
             self.binding,
+            self.limit,
             self.max_length,
             self.low,
             self.high,
@@ -214,6 +218,7 @@ class _Writer:
             found = (str(binding.get("strength")), binding["valueSet"])
             if base is None or base.binding != (found[0], found[1].partition("|")[0]):
                 node.binding = found
+            node.limit = _limit(binding) or node.limit
         if isinstance(slicing := element.get("slicing"), dict):
             node.slicing = _slicing(slicing)
         self._rules(node, element.get("constraint"))
@@ -299,3 +304,12 @@ def _code(use: Mapping[str, Any]) -> str:
 def _typed(key: str, prefix: str) -> str:
     rest = key[len(prefix) :]
     return rest[:1].lower() + rest[1:]
+
+
+def _limit(binding: Resource) -> str | None:
+    held: Any = binding.get("extension")
+    for one in held if type(held) is list else ():
+        if type(one) is dict and one.get("url") == LIMIT:
+            found = one.get("valueCanonical", one.get("valueUri"))
+            return found if type(found) is str else None
+    return None
