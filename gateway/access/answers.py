@@ -13,6 +13,7 @@ from gateway.access.caller import Asking
 from gateway.access.decision import Decision
 from gateway.access.reading import Reading
 from gateway.coordination.agree import agree_all
+from gateway.coordination.as_stored import Thing
 from gateway.coordination.directory import Unit
 from gateway.coordination.facts import Heard
 from gateway.coordination.heirs import is_passing
@@ -26,7 +27,7 @@ from gateway.errors import BadRequest
 from gateway.fhir.json import dump
 from gateway.identity.resolve import Key, logical_references
 from gateway.identity.systems import HSA_ID
-from gateway.records import Resource, Source, Statement
+from gateway.records import Link, Resource, Source, Statement
 from gateway.store import Named, Stored, UnitOfWork
 
 # The page shows these; it reaches them through the door.
@@ -45,6 +46,8 @@ class Told:
     past: list[Named]
     patients: list[str]
     """The ids of his Patients."""
+    whole: frozenset[Thing] = frozenset()
+    """The Tasks and Encounters of which nothing else was said, of whomever and later."""
 
 
 class Answers(Reading):
@@ -112,17 +115,19 @@ class Answers(Reading):
         things = {one.resource_id for one in said}
         named = names(said, told.past)
         spoke = {one.source for one in told.past}
+        links = uow.links.of(sorted(things | set(told.patients)), known_at=known_at)
         seen = see(
             patient.resource(),
             said,
             at=at,
             known_at=known_at,
             since=since,
-            links=uow.links.of(sorted(things | set(told.patients)), known_at=known_at),
+            links=links,
             organisations=self.units_named(uow, named.every, known_at),
             heard=self.heard(uow, spoke.union(one.source for one in said), named.every, min(at, known_at)),
             known=uow.identifiers.find(named.awaited),
             spoke=spoke,
+            stored={} if earlier else _stored(uow, told, said, links, known_at),
         )
         return look(seen)
 
@@ -132,16 +137,19 @@ class Answers(Reading):
         patients = sorted({person, patient.id, *uow.persons.patients_of([person]).get(person, ())})
         statements: list[Statement] = []
         past: list[Named] = []
+        whole: set[Thing] = set()
         for id in patients:
             things = uow.bearing.after(id, since=since, known_at=known_at)
             bears = uow.statements.of_person(id, without_types=PERIOD, known_at=known_at)
-            bears += _about(uow, id, things, known_at)
+            about, shared = _about(uow, id, things, known_at)
+            whole |= {thing for thing, recorded in things.items() if recorded <= known_at} - shared
+            bears += about
             also = _bearing_too(uow, id, bears)
-            bears += _about(uow, id, also, known_at)
+            bears += _about(uow, id, also, known_at)[0]
             ids = sorted(id for _, id in also)
             past += uow.bearing.named_in_past(id, since=since, known_at=known_at, without=ids)
             statements += (one for one in bears if one.source != GATEWAY_SOURCE or is_passing(one))
-        return Told(statements, past, patients)
+        return Told(statements, past, patients, frozenset(whole))
 
     def units_named(self, uow: UnitOfWork, named: Collection[Key], known_at: datetime) -> list[Resource]:
         """The agreed Organizations that are named, those that are above them or took over, as they were known then."""
@@ -189,15 +197,32 @@ def names(said: Iterable[Statement], past: Iterable[Named]) -> Names:
     return found
 
 
-def _about(uow: UnitOfWork, person: str, things: Collection[tuple[str, str]], known_at: datetime) -> list[Statement]:
+def _about(
+    uow: UnitOfWork, person: str, things: Collection[Thing], known_at: datetime
+) -> tuple[list[Statement], set[Thing]]:
+    """What is said of the person about these things, and those of them that are said to be about another, too."""
     found = uow.statements.of_resources(things, known_at=known_at) if things else []
-    return [one for one in found if one.person == person]
+    shared = {(one.resource_type, one.resource_id) for one in found if one.person != person}
+    return [one for one in found if one.person == person], shared
 
 
-def _bearing_too(uow: UnitOfWork, person: str, said: Collection[Statement]) -> set[tuple[str, str]]:
+def _stored(
+    uow: UnitOfWork, told: Told, said: Collection[Statement], links: Iterable[Link], known_at: datetime
+) -> dict[Thing, Stored]:
+    """The current versions of what need not be folded: all that is said of it may be heard, and no tie concerns it."""
+    things = set(told.whole)
+    if len(said) < len(told.statements):
+        heard = {one.digest for one in said}
+        things -= {(one.resource_type, one.resource_id) for one in told.statements if one.digest not in heard}
+    things -= {(link.resource_type, id) for link in links for id in (link.from_id, link.to_id)}
+    found = uow.resources.read_many(things)
+    return {thing: one for thing, one in found.items() if one.last_updated <= known_at}
+
+
+def _bearing_too(uow: UnitOfWork, person: str, said: Collection[Statement]) -> set[Thing]:
     """What is over and yet matters: it belongs to a need that is not, or came in a record that is kept from some."""
     read = {(one.resource_type, one.resource_id) for one in said}
-    keys: dict[tuple[str, str], Collection[str]] = {
+    keys: dict[Thing, Collection[str]] = {
         thing: names for thing, names in uow.bearing.keys_of_past(person).items() if thing not in read
     }
     over = set(keys)

@@ -11,16 +11,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 
 from gateway.coordination import agreements
 from gateway.coordination.agree import agree, by_thing
 from gateway.coordination.agreements import Authority
+from gateway.coordination.as_stored import Thing, as_stored
 from gateway.coordination.heirs import PASSED_ON, is_passing
 from gateway.coordination.statements import standing
 from gateway.coordination.tasks import ARRIVING, HISTORY
 from gateway.coordination.values import instant
 from gateway.identity.resolve import Key
 from gateway.records import Agreed, Link, Resource, Statement
+from gateway.store import Stored
 
 _NEVER = ("cancelled", "entered-in-error")
 
@@ -33,13 +36,21 @@ def as_of(
     at: datetime,
     known_at: datetime,
     known: Mapping[Key, str] | None = None,
+    stored: Mapping[Thing, Stored] = MappingProxyType({}),
 ) -> list[Agreed]:
-    """The agreed resources as they were at `at`, by what was recorded by `known_at`; each thing once."""
+    """The agreed resources as they were at `at`, by what was recorded by `known_at`; each thing once.
+
+    `stored` are current versions by what was recorded by `known_at`, which need not be folded where they held at `at`.
+    """
     table = authority or agreements.authority()
     decided = [link for link in links if link.recorded <= known_at]
     things = by_thing(standing(one for one in statements if one.recorded <= known_at), decided)
     found = []
     for kind, id in sorted(things):
+        now = stored.get((kind, id))
+        if now is not None and (agreed := as_stored(now, things[kind, id], at=at)) is not None:
+            found.append(agreed)
+            continue
         past = [one for one in things[kind, id] if one.effective <= at]
         if kind == "Task" and all(is_passing(one) for one in past):
             past = []  # That it passes on says nothing of it before anything else does.

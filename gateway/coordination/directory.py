@@ -73,6 +73,8 @@ class Directory:
 
     def acting(self, unit: Unit | None, at: datetime) -> Unit | None:
         """The unit to turn to: itself, or after it has closed the one that took over; None when nobody did."""
+        if unit is None or unit.ended is None or unit.ended >= at:
+            return unit
         *_, (last, _) = self._line(unit, at)
         return last
 
@@ -110,6 +112,8 @@ class Directory:
 
     def took_over(self, unit: Unit | None, at: datetime) -> datetime | None:
         """Since when the heir has what the unit had; None where there is no heir."""
+        if unit is None or unit.ended is None or unit.ended >= at:
+            return None
         *_, (last, since) = self._line(unit, at)
         return since if last is not None else None
 

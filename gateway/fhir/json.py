@@ -57,7 +57,11 @@ def parse_any(body: bytes, *, most_bytes: int = MOST_BYTES, deepest: int = DEEPE
 
 def reread(body: bytes) -> Resource:
     """What `dump` wrote: of it only decimals need care."""
-    found: Resource = _exact(body) if any(one.search(body) for one in FRACTIONS) else orjson.loads(body)
+    for fraction in FRACTIONS:
+        if fraction.search(body):
+            exact: Resource = _exact(body)
+            return exact
+    found: Resource = orjson.loads(body)
     return found
 
 

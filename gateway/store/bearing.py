@@ -16,7 +16,7 @@ from sqlalchemy import Connection, bindparam, or_, select
 
 from gateway.keysets import among
 from gateway.store import sets
-from gateway.tables import Instant, bearing, naming, to_micros
+from gateway.tables import Instant, bearing, from_micros, naming, to_micros
 
 Key = tuple[str, str, str]
 """Resource type, system and value."""
@@ -25,7 +25,7 @@ Thing = tuple[str, str]
 _Row = tuple[str, str, str, int | None, int, int | None, str | None]
 _MINE = bearing.c.person == bindparam("given")
 _SINCE, _KNOWN_AT = bindparam("since", type_=Instant()), bindparam("known_at", type_=Instant())
-_AFTER = select(bearing.c.resource_type, bearing.c.resource_id).where(
+_AFTER = select(bearing.c.resource_type, bearing.c.resource_id, bearing.c.recorded).where(
     _MINE, or_(bearing.c.until.is_(None), bearing.c.until >= _SINCE, bearing.c.recorded > _KNOWN_AT)
 )
 _KNOWN_BY = select(bearing.c.resource_type, bearing.c.resource_id, bearing.c.known_by).where(
@@ -99,15 +99,19 @@ class Bearings:
                 wrong.append((one.resource_type, one.resource_id))
         return wrong
 
-    def after(self, person: str, *, since: datetime, known_at: datetime) -> list[Thing]:
-        """The person's things but those that were over by `since`, by all that is known of them by then."""
-        given = {"given": person, "since": since, "known_at": known_at}
-        return [(kind, id) for kind, id in self._connection.execute(_AFTER, given)]
+    def after(self, person: str, *, since: datetime, known_at: datetime) -> dict[Thing, datetime]:
+        """The person's things but those that were over by `since`, by all that is known of them by then.
+
+        Each with when the last was said of it.
+        """
+        rows = sets.fetch(self._connection, _AFTER, person, to_micros(since), to_micros(known_at))
+        return {(kind, id): from_micros(recorded) for kind, id, recorded in rows}
 
     def keys_of_past(self, person: str) -> dict[Thing, list[str]]:
         """By what others of their need know the person's things that have an end."""
-        rows = self._connection.execute(_KNOWN_BY, {"given": person})
-        return {(kind, id): orjson.loads(keys) for kind, id, keys in rows}
+        rows = sets.fetch(self._connection, _KNOWN_BY, person)
+        every = orjson.loads(f"[{','.join(keys for _, _, keys in rows)}]")
+        return {(kind, id): keys for (kind, id, _), keys in zip(rows, every, strict=True)}
 
     def named_in_past(
         self, person: str, *, since: datetime, known_at: datetime, without: Collection[str] = ()
@@ -116,10 +120,11 @@ class Bearings:
 
         `without` the ids of what is read nevertheless.
         """
-        given = {"given": person, "since": since, "known_at": known_at, "without": sorted(without)}
+        times = to_micros(since), to_micros(known_at)
+        rows = sets.fetch(self._connection, _NAMED, person, person, *times, sorted(without))
         return [
             Named(source, tuple((kind, system, value) for kind, system, value in orjson.loads(named)))
-            for source, named in self._connection.execute(_NAMED, given)
+            for source, named in rows
         ]
 
     def _rows(self, ids: Collection[str]) -> dict[tuple[str, str, str], _Row]:

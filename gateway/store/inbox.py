@@ -9,21 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import Connection, and_, bindparam, func, or_, select, text, true, update
+from sqlalchemy import Connection, and_, bindparam, func, or_, select, text, update
 
 from gateway.errors import Conflict
 from gateway.issues import Issue
 from gateway.keysets import among
 from gateway.records import Message
 from gateway.store import sets
-from gateway.tables import inbox, inbox_body, inbox_item, to_micros
+from gateway.tables import Instant, from_micros, inbox, inbox_body, inbox_item, to_micros
 
 CHUNK = 16 * 1024 * 1024
+
+_HEARD = select(func.max(inbox.c.received)).where(
+    inbox.c.source == bindparam("source"), inbox.c.received <= bindparam("by", type_=Instant())
+)
+_EVER = to_micros(datetime.max.replace(tzinfo=UTC))
 
 MessageState = Literal["waiting", "working", "done", "held"]
 ItemState = Literal["done", "held", "skipped", "superseded"]
@@ -174,11 +179,10 @@ class Inbox:
 
     def heard(self, sources: Collection[str], *, known_at: datetime | None = None) -> dict[str, datetime]:
         """When each source was last heard, as far as was known then."""
-        known = inbox.c.received <= known_at if known_at is not None else true()
-        last = select(func.max(inbox.c.received)).where(inbox.c.source == bindparam("source"), known)
+        by = _EVER if known_at is None else to_micros(known_at)
         # One short look into the index for each: there are few sources, and any number of messages.
-        found = {source: self._connection.scalar(last, {"source": source}) for source in sources}
-        return {source: received for source, received in found.items() if received is not None}
+        found = {source: sets.fetch(self._connection, _HEARD, source, by)[0][0] for source in sources}
+        return {source: from_micros(received) for source, received in found.items() if received is not None}
 
     def claim_waiting(
         self, owner: str, *, lease: timedelta, limit: int, most_bytes: int = 8 * 1024 * 1024

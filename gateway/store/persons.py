@@ -14,6 +14,11 @@ from gateway.tables import person, person_patient, takes_part, to_micros
 _OF_PATIENTS = select(person_patient.c.patient_id, person_patient.c.person).where(
     among(person_patient.c.patient_id, "patients")
 )
+_PATIENTS_OF = (
+    select(person_patient.c.person, person_patient.c.patient_id)
+    .where(among(person_patient.c.person, "persons"))
+    .order_by(person_patient.c.patient_id)
+)
 
 
 class Persons:
@@ -28,9 +33,7 @@ class Persons:
     def patients_of(self, persons: Collection[str]) -> dict[str, list[str]]:
         """Person key to the ids of the Patients that are this person."""
         found: dict[str, list[str]] = {}
-        query = select(person_patient.c.person, person_patient.c.patient_id)
-        query = query.where(among(person_patient.c.person, persons)).order_by(person_patient.c.patient_id)
-        for key, patient in self._connection.execute(query):
+        for key, patient in sets.fetch(self._connection, _PATIENTS_OF, persons):
             found.setdefault(key, []).append(patient)
         return found
 

@@ -119,7 +119,7 @@ def _insert_each(connection: Connection, sql: str, rows: Sequence[Row]) -> int:
         return int(connection.connection.cursor().executemany(sql, rows).rowcount)
 
 
-def fetch(connection: Connection, found: Select[Any], *given: Collection[Any] | str) -> list[Any]:
+def fetch(connection: Connection, found: Select[Any], *given: Collection[Any] | str | int) -> list[Any]:
     """The rows of a select, as the driver gives them: a read that is asked for all day.
 
     `given` are its parameters in the order of its text: sets of keys, or single values.
@@ -127,7 +127,8 @@ def fetch(connection: Connection, found: Select[Any], *given: Collection[Any] | 
     sql = _text_of(found, connection.dialect.name)
     arrays = connection.dialect.name == "postgresql"
     parameters = [
-        one if isinstance(one, str) else list(one) if arrays else orjson.dumps(list(one)).decode() for one in given
+        one if isinstance(one, str | int) else list(one) if arrays else orjson.dumps(list(one)).decode()
+        for one in given
     ]
     with driver_errors(connection, sql):
         return list(connection.connection.cursor().execute(sql, parameters).fetchall())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
+from functools import cache
 from operator import attrgetter
 from typing import Any
 
@@ -14,7 +15,7 @@ from gateway.keysets import among
 from gateway.records import Statement
 from gateway.store import sets
 from gateway.store.holding import holds
-from gateway.tables import bearing, from_micros, statement, to_micros
+from gateway.tables import Instant, bearing, from_micros, statement, to_micros
 
 _FIELDS = tuple(Statement.__dataclass_fields__)
 _VALUES = attrgetter(*_FIELDS)
@@ -88,12 +89,11 @@ class Statements:
         without_types: Collection[str] = (),
         known_at: datetime | None = None,
     ) -> list[Statement]:
-        query = _ALL.where(statement.c.person == person)
-        if resource_types:
-            query = query.where(among(statement.c.resource_type, resource_types))
-        if without_types:
-            query = query.where(~among(statement.c.resource_type, without_types))
-        return self._in(_known(query, known_at))
+        query = _of_person(bool(resource_types), bool(without_types), known_at is not None)
+        given: list[Collection[str] | str | int] = [one for one in (resource_types, without_types) if one]
+        if known_at is not None:
+            given.append(to_micros(known_at))
+        return [_plain(row) for row in sets.fetch(self._connection, query, person, *given)]
 
     def of_persons(
         self, persons: Collection[str], resource_types: Collection[str], *, holding: bytes, since: datetime
@@ -175,8 +175,17 @@ class Statements:
         return [_in(row) for row in self._connection.execute(query.order_by(statement.c.number)).all()]
 
 
-def _known(query: Select[Any], known_at: datetime | None) -> Select[Any]:
-    return query if known_at is None else query.where(statement.c.recorded <= known_at)
+@cache
+def _of_person(only: bool, but: bool, known: bool) -> Select[Any]:
+    """What is said of a person: of some types only, of all but some, by what was recorded by then."""
+    query = _ALL.where(statement.c.person == bindparam("given"))
+    if only:
+        query = query.where(among(statement.c.resource_type, "only"))
+    if but:
+        query = query.where(~among(statement.c.resource_type, "but"))
+    if known:
+        query = query.where(statement.c.recorded <= bindparam("known_at", type_=Instant()))
+    return query.order_by(statement.c.number)
 
 
 def _out(said: Statement) -> tuple[Any, ...]:

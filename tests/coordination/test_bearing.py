@@ -15,7 +15,7 @@ from bench.who import AT, UNITS, organisation, statement, unit
 from gateway.access.answers import Answers, Told
 from gateway.access.caller import OPERATOR, Asking, Caller
 from gateway.app import Gateway, wire
-from gateway.coordination import see
+from gateway.coordination import as_of, see
 from gateway.coordination.plans.basis import WITHHELD
 from gateway.coordination.statements import GATEWAY_SOURCE, STILL_THERE
 from gateway.coordination.who_does_what import document
@@ -206,6 +206,24 @@ def test_most_of_what_is_over_is_not_read(gateway: Gateway) -> None:
 
     fewer, every = gateway.store.read(read)
     assert 0 < fewer < every * 0.8, "Of these years much is tied to what is not over."
+
+
+def test_most_of_what_is_read_is_not_folded_again(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    folded: list[Any] = []
+    fold = as_of.agree
+
+    def counted(said: list[Statement], *rest: Any, **known: Any) -> Any:
+        folded.append(said)
+        return fold(said, *rest, **known)
+
+    monkeypatch.setattr(as_of, "agree", counted)
+    for person in PERSONS:
+        gateway.door.view(ASKING, person)
+    few = len(folded)
+    monkeypatch.setattr(as_of, "as_stored", lambda *_, **__: None)
+    for person in PERSONS:
+        gateway.door.view(ASKING, person)
+    assert 0 < few < (len(folded) - few) * 0.7, "Of these years much is told of after the time that is asked about."
 
 
 def kept(gateway: Gateway) -> tuple[list[Any], list[Any]]:
