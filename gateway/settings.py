@@ -13,6 +13,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 ENV_PREFIX = "SAMVERKA_"
 
 
+class AddressError(RuntimeError):
+    """The gateway was asked to listen where nothing says who is asking."""
+
+
 class Settings(BaseSettings):
     """Name, type, default and a sentence each; `docs/settings.md` has a heading for every one."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
-LATER = ("cryptography", "graphql", "httpx", "jinja2", "joserfc", "psycopg", "rich.progress")
-"""Tokens and page links, GraphQL, asking other servers, pages, the other database, progress bars."""
+LATER = ("cryptography", "fastapi", "gateway.web", "graphql", "httpx", "jinja2", "joserfc", "psycopg", "rich.progress")
+"""Tokens and page links, the pages and their framework, GraphQL, asking others, the other database, progress bars."""
 
 
 def loaded(asked: str, names: tuple[str, ...]) -> list[str]:

@@ -58,6 +58,7 @@ def loaded(name: str) -> Any:
     """The command, or the group of commands, of this name."""
     gc.disable()  # Of what loading makes hardly anything is garbage: to look for it took a tenth of a start.
     module = import_module(f"gateway.cli.{COMMANDS[name].module}")
+    gc.freeze()  # Nor will any of it be: to look through it whenever tables are read took as long as reading them.
     gc.enable()
     group = get_group(module.app)
     return group.commands.get(name, group)

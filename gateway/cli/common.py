@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 from rich.console import Console
 
-from gateway.app import Gateway, wire
 from gateway.settings import Settings
+from gateway.wiring import Gateway, wire
 
 # Without markup: what stands in square brackets, as rules and list positions do, is text.
 out = Console(highlight=False, markup=False)

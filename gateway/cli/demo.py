@@ -15,12 +15,13 @@ from rich.table import Table
 
 from gateway.access.caller import OPERATOR, Asking
 from gateway.adapters.media import media_type
-from gateway.app import Gateway, serve_gateway, wire
+from gateway.app import serve_gateway
 from gateway.cli.answer import ZONE, print_answer
 from gateway.cli.common import err, out, print_json
 from gateway.cli.options import JsonOption
 from gateway.definitions import shipped
 from gateway.settings import Settings
+from gateway.wiring import Gateway, wire
 
 app = typer.Typer(no_args_is_help=True, help="The demo: load it, look at it, try its identities.")
 DATABASE = "sqlite:///var/demo.db"

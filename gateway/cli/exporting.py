@@ -20,13 +20,13 @@ from rich.table import Table
 from gateway.access.caller import OPERATOR, Asking
 from gateway.access.export_files import line, manifest, named_file
 from gateway.access.exporting import Exported, File, Level, Wanted
-from gateway.app import Gateway, settle
 from gateway.cli.common import err, gateway, out, print_json
 from gateway.cli.options import DatabaseOption, JsonOption, settings_from
 from gateway.errors import BadRequest, GatewayError
 from gateway.fhir.bulk import MANIFEST
 from gateway.fhir.datetime import parameter
 from gateway.fhir.view import WHOLE
+from gateway.wiring import Gateway, settle
 
 app = typer.Typer()
 ASKING = Asking(OPERATOR, "export", request_id="cli")

@@ -14,10 +14,10 @@ from rich.table import Table
 
 from gateway.access.caller import OPERATOR, Asking
 from gateway.access.importing import Held, Imported, Input
-from gateway.app import Gateway, settle
 from gateway.cli.common import err, gateway, out, print_json
 from gateway.cli.options import DatabaseOption, JsonOption, settings_from
 from gateway.fhir.bulk import in_lines, readable
+from gateway.wiring import Gateway, settle
 
 app = typer.Typer()
 ASKING = Asking(OPERATOR, "import", request_id="cli")

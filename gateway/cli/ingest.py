@@ -11,9 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from gateway.adapters.media import media_type
-from gateway.app import settle
 from gateway.cli.common import err, gateway, out, print_json
 from gateway.cli.options import DatabaseOption, JsonOption, SourcesOption, settings_from
+from gateway.wiring import settle
 
 app = typer.Typer()
 

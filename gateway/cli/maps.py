@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.app import configured_sources
 from gateway.cli.common import print_json
 from gateway.cli.options import JsonOption, SourcesOption, settings_from
 from gateway.definitions import shipped
@@ -21,6 +20,7 @@ from gateway.mapping.cases import own_source
 from gateway.mapping.unread import Message, Unread, corpus
 from gateway.mapping.unread import unread as find_unread
 from gateway.records import Source
+from gateway.wiring import configured_sources
 
 app = typer.Typer(no_args_is_help=True, help="Mapping packages: check, run, test, coverage, mutate, explain.")
 

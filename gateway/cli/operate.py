@@ -8,9 +8,9 @@ import typer
 from rich.progress import Progress
 from rich.table import Column, Table
 
-from gateway.app import configured_sources
 from gateway.cli.common import err, gateway, out, print_json
 from gateway.cli.options import DatabaseOption, JsonOption, SourcesOption, settings_from
+from gateway.wiring import configured_sources
 
 app = typer.Typer()
 

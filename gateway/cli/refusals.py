@@ -8,11 +8,10 @@ import typer
 from pydantic import ValidationError
 
 from gateway.access.issuers import IssuersError
-from gateway.app import AddressError
 from gateway.errors import GatewayError
 from gateway.ingest.sources import SourcesError
 from gateway.mapping import CompileError
-from gateway.settings import ENV_PREFIX
+from gateway.settings import ENV_PREFIX, AddressError
 
 
 def tell(error: Exception) -> None:

@@ -9,10 +9,10 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gateway.access.caller import OPERATOR, Asking
-from gateway.app import Gateway
 from gateway.cli.common import err, gateway, out, print_json
 from gateway.cli.options import DatabaseOption, JsonOption, SourcesOption, settings_from
 from gateway.errors import Conflict
+from gateway.wiring import Gateway
 
 app = typer.Typer()
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from fastapi import Request
+from starlette.requests import Request
 
 from gateway.access.commands import ANY_VERSION, Matching, Versions, matching, versions
 from gateway.rest.format import PRESENTATION

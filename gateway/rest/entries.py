@@ -12,8 +12,8 @@ from email.utils import format_datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode
 
-from fastapi import Request
-from fastapi.responses import Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from gateway.access.door import Door
 from gateway.errors import MethodNotAllowed, NotFound

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from fastapi import Request
+from starlette.requests import Request
 
 from gateway.definitions import load
 from gateway.errors import BadRequest, NotAcceptable, UnsupportedMediaType

@@ -6,8 +6,8 @@ of it.
 
 from __future__ import annotations
 
-from fastapi import Request
-from fastapi.responses import Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from gateway.rest.request import asking, bounded, door_of, in_thread, moment
 from gateway.rest.response import dump_any

@@ -13,8 +13,8 @@ from functools import partial, wraps
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl, urlencode
 
-from fastapi import Request
-from fastapi.responses import Response
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Scope
 
 from gateway.access.door import Door

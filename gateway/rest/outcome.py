@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import structlog
-from fastapi import FastAPI, Request
-from fastapi.responses import Response
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 
 from gateway.errors import GatewayError, MethodNotAllowed, NotFound
 from gateway.issues import Issue, operation_outcome
@@ -21,7 +22,7 @@ log = structlog.get_logger(__name__)
 BY_STATUS: dict[int, type[GatewayError]] = {404: NotFound, 405: MethodNotAllowed}
 
 
-def install(app: FastAPI) -> None:
+def install(app: Starlette) -> None:
     """Register the handlers: ours, the framework's and the one that must never be needed."""
     app.add_exception_handler(GatewayError, _refused)
     app.add_exception_handler(HTTPException, _framework)

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from anyio import to_thread
-from fastapi import Request
+from starlette.requests import Request
 
 from gateway.access.bearer import IDENTITY_COOKIE, Trust
 from gateway.access.caller import PLANS, Asking, Caller, Plan

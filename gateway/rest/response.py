@@ -10,8 +10,8 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING, Final
 
 import orjson
-from fastapi import Request
-from fastapi.responses import Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from gateway.definitions import load
 from gateway.errors import BadRequest

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from re import Pattern
 from typing import Final
 
-from fastapi import FastAPI, Request
-from fastapi.responses import RedirectResponse
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -231,7 +232,7 @@ class Served:
         await answer(scope, receive, send)
 
 
-def install(app: FastAPI) -> None:
+def install(app: Starlette) -> None:
     """The table as routes. Handlers have the names of the specification: what is announced is read from them."""
     app.add_middleware(Served)
     app.state.allowed, app.state.place_of = allowed, place_of

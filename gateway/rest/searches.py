@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl
 
-from fastapi import Request
-from fastapi.responses import Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from gateway.access.searching import Scope
 from gateway.errors import BadRequest, UnsupportedMediaType

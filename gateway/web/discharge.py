@@ -9,8 +9,8 @@ import uuid
 from collections.abc import Mapping
 
 from anyio import to_thread
-from fastapi import Request
-from fastapi.responses import Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from gateway.access.caller import Asking
 from gateway.access.discharging import ADMITTED, INFORMATION, NOTICES, READY, Notice

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from anyio import to_thread
-from fastapi import Request
-from fastapi.responses import Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from gateway.access.answers import Unit
 from gateway.web import visitor

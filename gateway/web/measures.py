@@ -11,8 +11,8 @@ from datetime import date, timedelta
 from typing import Any, Final
 
 from anyio import to_thread
-from fastapi import Request
-from fastapi.responses import Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from gateway.access.caller import Asking
 from gateway.access.door import Door

@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from anyio import to_thread
-from fastapi import Request
-from fastapi.responses import Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from gateway.access.caller import Asking
 from gateway.access.queue import Alike, Disputed, Kind, Pair, Part

@@ -7,9 +7,9 @@ from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
-from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
 from gateway.access.bearer import IDENTITY_COOKIE
 from gateway.access.caller import Caller

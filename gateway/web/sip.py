@@ -14,8 +14,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from anyio import to_thread
-from fastapi import Request
-from fastapi.responses import Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from gateway.access.caller import Asking
 from gateway.access.drawing_up import MOST_LINES, SipView

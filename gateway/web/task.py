@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from anyio import to_thread
-from fastapi import Request
-from fastapi.responses import Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from gateway.access.caller import Asking
 from gateway.access.commands import Done

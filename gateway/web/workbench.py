@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from anyio import to_thread
-from fastapi import Request
-from fastapi.responses import Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from gateway.access.bench import Bench
 from gateway.errors import GatewayError

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from anyio import to_thread
-from fastapi import Request
-from fastapi.responses import Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from gateway.access.worklists import SINCE, Line, Listed
 from gateway.fhir.datetime import parameter

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from fastapi import Request
+from starlette.requests import Request
 
 from gateway.app import Gateway
 from gateway.definitions import load

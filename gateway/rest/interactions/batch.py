@@ -6,8 +6,8 @@ https://hl7.org/fhir/R4/http.html#transaction
 from __future__ import annotations
 
 import structlog
-from fastapi import Request
-from fastapi.responses import Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from gateway.access.commands import Body
 from gateway.definitions import Definitions

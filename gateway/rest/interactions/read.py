@@ -5,8 +5,8 @@ https://hl7.org/fhir/R4/http.html#read, https://hl7.org/fhir/R4/http.html#cread
 
 from __future__ import annotations
 
-from fastapi import Request
-from fastapi.responses import Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from gateway.access.reading import Wanted
 from gateway.rest.binary import content, native

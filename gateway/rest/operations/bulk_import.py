@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Iterator
 from itertools import takewhile
 from typing import Any, Final
 
-from fastapi import Request
-from fastapi.responses import Response, StreamingResponse
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
 
 from gateway.access.importing import Held, Imported, Input
 from gateway.errors import BadRequest, NotFound

@@ -10,8 +10,8 @@ from calendar import monthrange
 from datetime import date
 from typing import Final
 
-from fastapi import Request
-from fastapi.responses import Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from gateway.access.measuring import Period
 from gateway.definitions import Operation

@@ -14,8 +14,8 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import structlog
-from fastapi import Request
-from fastapi.responses import Response, StreamingResponse
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Send
 
 from gateway.access.commands import Body

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from fastapi import Request
-from fastapi.responses import Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from gateway.errors import BadRequest
 from gateway.rest.format import negotiate, parted

@@ -5,8 +5,8 @@ docs/who-does-what.md; the OperationDefinition is `Patient-who-does-what` in con
 
 from __future__ import annotations
 
-from fastapi import Request
-from fastapi.responses import Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from gateway.errors import BadRequest
 from gateway.rest.format import PRESENTATION, negotiate
