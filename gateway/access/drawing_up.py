@@ -23,6 +23,7 @@ from gateway.access.sheets import Line, Sheet, hsa_id_of, organisation
 from gateway.access.standing import Standings
 from gateway.access.tasking import Tasking
 from gateway.coordination import sip
+from gateway.coordination.consenting import is_drawn_up, is_sip
 from gateway.coordination.directory import Directory, Unit
 from gateway.coordination.plans import custodian
 from gateway.coordination.plans.rules import PLAN
@@ -199,7 +200,7 @@ class DrawingUp(Tasking):
 
         def work(uow: UnitOfWork) -> None:
             there = self._known_sip(uow, asking, patient_id, plan_id)
-            if there.plan is None or not sip.is_drawn_up(there.plan.resource()):
+            if there.plan is None or not is_drawn_up(there.plan.resource()):
                 raise Conflict("The plan is settled: end it instead.", rule="plan-settled")
             drafts = [one for one in there.tasks if one.resource()["status"] == "draft"]
             self._perform(uow, asking, [_delete(TASK, one.id) for one in drafts])
@@ -355,7 +356,7 @@ class DrawingUp(Tasking):
         """The person's SIPs that the caller may see, the earliest first."""
         patient = uow.resources.read("Patient", patient_id)
         person = (patient.person if patient is not None else None) or patient_id
-        found = [one for one in uow.resources.of_person(person, resource_types=[PLAN]) if sip.is_sip(one.resource())]
+        found = [one for one in uow.resources.of_person(person, resource_types=[PLAN]) if is_sip(one.resource())]
         seen = [one for one in found if self.may_see(uow, asking, one).allowed]
         return sorted(seen, key=lambda one: (str(one.resource().get("created", "")), one.id))
 
@@ -386,7 +387,7 @@ class DrawingUp(Tasking):
         mine = Standings(self._rooms, uow, asking.caller).own
         named = Standings(self._rooms, uow, asking.caller).named
         here = all(source.startswith("organisation:") for source in there.plan.contributors)
-        goes_on = sip.is_drawn_up(plan) or sip.is_settled(plan)
+        goes_on = is_drawn_up(plan) or sip.is_settled(plan)
         editable = mine(named(custodian(plan))) and here and goes_on and plan["status"] != "completed"
         sips = Sips(Act(self, self._rooms, uow, asking))
         questions: list[Question] = sips.open_questions(plan, there.plan.person) if goes_on else []

@@ -22,8 +22,7 @@ from gateway.access.caller import Asking, Caller
 from gateway.access.decision import Decision, decide, own_sources, withheld
 from gateway.access.known import Known
 from gateway.coordination.compartments import COMPARTMENT, compartments
-from gateway.coordination.plans.basis import labelled
-from gateway.coordination.plans.closing import CLOSED_WITH_A_PLAN, TEAM_ONLY
+from gateway.coordination.plans.closing import CLOSED_WITH_A_PLAN, may_be_closed
 from gateway.coordination.recorder import Recorder
 from gateway.coordination.statements import last_readings
 from gateway.definitions import Definitions
@@ -236,7 +235,7 @@ class Reading:
 
         `whole`: this is all that is said now, so that it tells whether any plan is closed.
         """
-        if whole and not any(one.resource_type == "CarePlan" and labelled(one.body, TEAM_ONLY) for one in said):
+        if whole and not any(one.resource_type == "CarePlan" and may_be_closed(one.body) for one in said):
             return said
         mark = COMPARTMENT.encode()
         things = {(one.resource_type, one.resource_id) for one in said if one.resource_type in CLOSED_WITH_A_PLAN}

@@ -15,6 +15,7 @@ from typing import Any, Final
 from uuid import UUID, uuid4, uuid5
 
 from gateway.coordination import sip
+from gateway.coordination.consenting import SIP
 from gateway.coordination.directory import Directory
 from gateway.coordination.plans.basis import TASK_CODES
 from gateway.coordination.values import SWEDEN, instant, written
@@ -244,7 +245,7 @@ def _new_plan(id: str, patient: str, now: datetime) -> Resource:
         "id": id,
         "status": "draft",
         "intent": "plan",
-        "category": [{"coding": [{"system": sip.CATEGORIES, "code": sip.SIP, "display": _TITLE}]}],
+        "category": [{"coding": [{"system": sip.CATEGORIES, "code": SIP, "display": _TITLE}]}],
         "title": _TITLE,
         "subject": {"reference": patient},
         "created": written(now),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway.access.answers import names, with_those_above
+from gateway.coordination.consenting import lapses, says_over
 from gateway.coordination.directory import Directory, Unit
 from gateway.coordination.facts import Heard
 from gateway.coordination.heirs import is_passing, parties
@@ -38,6 +39,8 @@ class Standpoint:
     known: Mapping[Key, str] = field(default_factory=dict)
     passes_on: bool = False
     """Whether a unit has closed that a Task names, or something has passed to an heir already (succeeding.py)."""
+    lapses: bool = False
+    """Whether a plan is drawn up, and the time of a consent has come to its end (lapsing.py)."""
 
 
 def standpoints(
@@ -68,7 +71,7 @@ def standpoints(
     told = {
         person: [one for id in ids[person] for one in every.get(id, ()) if not _is_raised(one)] for person in patients
     }
-    said = {person: audible(each) for person, each in told.items()}
+    said = {person: audible(one for one in each if not says_over(one)) for person, each in told.items()}
     named = {person: names(each, ()) for person, each in said.items()}
     sources = {person: about({one.source for one in each}, named[person].every) for person, each in said.items()}
     last = uow.inbox.heard(sorted({one.id for each in sources.values() for one in each}), known_at=now)
@@ -91,12 +94,13 @@ def standpoints(
             [Heard(source, last.get(source.id)) for source in sources[person]],
             known,
             any(units.passes_on(one) for one in told[person]),
+            lapses(told[person], now),
         )
     return found
 
 
 def _is_raised(one: Statement) -> bool:
-    return one.source == GATEWAY_SOURCE and not is_passing(one)
+    return one.source == GATEWAY_SOURCE and one.resource_type == RAISED
 
 
 def _patients(uow: UnitOfWork, persons: Collection[str]) -> dict[str, Resource]:

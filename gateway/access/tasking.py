@@ -26,13 +26,13 @@ from gateway.access.performing import Act, Performance
 from gateway.access.standing import Standings
 from gateway.access.worklists import Worklists
 from gateway.coordination import agreements
+from gateway.coordination.consenting import is_sip
 from gateway.coordination.directory import Directory, Unit
 from gateway.coordination.facts import TaskFact
 from gateway.coordination.negotiation import NextStep, Role, handover
 from gateway.coordination.picture import REPLACES, task_fact
 from gateway.coordination.plans import plans_of
 from gateway.coordination.plans.rules import PLAN
-from gateway.coordination.sip import is_sip
 from gateway.coordination.tasks import written_history
 from gateway.coordination.values import written
 from gateway.coordination.words import Words

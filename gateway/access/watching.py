@@ -3,7 +3,8 @@
 The change log says of whom something has changed, the watch when to look though nothing has. Many persons are looked at
 together: read in one snapshot, recorded in one unit of work. Raised gaps are statements of the gateway like any other,
 so that they have a history, are found by search, and `rebuild` proves them. So is what passes to an heir on the day on
-which he takes over (succeeding.py): that is stated under the locks of its persons. docs/gaps.md
+which he takes over (succeeding.py), and that the time of a consent is over (lapsing.py): both are stated under the
+locks of their persons. docs/gaps.md
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 import structlog
 
+from gateway.access.lapsing import lapse
 from gateway.access.raising import news
 from gateway.access.reading import heard_by_all
 from gateway.access.standpoints import Standpoint, standpoints
@@ -73,6 +75,8 @@ class Looked:
     place: Place
     said: Sequence[Statement]
     expected: Mapping[str, datetime | None]
+    lapsing: Sequence[str]
+    """The persons of whom a plan is drawn up by a consent whose time may be over."""
     passing: Sequence[str]
     """The persons of whom, and the Tasks about nobody of which, something may pass to an heir."""
     looked: int
@@ -104,7 +108,7 @@ class Watching(Succeeding):
         room = PERSONS - len(due)
         wanted, later = [*due, *concerned[:room]], concerned[room:]
         alone = [one for one in wanted if one.startswith(_ALONE)]
-        said, found, passing = self._look_at(uow, [one for one in wanted if not one.startswith(_ALONE)], now)
+        said, found, lapsing, passing = self._look_at(uow, [one for one in wanted if not one.startswith(_ALONE)], now)
         before = uow.watch.of(concerned)
         expected = {person: time for person, time in found.items() if person in due or before.get(person) != time}
         expected |= dict.fromkeys(later, now)
@@ -115,11 +119,16 @@ class Watching(Succeeding):
         seq = changes[-1].seq if changes else place.seq
         more = bool(later or turned) or len(changes) == CHANGES or len(due) == PERSONS
         more = more or len(alone) + len(passing) > PASSING
-        return Looked(now, Place(seq, silent, turned), said, expected, [*alone, *passing], len(wanted), more)
+        return Looked(now, Place(seq, silent, turned), said, expected, lapsing, [*alone, *passing], len(wanted), more)
 
     def keep_watched(self, uow: UnitOfWork, looked: Looked) -> None:
-        """Write down what was seen, and pass on what closed units had. Of whom that changes, it is looked again."""
+        """Write down what was seen, pass on what closed units had, and close drafts whose consent is over.
+
+        Of whom that changes, it is looked again.
+        """
         again = self._pass_on(uow, looked.passing)
+        if looked.lapsing:
+            again |= dict.fromkeys(lapse(self._rooms.recorder, uow, looked.lapsing), uow.now)
         said = [one for one in looked.said if one.person not in again]
         if said:
             self._rooms.recorder.record(uow, said)
@@ -179,8 +188,9 @@ class Watching(Succeeding):
 
     def _look_at(
         self, uow: UnitOfWork, persons: Collection[str], now: datetime
-    ) -> tuple[list[Statement], dict[str, datetime | None], list[str]]:
-        """What is to be said of these persons' gaps, when to look at each again, and of whom something may pass on.
+    ) -> tuple[list[Statement], dict[str, datetime | None], list[str], list[str]]:
+        """What is to be said of these persons' gaps, when to look at each again, whose consent is over, and whose Tasks
+        may pass on.
 
         What is withheld from anybody raises no gap that is stored: others would see by it that something is there.
         """
@@ -200,7 +210,8 @@ class Watching(Succeeding):
                 again[person] = now + AGAIN
                 continue
             said += news(person, gaps, one.raised, now, namespace)
-        return said, again, [person for person, one in seen.items() if one.passes_on]
+        lapsing = [person for person, one in seen.items() if one.lapses]
+        return said, again, lapsing, [person for person, one in seen.items() if one.passes_on]
 
 
 def _missing(one: Standpoint, now: datetime) -> tuple[list[Gap], datetime | None]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from gateway.coordination import agreements, tasks
 from gateway.coordination.agreements import Authority
+from gateway.coordination.consenting import says_over
 from gateway.coordination.heirs import Passing, inherited, is_passing
 from gateway.coordination.layout import laid_out
 from gateway.coordination.parties import Party, nearness
@@ -51,7 +52,7 @@ def agree(
 def _agree(
     statements: Iterable[Statement], gave_way: Mapping[Thing, str], table: Authority, known: Mapping[Key, str]
 ) -> Agreed:
-    every = list(statements)
+    every = [one for one in statements if not says_over(one)]
     passing = [one for one in every if is_passing(one)]
     decisions, said = apart(standing(one for one in every if not is_passing(one)) if passing else standing(every))
     if not said:

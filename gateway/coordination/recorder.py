@@ -13,10 +13,11 @@ from typing import Final
 
 from gateway.coordination.agree import agree_all
 from gateway.coordination.agreements import Authority, authority
+from gateway.coordination.consenting import CONSENT, leans_on, says_over, to_state, unconsented
 from gateway.coordination.heirs import is_passing
 from gateway.coordination.over import PERIOD, bearings
 from gateway.coordination.plans.basis import WITHHELD, labelled, merges, plans_of
-from gateway.coordination.plans.closing import closed, within
+from gateway.coordination.plans.closing import closed, literals, within
 from gateway.coordination.plans.follow import follow_all
 from gateway.coordination.plans.rules import PLAN, TEAM, contains_team
 from gateway.coordination.proposing import proposals
@@ -30,6 +31,7 @@ from gateway.store import Bearing, Saved, SavedResource, Stored, UnitOfWork
 Thing = tuple[str, str]
 """Resource type and id."""
 _TASK: Final = "Task"
+_ORGANIZATION: Final = "Organization"
 _FOLLOWING: Final = (PLAN, TEAM)
 """What follows from the Tasks that are based on it."""
 _ABOUT: Final = ("based-on", "focus")
@@ -98,7 +100,7 @@ class Recorder:
             keys = {*uow.persons.of_patients(parted).values(), *parted}
             uow.persons.take_part_alone(keys, _parties(found, named, persons))
         uow.persons.take_part(_parties(fresh, named, persons))
-        uow.persons.take_part(within(agreed))
+        uow.persons.take_part(within(agreed, _hsa_ids(uow, literals(agreed))))
         for one in agreed:
             if one.resource_type == "Patient" and one.person not in (None, one.id):
                 uow.persons.take_part((party, str(one.person)) for party in uow.persons.parties(one.id))
@@ -129,6 +131,7 @@ class Recorder:
         concerned |= {one.id for one in agreed if one.resource_type in _FOLLOWING}
         if told:
             concerned |= uow.resources.named_by(_TASK, tasks, _ABOUT, PLAN)
+            concerned |= _leaning(uow, agreed)
         if not concerned:
             return agreed
         found = {(one.resource_type, one.id): one for one in agreed}
@@ -154,10 +157,11 @@ class Recorder:
             elif (TEAM, id) in teams and not teams[TEAM, id].deleted:
                 found[TEAM, id] = replace(plan, resource_type=TEAM, deleted=True)
         following = [one for one in found.values() if one.resource_type in _FOLLOWING]
-        stale = {(_TASK, one.id) for one in closed(following, tasks.values()) if one.resource_type == _TASK}
+        drafts = _unconsented(uow, found, told=told)
+        stale = {(_TASK, one.id) for one in closed(following, tasks.values(), drafts) if one.resource_type == _TASK}
         for one in self._agreed(uow, stale - found.keys()):
             found.setdefault((one.resource_type, one.id), one)
-        for one in closed(following, [one for one in found.values() if one.resource_type == _TASK]):
+        for one in closed(following, [one for one in found.values() if one.resource_type == _TASK], drafts):
             found[one.resource_type, one.id] = one
         return list(found.values())
 
@@ -265,8 +269,43 @@ def _plans(task: Agreed) -> set[str]:
     return {*plans_of(task.resource), *([other] if other else ())}
 
 
+def _leaning(uow: UnitOfWork, agreed: Iterable[Agreed]) -> set[str]:
+    """The drafts that lean on consents which may be others now."""
+    consents = {one.id: one.person for one in agreed if one.resource_type == CONSENT}
+    plans = [
+        one
+        for p in sorted({p for p in consents.values() if p})
+        for one in uow.resources.of_person(p, resource_types=[PLAN])
+    ]
+    return {one.id for one in plans if leans_on(one.resource()) & consents.keys()}
+
+
+def _unconsented(uow: UnitOfWork, found: Mapping[Thing, Agreed], *, told: bool) -> set[str]:
+    """The drafts that lean on a consent which does not hold; `told`: that its time is over is stated where it is so."""
+    plans = [one for (kind, _), one in found.items() if kind == PLAN and not one.deleted]
+    wanted = {(CONSENT, id) for one in plans for id in leans_on(one.resource)}
+    if not wanted:
+        return set()
+    stored = uow.resources.read_many(wanted - found.keys())
+    consents = {id: _as_agreed(one) for (_, id), one in stored.items()}
+    consents |= {id: found[CONSENT, id] for _, id in wanted if (CONSENT, id) in found}
+    said = [one for one in uow.statements.of_resources(wanted) if says_over(one)]
+    if told and (new := to_state(consents.values(), said, uow.now)):
+        uow.statements.add(new)
+        said += new
+    return set(unconsented(plans, consents, said))
+
+
+def _hsa_ids(uow: UnitOfWork, ids: Collection[str]) -> dict[str, list[str]]:
+    """Organizations that are named by their literals, with their HSA-ids."""
+    there = uow.resources.read_many([(_ORGANIZATION, id) for id in ids]) if ids else {}
+    named = {id: one.resource().get("identifier", ()) for (_, id), one in there.items() if not one.deleted}
+    return {id: [str(one["value"]) for one in of if one.get("system") == HSA_ID] for id, of in named.items()}
+
+
 def _as_agreed(one: Stored) -> Agreed:
-    return Agreed(one.resource_type, one.id, one.person, one.resource(), one.contributors, deleted=one.deleted)
+    resource = {} if one.deleted else one.resource()
+    return Agreed(one.resource_type, one.id, one.person, resource, one.contributors, deleted=one.deleted)
 
 
 def _to_save(agreed: Agreed, organisation: str | None, versions: Mapping[Thing, str]) -> SavedResource:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
+from gateway.coordination.consenting import OPEN, SIP, in_force
 from gateway.coordination.directory import Directory, Unit
 from gateway.coordination.facts import PlanFact, TaskFact
 from gateway.coordination.gap import Gap, gap
@@ -21,11 +21,10 @@ from gateway.coordination.picture import Picture
 from gateway.coordination.plans.basis import TASK_CODES
 from gateway.coordination.plans.team import custodian
 from gateway.coordination.values import reference_key
-from gateway.coordination.words import Words, both, due, phrase, words
+from gateway.coordination.words import Words, both, phrase, words
 from gateway.definitions import CANONICAL
 from gateway.records import Resource
 
-SIP: Final = "SIP"
 CATEGORIES: Final = "https://fhir.inera.se/CodeSystem/typeofcareplan-cs"
 ACCOUNTABLE: Final = f"{CANONICAL}/StructureDefinition/accountable"
 OVERALL: Final = f"{CANONICAL}/StructureDefinition/overall-responsible"
@@ -34,7 +33,6 @@ OTHER: Final = "other"
 BODIES: Final[Mapping[str, str]] = {"region": "region", "municipality": "kommun"}
 """The two huvudmän of the law, and their codes in the directory."""
 _SETTLED: Final = frozenset({"active", "on-hold", "completed"})
-_OPEN: Final = frozenset({"draft", "active", "on-hold"})
 GONE: Final = frozenset({"cancelled", "entered-in-error"})
 _QUESTIONS: Final = {"sip-consent": 0, "sip-activities": 1, "sip-accountable": 2, "sip-other": 3, "sip-overall": 4}
 """The law's questions by number; consent comes first, for without it is no plan."""
@@ -67,10 +65,6 @@ class Question:
         return said if self.task is None else said.fill_in(what=what_of(self.task))
 
 
-def is_sip(plan: Resource) -> bool:
-    return SIP in {one.get("code") for concept in plan.get("category", ()) for one in concept.get("coding", ())}
-
-
 def is_activity(task: Resource) -> bool:
     """Whether a Task is something that the plan has somebody do, and still counts."""
     codings = (task.get("code") or {}).get("coding", ())
@@ -85,11 +79,6 @@ def what_of(task: Resource) -> Words:
 def is_settled(plan: Resource) -> bool:
     """Whether the parties have settled the plan; a draft or a proposal may leave questions open."""
     return plan.get("status") in _SETTLED and plan.get("intent") != "proposal"
-
-
-def is_drawn_up(plan: Resource) -> bool:
-    """Whether the plan is still being drawn up."""
-    return plan.get("status") == "draft" or (plan.get("status") in _OPEN and plan.get("intent") == "proposal")
 
 
 def questions(
@@ -142,17 +131,10 @@ def huvudman(unit: Unit | None, directory: Directory) -> str | None:
     return next((kind for kind, code in BODIES.items() if directory.is_of(unit, code)), None)
 
 
-def in_force(consent: Resource, at: datetime) -> bool:
-    """Whether a consent holds: it is active, it does not refuse, and its time is not over."""
-    provision = consent.get("provision", {})
-    end = due(provision.get("period", {}).get("end"))
-    return consent.get("status") == "active" and provision.get("type") != "deny" and (end is None or end >= at)
-
-
 def sip_incomplete(picture: Picture) -> Iterator[Gap]:
     """A coordinated individual plan that does not say what the law says that it must."""
     for plan in picture.plans:
-        if SIP not in plan.codes or plan.resource.get("status") not in _OPEN:
+        if SIP not in plan.codes or plan.resource.get("status") not in OPEN:
             continue
         activities = _activities(picture, plan)
         found = questions(

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from gateway.coordination import sip
+from gateway.coordination import consenting, sip
 from gateway.coordination.directory import Directory
 from gateway.identity.systems import HSA_ID
 
@@ -105,7 +105,7 @@ def test_who_has_the_overall_responsibility_is_said_by_itself_or_is_the_body_tha
 def test_a_consent_holds_while_it_is_active_denies_nothing_and_its_day_is_not_over(
     consent: dict[str, Any], holds: bool
 ) -> None:
-    assert sip.in_force(consent, datetime(2026, 3, 12, 23, 59, tzinfo=SWEDEN)) is holds
+    assert consenting.in_force(consent, datetime(2026, 3, 12, 23, 59, tzinfo=SWEDEN)) is holds
 
 
 @pytest.mark.parametrize(

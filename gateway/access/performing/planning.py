@@ -17,11 +17,11 @@ from gateway.access.performing.negotiating import NEGOTIATED, refusal
 from gateway.access.performing.sips import Sips
 from gateway.access.performing.steps import Act, Step, Thing
 from gateway.access.standing import Standings
+from gateway.coordination.consenting import is_sip
 from gateway.coordination.negotiation import Role
 from gateway.coordination.plans import custodian, plans_of, rules
 from gateway.coordination.plans.rules import PLAN, TEAM
 from gateway.coordination.plans.team import CUSTODIAN
-from gateway.coordination.sip import is_sip
 from gateway.coordination.values import written
 from gateway.errors import Conflict
 from gateway.fhir import reference

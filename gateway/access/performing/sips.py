@@ -19,6 +19,7 @@ from gateway.access.performing.following import FOLLOWS, NOTHING
 from gateway.access.performing.steps import Act, Step, Thing
 from gateway.access.standing import Standings
 from gateway.coordination import sip, tasks
+from gateway.coordination.consenting import in_force, is_drawn_up, is_sip
 from gateway.coordination.directory import Directory
 from gateway.coordination.negotiation.conditions import kind_of
 from gateway.coordination.plans import plans_of, rules
@@ -62,7 +63,7 @@ class Sips:
 
     def told(self, plan: Resource) -> list[Issue]:
         """What a SIP leaves open, as $validate tells it: errors once it is settled, until then what is left to do."""
-        if not sip.is_sip(plan):
+        if not is_sip(plan):
             return []
         severity: Severity = "error" if sip.is_settled(plan) else "warning"
         (person,) = persons_of(self._act.uow, [plan])
@@ -70,9 +71,9 @@ class Sips:
 
     def plan(self, step: Step, before: Resource | None, after: Resource, beside: Mapping[Thing, Resource]) -> None:
         """Refusal where a settled plan leaves open what it did not before; else the labels, and whom it asks."""
-        if not sip.is_sip(after) or step.resource is None:
+        if not is_sip(after) or step.resource is None:
             return
-        was_settled = before is not None and sip.is_sip(before) and sip.is_settled(before)
+        was_settled = before is not None and is_sip(before) and sip.is_settled(before)
         if sip.is_settled(after):
             found = self.open_questions(after, step.person, beside)
             # What a source left open may be mended step by step.
@@ -103,7 +104,8 @@ class Sips:
                 raise _refusal([Question(code, task)])
         if begins and task.get("status") == "requested" and self._is_nobody_here(task):
             task = task | {"status": "accepted"}
-        step.resource = _with_label(task, withheld=withheld)
+        # Who was asked goes on seeing it, and so does who asked him.
+        step.resource = _with_label(task, withheld=withheld and not asks)
 
     def _following(self, step: Step, beside: Mapping[Thing, Resource], *, withheld: bool, asks: bool) -> Iterator[Step]:
         """The caller's own Tasks of the plan, which are withheld as long as it is, and asked once it is settled."""
@@ -114,7 +116,7 @@ class Sips:
                 continue
             if (TASK, stored.id) in beside or not standings.own(standings.named(now.get("requester"))):
                 continue
-            becomes = _with_label(now, withheld=withheld)
+            becomes = _with_label(now, withheld=withheld and now.get("status") in _UNASKED)
             if asks and now.get("status") == "draft" and sip.is_activity(now):
                 becomes = becomes | {"status": self._asked(now, standings)}
             if becomes != now:
@@ -135,12 +137,12 @@ class Sips:
         return kind_of(task.get("owner")) in _HAVE_NO_SYSTEM
 
     def _withheld(self, plan: Resource, person: str | None, beside: Mapping[Thing, Resource]) -> bool:
-        return sip.is_drawn_up(plan) and not self._consented(plan, person, beside)
+        return is_drawn_up(plan) and not self._consented(plan, person, beside)
 
     def _consented(self, plan: Resource, person: str | None, beside: Mapping[Thing, Resource]) -> bool:
         """Whether the plan refers to a consent of the person that is in force, and that the caller may see."""
         return any(
-            persons_of(self._act.uow, [one]) == [person] and sip.in_force(one, self._act.uow.now)
+            persons_of(self._act.uow, [one]) == [person] and in_force(one, self._act.uow.now)
             for named in plan.get("supportingInfo", ())
             if (one := self._resource(CONSENT, named, beside)) is not None
         )
@@ -150,7 +152,7 @@ class Sips:
         for id in plans_of(task):
             stored = None if (PLAN, id) in beside else self._stored((PLAN, id))
             plan = beside.get((PLAN, id)) or (stored.resource() if stored else None)
-            if plan is not None and sip.is_sip(plan):
+            if plan is not None and is_sip(plan):
                 return plan
         return None
 
