@@ -74,7 +74,7 @@ class Recorder:
         uow.lock({one.person or one.resource_id for one in statements})
         said = list(links) + _claim(uow, identifiers or {})
         uow.links.add(said)
-        new = uow.statements.add(statements)
+        new = uow.statements.add(statements, unheard)
         fresh = list({one.digest: one for one in statements if one.digest in new}.values())
         concerned: set[Thing] = {(one.resource_type, one.resource_id) for one in fresh}
         concerned |= uow.identifiers.waiting(identifiers or {})

@@ -72,7 +72,7 @@ def write(connection: Connection, chain: Chain, given: Iterable[tuple[datetime, 
             chain.number += 1
             chain.head = _digest(chain.head, chain.id, chain.number, recorded, person, body)
             rows.append((chain.id, chain.number, recorded, person, body, chain.head))
-    sets.insert(connection, audit, _COLUMNS, rows)
+    sets.insert_later(connection, [sets.Rows(audit, _COLUMNS, rows)])
 
 
 class Audit:

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 
+from gateway.store import sets
 from gateway.store.failures import driver_errors
 
 BUSY_SECONDS = 10.0
@@ -58,11 +59,11 @@ def connect(url: str | URL, *, pool_size: int = 8) -> Database:
         reader = _sqlite(address, "BEGIN", _PRAGMAS + _READER_PRAGMAS, pool_size=pool_size)
         writer = _sqlite(address, "BEGIN IMMEDIATE", _PRAGMAS + _WRITER_PRAGMAS, pool_size=1)
         return Database(writer=writer, reader=reader, glance=reader)
-    # Not asked whether it is alive: a read that fails on a lost connection is tried again.
+    # Not asked whether it is alive: what fails on a lost connection, before it is committed, is tried again.
     return Database(
-        writer=_postgresql(address, pool_size, "READ COMMITTED", ping=True),
-        reader=_postgresql(address, pool_size, "REPEATABLE READ", ping=False, read_only=True),
-        glance=_postgresql(address, pool_size, "AUTOCOMMIT", ping=False),
+        writer=_writer(address, pool_size),
+        reader=_postgresql(address, pool_size, "REPEATABLE READ", read_only=True),
+        glance=_postgresql(address, pool_size, "AUTOCOMMIT"),
     )
 
 
@@ -104,7 +105,13 @@ def _sqlite(address: URL, begin: str, pragmas: tuple[str, ...], *, pool_size: in
     return engine
 
 
-def _postgresql(address: URL, pool_size: int, isolation: str, *, ping: bool, read_only: bool = False) -> Engine:
+def _writer(address: URL, pool_size: int) -> Engine:
+    engine = _postgresql(address, pool_size, "READ COMMITTED")
+    sets.settling(engine)
+    return engine
+
+
+def _postgresql(address: URL, pool_size: int, isolation: str, *, read_only: bool = False) -> Engine:
     if address.drivername == "postgresql":
         address = address.set(drivername="postgresql+psycopg")
     # How a connection is used is told once, when it is made: as an option of each use it would be set, and set back.
@@ -113,7 +120,8 @@ def _postgresql(address: URL, pool_size: int, isolation: str, *, ping: bool, rea
         hide_parameters=True,
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_pre_ping=ping,
+        # The same one for who comes alone: it has prepared what is asked all day.
+        pool_use_lifo=True,
         isolation_level=isolation,
     )
 

@@ -26,6 +26,15 @@ MOST = 32 << 20
 Columns = tuple[str, ...]
 Shape = tuple[Table | TableClause, Columns]
 
+
+class Rows(NamedTuple):
+    """Rows for a table, each with the values of the columns."""
+
+    table: Table | TableClause
+    columns: Columns
+    rows: Sequence[Row]
+
+
 _POSTGRESQL = positional("postgresql")
 
 

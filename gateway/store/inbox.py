@@ -140,7 +140,7 @@ class Inbox:
         """Keep messages whose ids are new, all at once."""
         rows = [_kept(one, state) for one in messages]
         chunks = [chunk for one in messages for chunk in _chunks(one)]
-        sets.insert_all(self._connection, [sets.Rows(inbox, _KEPT, rows), sets.Rows(inbox_body, _CHUNK, chunks)])
+        sets.insert_later(self._connection, [sets.Rows(inbox, _KEPT, rows), sets.Rows(inbox_body, _CHUNK, chunks)])
 
     def get(self, id: str) -> Message | None:
         """The message as it came."""

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Table, bindparam, insert, select
 from gateway.keysets import among
 from gateway.store.failures import driver_errors
 from gateway.store.few import names
+from gateway.store.sets import settle
 from gateway.store.versions import FIELDS
 from gateway.tables import Instant, contributor, metadata, resource, resource_version, to_micros
 
@@ -42,6 +43,7 @@ def take_away(connection: Connection, what: Replaced, time: datetime) -> None:
     if not (what.rids or what.contributors or what.indexed):
         return
     if connection.dialect.name == "postgresql":
+        settle(connection, _TAKE_AWAY)
         parameters = {name: list(getattr(what, name)) for name in Replaced.__dataclass_fields__}
         with driver_errors(connection, _TAKE_AWAY):
             connection.connection.cursor().execute(_TAKE_AWAY, parameters | {"superseded": to_micros(time)})

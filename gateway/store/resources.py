@@ -16,6 +16,7 @@ from gateway.keysets import among
 from gateway.search.index import number
 from gateway.store import saving, sets
 from gateway.store.history import History
+from gateway.store.numbers import Numbers
 from gateway.store.saving import Index, Key, Saved, SavedResource
 from gateway.store.versions import COLUMNS, Stored, stored, stored_plain
 from gateway.tables import locator, resource, search_date, search_reference
@@ -43,8 +44,9 @@ class About(NamedTuple):
 
 
 class Resources(History):
-    def __init__(self, connection: Connection, now: datetime, index: Index) -> None:
+    def __init__(self, connection: Connection, now: datetime, index: Index, numbers: Numbers) -> None:
         super().__init__(connection)
+        self._numbers = numbers
         self._now = now
         self._index = index
 
@@ -151,4 +153,4 @@ class Resources(History):
         Callers hold the locks of their persons (without a person: of their ids). Two saves of one resource that did
         not know of each other would each be right, and one of them lost.
         """
-        return saving.save(self._connection, self._now, self._index, given, unheard)
+        return saving.save(self._connection, self._now, self._index, self._numbers, given, unheard)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
 import orjson
@@ -21,6 +22,7 @@ from gateway.records import Resource
 from gateway.store import few, sets
 from gateway.store.bodies import Content, content
 from gateway.store.changes import Changes
+from gateway.store.numbers import Numbers
 from gateway.store.replacing import Replaced, search_tables, take_away
 from gateway.store.versions import FIELDS, Stored
 from gateway.tables import (
@@ -86,14 +88,19 @@ class Saved:
 
 
 def save(
-    connection: Connection, now: datetime, index: Index, given: Iterable[SavedResource], unheard: Collection[Key] = ()
+    connection: Connection,
+    now: datetime,
+    index: Index,
+    numbers: Numbers,
+    given: Iterable[SavedResource],
+    unheard: Collection[Key] = (),
 ) -> list[Saved]:
     """What becomes of each, in the order given; of one key the last one counts. Nothing is stored of the `unheard`."""
     wanted = {one.key: one for one in given}
     before = _before(connection, wanted.keys() - unheard if unheard else wanted)
     new = [one for key, one in wanted.items() if key not in before and one.resource is not None]
     if new:
-        before |= _locate(connection, new)
+        before |= _locate(connection, numbers, new, unheard)
     steps = [_Step(one, before.get(key, _NOTHING)) for key, one in wanted.items()]
     changed = [step for step in steps if step.changed]
     time = _time(now, changed)
@@ -101,7 +108,7 @@ def save(
         step.version, step.last_updated = step.wanted.version or secrets.token_hex(8), time
     _move(connection, [step for step in steps if step.moved])
     take_away(connection, _replaced(steps), time)
-    sets.insert_all(connection, _rows(connection, index, steps))
+    sets.insert_later(connection, _rows(connection, index, steps))
     return [step.saved() for step in steps]
 
 
@@ -216,19 +223,37 @@ def _stored_before(
     return _Before(rid, partition, version, from_micros(last_updated), bool(deleted), *more)
 
 
-def _locate(connection: Connection, new: Sequence[SavedResource]) -> dict[Key, _Before]:
+def _locate(
+    connection: Connection, numbers: Numbers, new: Sequence[SavedResource], unheard: Collection[Key]
+) -> dict[Key, _Before]:
     """Give new ones a place. Where another process did meanwhile, what it saved is before ours."""
-    new = sorted(new, key=lambda one: one.key)
-    rows = [(one.id, one.resource_type, partition_key(one.person, one.id)) for one in new]
     if connection.dialect.name == "sqlite":
+        rows = [_place(one) for one in sorted(new, key=_key)]
         last = int(connection.scalar(_LAST_RID) or 0)
-        numbered = [(rid, *row) for rid, row in enumerate(rows, start=last + 1)]
-        sets.insert(connection, locator, ("rid", *_PLACE), numbered)
-    else:
-        numbered = sets.insert_numbered(connection, locator, _NUMBERED, _PLACE, rows)
-    if len(numbered) < len(rows):
-        return _before(connection, {one.key for one in new})
+        return _placed(connection, range(last + 1, last + 1 + len(rows)), rows)
+    ours = [one for one in new if one.key in unheard]  # Nobody else can give these a place.
+    others = sorted((one for one in new if one.key not in unheard), key=_key) if len(ours) < len(new) else []
+    found = _placed(connection, numbers.take(connection, len(ours)), [_place(one) for one in ours])
+    if others:
+        numbered = sets.insert_numbered(connection, locator, _NUMBERED, _PLACE, [_place(one) for one in others])
+        if len(numbered) < len(others):
+            return found | _before(connection, {one.key for one in others})
+        found |= {(kind, id): _Before(number, partition) for number, id, kind, partition in numbered}
+    return found
+
+
+def _placed(connection: Connection, numbers: Iterable[int], rows: Sequence[sets.Row]) -> dict[Key, _Before]:
+    """Those that have places of these numbers from now on."""
+    numbered = [(number, *row) for number, row in zip(numbers, rows, strict=True)]
+    sets.insert_later(connection, [sets.Rows(locator, ("rid", *_PLACE), numbered)])
     return {(kind, id): _Before(number, partition) for number, id, kind, partition in numbered}
+
+
+def _place(one: SavedResource) -> tuple[str, str, int]:
+    return one.id, one.resource_type, partition_key(one.person, one.id)
+
+
+_key = attrgetter("key")
 
 
 def _time(now: datetime, changed: Iterable[_Step]) -> datetime:

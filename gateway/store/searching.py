@@ -22,6 +22,7 @@ from gateway.store import kept
 from gateway.store.failures import driver_errors
 from gateway.store.kept import Statement
 from gateway.store.narrowing import Narrowing
+from gateway.store.sets import settle
 from gateway.store.versions import COLUMNS, Stored, stored, stored_plain
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
@@ -86,6 +87,7 @@ class Searches:
         self, statement: Statement, values: Mapping[str, Any] = _NONE, narrowing: Narrowing | None = None
     ) -> list[Any]:
         given = values if narrowing is None else {**values, **narrowing.values()}
+        settle(self._connection, statement.sql)
         with driver_errors(self._connection, statement.sql):
             cursor = self._connection.connection.cursor()
             return list(cursor.execute(statement.sql, statement.parameters(given)).fetchall())

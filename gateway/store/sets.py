@@ -8,30 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 import orjson
 from sqlalchemy import (
     Connection,
+    Engine,
     Select,
     Table,
     TableClause,
+    event,
 )
 
-from gateway.store import few
+from gateway.store import few, pending
 from gateway.store.dialects import positional
 from gateway.store.failures import driver_errors
 
-Row = tuple[Any, ...]
-
-
-class Rows(NamedTuple):
-    """Rows for a table, each with the values of the columns."""
-
-    table: Table | TableClause
-    columns: tuple[str, ...]
-    rows: Sequence[Row]
-
+Row: TypeAlias = few.Row
+Rows: TypeAlias = few.Rows
 
 FEW = 256
 """Rows of a table that are written in one message together with others'."""
@@ -71,6 +65,30 @@ def _copy_each(connection: Connection, given: Rows) -> None:
             copy.write_row(row)
 
 
+def insert_later(connection: Connection, given: Iterable[Rows]) -> None:
+    """Insert rows as `insert_all` does: before they are asked for, and before the unit of work ends."""
+    put_off = pending.of(connection)
+    if put_off is None:
+        insert_all(connection, given)
+    else:
+        put_off.add(given)
+
+
+def settle(connection: Connection, sql: str | None = None) -> None:
+    """Write what was put off, where a statement may have to tell of it; where none is named, in any case."""
+    put_off = pending.of(connection)
+    if put_off is not None and (sql is None or put_off.concern(sql)):
+        insert_all(connection, put_off.take())
+
+
+def settling(engine: Engine) -> None:
+    """Let what is executed through SQLAlchemy find all that is to be there."""
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def _before(connection: Connection, _cursor: Any, sql: str, *_: Any) -> None:
+        settle(connection, sql)
+
+
 def insert_missing(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> int:
     """Insert the rows whose key is not there yet; return how many.
 
@@ -108,6 +126,7 @@ def insert_numbered(
 
 def _given(connection: Connection, sql: str, table: Table, columns: few.Columns, rows: Sequence[Row]) -> Iterator[Any]:
     """The cursors of the statement, executed with the rows in as many parts as they need."""
+    settle(connection, sql)
     for part in few.batches(table, columns, rows):
         with driver_errors(connection, sql):
             yield connection.connection.cursor().execute(sql, (few.given(table, columns, part),))
@@ -124,12 +143,17 @@ def fetch(connection: Connection, found: Select[Any], *given: Collection[Any] | 
 
     `given` are its parameters in the order of its text: sets of keys, or single values.
     """
-    sql = _text_of(found, connection.dialect.name)
     arrays = connection.dialect.name == "postgresql"
     parameters = [
         one if isinstance(one, str | int) else list(one) if arrays else orjson.dumps(list(one)).decode()
         for one in given
     ]
+    return run(connection, _text_of(found, connection.dialect.name), *parameters)
+
+
+def run(connection: Connection, sql: str, *parameters: Any) -> list[Any]:
+    """The rows of a statement that the driver is handed as it is."""
+    settle(connection, sql)
     with driver_errors(connection, sql):
         return list(connection.connection.cursor().execute(sql, parameters).fetchall())
 

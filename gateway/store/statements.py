@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from operator import attrgetter
@@ -44,9 +44,18 @@ class Statements:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def add(self, statements: Sequence[Statement]) -> set[str]:
-        """Keep what is new; return the digests of that. What was said before, in the same words, is one statement."""
+    def add(self, statements: Sequence[Statement], unheard: Collection[tuple[str, str]] = ()) -> set[str]:
+        """Keep what is new; return the digests of that. What was said before, in the same words, is one statement.
+
+        Of the `unheard` (resource type, id) nothing was said before.
+        """
         given = {one.digest: one for one in statements}
+        first = {digest: one for digest, one in given.items() if (one.resource_type, one.resource_id) in unheard}
+        sets.insert_later(self._connection, [sets.Rows(statement, _FIELDS, [_out(one) for one in first.values()])])
+        others = {digest: one for digest, one in given.items() if digest not in first}
+        return first.keys() | self._add(others) if others else set(first)
+
+    def _add(self, given: Mapping[str, Statement]) -> set[str]:
         if len(given) <= _FEW and self._connection.dialect.name == "postgresql":  # It passes over those that it has.
             rows = [_out(given[digest]) for digest in sorted(given)]
             return sets.insert_new(self._connection, statement, _FIELDS, rows)

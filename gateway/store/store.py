@@ -16,11 +16,13 @@ from sqlalchemy.exc import DBAPIError
 from gateway import definitions
 from gateway.records import Message, Resource
 from gateway.search.index import rows as search_rows
+from gateway.store import pending, sets
 from gateway.store.audit import Chain, Event
 from gateway.store.database import Database, connect
 from gateway.store.failures import translated
 from gateway.store.group import GroupWriter
 from gateway.store.migrations import migrate
+from gateway.store.numbers import Numbers
 from gateway.store.saving import Index, IndexRows
 from gateway.store.shared import Shared
 from gateway.store.trail import Trail
@@ -44,6 +46,13 @@ def _search_index(resource: Resource) -> IndexRows:
     return search_rows(resource, definitions.load())
 
 
+class _Lost(Exception):
+    """A connection was, before anything was committed: perhaps it had lain there, and the other end closed it."""
+
+    def __init__(self, failure: DBAPIError) -> None:
+        self.failure = failure
+
+
 class Store:
     """Thread-safe. `write` and `read` take a function of the unit of work and return what it returns.
 
@@ -59,6 +68,7 @@ class Store:
         # One hash chain for each transaction that is under way: none waits for another's commit.
         self._chains: list[Chain] = []
         self._chains_lock = Lock()
+        self._numbers = Numbers()
         self._trail = None if database.is_sqlite else Trail(database.writer)
         self._keeping: Shared[Message] = Shared(lambda given: self.write(lambda unit: unit.inbox.keep_all(given)))
 
@@ -147,7 +157,9 @@ class Store:
 
     def _unit(self, connection: Connection, chain: Chain, now: datetime | None) -> UnitOfWork:
         clock = self._clock()
-        return UnitOfWork(connection, now=now or clock, clock=clock, chain=chain, index=self._index)
+        return UnitOfWork(
+            connection, now=now or clock, clock=clock, chain=chain, index=self._index, numbers=self._numbers
+        )
 
     def _read(self, engine: Engine, work: Callable[[UnitOfWork], T]) -> T:
         with engine.connect() as connection:
@@ -157,9 +169,14 @@ class Store:
             return found
 
     def _write(self, work: Callable[[UnitOfWork], T], now: datetime | None) -> T:
+        lost = False
         for attempt in range(1, TRIES + 1):
             try:
                 return self._try(work, now)
+            except _Lost as error:
+                if lost:
+                    raise error.failure from None
+                lost = True
             except DBAPIError as error:
                 if getattr(error.orig, "sqlstate", None) not in _TRY_AGAIN or attempt == TRIES:
                     raise
@@ -170,11 +187,18 @@ class Store:
         with self._chains_lock:
             chain = self._chains.pop() if self._chains else Chain()
         mark = chain.mark()
+        worked = False
         try:
             with self._database.writer.begin() as connection:
-                result = work(self._unit(connection, chain, now))
-        except DBAPIError:
+                with pending.opened(connection):
+                    result = work(self._unit(connection, chain, now))
+                    sets.settle(connection)
+                worked = True
+        except DBAPIError as error:
             # Perhaps it was committed and the answer lost: nobody may continue this chain.
+            if error.connection_invalidated and not worked:
+                self._database.writer.dispose()  # The others that lie there are not better.
+                raise _Lost(error) from None
             raise
         except BaseException:
             chain.reset(mark)

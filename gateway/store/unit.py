@@ -7,8 +7,9 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Protocol, TypeVar
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
+from gateway.store import sets
 from gateway.store.audit import Audit, Chain, Event
 from gateway.store.bearing import Bearings
 from gateway.store.changes import Changes
@@ -23,6 +24,7 @@ from gateway.store.latest import Latest
 from gateway.store.links import Links
 from gateway.store.maps import Maps
 from gateway.store.meta import Meta
+from gateway.store.numbers import Numbers
 from gateway.store.persons import Persons
 from gateway.store.resources import Resources
 from gateway.store.saving import Index
@@ -36,9 +38,9 @@ from gateway.store.watch import Watch
 T = TypeVar("T")
 
 # Sorted by the database: transactions that lock several keys at once take them in one order.
-_KEYS = "FROM (SELECT unnest(CAST(:keys AS bigint[])) AS key ORDER BY 1) AS sorted"
-_LOCK = text(f"SELECT count(pg_advisory_xact_lock(key)) {_KEYS}")
-_SHARE = text(f"SELECT count(pg_advisory_xact_lock_shared(key)) {_KEYS}")
+_KEYS = "FROM (SELECT unnest(%s::bigint[]) AS key ORDER BY 1) AS sorted"
+_LOCK = f"SELECT count(pg_advisory_xact_lock(key)) {_KEYS}"
+_SHARE = f"SELECT count(pg_advisory_xact_lock_shared(key)) {_KEYS}"
 
 
 class UnitOfWork:
@@ -47,7 +49,16 @@ class UnitOfWork:
     `now` is the time that is recorded; `clock` is the wall's, which leases go by.
     """
 
-    def __init__(self, connection: Connection, *, now: datetime, clock: datetime, chain: Chain, index: Index) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        now: datetime,
+        clock: datetime,
+        chain: Chain,
+        index: Index,
+        numbers: Numbers,
+    ) -> None:
         self.now, self.clock = now, clock
         self.inbox = Inbox(connection, clock)
         self.snapshots = Snapshots(connection)
@@ -57,7 +68,7 @@ class UnitOfWork:
         self.maps = Maps(connection, now)
         self.identifiers = Identifiers(connection)
         self.persons = Persons(connection, now)
-        self.resources = Resources(connection, now, index)
+        self.resources = Resources(connection, now, index, numbers)
         self.searches = Searches(connection)
         self.streams = Streams(connection)
         self.labels = Labels(connection)
@@ -90,7 +101,7 @@ class UnitOfWork:
             return
         numbers = {_lock_number(key) for key in keys} - self._held
         if numbers:
-            self._connection.execute(_SHARE if shared else _LOCK, {"keys": sorted(numbers)})
+            sets.run(self._connection, _SHARE if shared else _LOCK, sorted(numbers))
             self._held |= set() if shared else numbers
 
     def undone(self, work: Callable[[], T]) -> T:

@@ -1,0 +1,36 @@
+"""The row ids of what is new, drawn ahead: one question to PostgreSQL for those of many resources.
+
+What is drawn and not used stays unused, as with any sequence. https://www.postgresql.org/docs/current/functions-sequence.html
+"""
+
+from __future__ import annotations
+
+from threading import Lock
+
+from sqlalchemy import Connection
+
+from gateway.store import sets
+from gateway.tables import rid
+
+AHEAD = 64
+"""So many are drawn at least. They lie in the order of being drawn, and nearly in that of being used."""
+_DRAW = f"SELECT nextval('{rid.name}') FROM generate_series(1, %s)"  # noqa: S608
+
+
+class Numbers:
+    """Thread-safe, and one for all units of work of a process."""
+
+    def __init__(self) -> None:
+        self._drawn: list[int] = []
+        self._lock = Lock()
+
+    def take(self, connection: Connection, count: int) -> list[int]:
+        """The next so many. A unit of work that fails has used them up."""
+        with self._lock:
+            taken, self._drawn = self._drawn[:count], self._drawn[count:]
+        if (missing := count - len(taken)) == 0:
+            return taken
+        drawn = [int(number) for (number,) in sets.run(connection, _DRAW, missing + AHEAD)]
+        with self._lock:
+            self._drawn += drawn[missing:]
+        return taken + drawn[:missing]
