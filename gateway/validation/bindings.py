@@ -20,6 +20,8 @@ from gateway.validation.datatypes import Told
 from gateway.validation.spots import Object, Spot, listed
 
 CODED: Final = frozenset(("Coding", "CodeableConcept", "Quantity"))
+NAMED: Final = frozenset(("Coding", "Quantity", "Age", "Count", "Distance", "Duration"))
+"""Types with a system and a code of it."""
 OWN: Final = "http://hl7.org/fhir/"
 SHOWN: Final = 12
 """Codes that are listed of a value set."""
@@ -68,7 +70,7 @@ def _text(value: Any) -> str | None:
 
 def told(spot: Spot, codes: Codes) -> Iterator[Told]:
     """What is to be said of a coded value: its binding's strength decides how loudly."""
-    if spot.type == "Coding":
+    if spot.type in NAMED:
         yield from _coding(spot.value, codes)
     element = spot.element
     if element is None or element.binding is None or spot.type not in CODED or element.binding[0] != "extensible":

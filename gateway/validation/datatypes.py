@@ -115,6 +115,13 @@ def uri(value: Any) -> Iterator[Told]:
         yield "warning", "value", "uri-oid", "After urn:oid: stand numbers with dots between, the first 0, 1 or 2.", ""
 
 
+def canonical(value: Any) -> Iterator[Told]:
+    if type(value) is str and ":" not in value and not value.startswith("#"):
+        text = "A canonical is an absolute url, with |version where one is meant, or # and a contained id."
+        yield "warning", "value", "canonical-absolute", text, ""
+    yield from uri(value)
+
+
 def markup(value: Any) -> Iterator[Told]:
     if type(value) is str and "<" in value and MARKUP.search(value):
         text = "This looks like HTML, which is not shown as such here. Write it as text or as Markdown."
@@ -131,7 +138,8 @@ OBJECTS: Final[Mapping[str, Callable[[Mapping[str, Any]], Iterator[Told]]]] = {
     "Distance": measured_in("m", "length, such as cm, m and km"),
 }
 PRIMITIVES: Final[Mapping[str, Callable[[Any], Iterator[Told]]]] = {
-    **dict.fromkeys(("uri", "url", "canonical"), uri),
+    **dict.fromkeys(("uri", "url"), uri),
+    "canonical": canonical,
     **dict.fromkeys(("string", "markdown"), markup),
 }
 

@@ -229,7 +229,9 @@ class Members:
 def _tells(kind: str, value: Any) -> bool:
     """Whether there is more to a primitive, or a list of them, than its form, which the structural check has."""
     if type(value) is str:
-        return "<" in value if kind in TEXTS else kind in URIS and value.startswith("urn:")
+        if kind in TEXTS:
+            return "<" in value
+        return kind in URIS and (value.startswith("urn:") or (kind == "canonical" and ":" not in value))
     return type(value) is list and any(_tells(kind, one) for one in value)
 
 
