@@ -127,7 +127,7 @@ class Answers(Reading):
             heard=self.heard(uow, spoke.union(one.source for one in said), named.every, min(at, known_at)),
             known=uow.identifiers.find(named.awaited),
             spoke=spoke,
-            stored={} if earlier else _stored(uow, told, said, links, known_at),
+            stored={} if earlier else unfolded(uow, told, said, links, known_at),
         )
         return look(seen)
 
@@ -206,7 +206,7 @@ def _about(
     return [one for one in found if one.person == person], shared
 
 
-def _stored(
+def unfolded(
     uow: UnitOfWork, told: Told, said: Collection[Statement], links: Iterable[Link], known_at: datetime
 ) -> dict[Thing, Stored]:
     """The current versions of what need not be folded: all that is said of it may be heard, and no tie concerns it."""

@@ -53,6 +53,11 @@ def test_what_is_said_of_a_person_by_type_and_as_of_a_time(store: Store) -> None
     assert ask() == ["d1", "d2"]
     assert ask(resource_types=["Task"]) == ["d2"]
     assert ask(known_at=NOON) == ["d1"]
+    add(store, statement("d5", resource_type="Patient"), statement("d6", resource_type="Basic"))
+    add(store, statement("d7", resource_type="ValueSet"), statement("d8", resource_type="Patient", person="person-2"))
+    assert ask(without_types=["Task", "Encounter"]) == ["d5", "d6", "d7"]
+    assert ask(without_types=["Task"], known_at=NOON) == ["d1", "d5", "d6", "d7"]
+    assert ask(resource_types=["Task", "Patient"], without_types=["Task"]) == ["d5"]
 
 
 def test_what_a_source_said_of_its_records_and_its_items(store: Store) -> None:
