@@ -1,14 +1,14 @@
 """What `$who-does-what` costs for a person with much care behind him: `python -m bench.who`.
 
 500 Tasks and 2,000 Encounters over two years, 5,976 statements, as CPU of one answer through the door: decided, read
-from the database, folded, looked at, written down and recorded. What PostgreSQL itself uses is left out; SQLite is a
-part of the process. Then the parts that are no database's, for what is read of it.
+from the database, folded where it must be, looked at, written down and recorded. What PostgreSQL itself uses is left
+out; SQLite is a part of the process. Then the parts that are no database's, for what is read of it.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from tempfile import TemporaryDirectory
@@ -19,9 +19,10 @@ from rich.table import Table
 
 from bench import databases, machine
 from gateway import logs
-from gateway.access.answers import Told
+from gateway.access.answers import Told, unfolded
 from gateway.access.caller import OPERATOR, Asking
 from gateway.app import Gateway, wire
+from gateway.coordination.as_stored import Thing
 from gateway.coordination.facts import Heard
 from gateway.coordination.look import look
 from gateway.coordination.see import begins, see
@@ -32,7 +33,7 @@ from gateway.fhir.json import dump
 from gateway.identity.systems import HSA_ID
 from gateway.records import Resource, Source, Statement
 from gateway.settings import Settings
-from gateway.store import UnitOfWork
+from gateway.store import Stored, UnitOfWork
 from tests import postgres
 
 AT = datetime.fromisoformat("2026-03-12T14:30:00+01:00")
@@ -67,12 +68,13 @@ def measured(url: str) -> tuple[str, ...]:
     gateway = wire(Settings(database_url=url, log_level="error"), lambda: AT)
     try:
         fill(gateway)
-        patient, told = gateway.store.read(lambda uow: read(gateway, uow))
+        patient, told, stored = gateway.store.read(lambda uow: read(gateway, uow))
         units = [organisation(hsa_id) for hsa_id in UNITS]
         heard = [Heard(Source("ward", "p", "Ward", UNITS[0], UNITS[0], cadence=86400), AT)]
 
         def looked() -> View:
-            return look(see(patient, told.statements, at=AT, known_at=AT, organisations=units, heard=heard))
+            given: dict[str, Any] = {"organisations": units, "heard": heard, "stored": stored}
+            return look(see(patient, told.statements, at=AT, known_at=AT, **given))
 
         view = looked()
         figures = (
@@ -85,11 +87,12 @@ def measured(url: str) -> tuple[str, ...]:
         gateway.close()
 
 
-def read(gateway: Gateway, uow: UnitOfWork) -> tuple[Resource, Told]:
-    """The patient, and what is read of his care for an answer of now."""
+def read(gateway: Gateway, uow: UnitOfWork) -> tuple[Resource, Told, Mapping[Thing, Stored]]:
+    """The patient, and what is read of his care for an answer of now: what was said, and what need not be folded."""
     stored = uow.resources.read("Patient", str(PATIENT["id"]))
     assert stored is not None
-    return stored.resource(), gateway.door.said(uow, stored, AT, begins(AT))
+    told = gateway.door.said(uow, stored, AT, begins(AT))
+    return stored.resource(), told, unfolded(uow, told, told.statements, (), AT)
 
 
 def fill(gateway: Gateway) -> None:
