@@ -10,7 +10,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -26,21 +26,20 @@ from starlette.types import Receive, Scope, Send
 
 from gateway import __version__, logs
 from gateway.access.bearer import Trust
-from gateway.adapters import file_drop, mllp
-from gateway.ingest.housekeeping import Housekeeping
-from gateway.ingest.worker import Worker
 from gateway.records import Source
-from gateway.rest import openapi, outcome, routes
+from gateway.rest import outcome
 from gateway.rest.cors import Cors
 from gateway.rest.edge import Edge
-from gateway.rest.interactions.transaction import transact_all
-from gateway.rest.later import Performer
 from gateway.rest.rounds import Rounds
+from gateway.rest.served import Lookup, Served
 from gateway.settings import AddressError, Settings
 from gateway.wiring import Gateway, settle, wire
+from gateway.workers import Workers
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+
+    from gateway.rest.later import Job
 
 __all__ = ["AddressError", "Gateway", "background", "create_app", "serve", "serve_gateway", "settle", "wire"]
 
@@ -52,10 +51,7 @@ def create_app(gateway: Gateway) -> Starlette:
     app = Starlette(routes=[Route("/health", _health), Route("/ready", _readiness)], lifespan=_lifespan(gateway))
     app.state.settings = gateway.settings
     app.state.zone = ZoneInfo(gateway.settings.timezone)
-    app.state.door = gateway.door
-    app.state.reads = Rounds(gateway.door.read_all)
-    app.state.writes = Rounds(gateway.door.store_all)
-    app.state.transactions = Rounds(transact_all)
+    app.state.reads = Rounds(gateway.reading.read_all)
     app.state.trust = Trust(
         gateway.issuers,
         gateway.identities,
@@ -66,19 +62,48 @@ def create_app(gateway: Gateway) -> Starlette:
     app.state.clock = gateway.clock
     app.state.ready = lambda: _ready(gateway)
     outcome.install(app)
-    routes.install(app)  # What is added first lies innermost.
+    app.state.beside = app.router.default = Beside(gateway, app.state)
+    app.state.load = Rest(gateway, app)
+    app.add_middleware(Served, load=app.state.load)  # What is added first lies innermost.
     if origins := (gateway.settings.cors_origins or "").split():
         app.add_middleware(Cors, origins=tuple(origins))
     app.add_middleware(Edge)
-    app.state.openapi = lambda kind: openapi.document(gateway.definitions, app.state.described, resource_type=kind)
-    app.state.beside = app.router.default = Beside(gateway, app.state)
     return app
+
+
+class Rest:
+    """What the first answers do not need: every handler of the API, the whole door, the pages. Loaded once."""
+
+    def __init__(self, gateway: Gateway, app: Starlette) -> None:
+        self._gateway = gateway
+        self._app = app
+        self._lock = threading.Lock()
+        self._lookup: Lookup | None = None
+
+    def __call__(self) -> Lookup:
+        """Load what is not loaded yet; who looks an address up in the table of routes."""
+        with self._lock:
+            if self._lookup is None:
+                self._lookup = self._load()
+        return self._lookup
+
+    def _load(self) -> Lookup:
+        from gateway.rest import openapi, routes
+        from gateway.rest.interactions.transaction import transact_all
+
+        app, gateway = self._app, self._gateway
+        app.state.door = gateway.door
+        app.state.writes = Rounds(gateway.door.store_all)
+        app.state.transactions = Rounds(transact_all)
+        app.state.openapi = lambda kind: openapi.document(gateway.definitions, app.state.described, resource_type=kind)
+        routes.install(app)
+        return routes.answering
 
 
 class Beside:
     """What the table of routes does not answer: a FastAPI application, made when something of it is first asked for.
 
-    To load the framework and the pages takes as long as all that a first answer of the API needs (ADR 57).
+    To load the framework and the pages takes as long as all that a first answer of the API needs (ADR 60).
     """
 
     def __init__(self, gateway: Gateway, state: State) -> None:
@@ -147,39 +172,32 @@ def _maps(gateway: Gateway) -> list[dict[str, Any]]:
 def _lifespan(gateway: Gateway) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        worker = Worker(gateway.ingest, Housekeeping(gateway.store))
-        jobs, imports = gateway.jobs(perform=Performer(app, gateway.door).perform), gateway.imports()
-        watches = gateway.settings.worker and gateway.settings.watch_gaps
-        watch = await asyncio.to_thread(gateway.watch) if watches else None
-        if gateway.settings.worker:
-            worker.start()
-            jobs.start()
-            imports.start()
-        if watch is not None:
-            watch.start()
-        gateway.known.on_put = jobs.wake
-        app.state.deferred, app.state.ordered = jobs.wake, imports.wake
-        gateway.ingest.on_kept = worker.wake
+        def perform(job: Job) -> None:
+            from gateway.rest.later import Performer
+
+            Performer(app, gateway.door).perform(job)
+
+        workers = Workers(gateway, perform, load=app.state.load, beside=app.state.beside.load)
+        gateway.known.on_put = app.state.deferred = partial(workers.wake, "jobs")
+        app.state.ordered = partial(workers.wake, "imports")
+        gateway.ingest.on_kept = partial(workers.wake, "worker")
         async with contextlib.AsyncExitStack() as transports:
             for source in gateway.sources:
                 await _open_transports(transports, gateway, source)
             if gateway.reload is not None:
                 await transports.enter_async_context(gateway.reload.watching())
-            looking = asyncio.create_task(asyncio.to_thread(gateway.admission.look, gateway.packages.ids))
-            loading = asyncio.create_task(asyncio.to_thread(app.state.beside.load))
+            workers.start()
             yield
-            await looking
-            await loading
-        await asyncio.to_thread(worker.stop)
-        await asyncio.to_thread(jobs.stop)
-        await asyncio.to_thread(imports.stop)
-        if watch is not None:
-            await asyncio.to_thread(watch.stop)
+        await asyncio.to_thread(workers.stop)
 
     return lifespan
 
 
 async def _open_transports(stack: contextlib.AsyncExitStack, gateway: Gateway, source: Source) -> None:
+    if source.mllp_port is None and not source.watch:
+        return
+    from gateway.adapters import file_drop, mllp
+
     async def keep(body: bytes, media_type: str, transport: str, *, id: str | None = None) -> str:
         return await asyncio.to_thread(gateway.ingest.keep, source, body, media_type, transport=transport, id=id)
 

@@ -11,29 +11,23 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from gateway import definitions
-from gateway.access.door import Door
-from gateway.access.exporting import EXPORT
 from gateway.access.identities import Identity, TestIdentities
-from gateway.access.importing import IMPORT
 from gateway.access.issuers import Issuers
 from gateway.access.known import REINDEX, Known
-from gateway.access.later import JOB as REQUEST
-from gateway.access.reading import Rooms
+from gateway.access.reading import Reading, Rooms
 from gateway.definitions import Definitions, shipped
 from gateway.ingest import sources as source_instances
 from gateway.ingest.admission import Admission
 from gateway.ingest.pipeline import Ingest
-from gateway.ingest.rebuild import Rebuilt, rebuild
-from gateway.ingest.reload import Reload
 from gateway.ingest.sources import Sources
 from gateway.jobs.reindex import SETTLE, Reindex
 from gateway.jobs.runner import LEASE, Apart, Runner
-from gateway.jobs.watching import WATCH, Watching
-from gateway.jobs.watching import begin as begin_watch
 from gateway.mapping import Packages
 from gateway.rest.fetch import Fetcher
 from gateway.search.index import Indexer
@@ -41,13 +35,18 @@ from gateway.search.links import PageLinks
 from gateway.settings import Settings
 from gateway.store import Job, Store
 
+if TYPE_CHECKING:
+    from gateway.access.door import Door
+    from gateway.ingest.rebuild import Rebuilt
+    from gateway.ingest.reload import Reload
+
 Clock = Callable[[], datetime]
 SWITCH = 0.0002
 WATCH_LEASE = timedelta(seconds=10)
 """Another process goes on with the gap watch so long after the one that had it was killed. A step takes a second."""
 
 
-@dataclass(slots=True)
+@dataclass
 class Gateway:
     """Everything wired, for the server, the commands and the tests alike."""
 
@@ -60,10 +59,22 @@ class Gateway:
     identities: TestIdentities
     issuers: Issuers
     ingest: Ingest
-    door: Door
+    rooms: Rooms
     reload: Reload | None = None
     """What watches the mappings folder, where the settings ask for it."""
     admission: Admission = field(kw_only=True)
+
+    @cached_property
+    def door(self) -> Door:
+        """The one door; it has everything behind it, and takes as long to load as all else."""
+        from gateway.access.door import Door
+
+        return Door(self.rooms)
+
+    @cached_property
+    def reading(self) -> Reading:
+        """As much of the door as a read needs."""
+        return Reading(self.rooms)
 
     @property
     def definitions(self) -> Definitions:
@@ -82,6 +93,10 @@ class Gateway:
 
         A server performs requests too (`perform`), and leaves imports to `imports`. `exports`: nothing but exports.
         """
+        from gateway.access.exporting import EXPORT
+        from gateway.access.importing import IMPORT
+        from gateway.access.later import JOB as REQUEST
+
         apart: dict[str, Apart] = {EXPORT: self.door.settle_export}
         if exports:
             return Runner(self.store, {}, apart, lease=lease)
@@ -93,11 +108,15 @@ class Gateway:
 
     def imports(self) -> Runner:
         """What does imports; apart, as one may take hours, and wait for a host that is slow."""
+        from gateway.access.importing import IMPORT
+
         return Runner(self.store, {}, {IMPORT: self.door.run_import})
 
     def watch(self) -> Runner:
         """What raises gaps when they begin and resolves them when they end; apart, so that no other work delays it."""
-        self.store.write(begin_watch)
+        from gateway.jobs.watching import WATCH, Watching, begin
+
+        self.store.write(begin)
         return Runner(self.store, {}, standing={WATCH: Watching(self.door)}, lease=WATCH_LEASE, clock=self.clock)
 
     def reindex(self, progress: Callable[[int, int], None]) -> Job:
@@ -116,6 +135,8 @@ class Gateway:
         return self.identities.of(self.door.organisations()) or self.identities.of_sources(self.sources)
 
     def rebuild(self, progress: Callable[[int, int], None]) -> Rebuilt:
+        from gateway.ingest.rebuild import rebuild
+
         return rebuild(self.store, self.ingest.recorder, progress)
 
     def close(self) -> None:
@@ -178,10 +199,24 @@ def wire(settings: Settings, clock: Clock | None = None) -> Gateway:
         task_rules=settings.task_rules,
     )
     issuers = Issuers.read(settings.issuers, clock) if settings.issuers else Issuers({}, clock)
-    reload = Reload(packages, folder, tables) if settings.watch_mappings else None
-    door = Door(rooms)
+    reload = None
+    if settings.watch_mappings:
+        from gateway.ingest.reload import Reload
+
+        reload = Reload(packages, folder, tables)
     return Gateway(
-        settings, clock, store, known, packages, sources, identities, issuers, ingest, door, reload, admission=admission
+        settings=settings,
+        clock=clock,
+        store=store,
+        known=known,
+        packages=packages,
+        sources=sources,
+        identities=identities,
+        issuers=issuers,
+        ingest=ingest,
+        rooms=rooms,
+        reload=reload,
+        admission=admission,
     )
 
 

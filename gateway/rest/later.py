@@ -8,7 +8,7 @@ It is performed by the same application in the caller's name: whatever can be as
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial, wraps
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl, urlencode
@@ -24,10 +24,9 @@ from gateway.fhir.json import MEDIA_TYPE, dump
 from gateway.issues import operation_outcome
 from gateway.rest.format import negotiate
 from gateway.rest.prefer import preferences
-from gateway.rest.request import PERFORMED_FOR, asking, bounded, door_of, in_thread
+from gateway.rest.request import PERFORMED_FOR, Handler, asking, bounded, door_of, in_thread
 from gateway.rest.response import base_of, told
 
-Handler = Callable[..., Awaitable[Response]]
 TELL: Final = "gateway.tell"
 """In a request that is performed later: takes how many percent of it are done."""
 

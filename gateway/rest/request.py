@@ -7,27 +7,33 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from anyio import to_thread
 from starlette.requests import Request
+from starlette.responses import Response
 
 from gateway.access.bearer import IDENTITY_COOKIE, Trust
 from gateway.access.caller import PLANS, Asking, Caller, Plan
-from gateway.access.commands import Body, Done
-from gateway.access.door import Door
-from gateway.access.reading import Served, Wanted
-from gateway.access.together import Sent
+from gateway.access.commands import Body
 from gateway.errors import BadRequest, TooLarge
 from gateway.fhir.datetime import parameter
 from gateway.rest.format import NAMES, sent
 from gateway.rest.rounds import Rounds
 
+if TYPE_CHECKING:
+    from gateway.access.commands import Done
+    from gateway.access.door import Door
+    from gateway.access.reading import Served, Wanted
+    from gateway.access.together import Sent
+
 T = TypeVar("T")
+Handler = Callable[..., Awaitable[Response]]
+"""Answers a request; the parts of its path are given by their names."""
 
 INLINE: ContextVar[bool] = ContextVar("INLINE", default=False)
 """Whether this is a thread that may block: a handler there answers without waiting for another one."""

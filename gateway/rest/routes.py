@@ -11,14 +11,8 @@ from re import Pattern
 from typing import Final
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import RedirectResponse
 from starlette.routing import compile_path
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.errors import GatewayError
-from gateway.rest import outcome
 from gateway.rest.ingest import push, status
 from gateway.rest.interactions.asynchronous import asynchronous_cancel, asynchronous_status
 from gateway.rest.interactions.batch import batch
@@ -34,7 +28,7 @@ from gateway.rest.interactions.search_type import search_type, search_type_by_po
 from gateway.rest.interactions.transaction import transaction
 from gateway.rest.interactions.update import update, update_conditional
 from gateway.rest.interactions.vread import vread
-from gateway.rest.later import Handler, deferrable
+from gateway.rest.later import deferrable
 from gateway.rest.openapi import openapi
 from gateway.rest.operations import (
     apply,
@@ -66,6 +60,8 @@ from gateway.rest.operations.translate import (
 from gateway.rest.operations.validate import validate, validate_instance, validate_instance_by_post, validate_system
 from gateway.rest.operations.who_does_what import who_does_what
 from gateway.rest.operations.worklist import worklist
+from gateway.rest.request import Handler
+from gateway.rest.served import BESIDE
 
 
 def _methods(method: str) -> list[str]:
@@ -132,8 +128,7 @@ ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
     ("GET", "/ingest/{source}/{id}", status),
     ("GET", "/openapi.json", openapi),
 )
-WATCHING = (("GET", "/health", "health"), ("GET", "/ready", "ready"))
-"""Beside the table, by the app itself."""
+WATCHING: Final = tuple(("GET", path, path[1:]) for path in BESIDE)
 
 
 DEFERRABLE = (
@@ -197,44 +192,22 @@ def allowed(path: str) -> list[str]:
     return [] if found is None else sorted(found[0].handlers)
 
 
-class Served:
-    """Around the rest of the application: what stands in the table is answered here, by its handler and nothing else.
+_ANSWERING: Final[Mapping[Handler, Handler]] = {
+    handler: deferrable(handler) if handler.__name__.startswith(DEFERRABLE) else handler for _, _, handler in ROUTES
+}
 
-    The framework's own way to a handler costs more than a read.
-    """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-        self._handlers = {
-            handler: deferrable(handler) if handler.__name__.startswith(DEFERRABLE) else handler
-            for _, _, handler in ROUTES
-        }
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        found = place_of(scope["path"]) if scope["type"] == "http" else None
-        if found is None:
-            bare = scope["path"].rstrip("/") if scope["type"] == "http" else ""
-            if bare != scope.get("path") and bare and place_of(bare):
-                address = Request(scope).url.replace(path=bare)
-                await RedirectResponse(address)(scope, receive, send)
-            else:
-                await self._app(scope, receive, send)
-            return
-        place, scope["path_params"] = found
-        request = Request(scope, receive)
-        try:
-            handler = place.handlers.get(scope["method"])
-            if handler is None:
-                raise HTTPException(405)
-            answer = await self._handlers[handler](request, **scope["path_params"])
-        except (GatewayError, HTTPException) as error:
-            answer = await outcome.refused(request, error)
-        await answer(scope, receive, send)
+def answering(path: str) -> tuple[Mapping[str, Handler], dict[str, str]] | None:
+    """Who answers at an address, by method, with the parts of its path; None where there is nothing."""
+    found = place_of(path)
+    if found is None:
+        return None
+    place, parts = found
+    return {method: _ANSWERING[handler] for method, handler in place.handlers.items()}, parts
 
 
 def install(app: Starlette) -> None:
-    """The table as routes. Handlers have the names of the specification: what is announced is read from them."""
-    app.add_middleware(Served)
+    """What others look up in the table; handlers have the specification's names, and are announced by them."""
     app.state.allowed, app.state.place_of = allowed, place_of
     app.state.described = (*((method, path, handler.__name__) for method, path, handler in ROUTES), *WATCHING)
     # A batch comes where a transaction does.

@@ -65,7 +65,9 @@ def test_every_route_is_in_it_and_every_path_in_it_is_served(operator: httpx.Cli
 
 
 def test_no_offer_and_no_parameter_is_idle(gateway: Gateway) -> None:
-    handlers = {handler for _, _, handler in create_app(gateway).state.described}
+    app = create_app(gateway)
+    app.state.load()
+    handlers = {handler for _, _, handler in app.state.described}
     assert set(OFFERED) == handlers
     of_paths = {"resource_type", "compartment", "id", "version_id", "request_id", "file", "source", "message"}
     assert {key for offer in OFFERED.values() for key in offer.takes} | of_paths == set(PARAMETERS)

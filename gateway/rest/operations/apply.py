@@ -16,9 +16,8 @@ from gateway.errors import BadRequest, Unprocessable
 from gateway.fhir.json import dump
 from gateway.rest import parameters
 from gateway.rest.format import negotiate
-from gateway.rest.later import Handler
 from gateway.rest.parameters import Given
-from gateway.rest.request import asking, door_of, in_thread
+from gateway.rest.request import Handler, asking, door_of, in_thread
 from gateway.rest.response import answered
 
 REFERENCES: Final = ("subject", "encounter", "practitioner", "organization")

@@ -19,11 +19,10 @@ from gateway.fhir.datetime import text
 from gateway.issues import operation_outcome
 from gateway.rest import parameters
 from gateway.rest.format import NAMES, negotiate
-from gateway.rest.later import Handler
 from gateway.rest.openapi import NDJSON
 from gateway.rest.parameters import PARAMETERS
 from gateway.rest.prefer import preferences
-from gateway.rest.request import asking, body, door_of, in_thread
+from gateway.rest.request import Handler, asking, body, door_of, in_thread
 from gateway.rest.response import base_of, dump_any, told, with_id
 
 FOLDER: Final = "_import"

@@ -16,8 +16,7 @@ from gateway.errors import BadRequest
 from gateway.fhir.json import dump
 from gateway.records import Resource
 from gateway.rest.format import PRESENTATION, negotiate
-from gateway.rest.later import Handler
-from gateway.rest.request import asking, door_of, in_thread, moment
+from gateway.rest.request import Handler, asking, door_of, in_thread, moment
 from gateway.rest.response import answered
 
 PARAMETERS: Final = ("at", "municipality")

@@ -17,9 +17,8 @@ from gateway.errors import BadRequest
 from gateway.fhir.datetime import parameter
 from gateway.rest import parameters
 from gateway.rest.format import negotiate, parted
-from gateway.rest.later import Handler
 from gateway.rest.parameters import Given
-from gateway.rest.request import asking, door_of, in_thread
+from gateway.rest.request import Handler, asking, door_of, in_thread
 from gateway.rest.response import answered, base_of
 from gateway.search import dates
 from gateway.search.everything import Span

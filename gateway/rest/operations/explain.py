@@ -13,8 +13,7 @@ from starlette.responses import Response
 from gateway.errors import BadRequest
 from gateway.fhir.json import dump
 from gateway.rest.format import PRESENTATION, negotiate
-from gateway.rest.later import Handler
-from gateway.rest.request import asking, door_of, in_thread
+from gateway.rest.request import Handler, asking, door_of, in_thread
 from gateway.rest.response import answered
 
 

@@ -29,11 +29,10 @@ from gateway.fhir.view import WHOLE, view
 from gateway.issues import Issue
 from gateway.rest import parameters
 from gateway.rest.format import JSON, named, negotiate, quality
-from gateway.rest.later import Handler
 from gateway.rest.openapi import NDJSON
 from gateway.rest.parameters import PARAMETERS, Given
 from gateway.rest.prefer import preferences
-from gateway.rest.request import asking, body, door_of, in_thread
+from gateway.rest.request import Handler, asking, body, door_of, in_thread
 from gateway.rest.response import base_of, dump_any, told, with_id
 
 log = structlog.get_logger(__name__)

@@ -17,8 +17,7 @@ from starlette.responses import Response
 from gateway.errors import BadRequest, UnsupportedMediaType
 from gateway.rest import parameters
 from gateway.rest.format import JSON, PLAIN, XML, named, ranges
-from gateway.rest.later import Handler
-from gateway.rest.request import asking, bounded, door_of, in_thread
+from gateway.rest.request import Handler, asking, bounded, door_of, in_thread
 from gateway.rest.response import base_of, with_id
 
 if TYPE_CHECKING:

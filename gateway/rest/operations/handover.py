@@ -15,8 +15,7 @@ from gateway.access.next_steps import TASK
 from gateway.errors import BadRequest
 from gateway.rest import parameters
 from gateway.rest.format import negotiate
-from gateway.rest.later import Handler
-from gateway.rest.request import asking, body, door_of, in_thread
+from gateway.rest.request import Handler, asking, body, door_of, in_thread
 from gateway.rest.response import answered, of_version
 
 CODE: Final = "handover"

@@ -14,8 +14,7 @@ from gateway.errors import BadRequest
 from gateway.fhir.json import dump
 from gateway.rest import parameters
 from gateway.rest.format import PRESENTATION, negotiate
-from gateway.rest.later import Handler
-from gateway.rest.request import asking, door_of, in_thread
+from gateway.rest.request import Handler, asking, door_of, in_thread
 from gateway.rest.response import answered, base_of
 
 SOURCE, TARGET = "sourceIdentifier", "targetSystem"

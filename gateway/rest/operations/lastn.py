@@ -12,8 +12,7 @@ from starlette.responses import Response
 
 from gateway.errors import BadRequest
 from gateway.rest.format import negotiate, parted
-from gateway.rest.later import Handler
-from gateway.rest.request import asking, door_of, in_thread
+from gateway.rest.request import Handler, asking, door_of, in_thread
 from gateway.rest.response import answered, base_of
 from gateway.rest.searches import form
 

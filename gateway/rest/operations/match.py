@@ -14,8 +14,7 @@ from gateway.errors import BadRequest, Invalid
 from gateway.fhir.check import check
 from gateway.rest import parameters
 from gateway.rest.format import negotiate
-from gateway.rest.later import Handler
-from gateway.rest.request import asking, door_of, in_thread
+from gateway.rest.request import Handler, asking, door_of, in_thread
 from gateway.rest.response import answered, base_of
 
 

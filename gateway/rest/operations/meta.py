@@ -20,8 +20,7 @@ from gateway.fhir.json import dump, parse
 from gateway.rest import parameters
 from gateway.rest.conditions import if_match
 from gateway.rest.format import negotiate
-from gateway.rest.later import Handler
-from gateway.rest.request import asking, body, door_of, in_thread
+from gateway.rest.request import Handler, asking, body, door_of, in_thread
 from gateway.rest.response import answered, of_version
 
 

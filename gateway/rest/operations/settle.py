@@ -17,8 +17,7 @@ from gateway.fhir.datetime import text
 from gateway.fhir.json import dump
 from gateway.rest import parameters
 from gateway.rest.format import negotiate
-from gateway.rest.later import Handler
-from gateway.rest.request import asking, body, door_of, in_thread
+from gateway.rest.request import Handler, asking, body, door_of, in_thread
 from gateway.rest.response import answered
 
 Part = dict[str, Any]

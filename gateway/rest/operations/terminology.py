@@ -20,9 +20,8 @@ from gateway.fhir.json import dump
 from gateway.records import Resource
 from gateway.rest import parameters
 from gateway.rest.format import negotiate
-from gateway.rest.later import Handler
 from gateway.rest.parameters import Given
-from gateway.rest.request import asking, door_of, in_thread
+from gateway.rest.request import Handler, asking, door_of, in_thread
 from gateway.rest.response import answered, base_of
 from gateway.terminology.concepts import Coding, Wanted
 from gateway.terminology.expansion import Page

@@ -1,0 +1,88 @@
+"""What works beside the answers: messages, jobs, imports, the gap watch. It begins once the gateway answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from threading import Event, Thread
+from typing import Protocol
+
+import structlog
+
+from gateway.jobs.runner import Apart
+from gateway.wiring import Gateway
+
+AGAIN_SECONDS = 1.0
+"""So long is waited where the database does not let the work begin."""
+log = structlog.get_logger(__name__)
+
+
+class Working(Protocol):
+    """Has a thread of its own."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class Workers:
+    """Started and stopped with the server; what is to be woken before it has begun finds its work when it begins.
+
+    `perform` performs a request that is answered later. `load` is done first, `beside` last: nobody waits for them.
+    """
+
+    def __init__(
+        self, gateway: Gateway, perform: Apart, *, load: Callable[[], object], beside: Callable[[], object]
+    ) -> None:
+        self._gateway = gateway
+        self._perform = perform
+        self._load = load
+        self._beside = beside
+        self._running = ExitStack()
+        self._stopped = Event()
+        self._wake: dict[str, Callable[[], None]] = {}
+        self._thread = Thread(target=self._run, name="workers", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self, which: str) -> None:
+        """Let the `worker`, the `jobs` or the `imports` look for work at once."""
+        self._wake.get(which, lambda: None)()
+
+    def stop(self) -> None:
+        """End after the step in hand; the rest is for the next start."""
+        self._stopped.set()
+        self._thread.join()
+        self._running.close()
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._load()
+                self._begin()
+            except Exception as error:
+                log.error("work-not-begun", exc_info=error)
+                self._running.close()
+                self._stopped.wait(AGAIN_SECONDS)
+            else:
+                return
+
+    def _begin(self) -> None:
+        gateway = self._gateway
+        if gateway.settings.worker:
+            self._start(gateway)
+        self._beside()
+        gateway.admission.look(gateway.packages.ids)
+
+    def _start(self, gateway: Gateway) -> None:
+        from gateway.ingest.housekeeping import Housekeeping
+        from gateway.ingest.worker import Worker
+
+        worker = Worker(gateway.ingest, Housekeeping(gateway.store))
+        jobs, imports = gateway.jobs(perform=self._perform), gateway.imports()
+        working: list[Working] = [worker, jobs, imports, *([gateway.watch()] if gateway.settings.watch_gaps else [])]
+        for one in working:
+            one.start()
+            self._running.callback(one.stop)
+        self._wake |= {"worker": worker.wake, "jobs": jobs.wake, "imports": imports.wake}
