@@ -116,6 +116,8 @@ class Ingest:
 
     def process_waiting(self, most: int = MOST_MESSAGES) -> list[Outcome]:
         """Work the oldest waiting messages through, as many as are cheap to take together; empty when none waits."""
+        if not self._store.read(lambda uow: uow.inbox.waits(), once=True):
+            return []
         claimed = self._write(lambda uow: uow.inbox.claim_waiting(self._owner, lease=self._lease, limit=most))
         return self._work(claimed)
 

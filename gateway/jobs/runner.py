@@ -19,7 +19,7 @@ from gateway.store.jobs import State
 POLL_SECONDS = 1.0
 GLANCE_SECONDS = 0.5
 """At most so long after it came to be is it seen that a standing job has something to do."""
-GATHER_SECONDS = 0.2
+GATHER_SECONDS = 0.5
 """So long is waited between two steps that are not full: what comes meanwhile is done together."""
 KEEP_SECONDS = 5.0
 """So long a standing job is kept though there is nothing to do; then whoever has something to do for it may take it."""
@@ -114,7 +114,7 @@ class Runner:
 
     def run_due(self, told: Callable[[Step], None] = lambda _: None) -> bool:
         """Do the oldest job that is due, as far as it goes now; False when there is none. `told` hears of each step."""
-        kinds = self._store.read(self._due)
+        kinds = self._store.read(self._due, once=not self._standing)
         if not kinds:
             return False
         job = self._store.write(lambda uow: uow.jobs.claim(self._owner, kinds, lease=self._lease))

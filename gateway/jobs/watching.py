@@ -42,8 +42,7 @@ class Watching:
 
     def again(self, uow: UnitOfWork, now: datetime) -> datetime | None:
         """When a step would find anything to do, by what is known now."""
-        (job,) = uow.jobs.of_kind(WATCH, unfinished=True, limit=1)
-        return self._watches.watch_again(uow, Place.read(job.place), now)
+        return self._watches.watch_again(uow, Place.read(uow.jobs.standing(WATCH)), now)
 
     def look(self, uow: UnitOfWork, job: Job) -> Act:
         looked = self._watches.watch(uow, Place.read(job.place))

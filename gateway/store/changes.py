@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, bindparam, exists, func, or_, select, text
 
 from gateway.store import sets
 from gateway.tables import change
@@ -24,9 +24,9 @@ SEQUENCER_LOCK = (7305, 1)
 _COLUMNS = ("seq", "rid", "resource_type", "id", "version", "method", "person", "recorded")
 
 _LAST = select(func.max(change.c.seq))
-_BEHIND = text(
-    "SELECT EXISTS (SELECT 1 FROM change WHERE seq > :seq) OR EXISTS (SELECT 1 FROM change WHERE seq IS NULL)"
-)
+_IS_UNNUMBERED = exists(change.c.seq).where(change.c.seq.is_(None))
+_UNNUMBERED = select(_IS_UNNUMBERED)
+_BEHIND = select(or_(exists(change.c.seq).where(change.c.seq > bindparam("seq")), _IS_UNNUMBERED))
 _NUMBER = text(
     """
     WITH last AS (SELECT coalesce(max(seq), 0) AS seq FROM change),
@@ -64,7 +64,11 @@ class Changes:
 
     def behind(self, seq: int) -> bool:
         """Whether anything follows a number, or is still to be given one."""
-        return bool(self._connection.scalar(_BEHIND, {"seq": seq}))
+        return sets.holds_any(self._connection, _BEHIND, seq)
+
+    def unnumbered(self) -> bool:
+        """Whether anything is still to be given a number."""
+        return sets.holds_any(self._connection, _UNNUMBERED)
 
     def last(self) -> int:
         """The highest number given; 0 when there is none."""

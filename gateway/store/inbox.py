@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import Connection, and_, bindparam, func, or_, select, text, update
+from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, text, update
 
 from gateway.errors import Conflict
 from gateway.issues import Issue
@@ -25,9 +25,13 @@ from gateway.tables import Instant, from_micros, inbox, inbox_body, inbox_item, 
 
 CHUNK = 16 * 1024 * 1024
 
-_HEARD = select(func.max(inbox.c.received)).where(
-    inbox.c.source == bindparam("source"), inbox.c.received <= bindparam("by", type_=Instant())
-)
+# One short look into the index for each: there are few sources, and any number of messages.
+_HEARD = {
+    "postgresql": "SELECT one, (SELECT max(received) FROM inbox WHERE source = one AND received <= %s)"
+    " FROM unnest(%s::text[]) one",
+    "sqlite": "SELECT value, (SELECT max(received) FROM inbox WHERE source = value AND received <= ?)"
+    " FROM json_each(?)",
+}
 _EVER = to_micros(datetime.max.replace(tzinfo=UTC))
 
 MessageState = Literal["waiting", "working", "done", "held"]
@@ -91,6 +95,11 @@ _CHUNK = ("inbox_id", "chunk", "body")
 _ITEM = ("inbox_id", "seq", "span_start", "span_end", "kind", "key", "state", "issues", "statements")
 # Constants in the text, or SQLite would not see that its partial indexes hold just these.
 _IS_OPEN = text("inbox.state IN ('waiting', 'working')")
+_WAITS = select(
+    exists(inbox.c.number).where(
+        _IS_OPEN, or_(text("inbox.state = 'waiting'"), inbox.c.lease_until < bindparam("now", type_=Instant()))
+    )
+)
 _IS_HELD = text("inbox_item.state = 'held'")
 
 
@@ -180,9 +189,12 @@ class Inbox:
     def heard(self, sources: Collection[str], *, known_at: datetime | None = None) -> dict[str, datetime]:
         """When each source was last heard, as far as was known then."""
         by = _EVER if known_at is None else to_micros(known_at)
-        # One short look into the index for each: there are few sources, and any number of messages.
-        found = {source: sets.fetch(self._connection, _HEARD, source, by)[0][0] for source in sources}
-        return {source: from_micros(received) for source, received in found.items() if received is not None}
+        rows = sets.run(self._connection, _HEARD[self._connection.dialect.name], by, sources) if sources else ()
+        return {source: from_micros(received) for source, received in rows if received is not None}
+
+    def waits(self) -> bool:
+        """Whether `claim_waiting` would find anything that nobody else is about to take."""
+        return sets.holds_any(self._connection, _WAITS, to_micros(self._clock))
 
     def claim_waiting(
         self, owner: str, *, lease: timedelta, limit: int, most_bytes: int = 8 * 1024 * 1024

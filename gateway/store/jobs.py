@@ -12,10 +12,12 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import Connection, Select, and_, insert, or_, select, text, update
+from sqlalchemy import Connection, bindparam, insert, or_, select, text, update
 
+from gateway.keysets import among
+from gateway.store import sets
 from gateway.store.inbox import LeaseLost
-from gateway.tables import job
+from gateway.tables import Instant, job, to_micros
 
 State = Literal["waiting", "working", "done", "failed"]
 
@@ -49,6 +51,16 @@ class Job:
 
 
 _COLUMNS = tuple(job.c[name] for name in Job.__dataclass_fields__)
+_NOW = bindparam("now", type_=Instant())
+_DUE = select(job.c.number).where(
+    _IS_OPEN,
+    or_(text("job.state = 'waiting'"), job.c.lease_until < _NOW),
+    among(job.c.kind, "kinds"),
+    job.c.not_before <= _NOW,
+)
+_IS_DUE = select(_DUE.exists())
+_OLDEST = _DUE.order_by(job.c.number).limit(1).with_for_update(skip_locked=True)
+_STANDING = select(job.c.place).where(_IS_OPEN, job.c.kind == bindparam("kind"))
 
 
 class Jobs:
@@ -72,6 +84,12 @@ class Jobs:
     def get(self, number: int) -> Job | None:
         return next(iter(self._jobs(select(*_COLUMNS).where(job.c.number == number))), None)
 
+    def standing(self, kind: str) -> Mapping[str, Any]:
+        """How far the one job of a kind is that never ends."""
+        ((place,),) = sets.fetch(self._connection, _STANDING, kind)
+        found: Mapping[str, Any] = orjson.loads(place)
+        return found
+
     def of_kind(self, kind: str, *, unfinished: bool = False, limit: int = 100) -> list[Job]:
         """The latest first."""
         query = select(*_COLUMNS).where(job.c.kind == kind).order_by(job.c.number.desc()).limit(limit)
@@ -79,21 +97,18 @@ class Jobs:
 
     def due(self, kinds: Collection[str]) -> bool:
         """Whether there is a job of these kinds that is due and that nobody works on."""
-        return self._connection.scalar(self._due(kinds)) is not None
+        now = to_micros(self._clock)
+        return sets.holds_any(self._connection, _IS_DUE, now, kinds, now)
 
     def claim(self, owner: str, kinds: Collection[str], *, lease: timedelta) -> Job | None:
         """The oldest job of these kinds that is due and that nobody works on."""
-        number = self._connection.scalar(self._due(kinds).with_for_update(skip_locked=True))
+        given = {"now": self._clock, "kinds": kinds}
+        number = self._connection.scalar(_OLDEST, given)
         if number is None:
             return None
         taken = {"state": "working", "owner": owner, "lease_until": self._clock + lease, "attempts": job.c.attempts + 1}
         self._connection.execute(update(job).where(job.c.number == number).values(taken))
         return self.get(number)
-
-    def _due(self, kinds: Collection[str]) -> Select[Any]:
-        free = or_(job.c.state == "waiting", and_(job.c.state == "working", job.c.lease_until < self._clock))
-        due = select(job.c.number).where(_IS_OPEN, free, job.c.kind.in_(kinds), job.c.not_before <= self._clock)
-        return due.order_by(job.c.number).limit(1)
 
     def progress(
         self, number: int, owner: str, *, place: Mapping[str, Any], done: int, total: int, lease: timedelta

@@ -143,22 +143,27 @@ def fetch(connection: Connection, found: Select[Any], *given: Collection[Any] | 
 
     `given` are its parameters in the order of its text: sets of keys, or single values.
     """
+    return run(connection, _text_of(found, connection.dialect.name), *given)
+
+
+def holds_any(connection: Connection, is_there: Select[Any], *given: Collection[Any] | str | int) -> bool:
+    """The answer of a select of one `EXISTS`."""
+    return bool(fetch(connection, is_there, *given)[0][0])
+
+
+def run(connection: Connection, sql: str, *given: Collection[Any] | str | int) -> list[Any]:
+    """The rows of a statement that the driver is handed as it is."""
     arrays = connection.dialect.name == "postgresql"
     parameters = [
         one if isinstance(one, str | int) else list(one) if arrays else orjson.dumps(list(one)).decode()
         for one in given
     ]
-    return run(connection, _text_of(found, connection.dialect.name), *parameters)
-
-
-def run(connection: Connection, sql: str, *parameters: Any) -> list[Any]:
-    """The rows of a statement that the driver is handed as it is."""
     settle(connection, sql)
     with driver_errors(connection, sql):
         return list(connection.connection.cursor().execute(sql, parameters).fetchall())
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=128)
 def _text_of(found: Select[Any], dialect: str) -> str:
     return str(found.compile(dialect=positional(dialect)))
 

@@ -123,7 +123,9 @@ class Store:
 
     def number_changes(self) -> int:
         """Let the sequencer number what is committed; returns to how many. On SQLite there is nothing to do."""
-        return 0 if self._database.is_sqlite else self.write(lambda unit: unit.changes.number())
+        if self._database.is_sqlite or not self.read(lambda unit: unit.changes.unnumbered(), once=True):
+            return 0
+        return self.write(lambda unit: unit.changes.number())
 
     def namespace(self) -> UUID:
         """The installation's secret namespace of ids."""

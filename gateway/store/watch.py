@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from gateway.keysets import among
 from gateway.store import sets
 from gateway.store.holding import holds
-from gateway.tables import contributor, resource, resource_version, to_micros, watch
+from gateway.tables import contributor, from_micros, resource, resource_version, to_micros, watch
 
-_NEXT = select(watch.c.due).order_by(watch.c.due).limit(1)
+_NEXT = select(func.min(watch.c.due))
 _DUE = select(watch.c.person).where(watch.c.due <= bindparam("now", type_=watch.c.due.type)).limit(bindparam("limit"))
 _OLDEST, _LATEST = _DUE.order_by(watch.c.due, watch.c.person), _DUE.order_by(watch.c.due.desc(), watch.c.person.desc())
 
@@ -42,7 +42,8 @@ class Watch:
 
     def next(self) -> datetime | None:
         """When the first of all is to be looked at."""
-        return self._connection.scalar(_NEXT)
+        ((due,),) = sets.fetch(self._connection, _NEXT)
+        return None if due is None else from_micros(due)
 
     def of(self, persons: Collection[str]) -> dict[str, datetime]:
         """When these are to be looked at."""
