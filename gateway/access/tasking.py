@@ -29,6 +29,7 @@ from gateway.coordination import agreements
 from gateway.coordination.consenting import is_sip
 from gateway.coordination.directory import Directory, Unit
 from gateway.coordination.facts import TaskFact
+from gateway.coordination.heirs import PARTIES, passings_in
 from gateway.coordination.negotiation import NextStep, Role, handover
 from gateway.coordination.picture import REPLACES, task_fact
 from gateway.coordination.plans import plans_of
@@ -82,6 +83,17 @@ class Past:
 
 
 @dataclass(frozen=True, slots=True)
+class PassedOn:
+    """That a unit has closed, who stands for it since, and in what of the Task: `owner`, `requester`, or as one of
+    those who may take it."""
+
+    closed: str
+    heir: str
+    since: datetime
+    elements: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TaskView:
     """A Task as it stands, and what the caller may do with it."""
 
@@ -96,6 +108,7 @@ class TaskView:
     """Its time has passed, and it is not over."""
     stage: Words | None
     past: tuple[Past, ...]
+    passed: tuple[PassedOn, ...]
     inputs: tuple[tuple[Words, str], ...]
     """What it brings with it, in words: the place, how to get in, a risk."""
     reports: tuple[str, ...]
@@ -324,6 +337,7 @@ class Tasking(HandingOver, Worklists):
             late and not over,
             self.concepts("mission-status").get(stage) if stage else None,
             tuple(self._past(resource, directory)),
+            tuple(_passed(resource, directory)),
             tuple(self._inputs(resource)),
             tuple(reports(resource)),
             self._about(uow, asking, resource),
@@ -440,6 +454,14 @@ def _is_candidate(one: Resource) -> bool:
 
 def _names(one: Resource, hsa_id: str) -> bool:
     return _is_candidate(one) and one.get("valueReference", {}).get("identifier", {}).get("value") == hsa_id
+
+
+def _passed(task: Resource, directory: Directory) -> Iterator[PassedOn]:
+    for one, elements in passings_in(task):
+        closed, heir = directory.unit(one.closed), directory.unit(one.heir)
+        if closed is not None and heir is not None:
+            told = tuple(element for element in elements if element in PARTIES)
+            yield PassedOn(closed.name, heir.name, one.since, told)
 
 
 def _candidates(task: Resource, directory: Directory) -> Iterator[Unit]:

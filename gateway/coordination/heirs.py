@@ -19,6 +19,7 @@ from gateway.records import Resource, Statement
 
 PASSED_ON: Final = f"{CANONICAL}/StructureDefinition/task-passed-on"
 OWNER, REQUESTER, RECIPIENT = "owner", "requester", "restriction.recipient"
+PARTIES: Final = (OWNER, REQUESTER, RECIPIENT)
 """The elements in which a Task names its parties."""
 Reference = Mapping[str, Any]
 

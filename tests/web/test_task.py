@@ -123,6 +123,36 @@ def asked(client: httpx.Client) -> str:
     return answer.headers["location"].partition("?")[0]
 
 
+PASSED_ON = "https://samverka.example/fhir/StructureDefinition/task-passed-on"
+
+
+def test_a_task_tells_in_both_languages_from_whom_it_came(place: Place) -> None:
+    made = mission("passed", "accepted")
+    closed = {
+        "type": "Organization",
+        "identifier": {"system": HSA, "value": "SE2321000131-T400"},
+        "display": "Sjukstugan",
+    }
+    parts: list[dict[str, Any]] = [
+        {"url": "closed", "valueReference": closed},
+        {"url": "heir", "valueReference": made["owner"]},
+        {"url": "since", "valueDateTime": "2026-03-11T00:00:00+01:00"},
+        *({"url": "element", "valueCode": element} for element in ("owner", "requester", "unheard-of")),
+    ]
+    made["extension"] = [{"url": PASSED_ON, "extension": parts}]
+    with httpx.Client(base_url=place.base, timeout=60) as operator:
+        put(operator, made)
+    with place.at(None) as client:
+        told = text_of(section(client.get("/task/passed").text, "about-it"))
+        english = text_of(section(client.get("/task/passed", headers={"accept-language": "en"}).text, "about-it"))
+    assert re.search(
+        r"Sjukstugan har stängt\. Sedan .*11 mars.* har Hemsjukvården uppdraget\. "
+        r"Sedan .*11 mars.* står Hemsjukvården för den som frågade\.",
+        told,
+    )
+    assert re.search(r"Sjukstugan has closed\. Since .*11 March.*, Hemsjukvården has the mission\.", english)
+
+
 @pytest.fixture
 def task(place: Place) -> str:
     with place.at(ADVICE) as advice:
