@@ -90,9 +90,11 @@ class Rest:
     def _load(self) -> Lookup:
         from gateway.rest import openapi, routes
         from gateway.rest.interactions.transaction import transact_all
+        from gateway.rest.looks import Looks
 
         app, gateway = self._app, self._gateway
         app.state.door = gateway.door
+        app.state.looks = Looks(gateway.door.search_all) if gateway.store.answers_several else None
         app.state.writes = Rounds(gateway.door.store_all)
         app.state.transactions = Rounds(transact_all)
         app.state.openapi = lambda kind: openapi.document(gateway.definitions, app.state.described, resource_type=kind)

@@ -172,7 +172,7 @@ class Packaging(Transacting, Canonicals):
         ]
 
 
-def _page(query: Query, after: Cursor, uow: UnitOfWork) -> SearchPage:
+def _page(query: Query, after: Cursor, uow: UnitOfWork) -> SearchPage[Stored]:
     return uow.searches.page(query, after=after)
 
 

@@ -32,7 +32,7 @@ from gateway.fhir.json import dump
 from gateway.mapping import Packages
 from gateway.records import Resource, Source, Statement
 from gateway.search.links import PageLinks
-from gateway.store import Event, Stored, UnitOfWork, Units
+from gateway.store import Event, Found, Stored, UnitOfWork, Units
 
 WITHHELD_FROM_OTHERS: Final = "withheld-from-other-providers"
 """The rule by which a label keeps something from who may see the person's care otherwise."""
@@ -262,14 +262,24 @@ class Reading:
         return found
 
     def audit(
-        self, asking: Asking, decision: Decision, *found: Stored, person: str | None = None, failure: str | None = None
+        self,
+        asking: Asking,
+        decision: Decision,
+        *found: Stored | Found,
+        person: str | None = None,
+        failure: str | None = None,
     ) -> None:
         """Record the decision, once for each person whom it is about; the answer waits for its commit."""
         events = self.events(asking, decision, *found, person=person, failure=failure)
         self._rooms.store.record(events, now=self._rooms.clock())
 
     def events(
-        self, asking: Asking, decision: Decision, *found: Stored, person: str | None = None, failure: str | None = None
+        self,
+        asking: Asking,
+        decision: Decision,
+        *found: Stored | Found,
+        person: str | None = None,
+        failure: str | None = None,
     ) -> list[Event]:
         """The decision as AuditEvents, one for each person whom it is about."""
         about: dict[str | None, list[str]] = {person: []} if person or not found else {}

@@ -8,14 +8,17 @@ https://hl7.org/fhir/R4/http.html#search
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import urlencode
 
 from gateway.access.caller import Asking
 from gateway.access.conditions import narrowing, terminology
-from gateway.access.decision import decide, source_of
+from gateway.access.decision import Decision, decide, source_of
 from gateway.access.reading import Reading
-from gateway.errors import BadRequest, NotFound
+from gateway.errors import BadRequest, GatewayError, NotFound
 from gateway.fhir import bundle
 from gateway.fhir.json import dump
 from gateway.fhir.primitives import ID
@@ -23,9 +26,23 @@ from gateway.issues import Issue, operation_outcome
 from gateway.search.cursor import END, START, Cursor
 from gateway.search.links import Page
 from gateway.search.query import Compartment, Limits, Query, parse
-from gateway.store import Stored, UnitOfWork
+from gateway.store import Event, TakesLong
+from gateway.store.finding import Answer, Asked
 from gateway.store.narrowing import Narrowing
 from gateway.store.searching import SearchPage
+
+__all__ = [
+    "MOST_INCLUDED",
+    "PAGE",
+    "Params",
+    "Scope",
+    "Searching",
+    "Sought",
+    "TakesLong",
+    "left_out",
+    "others",
+    "url_of",
+]
 
 PAGE = "_page"
 MOST_INCLUDED = 1000
@@ -48,67 +65,121 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class _Result:
-    page: SearchPage
-    total: int | None
-    included: list[Stored]
-    whole: bool
+class Sought:
+    """One search, as somebody asks for it.
+
+    `shown` says how the answer is shown, and nothing of what is asked; so does every link to a further page.
+    """
+
+    asking: Asking
+    scope: Scope
+    params: Params
+    lenient: bool
+    base: str
+    shown: Params = ()
+
+    @property
+    def form(self) -> tuple[str, ...]:
+        """What it asks about, without the values: searches of one form take about as long."""
+        within = "" if self.scope.within is None else self.scope.within.type
+        return self.scope.resource_type, within, *(name for name, _ in self.params)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A search as it is understood, by the page that it goes on from."""
+
+    sought: Sought
+    params: Params
+    cursor: Cursor
+    query: Query
+    decision: Decision
+    visible: Narrowing | None
 
 
 class Searching(Reading):
     """search over one type or all of them, everywhere or within a compartment."""
 
-    def search(
-        self,
-        asking: Asking,
-        scope: Scope,
-        params: list[tuple[str, str]],
-        *,
-        lenient: bool,
-        base: str,
-        shown: Params = (),
-    ) -> bytes:
-        """A searchset Bundle. BadRequest for parameters that cannot be used.
+    def search(self, sought: Sought) -> bytes:
+        """A searchset Bundle. BadRequest for parameters that cannot be used."""
+        read = self._understood(sought)
+        (found,) = self._rooms.store.read(lambda uow: uow.findings.find([_asked(read)]), once=_asks_once(read))
+        self.audit(sought.asking, read.decision, *found.page.matches, *found.included)
+        return self._bundle(read, found)
 
-        `shown` says how the answer is shown, and nothing of what is asked; so does every link to a further page.
+    def search_all(self, sought: Sequence[Sought]) -> list[bytes | GatewayError]:
+        """Several searches, of whomever, each understood and decided on by itself, and recorded together.
+
+        TakesLong stands for one that is no quick look, and is to be asked by itself.
         """
-        self._known(scope)
-        cursor = START
+        refused: dict[int, GatewayError] = {}
+        alike: dict[Hashable, list[tuple[int, _Read]]] = defaultdict(list)
+        for place, one in enumerate(sought):
+            try:
+                alike[one.form].append((place, self._understood(one)))
+            except GatewayError as error:
+                refused[place] = error
+        answers: dict[int, bytes | GatewayError] = {**refused}
+        events: list[Event] = []
+        for group in alike.values():
+            try:
+                found = self._found([read for _, read in group])
+            except TakesLong as error:
+                answers |= dict.fromkeys((place for place, _ in group), error)
+                continue
+            for (place, read), its in zip(group, found, strict=True):
+                events += self.events(read.sought.asking, read.decision, *its.page.matches, *its.included)
+                answers[place] = self._bundle(read, its)
+        if events:
+            self._rooms.store.record(events, now=self._rooms.clock())
+        return [answers[place] for place in range(len(sought))]
+
+    def _found(self, read: Sequence[_Read]) -> list[Answer]:
+        asked = [_asked(one) for one in read]
+        return self._rooms.store.read(lambda uow: uow.findings.find(asked), briefly=True)
+
+    def _understood(self, sought: Sought) -> _Read:
+        self._known(sought.scope)
+        params, cursor, lenient = sought.params, START, sought.lenient
         sealed = dict(params).get(PAGE)
         if sealed is not None:
-            page = self._rooms.links.open(sealed, source_of(asking.caller))
-            if page.path != scope.path:
+            page = self._rooms.links.open(sealed, source_of(sought.asking.caller))
+            if page.path != sought.scope.path:
                 raise BadRequest("This page belongs to another search.", rule="page-link")
             # What was left out of the first page is left out of the others.
-            params, cursor, lenient = list(page.params), page.cursor, True
+            params, cursor, lenient = page.params, page.cursor, True
         query = parse(
-            scope.resource_type,
+            sought.scope.resource_type,
             params,
             self._rooms.definitions,
-            within=scope.within,
+            within=sought.scope.within,
             progress=self._rooms.known.percent,
             lenient=lenient,
             zone=self._rooms.zone,
-            bases=(base,),
+            bases=(sought.base,),
             now=self._rooms.clock(),
             limits=Limits(count=self._rooms.page_size),
-            terminology=terminology(self._rooms, base),
+            terminology=terminology(self._rooms, sought.base),
         )
-        decision = decide(asking.caller, scope.resource_type, takes_part=None)
-        found = self._found(query, cursor, narrowing(self, asking.caller))
-        self.audit(asking, decision, *found.page.matches, *found.included)
+        decision = decide(sought.asking.caller, sought.scope.resource_type, takes_part=None)
+        return _Read(sought, params, cursor, query, decision, narrowing(self, sought.asking.caller))
+
+    def _bundle(self, read: _Read, found: Answer) -> bytes:
+        """The answer, as it is sent."""
+        sought = read.sought
+        base, path, shown = sought.base, sought.scope.path, sought.shown
+        owner = source_of(sought.asking.caller)
 
         def to(cursor: Cursor) -> str:
-            sealed = self._rooms.links.seal(Page(scope.path, tuple(params), cursor), source_of(asking.caller))
-            return url_of(base, scope.path, ((PAGE, sealed), *shown))
+            return url_of(base, path, ((PAGE, self._rooms.links.seal(Page(path, read.params, cursor), owner)), *shown))
 
-        this = () if sealed is None else ((PAGE, sealed),)
-        links = {"self": url_of(base, scope.path, (*query.used, *this, *shown))}
-        links |= {relation: to(place) for relation, place in others(query, found.page, found.total).items()}
+        this = tuple(pair for pair in sought.params if pair[0] == PAGE)[-1:]
+        links = {"self": url_of(base, path, (*read.query.used, *this, *shown))}
+        links |= {relation: to(place) for relation, place in others(read.query, found.page, found.total).items()}
         entries = [bundle.Found(one.resource_type, one.id, one.body) for one in found.page.matches]
         entries += [bundle.Found(one.resource_type, one.id, one.body, "include") for one in found.included]
         answer = bundle.searchset(entries, base=base, links=links, total=found.total)
-        if outcome := left_out(query, found.whole):
+        if outcome := left_out(read.query, found.whole):
             answer.setdefault("entry", []).append({"resource": outcome, "search": {"mode": "outcome"}})
         return dump(answer)
 
@@ -123,22 +194,17 @@ class Searching(Reading):
             if not ID.fullmatch(scope.within.id):
                 raise BadRequest("An id has 1 to 64 letters, digits, hyphens and dots.", rule="id-malformed")
 
-    def _found(self, query: Query, cursor: Cursor, narrowing: Narrowing | None) -> _Result:
-        """Page, count and includes, of one snapshot."""
-        only_counted = query.count == 0 or query.summary == "count"
 
-        def ask(uow: UnitOfWork) -> _Result:
-            searches = uow.searches
-            if only_counted:
-                return _Result(SearchPage(), searches.total(query, narrowing=narrowing), [], True)
-            page = searches.page(query, after=cursor, narrowing=narrowing, counted=query.total != "none")
-            included, whole = searches.included(query, page.matches, narrowing=narrowing, most=MOST_INCLUDED)
-            return _Result(page, page.total, included, whole)
-
-        return self._rooms.store.read(ask, once=cursor == START and not query.includes and not query.revincludes)
+def _asked(read: _Read) -> Asked:
+    return Asked(read.query, read.cursor, read.visible, MOST_INCLUDED)
 
 
-def others(query: Query, page: SearchPage, total: int | None) -> dict[str, Cursor]:
+def _asks_once(read: _Read) -> bool:
+    """Whether one statement finds all of it."""
+    return read.cursor == START and not read.query.includes and not read.query.revincludes
+
+
+def others(query: Query, page: SearchPage[Any], total: int | None) -> dict[str, Cursor]:
     """The other pages, by relation; none where there is one page only."""
     if page.before is None and page.behind is None:
         return {}

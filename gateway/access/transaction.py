@@ -71,7 +71,7 @@ class _Inside:
         self._uow = uow
         self.written: list[Callable[[UnitOfWork], Any]] = []
 
-    def read(self, work: Callable[[UnitOfWork], T], *, once: bool = False) -> T:
+    def read(self, work: Callable[[UnitOfWork], T], *, once: bool = False, briefly: bool = False) -> T:
         return work(self._uow)
 
     def record(self, events: Sequence[Event], *, now: datetime) -> None:

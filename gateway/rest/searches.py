@@ -5,16 +5,18 @@ https://hl7.org/fhir/R4/search.html#errors
 
 from __future__ import annotations
 
+from contextlib import suppress
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.access.searching import Scope
+from gateway.access.searching import Scope, Sought, TakesLong
 from gateway.errors import BadRequest, UnsupportedMediaType
 from gateway.rest.format import negotiate, parted
+from gateway.rest.looks import Looks
 from gateway.rest.prefer import preferences
-from gateway.rest.request import asking, bounded, door_of, in_thread
+from gateway.rest.request import INLINE, asking, bounded, door_of, in_thread
 from gateway.rest.response import answered, base_of
 
 FORM = "application/x-www-form-urlencoded"
@@ -28,10 +30,19 @@ async def searched(request: Request, interaction: str, scope: Scope, *, posted: 
     negotiate(request, params)
     handling = preferences(request).get("handling")
     asked, shown = parted(params)
-    search, base = door_of(request).search, base_of(request)
-    body = await in_thread(search, who, scope, asked, lenient=handling == "lenient", base=base, shown=shown)
+    sought = Sought(who, scope, tuple(asked), lenient=handling == "lenient", base=base_of(request), shown=shown)
+    body = await found(request, sought)
     applied = {"Preference-Applied": f"handling={handling}"} if handling in ("strict", "lenient") else {}
     return await answered(request, body, headers=applied, entries=True)
+
+
+async def found(request: Request, sought: Sought) -> bytes:
+    """A searchset, found with whatever else is looked for in this moment, unless it takes long. What it refuses."""
+    looks: Looks | None = request.app.state.looks
+    if looks is not None and not INLINE.get():
+        with suppress(TakesLong):
+            return await looks.ask(sought)
+    return await in_thread(door_of(request).search, sought)
 
 
 async def form(request: Request) -> list[tuple[str, str]]:

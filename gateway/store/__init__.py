@@ -3,6 +3,7 @@
 from gateway.store.audit import AuditRow, Break, Event
 from gateway.store.bearing import Bearing, Named
 from gateway.store.changes import Change
+from gateway.store.failures import TakesLong
 from gateway.store.inbox import Claimed, Entry, Item, LeaseLost
 from gateway.store.jobs import Job
 from gateway.store.maps import ArchivedMap
@@ -11,7 +12,7 @@ from gateway.store.snapshots import Snapshot
 from gateway.store.store import Store
 from gateway.store.unit import UnitOfWork, Units
 from gateway.store.uploads import Upload
-from gateway.store.versions import Stored
+from gateway.store.versions import Found, Stored
 
 __all__ = [
     "ArchivedMap",
@@ -22,6 +23,7 @@ __all__ = [
     "Claimed",
     "Entry",
     "Event",
+    "Found",
     "Index",
     "IndexRows",
     "Item",
@@ -33,6 +35,7 @@ __all__ = [
     "Snapshot",
     "Store",
     "Stored",
+    "TakesLong",
     "UnitOfWork",
     "Units",
     "Upload",

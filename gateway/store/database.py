@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ from gateway.store import sets
 from gateway.store.failures import driver_errors
 
 BUSY_SECONDS = 10.0
+BRIEF = 200
+"""Milliseconds that a statement of a brief look may take."""
 
 _PRAGMAS = (
     "PRAGMA busy_timeout = 10000",
@@ -39,6 +42,8 @@ class Database:
     reader: Engine
     glance: Engine
     """What reads in a single statement, which is a snapshot by itself; on SQLite the reader."""
+    brief: Engine
+    """What reads as the reader does, and gives up what takes long; on SQLite the reader."""
 
     @property
     def is_sqlite(self) -> bool:
@@ -47,6 +52,7 @@ class Database:
     def dispose(self) -> None:
         self.reader.dispose()
         self.glance.dispose()
+        self.brief.dispose()
         self.writer.dispose()
 
 
@@ -58,12 +64,13 @@ def connect(url: str | URL, *, pool_size: int = 8) -> Database:
             raise ValueError("an SQLite database needs a path: sqlite:///var/samverka.db")
         reader = _sqlite(address, "BEGIN", _PRAGMAS + _READER_PRAGMAS, pool_size=pool_size)
         writer = _sqlite(address, "BEGIN IMMEDIATE", _PRAGMAS + _WRITER_PRAGMAS, pool_size=1)
-        return Database(writer=writer, reader=reader, glance=reader)
+        return Database(writer=writer, reader=reader, glance=reader, brief=reader)
     # Not asked whether it is alive: what fails on a lost connection, before it is committed, is tried again.
     return Database(
         writer=_writer(address, pool_size),
         reader=_postgresql(address, pool_size, "REPEATABLE READ", read_only=True),
         glance=_postgresql(address, pool_size, "AUTOCOMMIT"),
+        brief=_postgresql(address, pool_size, "REPEATABLE READ", read_only=True, settings=_BRIEFLY),
     )
 
 
@@ -111,7 +118,16 @@ def _writer(address: URL, pool_size: int) -> Engine:
     return engine
 
 
-def _postgresql(address: URL, pool_size: int, isolation: str, *, read_only: bool = False) -> Engine:
+_BRIEFLY = (
+    f"SET statement_timeout = {BRIEF}",
+    # To compile a plan takes longer than all that it may take to go by it.
+    "SET jit = off",
+)
+
+
+def _postgresql(
+    address: URL, pool_size: int, isolation: str, *, read_only: bool = False, settings: Sequence[str] = ()
+) -> Engine:
     if address.drivername == "postgresql":
         address = address.set(drivername="postgresql+psycopg")
     # How a connection is used is told once, when it is made: as an option of each use it would be set, and set back.
@@ -127,6 +143,9 @@ def _postgresql(address: URL, pool_size: int, isolation: str, *, read_only: bool
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
+        for one in settings:
+            connection.execute(one)
+        connection.commit()
         connection.read_only = read_only or None
 
     return engine

@@ -18,7 +18,14 @@ from gateway.errors import GatewayError, Unavailable, Unprocessable
 _TOO_MUCH = ("too large", "too many", "too deep", "stack overflow", "at most")
 """How SQLite says that a statement passes one of its limits. https://www.sqlite.org/limits.html"""
 
+_CANCELLED = "57014"
+"""https://www.postgresql.org/docs/current/errcodes-appendix.html"""
+
 AWAY = "The database does not answer right now: try again."
+
+
+class TakesLong(Unavailable):
+    """This took longer than the database may work on it: ask for less, or try again."""
 
 
 class Refused(GatewayError):
@@ -53,6 +60,8 @@ def driver_errors(connection: Connection, sql: str) -> Iterator[None]:
 
 
 def _meaning(error: DBAPIError) -> GatewayError:
+    if getattr(error.orig, "sqlstate", None) == _CANCELLED:
+        return TakesLong()
     # SQLite calls a wrong statement operational too.
     wrong = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
     if error.connection_invalidated or (isinstance(error, OperationalError | InterfaceError) and not wrong):

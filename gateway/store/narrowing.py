@@ -11,6 +11,16 @@ from sqlalchemy import BindParameter, ColumnElement, bindparam, exists, or_, sel
 from gateway.keysets import among
 from gateway.tables import contributor, resource, search_token, takes_part
 
+SEEN = (
+    "visible_parties",
+    "visible_sources",
+    "visible_system",
+    "visible_code",
+    "visible_types",
+    "visible_compartments",
+)
+"""The names of what one caller's look differs by from another's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Narrowing:
@@ -34,16 +44,10 @@ class Narrowing:
         return _visible(self.parties, self.sources, system, code, sorted(self.open_types), self.compartments)
 
     def values(self) -> dict[str, Any]:
-        """What the names of `by_name` stand for."""
+        """What the names of `seen_by_name` stand for."""
         system, code = self.withheld
-        return {
-            "visible_parties": self.parties,
-            "visible_sources": self.sources,
-            "visible_system": system,
-            "visible_code": code,
-            "visible_types": sorted(self.open_types),
-            "visible_compartments": self.compartments,
-        }
+        seen = (self.parties, self.sources, system, code, sorted(self.open_types), self.compartments)
+        return dict(zip(SEEN, seen, strict=True))
 
 
 def _visible(
@@ -68,7 +72,7 @@ def _visible(
     )
 
 
-def by_name() -> ColumnElement[bool]:
+def seen_by_name() -> ColumnElement[bool]:
     """What a caller sees, whoever he is: for statements that are kept."""
     system: BindParameter[str] = bindparam("visible_system", required=False)
     code: BindParameter[str] = bindparam("visible_code", required=False)

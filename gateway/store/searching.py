@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
 
@@ -28,14 +28,31 @@ from gateway.store.versions import COLUMNS, Stored, stored, stored_plain
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
 
+F = TypeVar("F")
+
+
 @dataclass(frozen=True, slots=True)
-class SearchPage:
+class SearchPage(Generic[F]):
     """The matches of a page in order, and where the pages before and behind it are; None where there is none."""
 
-    matches: tuple[Stored, ...] = ()
+    matches: tuple[F, ...] = ()
     before: Cursor | None = None
     behind: Cursor | None = None
-    total: int | None = None
+
+
+def page_of(query: Query, after: Cursor, rows: Sequence[Any], read: Callable[[Any], F]) -> SearchPage[F]:
+    """The page of some rows of `sql.select`; `read` makes a match of one."""
+    size = sql.size(query, after)
+    shown, goes_on = rows[:size], len(rows) > size > 0
+    if after.backward:
+        shown = shown[::-1]
+        before = sql.cursor(query, shown[0], backward=True) if goes_on else None
+        # There was something behind; where all of this page is gone meanwhile, it begins there.
+        behind = None if after.rid is None else sql.cursor(query, shown[-1]) if shown else START
+    else:
+        before = None if after.rid is None else sql.cursor(query, shown[0], backward=True) if shown else END
+        behind = sql.cursor(query, shown[-1]) if goes_on else None
+    return SearchPage(tuple(map(read, shown)), before, behind)
 
 
 class Searches:
@@ -48,40 +65,31 @@ class Searches:
         body = self._connection.scalar(*sql.canonical(resource_type, url, bases))
         return None if body is None else parse(body)
 
-    def page(
-        self, query: Query, *, after: Cursor = START, narrowing: Narrowing | None = None, counted: bool = False
-    ) -> SearchPage:
-        """The page behind the cursor, or in front of a backward one; `counted`: with the total, asked in one."""
-        rows, read = self._page(query, after, narrowing, counted)
-        total: int | None = None
-        if counted:
-            at = len(COLUMNS)
-            total = rows[0][at] if rows else 0 if after == START else self.total(query, narrowing=narrowing)
-        size = sql.size(query, after)
-        shown, goes_on = rows[:size], len(rows) > size > 0
-        if after.backward:
-            shown = shown[::-1]
-            before = sql.cursor(query, shown[0], backward=True) if goes_on else None
-            # There was something behind; where all of this page is gone meanwhile, it begins there.
-            behind = None if after.rid is None else sql.cursor(query, shown[-1]) if shown else START
-        else:
-            before = None if after.rid is None else sql.cursor(query, shown[0], backward=True) if shown else END
-            behind = sql.cursor(query, shown[-1]) if goes_on else None
-        return SearchPage(tuple(map(read, shown)), before, behind, total)
-
-    def _page(
-        self, query: Query, after: Cursor, narrowing: Narrowing | None, counted: bool
-    ) -> tuple[Sequence[Any], Callable[[Any], Stored]]:
-        """The rows of `sql.select`, and what reads one."""
+    def page(self, query: Query, *, after: Cursor = START, narrowing: Narrowing | None = None) -> SearchPage[Stored]:
+        """The page behind the cursor, or in front of a backward one."""
         found = shape(query, after)
         if found is None:
             visible = None if narrowing is None else narrowing.test()
-            select = sql.select(query, *COLUMNS, after=after, visible=visible, counted=counted)
-            return self._connection.execute(select).all(), stored
+            select = sql.select(query, *COLUMNS, after=after, visible=visible)
+            return page_of(query, after, self._connection.execute(select).all(), stored)
         one, values = found
-        narrowed = narrowing is not None
-        statement = kept.page(one, self._dialect, narrowed=narrowed, counted=counted)
-        return self._rows(statement, values, narrowing), stored_plain
+        statement = kept.page(one, self._dialect, narrowed=narrowing is not None, counted=False)
+        return page_of(query, after, self._rows(statement, values, narrowing), stored_plain)
+
+    def rows_of_several(
+        self, statement: Statement, asked: Sequence[Mapping[str, Any]], narrowing: Narrowing | None
+    ) -> list[list[Any]]:
+        """The rows of each question that differs from the others in these values alone."""
+        several = statement.of_several if len(asked) > 1 else None
+        if several is None:
+            return [self._rows(statement, values, narrowing) for values in asked]
+        found: list[list[Any]] = [[] for _ in asked]
+        seen = _NONE if narrowing is None else statement.written(narrowing.values())
+        with driver_errors(self._connection, several.sql):
+            cursor = self._connection.connection.cursor()
+            for n, *row in cursor.execute(several.sql, several.parameters(asked, seen)).fetchall():
+                found[n].append(row)
+        return found
 
     def _rows(
         self, statement: Statement, values: Mapping[str, Any] = _NONE, narrowing: Narrowing | None = None

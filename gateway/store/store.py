@@ -93,12 +93,19 @@ class Store:
                 return self._write(work, now)
             return self._group.submit(lambda connection, chain: work(self._unit(connection, chain, now))).result()
 
-    def read(self, work: Callable[[UnitOfWork], T], *, once: bool = False) -> T:
+    @property
+    def answers_several(self) -> bool:
+        """Whether several questions that are alike are answered in one statement, and briefly or not at all."""
+        return not self._database.is_sqlite
+
+    def read(self, work: Callable[[UnitOfWork], T], *, once: bool = False, briefly: bool = False) -> T:
         """Run the work on a snapshot: what is written meanwhile is not seen.
 
-        `once`: the work asks a single time, which is a snapshot without being begun and ended as one.
+        `once`: the work asks a single time, which is a snapshot without being begun and ended as one. `briefly`: on
+        PostgreSQL, it is given up where one of its statements takes longer than `BRIEF` milliseconds. TakesLong.
         """
-        engine = self._database.glance if once else self._database.reader
+        database = self._database
+        engine = database.brief if briefly else database.glance if once else database.reader
         with translated():
             try:
                 return self._read(engine, work)

@@ -15,6 +15,7 @@ from gateway.store.bearing import Bearings
 from gateway.store.changes import Changes
 from gateway.store.deferred import Deferrals
 from gateway.store.exports import Exports
+from gateway.store.finding import Findings
 from gateway.store.identifiers import Identifiers
 from gateway.store.imports import Imports
 from gateway.store.inbox import Inbox
@@ -70,6 +71,7 @@ class UnitOfWork:
         self.persons = Persons(connection, now)
         self.resources = Resources(connection, now, index, numbers)
         self.searches = Searches(connection)
+        self.findings = Findings(connection)
         self.streams = Streams(connection)
         self.labels = Labels(connection)
         self.latest = Latest(connection)
@@ -123,7 +125,7 @@ def _lock_number(key: str) -> int:
 class Units(Protocol):
     """Where units of work come from: the store, or the unit of work that one is in."""
 
-    def read(self, work: Callable[[UnitOfWork], T], *, once: bool = False) -> T: ...
+    def read(self, work: Callable[[UnitOfWork], T], *, once: bool = False, briefly: bool = False) -> T: ...
 
     def write(self, work: Callable[[UnitOfWork], T], *, now: datetime | None = None) -> T: ...
 

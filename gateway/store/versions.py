@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -37,8 +37,19 @@ class Stored:
         return parse(self.body)
 
 
+class Found(NamedTuple):
+    """What a search tells of a current version: whose and which it is, and the bytes to serve."""
+
+    rid: int
+    resource_type: str
+    id: str
+    person: str | None
+    body: bytes
+
+
 FIELDS = tuple(Stored.__dataclass_fields__)
 COLUMNS = [resource.c[name] for name in FIELDS]
+FOUND = [resource.c[name] for name in Found._fields]
 _UPDATED, _DELETED = FIELDS.index("last_updated"), FIELDS.index("deleted")
 _JSON = (FIELDS.index("contributors"), FIELDS.index("contradictions"))
 

@@ -16,12 +16,14 @@ from gateway.search.cursor import START, Cursor
 from gateway.search.index import Indexer
 from gateway.search.query import Compartment, Query, parse
 from gateway.store import sets
+from gateway.store.finding import Asked, Findings
 from gateway.store.saving import search_rows
 from gateway.store.searching import Searches
 from gateway.tables import locator, metadata, partition_key, resource
 from gateway.terminology import Terminology
 
 BASE = "https://gateway.example/fhir"
+MOST = 1000
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 INDEX = Indexer(load(), bases=[BASE])
 
@@ -85,7 +87,8 @@ class Shelf:
         """The ids of one page, and where the next one begins; of a backward one, where the one before it ends."""
         with self.engine.connect() as connection:
             rows = connection.execute(sql.select(query, resource.c.id, after=after)).all()
-            by_kept = Searches(connection).page(query, after=after, counted=True)
+            by_kept = Searches(connection).page(query, after=after)
+            answers = Findings(connection).find([Asked(query, after, None, MOST)] * 2)
         kept = rows[: sql.size(query, after)]
         further = sql.cursor(query, kept[-1], backward=after.backward) if len(rows) > len(kept) and kept else None
         ids = [row[0] for row in kept]
@@ -93,6 +96,10 @@ class Shelf:
         # By a statement that is kept for all searches of this shape, the same is found.
         assert [one.id for one in by_kept.matches] == ids
         assert (by_kept.before if after.backward else by_kept.behind) == further
+        # And where several are alike, by one for all of them.
+        for one in answers:
+            assert [match.id for match in one.page.matches] == (ids if query.count else [])
+            assert (one.page.before, one.page.behind) == (by_kept.before, by_kept.behind)
         return ids, further
 
     def search(self, text: str) -> list[str]:
@@ -125,4 +132,6 @@ class Shelf:
             matches = Searches(connection).page(query).matches
             by_kept, _ = Searches(connection).included(query, matches)
             assert {(one.rid, one.resource_type, one.id) for one in by_kept} == seen - set(found)
+            for answer in Findings(connection).find([Asked(query, START, None, MOST)] * 2):
+                assert [one.rid for one in answer.included] == [one.rid for one in by_kept]
         return sorted(f"{kind}/{id}" for _, kind, id in seen - set(found))

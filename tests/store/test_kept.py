@@ -6,6 +6,7 @@ Drawn is whatever the shape leaves out, too: the values, the place to go on from
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,11 +21,12 @@ from gateway.search import sql
 from gateway.search.cursor import START, Cursor
 from gateway.search.query import Query
 from gateway.search.shape import shape
+from gateway.store.finding import Asked, Findings
 from gateway.store.narrowing import Narrowing
 from gateway.store.searching import Searches
 from gateway.store.versions import COLUMNS
 from gateway.tables import contributor, metadata, resource, takes_part
-from tests.search.shelf import Shelf
+from tests.search.shelf import MOST, Shelf
 
 WITHHELD = ("urn:labels", "R")
 LABEL = {"meta": {"security": [{"system": WITHHELD[0], "code": WITHHELD[1]}]}}
@@ -182,11 +184,14 @@ def differential(shelf: Shelf, query: Query, narrowing: Narrowing | None, *, cou
         def page(after: Cursor) -> tuple[list[str], Cursor | None]:
             wanted = sql.select(query, *COLUMNS, after=after, visible=visible, counted=counted)
             rows = connection.execute(wanted).all()[: sql.size(query, after)]
-            found = searches.page(query, after=after, narrowing=narrowing, counted=counted)
+            found = searches.page(query, after=after, narrowing=narrowing)
             ids = [one.id for one in found.matches]
             assert ids == [row.id for row in (reversed(rows) if after.backward else rows)]
-            if counted and rows:
-                assert found.total == rows[0].total
+            asked = replace(query, total="accurate" if counted else "none")
+            for answer in Findings(connection).find([Asked(asked, after, narrowing, MOST)] * 2):
+                assert [one.id for one in answer.page.matches] == ids
+                if counted and rows:
+                    assert answer.total == rows[0].total
             return ids, found.before if after.backward else found.behind
 
         for first in (START, Cursor(backward=True)):
@@ -202,11 +207,17 @@ def differential(shelf: Shelf, query: Query, narrowing: Narrowing | None, *, cou
 def test_kept_statements_find_what_statements_that_are_written_out_find(
     shelf: Shelf, texts: list[str], narrowing: Narrowing | None, counted: bool
 ) -> None:
+    queries = []
     for text in texts:
         try:
-            query = shelf.query(text)
+            queries.append(shelf.query(text))
         except BadRequest:
             event("refused")
             continue
-        event("of a shape" if shape(query, START) else "written out")
-        differential(shelf, query, narrowing, counted=counted)
+        event("of a shape" if shape(queries[-1], START) else "written out")
+        differential(shelf, queries[-1], narrowing, counted=counted)
+    # Asked together, each finds its own.
+    with shelf.engine.connect() as connection:
+        answers = Findings(connection).find([Asked(query, START, narrowing, MOST) for query in queries])
+        for query, answer in zip(queries, answers, strict=True):
+            assert answer.page == Findings(connection).find([Asked(query, START, narrowing, MOST)])[0].page
