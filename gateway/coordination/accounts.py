@@ -31,6 +31,7 @@ Rule = Literal[
     "known",
     "life",
     "passed-on",
+    "closed",
     "tasks",
     "withdrawn",
     "joined",
@@ -135,10 +136,12 @@ def _rule(
         return "passed-on", [one for one in said if is_passing(one)] or said
     if ours in (HISTORY, ARRIVING):
         return "life", said
-    if told and path.endswith(".reference") and all(one.map_hash is not None for one in told):
+    if told and path.endswith(".reference") and told[0].map_hash is not None:
         return "known", told
     if told:
         return ("raised" if told[0].source == GATEWAY_SOURCE else "stated"), told
+    if path.startswith(f"{kind}.meta.security"):
+        return "closed", said
     if path.startswith(f"{kind}.meta.tag"):
         return "mark", said
     if path.endswith(".reference"):

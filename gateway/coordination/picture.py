@@ -304,8 +304,11 @@ def _keys(task: TaskFact) -> tuple[str, ...]:
 
 
 def _with_needs(tasks: Sequence[TaskFact]) -> Iterator[TaskFact]:
-    """The need of each Task: its group, else that of the Task it replaces, else its request, else its own."""
-    by_key = {key: task for task in tasks for key in _identifiers(task.resource)}
+    """The need of each Task: its group, else that of the Task it replaces, else its request, else its own.
+
+    What is replaced is named by its identifier, as sources do, or by its address, as clients do.
+    """
+    by_key = {key: task for task in tasks for key in (task.reference, *_identifiers(task.resource))}
 
     def need(task: TaskFact, depth: int = 0) -> str:
         group = task.resource.get("groupIdentifier")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,6 +13,8 @@ from tests.golden.histories import ASKING, Opened, directory_of_units, histories
 from tests.ingest.campaigns.report import Report
 from tests.ingest.campaigns.state import State
 
+WRITTEN = "not-mapped"
+"""What a party wrote over REST is its own word, by no map: who says it is told."""
 SAME = frozenset({"same", "absent"})
 """A message that is mapped again gives the same statement, or is the snapshot that no longer held the record."""
 
@@ -21,21 +23,23 @@ def unexplained(on: Opened, *, directory: bool = False) -> Iterator[str]:
     """The values that lead to nothing; of the directory of units only if that is asked for."""
     for kind, id in on.gateway.store.read(lambda uow: list(_served(uow, directory))):
         found = on.gateway.door.explain(ASKING, kind, id)
-        for outcome in (part["outcome"] for part in _named(found, "statement")):
-            if outcome not in SAME:
+        said = list(_named(found, "statement"))
+        written = {one["id"] for one in said if one["outcome"] == WRITTEN}
+        for outcome in (one["outcome"] for one in said):
+            if outcome not in SAME | {WRITTEN}:
                 yield f"{kind}: a statement's record gives {outcome}"
         told = {part["path"] for part in _named(found, "element")}
         yield from (f"{path}: is not told" for path in _paths(_resource(on, kind, id), kind) if path not in told)
         for element in (one for one in found["parameter"] if one["name"] == "element"):
-            if fault := _fault(element["part"]):
+            if fault := _fault(element["part"], written):
                 yield f"{_values(element['part'])['path']}: {fault}"
 
 
-def _fault(parts: list[Resource]) -> str:
+def _fault(parts: list[Resource], written: Collection[str]) -> str:
     told, origins = _values(parts), [one["part"] for one in parts if one["name"] == "origin"]
     if told["rule"] == "unexplained" or "statement" not in told:
         return f"by {told['rule']}, from no statement"
-    if told["rule"] != "stated":
+    if told["rule"] != "stated" or told["statement"] in written:
         return ""
     first = _values(origins[0]) if origins else {}
     if first.get("statement") != told["statement"]:

@@ -1,7 +1,8 @@
 """A golden history as files: what each source sent and when, and the answers that follow from the rules.
 
 A folder holds `answer.md`, written for a clinician, and the messages in their sources' own formats. A message's name
-says when it came (Swedish time) and from whom: `2026-03-12T14.05_1177-vg.json`.
+says when it came (Swedish time) and from whom: `2026-03-12T14.05_1177-vg.json`. What a party writes over REST is a file
+of requests (`commands`): `2026-03-12T14.05_vardcentralen.http`. An answer is the operator's, unless it says whose.
 """
 
 from __future__ import annotations
@@ -10,22 +11,26 @@ import json
 import re
 import shutil
 import tomllib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from random import Random
 from zoneinfo import ZoneInfo
 
-from gateway.access.caller import OPERATOR, Asking
+import httpx
+
+from gateway.access.caller import OPERATOR, Asking, Caller
 from gateway.adapters.media import media_type
-from gateway.app import Gateway, wire
+from gateway.app import Gateway, background, wire
 from gateway.coordination.narrative import LINES, SECTIONS
 from gateway.coordination.words import words
+from gateway.errors import NotFound
 from gateway.ingest.pipeline import Ingest
 from gateway.mapping import Packages
 from gateway.settings import Settings
+from tests.golden import commands
 
 HERE = Path(__file__).parent
 PACKAGES = Packages.shipped()
@@ -36,7 +41,10 @@ DIRECTORY = "katalogen"
 OPENED = datetime(2026, 1, 1, 6, tzinfo=SWEDEN)
 """When the directory of units was first read."""
 NOTHING = "inget"
-_INSTANT = re.compile(r"## (\S+ \S+?)(?:, som det var känt (\S+ \S+))?")
+LATE = 0.5
+"""How many of the messages that a command does not need have not been worked through when it is written."""
+UNKNOWN = "Personen finns inte för den som frågar."
+_INSTANT = re.compile(r"## (\S+ \S+?)(?:, som det var känt (\S+ [^\s,]+))?(?:, sett av (.+))?")
 _HEADINGS = {heading.sv: name for name in SECTIONS if (heading := words("sections", name))}
 
 Told = dict[str, list[str]]
@@ -50,15 +58,18 @@ class Delivery:
     received: datetime
     source: str
     path: Path
+    requests: tuple[commands.Request, ...] = ()
+    """What it holds, if it is a party's own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is to be said of an instant; `known_at` where it is not the same."""
+    """What is to be said of an instant; `known_at` where it is not the same. None: the person is unknown to him."""
 
     at: datetime
     known_at: datetime
-    told: Told
+    told: Told | None
+    caller: Caller = OPERATOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +85,11 @@ class History:
 
     @property
     def sources(self) -> set[str]:
-        return {DIRECTORY, *(one.source for one in self.deliveries)}
+        return {DIRECTORY, *(one.source for one in self.deliveries if not one.requests)}
+
+    @property
+    def commands(self) -> list[Delivery]:
+        return [one for one in self.deliveries if one.requests]
 
     @property
     def end(self) -> datetime:
@@ -103,7 +118,9 @@ def read(folder: Path) -> History:
 
 def _delivery(path: Path) -> Delivery:
     when, _, source = path.stem.partition("_")
-    return Delivery(datetime.strptime(when, "%Y-%m-%dT%H.%M").replace(tzinfo=SWEDEN), source.partition("~")[0], path)
+    received = datetime.strptime(when, "%Y-%m-%dT%H.%M").replace(tzinfo=SWEDEN)
+    requests = commands.read(path) if path.suffix == commands.SUFFIX else ()
+    return Delivery(received, source.partition("~")[0], path, requests)
 
 
 def _answers(lines: Sequence[str]) -> Iterator[Answer]:
@@ -111,11 +128,13 @@ def _answers(lines: Sequence[str]) -> Iterator[Answer]:
     for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
         instant = _INSTANT.fullmatch(lines[start])
         assert instant, lines[start]
-        at = _time(instant[1])
-        yield Answer(at, _time(instant[2]) if instant[2] else at, _told(lines[start + 1 : end]))
+        at, caller = _time(instant[1]), commands.caller_of(instant[3]) if instant[3] else OPERATOR
+        yield Answer(at, _time(instant[2]) if instant[2] else at, _told(lines[start + 1 : end]), caller)
 
 
-def _told(lines: Sequence[str]) -> Told:
+def _told(lines: Sequence[str]) -> Told | None:
+    if UNKNOWN in lines:
+        return None
     told: Told = {}
     section = ""
     for line in lines:
@@ -149,6 +168,17 @@ class Opened:
     gateway: Gateway
     ingest: Ingest
     clock: Clock
+    client: httpx.Client | None
+    """Of a server of the gateway's, where somebody writes over REST."""
+
+    def write(self, history: History, one: Delivery, times: Callable[[], int] = lambda: 1) -> None:
+        """What a party writes, with the clock set to when he does; what he may send again, so many `times`."""
+        assert self.client is not None
+        self.clock.now = one.received
+        for request in one.requests:
+            person = self.gateway.door.find_person(ASKING, history.person) or ""
+            for _ in range(times() if request.method in commands.IDEMPOTENT else 1):
+                request.send(self.client, self.gateway.identities.token(request.caller), person)
 
 
 @contextmanager
@@ -158,10 +188,13 @@ def opened(history: History, directory: Path, folder: Path) -> Iterator[Opened]:
     shutil.copy(directory, folder / "golden.db")
     clock = Clock()
     gateway = wire(_settings(folder, history.sources), clock)
-    try:
-        yield Opened(gateway, Ingest(gateway.store, PACKAGES, gateway.sources, clock), clock)
-    finally:
-        gateway.close()
+    with ExitStack() as stack:
+        stack.callback(gateway.close)
+        client = None
+        if history.commands:
+            base = stack.enter_context(background(gateway))
+            client = stack.enter_context(httpx.Client(base_url=base, timeout=60))
+        yield Opened(gateway, Ingest(gateway.store, PACKAGES, gateway.sources, clock), clock, client)
 
 
 def directory_of_units(folder: Path) -> Path:
@@ -180,43 +213,68 @@ def _settings(folder: Path, sources: set[str]) -> Settings:
     ]
     path = folder / "sources.toml"
     path.write_text("\n\n".join(rows), encoding="utf-8")
-    return Settings(database_url=f"sqlite:///{folder / 'golden.db'}", sources=path, log_level="error")
+    url = f"sqlite:///{folder / 'golden.db'}"
+    return Settings(database_url=url, sources=path, log_level="error", worker=False, watch_gaps=False)
 
 
 def tell(on: Opened, history: History) -> None:
-    """Every message through ingest, with the clock set to its receipt."""
+    """Every message through ingest, with the clock set to its receipt; what parties write over REST in between."""
     for one in history.deliveries:
+        if one.requests:
+            on.write(history, one)
+            continue
         on.clock.now = one.received
         outcome = on.ingest.take(on.gateway.sources.get(one.source), one.path.read_bytes(), media_type(one.path))
         assert outcome.held == 0, f"{one.path.name}: a record cannot be used"
 
 
 def tell_disordered(on: Opened, history: History, seed: int) -> None:
-    """The same messages, kept when they came, some of them twice, and worked through in an order of chance."""
+    """The same messages, kept when they came, some of them twice, and worked through in an order of chance.
+
+    A command is decided on what is known: it is written when it was, and what it needs is worked through before it. Of
+    what came earlier the rest is late, or not. A client that has heard no answer sends it again.
+    """
     chance = Random(f"{history.name} {seed}")
-    kept = []
+    kept: list[tuple[str, str]] = []
     for one in history.deliveries:
         on.clock.now = one.received
+        if one.requests:
+            wanted = set(commands.needed(one.requests))
+            late = [each for each in kept if each[0] not in wanted and chance.random() < LATE]
+            _work_through(on, [each for each in kept if each not in late], chance)
+            kept = late
+            on.write(history, one, lambda: chance.choice((1, 1, 2)))
+            continue
         for _ in range(chance.choice((1, 1, 2))):
             source, body = on.gateway.sources.get(one.source), one.path.read_bytes()
-            kept.append(on.ingest.keep(source, body, media_type(one.path)))
-    chance.shuffle(kept)
+            kept.append((one.path.name, on.ingest.keep(source, body, media_type(one.path))))
     on.clock.now = history.end
-    for inbox_id in kept:
+    _work_through(on, kept, chance)
+
+
+def _work_through(on: Opened, kept: Sequence[tuple[str, str]], chance: Random) -> None:
+    ids = [id for _, id in kept]
+    chance.shuffle(ids)
+    for inbox_id in ids:
         assert on.ingest.process(inbox_id).held == 0
 
 
-def ask(on: Opened, history: History, at: datetime, known_at: datetime) -> Told:
-    """The answer for an instant, in Swedish lines."""
+def ask(on: Opened, history: History, at: datetime, known_at: datetime, caller: Caller = OPERATOR) -> Told | None:
+    """The answer for an instant, in Swedish lines; None where the person is unknown to who asks."""
     on.clock.now = max(at, known_at)
     patient = on.gateway.door.find_person(ASKING, history.person)
     assert patient, f"{history.person} is unknown"
-    view = on.gateway.door.view(ASKING, patient, at=at, known_at=known_at)
+    try:
+        view = on.gateway.door.view(replace(ASKING, caller=caller), patient, at=at, known_at=known_at)
+    except NotFound:
+        return None
     return {name: list(LINES[name](view, "sv")) for name in SECTIONS}
 
 
-def written(told: Told) -> str:
+def written(told: Told | None) -> str:
     """Lines as `answer.md` has them."""
+    if told is None:
+        return UNKNOWN
     parts = []
     for heading, name in _HEADINGS.items():
         parts += [heading, *(f"- {line}" for line in told.get(name) or [NOTHING])]

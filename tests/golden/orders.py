@@ -31,7 +31,7 @@ class Orders:
     history: History
     directory: Path
     folder: Path
-    expected: list[Told] = field(default_factory=list)
+    expected: list[Told | None] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         with opened(self.history, self.directory, self.folder / "in-order") as on:
@@ -48,8 +48,8 @@ class Orders:
         shutil.rmtree(folder)
         return differing
 
-    def _answers(self, on: Opened) -> list[Told]:
-        return [ask(on, self.history, answer.at, self.history.end) for answer in self.history.answers]
+    def _answers(self, on: Opened) -> list[Told | None]:
+        return [ask(on, self.history, one.at, self.history.end, one.caller) for one in self.history.answers]
 
 
 def campaign(*, rounds: int, seed: int, state: State, say: Callable[[str], None]) -> Report:

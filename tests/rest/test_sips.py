@@ -154,6 +154,20 @@ def test_a_draft_may_leave_every_question_open_and_says_on_asking_what_is_left(
     assert found == [("warning", "sip-consent"), ("warning", "sip-activities"), ("warning", "sip-overall")]
 
 
+def test_a_plan_that_is_sent_again_is_what_it_was(centre: httpx.Client, nurses: httpx.Client, person: str) -> None:
+    """RFC 9110, 9.2.2: who has heard no answer sends it again; he takes nothing away that he does not know of."""
+    given = consent(person)
+    plan = sip(person, **agrees(given))
+    for one in (given, plan, activity(plan, CENTRE)):
+        assert put(centre, one).status_code == 201
+    before = now(centre, plan)
+    assert put(centre, plan).status_code == 200
+    assert now(centre, plan) == before
+    assert before["activity"] and before["extension"]
+    # What is said anew is held to the rules: what follows from the Tasks is not left out.
+    assert refusal(put(centre, plan, title="SIP"), 422)["rule"] == "plan-element-follows"
+
+
 def test_a_plan_that_is_settled_is_refused_for_each_question_that_it_leaves_open(
     centre: httpx.Client, person: str
 ) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.access.commands import Create
+from gateway.access.decision import source_of
 from gateway.access.performing.finding import persons_of
 from gateway.access.performing.following import FOLLOWS
 from gateway.access.performing.negotiating import NEGOTIATED, refusal
@@ -22,6 +23,7 @@ from gateway.coordination.negotiation import Role
 from gateway.coordination.plans import custodian, plans_of, rules
 from gateway.coordination.plans.rules import PLAN, TEAM
 from gateway.coordination.plans.team import CUSTODIAN
+from gateway.coordination.statements import logical, order
 from gateway.coordination.values import written
 from gateway.errors import Conflict
 from gateway.fhir import reference
@@ -67,7 +69,10 @@ class Planner:
             based=frozenset(f"{kind}/{id}" for (kind, id), one in beside.items() if step.id in plans_of(one)),
         )
         if breaches := rules.judge_plan(before, after, standing):
-            raise refusal(breaches)
+            if (said := self._said_before(step, after)) is None:
+                raise refusal(breaches)
+            step.resource = said
+            return
         if before is None and after is not None:
             for number, one in enumerate(after.get("partOf", ())):
                 if not self._is_whole(one, step, beside):
@@ -77,6 +82,22 @@ class Planner:
         if after is not None:
             step.resource = rules.stated_plan(after, standing)
             self._sips.plan(step, before, after, beside)
+
+    def _said_before(self, step: Step, after: Resource | None) -> Resource | None:
+        """The caller's last word about the plan, if this is the same again: he has heard no answer.
+
+        What the server added to it he does not know yet, any of it, and does not take away by that.
+        """
+        if after is None or step.current is None:
+            return None
+        own = source_of(self._act.asking.caller)
+        said = [one for one in self._act.uow.statements.of_resources([step.thing]) if one.source == own]
+        last = max(said, key=order, default=None)
+        if last is None or last.kind != "assert":
+            return None
+        if logical(_without_meta(self._in_own_name(after))) != logical(_without_meta(last.body)):
+            return None
+        return {**last.body, "id": step.id}
 
     def _is_whole(self, named: Mapping[str, Any], step: Step, beside: Mapping[Thing, Resource]) -> bool:
         """Whether a plan may be part of another: of the same person, and seen by the caller."""
@@ -244,6 +265,10 @@ class Planner:
 
 def _before(step: Step) -> Resource | None:
     return None if step.current is None or step.current.deleted else step.current.resource()
+
+
+def _without_meta(plan: Resource) -> Resource:
+    return {name: value for name, value in plan.items() if name not in ("id", "meta")}
 
 
 def _is_plan(named: Mapping[str, Any]) -> bool:
