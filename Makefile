@@ -9,12 +9,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 HOST ?= 127.0.0.1
-# Tests wait for servers half of their time: two processes a core. A file stays in one, with the servers it shares.
-PYTEST_ARGS ?= -q -n 4 --dist loadfile
+# Tests wait for servers half of their time: two processes a core. A file stays in one, with the servers it shares; the
+# order is that of tests/conftest.py.
+PYTEST_ARGS ?= -q -n 4 --dist loadfile --no-loadscope-reorder
 # What one process has compiled the next one reads, tests too; wherever this is set, each would compile for itself.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install install-dev demo test pytest test-clients lint format serve clean
+.PHONY: help install install-dev demo test pytest fetch-clients test-clients lint format serve clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -56,6 +57,10 @@ test: install-dev ## everything that must be true; lint beside it, for types are
 
 pytest: install-dev
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+fetch-clients: install-dev ## what other people's clients need, which test-clients fetches too
+	scripts/test-needs --clients
+	$(BIN)/python -m tests.clients --fetch
 
 test-clients: install-dev ## other people's clients (PyPI, npm, Maven) against a live server
 	scripts/test-needs --clients

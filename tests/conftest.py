@@ -18,6 +18,7 @@ from typing import Any
 import hypothesis
 import psycopg
 import pytest
+import structlog
 from sqlalchemy import Engine, create_engine, make_url, text
 
 from gateway.store import Store, database
@@ -30,6 +31,37 @@ os.environ.setdefault("SAMVERKA_WATCH_GAPS", "false")
 # How long an example takes says something of the machine, not of the code. EXAMPLES=1000 looks longer.
 hypothesis.settings.register_profile("samverka", deadline=None, max_examples=int(os.environ.get("EXAMPLES", "50")))
 hypothesis.settings.load_profile("samverka")
+
+
+LONGEST = (
+    "test_docs.py",
+    "rest/test_search_parameters.py",
+    "search/test_cases.py",
+    "rest/test_hidden.py",
+    "web/test_browser.py",
+    "web/test_task.py",
+    "test_package.py",
+    "ingest/test_orders.py",
+    "rest/test_terminology.py",
+    "web/test_workbench.py",
+    "rest/test_plans.py",
+    "rest/test_every_route_is_decided.py",
+    "ingest/test_kill.py",
+    "ingest/test_bad_input.py",
+    "golden/test_golden.py",
+    "rest/test_examples.py",
+    "mapping/test_pytest_plugin.py",
+    "model/test_schemathesis.py",
+    "web/test_measures.py",
+    "web/test_sip.py",
+)
+"""The files that take half a minute or so, with the longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files: begun last, one process would be at them when the others have ended."""
+    places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -59,6 +91,23 @@ def certificates_are_read_once() -> Iterator[None]:
     """Each HTTP client reads the certificates of the world, for some 40 ms; no test leaves this machine."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def logs_are_left_as_they_were() -> Iterator[None]:
+    """A server or a command sets them up for its whole process: tests after it would not see a line of theirs."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loggers_are_not_kept() -> Iterator[None]:
+    """A logger that is kept goes on as it was first used, whatever is set up afterwards."""
+    configure = structlog.configure
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(structlog, "configure", lambda **given: configure(**given | {"cache_logger_on_first_use": False}))
         yield
 
 

@@ -1,7 +1,7 @@
 """A real PostgreSQL for the tests: on a free port of 127.0.0.1, once a run, gone with the run.
 
 A small shell watches both the server and the process of the run: it ends the server and removes its files when the run
-ends, however it ends, and after half an hour at the latest.
+ends, however it ends, and after half a day at the latest, should another process have got the number of that one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-LONGEST_SECONDS = 1800
+LONGEST_SECONDS = 12 * 3600
 
 WATCH = """
 folder=$1 run=$2 longest=$3; shift 3

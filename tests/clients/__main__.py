@@ -1,10 +1,12 @@
 """`make test-clients`: every client against one live server; ends with 1 where one of them finds it wrong.
 
 What a client needs is put under var/clients, by its lock file, all clients at once; they run one after the other.
+`--fetch` does nothing but that. What was fetched for the same lock file is not fetched again.
 """
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -63,8 +65,9 @@ CLIENTS: dict[str, tuple[str, Sequence[str]]] = {
 """By name: the folder that it runs in, and its command, which is given the server's address."""
 
 
-def main(names: Sequence[str]) -> int:
+def main(given: Sequence[str]) -> int:
     structlog.configure(processors=[_drop])
+    names = [name for name in given if name != "--fetch"]
     wanted = [name for name in CLIENTS if not names or name in names]
     present = [name for name in wanted if not _skipped(name)]
     began = time.monotonic()
@@ -75,6 +78,8 @@ def main(names: Sequence[str]) -> int:
     for folder, problem in problems.items():
         if problem:
             print(f"{folder}: cannot be fetched\n{problem}")
+    if "--fetch" in given:
+        return 1 if any(problems.values()) else 0
     wrong = [name for name in present if problems[CLIENTS[name][0]]]
     with tempfile.TemporaryDirectory() as folder:
         gateway = wire(Settings(database_url=f"sqlite:///{folder}/clients.db"))
@@ -97,6 +102,10 @@ def _skipped(name: str) -> bool:
 def _fetch(name: str) -> str:
     """Fetch what a folder needs; what was printed where that fails."""
     folder = KEPT / name
+    wanted = _wanted(name)
+    done_before = folder / ".fetched"
+    if done_before.exists() and done_before.read_text() == wanted:
+        return ""
     folder.mkdir(parents=True, exist_ok=True)
     if (HERE / name).is_dir():
         shutil.copytree(HERE / name, folder, dirs_exist_ok=True)
@@ -104,7 +113,17 @@ def _fetch(name: str) -> str:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=LONGEST_SECONDS)
         if done.returncode:
             return done.stdout + done.stderr
+    done_before.write_text(wanted)
     return ""
+
+
+def _wanted(name: str) -> str:
+    """What decides on what is fetched, and on what is run: the commands, and every file that they are given."""
+    files = [ROOT / "requirements-clients.lock", *sorted(one for one in (HERE / name).rglob("*") if one.is_file())]
+    told = hashlib.sha256(repr(FETCHES[name].commands).encode())
+    for file in files:
+        told.update(file.name.encode() + b"\0" + file.read_bytes())
+    return told.hexdigest()
 
 
 def _run(name: str, base: str) -> bool:

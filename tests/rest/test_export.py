@@ -9,7 +9,8 @@ import gzip
 import json
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -314,10 +315,25 @@ def test_what_is_deleted_is_gone(held: httpx.Client) -> None:
     assert rule(held.get(made["output"][0]["url"]), 404) == "export-unknown"
 
 
+@dataclass
+class Hand:
+    """The real clock, set forward by hand."""
+
+    ahead: timedelta = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
 @pytest.fixture
-def slow(database_url: str) -> Iterator[Gateway]:
-    """A gateway whose server settles nothing by itself, with files of two lines that are kept for an instant."""
-    wired = wire(Settings(database_url=database_url, worker=False, export_lines=2, export_hours=0.0005))
+def hand() -> Hand:
+    return Hand()
+
+
+@pytest.fixture
+def slow(database_url: str, hand: Hand) -> Iterator[Gateway]:
+    """A gateway whose server settles nothing by itself, with files of two lines that are kept for an hour."""
+    wired = wire(Settings(database_url=database_url, worker=False, export_lines=2, export_hours=1), hand)
     yield wired
     wired.close()
 
@@ -358,7 +374,7 @@ def test_an_export_that_came_to_nothing_keeps_no_other_waiting(slow: Gateway) ->
         assert client.get("/fhir/$export", headers=LATER).status_code == 202
 
 
-def test_files_are_of_limited_size_and_time_and_few_exports_wait(slow: Gateway) -> None:
+def test_files_are_of_limited_size_and_time_and_few_exports_wait(slow: Gateway, hand: Hand) -> None:
     with background(slow) as base, httpx.Client(timeout=60, base_url=base, headers=FHIR) as client:
         for number in range(5):
             put(client, {"resourceType": "Organization", "id": f"o{number}", "name": "O"})
@@ -375,5 +391,7 @@ def test_files_are_of_limited_size_and_time_and_few_exports_wait(slow: Gateway) 
         made = manifest(client, accepted)
         assert [one["count"] for one in made["output"]] == [2, 2, 1]
         assert names(client, made) == [f"Organization/o{number}" for number in range(5)]
-        time.sleep(2)
+        hand.ahead = timedelta(minutes=59)
+        assert client.get(accepted.headers["content-location"]).status_code == 200
+        hand.ahead = timedelta(hours=1)
         assert rule(client.get(accepted.headers["content-location"]), 404) == "export-unknown"
