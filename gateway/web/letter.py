@@ -16,9 +16,9 @@ from starlette.responses import Response
 from gateway.access.answers import Unit
 from gateway.web import visitor
 from gateway.web.answer import Person, by_unit
-from gateway.web.measure_texts import EASY
 from gateway.web.render import page
 from gateway.web.texts import LANGUAGES, Language
+from gateway.web.texts.measures import EASY
 
 NEXT_MOST, OPEN_MOST = 6, 5
 """What fits on a page in large letters."""

@@ -19,11 +19,11 @@ from gateway.access.door import Door
 from gateway.access.measuring import Period
 from gateway.errors import BadRequest, Unprocessable
 from gateway.web import visitor
-from gateway.web.measure_texts import UNKNOWN
 from gateway.web.plots import Bar, bars
 from gateway.web.refusals import said
 from gateway.web.render import page
 from gateway.web.texts import LANGUAGES, TEXTS, Language
+from gateway.web.texts.measures import UNKNOWN
 
 SHOWN: Final = (
     "answered-in-time",

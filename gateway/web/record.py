@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from gateway.access.explain import SourceRecord
 from gateway.access.facts import Fact
 from gateway.records import Position
-from gateway.web.texts import ELEMENTS, Language
+from gateway.web.texts import Language
+from gateway.web.texts.elements import ELEMENTS
 
 _INDEX = re.compile(r"\[\d+\]")
 _ROW = re.compile(r"row (\d+)(?:, column (.+))?")

@@ -15,9 +15,9 @@ from gateway.coordination.capacity import CAPACITY
 from gateway.definitions import load
 from gateway.identity.systems import HSA_ID
 from gateway.web import measures
-from gateway.web.measure_texts import EASY
 from gateway.web.measures import lasted
 from gateway.web.plots import Bar, bars
+from gateway.web.texts.measures import EASY
 from tests.coordination.measuring import task
 from tests.web.conftest import Site, section, text_of
 from tests.web.test_browser import OVERFLOW, WCAG

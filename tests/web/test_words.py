@@ -16,7 +16,7 @@ from gateway.records import Position
 from gateway.web.record import label, place
 from gateway.web.refusals import KNOWN
 from gateway.web.render import identity_number, tel
-from gateway.web.texts import TEXTS, Language, language_of
+from gateway.web.texts import PAGES, TEXTS, Language, language_of
 from gateway.web.times import Times
 
 SWEDEN = ZoneInfo("Europe/Stockholm")
@@ -102,6 +102,11 @@ def test_the_language_is_the_chosen_one_then_the_browsers_then_swedish(
     chosen: str | None, accept: str, language: str
 ) -> None:
     assert language_of(chosen, accept) == language
+
+
+def test_a_text_has_one_place() -> None:
+    names = [name for page in PAGES for name in page]
+    assert sorted(names) == sorted(set(names))
 
 
 def test_every_text_that_a_template_asks_for_is_there_and_none_is_idle() -> None:

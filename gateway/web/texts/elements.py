@@ -1,0 +1,65 @@
+"""What people call the elements of resources: Swedish and English."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+ELEMENTS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "identifier": ("Postens id", "The record's id"),
+        "groupIdentifier": ("Behov", "Need"),
+        "status": ("Läge", "Status"),
+        "businessStatus": ("Skede", "Stage"),
+        "statusReason": ("Orsak till läget", "Reason for the status"),
+        "code": ("Vad", "What"),
+        "class": ("Slag av kontakt", "Kind of contact"),
+        "type": ("Slag", "Kind"),
+        "category": ("Slag", "Kind"),
+        "serviceType": ("Verksamhet", "Service"),
+        "description": ("Beskrivning", "Description"),
+        "title": ("Rubrik", "Title"),
+        "text": ("Text", "Text"),
+        "note": ("Anteckning", "Note"),
+        "reasonCode": ("Anledning", "Reason"),
+        "priority": ("Brådska", "Priority"),
+        "intent": ("Avsikt", "Intent"),
+        "for": ("Person", "Person"),
+        "subject": ("Person", "Person"),
+        "owner": ("Ansvarig", "Owner"),
+        "requester": ("Frågat av", "Asked by"),
+        "performer": ("Utförare", "Performer"),
+        "performerType": ("Yrkesroll", "Role"),
+        "author": ("Författare", "Author"),
+        "serviceProvider": ("Enhet", "Unit"),
+        "participant": ("Deltagare", "Participant"),
+        "participant.individual": ("Personal", "Staff"),
+        "authoredOn": ("Frågat", "Asked"),
+        "lastModified": ("Ändrat", "Changed"),
+        "period": ("Tid", "Time"),
+        "period.start": ("Börjar", "Starts"),
+        "period.end": ("Slutar", "Ends"),
+        "executionPeriod.start": ("Börjar", "Starts"),
+        "executionPeriod.end": ("Slutar", "Ends"),
+        "restriction": ("Ska vara klart", "Due"),
+        "focus": ("Gäller", "Concerns"),
+        "encounter": ("Vårdkontakt", "Care contact"),
+        "basedOn": ("Enligt plan", "By the plan"),
+        "partOf": ("Del av", "Part of"),
+        "input": ("Underlag", "Input"),
+        "output": ("Utfall", "Outcome"),
+        "location": ("Plats", "Place"),
+        "hospitalization": ("Inläggning", "Admission"),
+        "activity": ("Insats", "Activity"),
+        "goal": ("Mål", "Goal"),
+        "meta.tag": ("Lagrum", "Legal basis"),
+        "meta.security": ("Märkning", "Label"),
+        "name": ("Namn", "Name"),
+        "telecom": ("Telefon", "Telephone"),
+        "address": ("Adress", "Address"),
+        "birthDate": ("Född", "Born"),
+        "gender": ("Kön", "Sex"),
+        "extension": ("Tillägg", "Extension"),
+    }
+)
+"""What people call an element, by its path below the resource, Swedish and English."""

@@ -1,0 +1,46 @@
+"""The words of a unit's worklist: Swedish and English."""
+
+from __future__ import annotations
+
+WORKLIST: dict[str, tuple[str, str]] = {
+    "worklist": ("Arbetslista", "Worklist"),
+    "worklist-choose-help": ("Välj vems arbetslista som ska visas.", "Choose whose worklist to show."),
+    "worklist-none": (
+        "Din enhet finns inte i katalogen än: den visas här när någon källa har nämnt den.",
+        "Your unit is not in the directory yet: it is shown here once a source has named it.",
+    ),
+    "units": ("Enheter", "Units"),
+    "list-waits": ("Väntar på oss", "Waiting for us"),
+    "list-awaited": ("Vi väntar på", "We are waiting for"),
+    "list-changed": ("Har ändrats", "Changed"),
+    "none-waits": ("Inget väntar på er.", "Nothing is waiting for you."),
+    "none-awaited": ("Ni väntar inte på någon.", "You are not waiting for anybody."),
+    "none-changed": ("Inget har ändrats sedan dess.", "Nothing has changed since then."),
+    "why-answer": ("Ta eller avböj", "Take it or decline"),
+    "why-claim": ("Ledigt att ta", "Open, to be taken"),
+    "why-carry-out": ("Utför och rapportera", "Carry out and report"),
+    "why-resume": ("Pausat, återuppta", "On hold, to be resumed"),
+    "why-complete": ("Lämna mer uppgifter", "Give more information"),
+    "why-ask": ("Ingen har det, fråga någon", "Nobody has it, ask somebody"),
+    "why-read": ("Läs återrapporten", "Read the report"),
+    "why-answer-them": ("Ska svara", "To answer"),
+    "why-carry-out-them": ("Ska utföra och rapportera", "To carry out and report"),
+    "why-resume-them": ("Har pausat", "Has it on hold"),
+    "why-complete-them": ("Ska lämna mer uppgifter", "To give more information"),
+    "priority-stat": ("Omedelbart", "At once"),
+    "priority-asap": ("Snarast", "As soon as possible"),
+    "priority-urgent": ("Brådskande", "Urgent"),
+    "no-person": ("Ingen person angiven", "No person stated"),
+    "of-whom": ("Av", "By"),
+    "with-whom": ("Med", "With"),
+    "since-when": ("Sedan", "Since"),
+    "known-since": ("Känt här", "Known here"),
+    "is-late": ("försenat", "late"),
+    "changed-since": ("Ändrat sedan", "Changed since"),
+    "more-lines": ("Fler som inte visas:", "More that are not shown:"),
+    "worklist-cut": (
+        "Det finns fler uppdrag än vad som gås igenom: listan är inte hela.",
+        "There are more Tasks than are looked through: the list is not the whole.",
+    ),
+    "worklist-json": ("Arbetslistan som FHIR", "The worklist as FHIR"),
+}
