@@ -29,7 +29,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import create_engine
+
 from bench import databases, machine
+from bench.copies import FIRST, copies, finish, without_indexes
 from bench.serving import postgres_process, spent_with_children
 from gateway.access.watching import Place
 from gateway.app import Gateway, settle, wire
@@ -47,6 +50,7 @@ RANGE = 250
 """Persons of a unit of work."""
 BEGIN = datetime(2026, 3, 2, 12, tzinfo=UTC)
 A_MINUTE = 10_000
+APART = timedelta(minutes=1) / A_MINUTE
 ANSWER = timedelta(minutes=30)
 """After it, a mission that nobody has answered is a gap: the example agreement's."""
 UNITS = [f"SE2321000131-T{number:04}" for number in range(100, 400)]
@@ -119,7 +123,7 @@ def _measured(name: str, folder: Path, given: argparse.Namespace) -> Measured:
         clock = Clock()
         gateway = wire(Settings(database_url=url, worker=False), clock)
         settle()
-        bench = Bench(gateway, clock, given.tasks // EACH, server, folder / f"{name}-watch.json")
+        bench = Bench(gateway, clock, url, given.tasks // EACH, server, folder / f"{name}-watch.json")
         bench.load()
         bench.look()
         if given.live:
@@ -135,11 +139,13 @@ def _measured(name: str, folder: Path, given: argparse.Namespace) -> Measured:
 class Bench:
     """A gateway with the clock in hand, and how far it is: kept beside the database."""
 
-    def __init__(self, gateway: Gateway, clock: Clock, persons: int, server: int | None, place: Path) -> None:
-        self.gateway, self.clock, self.persons, self.server, self.place = gateway, clock, persons, server, place
+    def __init__(self, gateway: Gateway, clock: Clock, url: str, persons: int, server: int | None, place: Path) -> None:
+        self.gateway, self.clock, self.url, self.persons = gateway, clock, url, persons
+        self.server, self.place = server, place
         self.raised = self.ended = 0
         self.state: dict[str, Any] = {
             "loaded": 0,
+            "indexes": None,
             "load_cpu": 0.0,
             "looked": 0,
             "look_cpu": 0.0,
@@ -162,12 +168,31 @@ class Bench:
         self.clock.now = BEGIN - timedelta(minutes=1)
         if not self.state["loaded"]:
             store.write(lambda uow: recorder.record(uow, [*units()], identifiers=unit_ids()), now=self.clock.now)
-        while (first := self.state["loaded"]) < self.persons:
-            last = min(first + RANGE, self.persons)
+        while (first := self.state["loaded"]) < min(self.persons, FIRST):
+            last = min(first + RANGE, self.persons, FIRST)
             said = [one for person in range(first, last) for one in of(person)]
             before = time.process_time()
             store.write(lambda uow, said=said: recorder.record(uow, said), now=self.clock.now)
             self.keep(loaded=last, load_cpu=self.state["load_cpu"] + time.process_time() - before)
+
+        if self.state["loaded"] < self.persons:
+            self.copy()
+
+    def copy(self) -> None:
+        """The others: copies of the first ones."""
+        if asked_at(self.persons) >= BEGIN:
+            raise SystemExit("So many are due within more than half an hour: their times are not written alike.")
+        with create_engine(self.url).connect() as connection:
+            if self.state["indexes"] is None:
+                indexes = without_indexes(connection)
+                connection.commit()
+                self.keep(indexes=indexes)
+            for loaded in copies(connection, self.state["loaded"], self.persons, APART, minute_of):
+                connection.commit()
+                self.keep(loaded=loaded)
+            finish(connection, self.state["indexes"])
+            connection.commit()
+        self.keep(indexes=None)
 
     def look(self) -> None:
         """The first look at everybody, before anything is due."""
@@ -315,8 +340,7 @@ def of(person: int) -> Iterator[Statement]:
         },
         BEGIN - timedelta(days=10),
     )
-    due = BEGIN + timedelta(milliseconds=60_000 / A_MINUTE * person)
-    asked = due - ANSWER
+    asked = asked_at(person)
     yield task(person, 0, "requested", MISSION, "1177-uppdrag", asked, asked)
     begun = BEGIN - timedelta(days=1, minutes=person % 600)
     tomorrow = (BEGIN + timedelta(days=1, minutes=person % 600)).isoformat()
@@ -326,6 +350,16 @@ def of(person: int) -> Iterator[Statement]:
     for status, when in (("accepted", begun), ("in-progress", begun + timedelta(minutes=30))):
         yield task(person, 2, status, MISSION, "care-service", begun, when)
     yield task(person, 3, "requested", MISSION, "referral", begun, begun)
+
+
+def asked_at(person: int) -> datetime:
+    """When his mission was asked for: it is due when as much time has passed as an answer may take."""
+    return BEGIN - ANSWER + person * APART
+
+
+def minute_of(person: int) -> str:
+    """The same as minute and second, as they are written in what was said."""
+    return asked_at(person).time().isoformat().removeprefix(f"{(BEGIN - ANSWER).hour}:")
 
 
 def changed(person: int, turn: int, now: datetime) -> Statement:

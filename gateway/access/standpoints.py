@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from gateway.access.answers import names, with_those_above
 from gateway.coordination.consenting import lapses, says_over
@@ -17,6 +18,7 @@ from gateway.coordination.facts import Heard
 from gateway.coordination.heirs import is_passing, parties
 from gateway.coordination.see import begins
 from gateway.coordination.statements import GATEWAY_SOURCE
+from gateway.identity.identifiers import is_logical, key_of
 from gateway.identity.resolve import Key, logical_references
 from gateway.identity.systems import HSA_ID
 from gateway.records import Link, Resource, Source, Statement
@@ -78,7 +80,7 @@ def standpoints(
     answering = {one.controller for each in sources.values() for one in each}
     keys = {key for each in named.values() for key in each.every if key[0] == "Organization"}
     keys |= {key for person, each in told.items() if len(each) > len(said[person]) for key in names(each, ()).every}
-    units = _Units(uow, keys | {("Organization", HSA_ID, hsa_id) for hsa_id in answering}, now)
+    units = Units(uow, keys | {("Organization", HSA_ID, hsa_id) for hsa_id in answering}, now)
     known = uow.identifiers.find({key for each in named.values() for key in each.awaited})
     links = _links(uow, {person: {*ids[person], *(one.resource_id for one in each)} for person, each in said.items()})
     found = {person: Standpoint(None, raised[person]) for person in persons}
@@ -122,7 +124,7 @@ def _links(uow: UnitOfWork, ids: Mapping[str, Collection[str]]) -> dict[str, lis
     return found
 
 
-class _Units:
+class Units:
     """The Organizations that some keys name, those above them and that took over, read once for all."""
 
     def __init__(self, uow: UnitOfWork, keys: Collection[Key], now: datetime) -> None:
@@ -140,9 +142,21 @@ class _Units:
                     self._by_key["Organization", identifier.get("system", ""), identifier["value"]] = id
         self._all = Directory(self._resources.values())
         self._closed = any(end < now for end in self._all.ends())
+        self._apart = {
+            id for id, one in self._resources.items() if units_named(one) is None or any(Directory([one]).ends())
+        }
 
     def named_by(self, keys: Iterable[Key]) -> Directory:
         """Those that these keys lead to, and nobody else: what is seen of one person depends on no other."""
+        return Directory((self._resources[id] for id in self._reached(keys)), read=self._units)
+
+    def all_for(self, keys: Iterable[Key]) -> Directory | None:
+        """All of them, for whom that is the same; None where one who is reached has closed or is to close, or is not
+        found by his identifier alone.
+        """
+        return self._all if not self._apart or self._apart.isdisjoint(self._reached(keys)) else None
+
+    def _reached(self, keys: Iterable[Key]) -> set[str]:
         found: set[str] = set()
         waiting = list(keys)
         while waiting:
@@ -150,7 +164,7 @@ class _Units:
             if id is not None and id not in found:
                 found.add(id)
                 waiting += self._further[id]
-        return Directory((self._resources[id] for id in found), read=self._units)
+        return found
 
     def passes_on(self, one: Statement) -> bool:
         """Whether a Task may have passed to somebody, or is to pass to him."""
@@ -159,3 +173,28 @@ class _Units:
         if is_passing(one):
             return True
         return self._closed and any(self._all.has_closed(unit, self._now) for _, unit in parties(one.body))
+
+
+def units_named(resource: Resource) -> set[Key] | None:
+    """The Organizations that it names by identifier; None where it may name one in another way.
+
+    Of those it depends on what else is read whether they are known.
+    """
+    found: set[Key] = set()
+    waiting: list[Any] = [resource]
+    while waiting:
+        value = waiting.pop()
+        if type(value) is dict:
+            if type(value.get("identifier")) is dict:
+                key = key_of(value) if is_logical(value) else None
+                if key is None or (key[0] != "Organization" and key[1] == HSA_ID):
+                    return None
+                if key[0] == "Organization":
+                    found.add(key)
+                continue
+            if str(value.get("reference", "")).startswith("Organization/"):
+                return None
+            waiting += value.values()
+        elif type(value) is list:
+            waiting += value
+    return found

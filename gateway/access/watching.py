@@ -16,6 +16,7 @@ from typing import Any
 
 import structlog
 
+from gateway.access.glances import Glance, evidence_of, glances
 from gateway.access.lapsing import lapse
 from gateway.access.raising import news
 from gateway.access.reading import heard_by_all
@@ -26,6 +27,7 @@ from gateway.coordination import agreements
 from gateway.coordination.compartments import WITHIN
 from gateway.coordination.due import TICK, falls_silent
 from gateway.coordination.gap import Gap
+from gateway.coordination.glance import glance, with_evidence
 from gateway.coordination.picture import READ
 from gateway.coordination.plans.basis import WITHHELD
 from gateway.coordination.see import missing
@@ -198,24 +200,31 @@ class Watching(Succeeding):
         def heard(said: Iterable[Statement]) -> list[Statement]:
             return heard_by_all(self.outside(uow, list(said)))
 
-        seen = standpoints(uow, persons, now, READ, LABEL, heard, self.about)
-        said: list[Statement] = []
+        stored = glances(uow, persons, now, READ, LABEL, self._rooms.sources)
+        others = [person for person in persons if person not in stored]
+        seen = standpoints(uow, others, now, READ, LABEL, heard, self.about)
+        found: dict[str, list[Gap]] = {}
         again: dict[str, datetime | None] = {}
-        namespace = uow.meta.namespace()
-        for person, one in seen.items():
+        for person, one in (stored | seen).items():
             try:
-                gaps, again[person] = _missing(one, now)
+                found[person], again[person] = _missing(one, now)
             except Exception as error:
                 log.error("gap-watch-passed-over", error=type(error).__name__)
                 again[person] = now + AGAIN
-                continue
-            said += news(person, gaps, one.raised, now, namespace)
+        shown = evidence_of(uow, [gap for person in stored for gap in found.get(person, ())])
+        said: list[Statement] = []
+        namespace = uow.meta.namespace()
+        for person, gaps in found.items():
+            told = with_evidence(gaps, shown) if person in stored else gaps
+            said += news(person, told, (stored.get(person) or seen[person]).raised, now, namespace)
         lapsing = [person for person, one in seen.items() if one.lapses]
         return said, again, lapsing, [person for person, one in seen.items() if one.passes_on]
 
 
-def _missing(one: Standpoint, now: datetime) -> tuple[list[Gap], datetime | None]:
+def _missing(one: Standpoint | Glance, now: datetime) -> tuple[list[Gap], datetime | None]:
     """What is missing by it, and when that may be another. Who is gone, or was found to be another, misses nothing."""
+    if isinstance(one, Glance):
+        return glance(one.patient, one.agreed, one.directory, one.heard, at=now)
     if one.patient is None:
         return [], None
     return missing(

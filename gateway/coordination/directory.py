@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -52,6 +52,7 @@ class Directory:
         for organisation in self._organisations:
             for key in _keys(organisation):
                 self._resources.setdefault(key, organisation)
+        self._ends: tuple[datetime, ...] | None = None
         self._units: dict[str, Unit] = {}
         self._shared = self._units if read is None else read
 
@@ -125,9 +126,12 @@ class Directory:
             unit = self.by_key(unit.above)
         return unit
 
-    def ends(self) -> Iterator[datetime]:
+    def ends(self) -> Sequence[datetime]:
         """When the units close that do."""
-        yield from (ended for one in self._organisations if (ended := self._unit(one).ended) is not None)
+        if self._ends is None:
+            ended = (self._unit(one).ended for one in self._organisations)
+            self._ends = tuple(end for end in ended if end is not None)
+        return self._ends
 
     def is_municipality(self, unit: Unit) -> bool:
         return self.is_of(unit, "kommun")

@@ -13,6 +13,7 @@ from gateway.store.store import Store
 from gateway.store.unit import UnitOfWork, Units
 from gateway.store.uploads import Upload
 from gateway.store.versions import Found, Stored
+from gateway.store.watch import Kept, Said
 
 __all__ = [
     "ArchivedMap",
@@ -28,8 +29,10 @@ __all__ = [
     "IndexRows",
     "Item",
     "Job",
+    "Kept",
     "LeaseLost",
     "Named",
+    "Said",
     "Saved",
     "SavedResource",
     "Snapshot",

@@ -119,6 +119,11 @@ class Statements:
         wanted = or_(among(statement.c.resource_type, sorted(resource_types)), holds(statement.c.body, holding))
         return self._in(query.where(wanted))
 
+    def about(self, persons: Collection[str], resource_type: str) -> list[Statement]:
+        """What is said of these persons about resources of this type."""
+        query = _ALL.where(among(statement.c.person, sorted(persons)), statement.c.resource_type == resource_type)
+        return self._in(query)
+
     def ids_of(self, persons: Collection[str], resource_type: str) -> dict[str, str]:
         """The ids of the resources of this type that are said to be about these persons, each with the person."""
         query = select(statement.c.resource_id, statement.c.person).where(among(statement.c.person, sorted(persons)))

@@ -2,19 +2,71 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select
+import orjson
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    select,
+    type_coerce,
+)
 
 from gateway.keysets import among
 from gateway.store import sets
 from gateway.store.holding import holds
-from gateway.tables import contributor, from_micros, resource, resource_version, to_micros, watch
+from gateway.tables import (
+    Instant,
+    bearing,
+    contributor,
+    from_micros,
+    resource,
+    resource_version,
+    statement,
+    to_micros,
+    watch,
+)
 
 _NEXT = select(func.min(watch.c.due))
 _DUE = select(watch.c.person).where(watch.c.due <= bindparam("now", type_=watch.c.due.type)).limit(bindparam("limit"))
 _OLDEST, _LATEST = _DUE.order_by(watch.c.due, watch.c.person), _DUE.order_by(watch.c.due.desc(), watch.c.person.desc())
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A current version about a person. `alone`: no statement about it is about anybody else."""
+
+    resource_type: str
+    id: str
+    deleted: bool
+    contributors: tuple[str, ...]
+    contradicted: bool
+    alone: bool
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What there is of statements about a person: of how many things, and the last times that they name."""
+
+    things: int
+    effective: datetime | None
+    recorded: datetime | None
+    withheld: bool
+    """Whether any of all that is said of him holds the label."""
+    own: frozenset[str]
+    """The types of which the one source has spoken that is asked about."""
 
 
 class Watch:
@@ -66,3 +118,56 @@ class Watch:
             query = select(table.c.person).where(among(table.c.rid, rids), table.c.person.is_not(None))
             found |= set(self._connection.scalars(query.where(holds(table.c.body, text))))
         return found
+
+    def kept(
+        self, persons: Collection[str], resource_types: Collection[str], *, since: datetime
+    ) -> dict[str, list[Kept]]:
+        """The current versions about each of these persons, of such types; deleted ones, too.
+
+        Without what was over by `since` and is no other's need.
+        """
+        of_another = exists().where(*_about(resource, resource.c.id), bearing.c.person != resource.c.person)
+        names = ("person", "resource_type", "id", "deleted", "contributors", "contradictions", "body")
+        query: Select[Any] = select(*(resource.c[name] for name in names), of_another)
+        query = query.where(among(resource.c.person, sorted(persons)))
+        query = query.where(among(resource.c.resource_type, sorted(resource_types)))
+        found: dict[str, list[Kept]] = defaultdict(list)
+        for person, kind, id, deleted, sources, contradictions, body, shared in self._connection.execute(
+            query.where(~_is_over(resource, resource.c.id, since)).order_by(resource.c.resource_type, resource.c.id)
+        ):
+            contributors = tuple(orjson.loads(sources))
+            found[person].append(Kept(kind, id, deleted, contributors, contradictions != "[]", not shared, body))
+        return found
+
+    def said(
+        self, persons: Collection[str], resource_types: Collection[str], source: str, label: bytes, *, since: datetime
+    ) -> dict[str, Said]:
+        """What is said of each of these persons about such things, but for what `kept` leaves out."""
+        said = statement.c
+        wanted = among(said.resource_type, sorted(resource_types))
+        counted = and_(wanted, ~_is_over(statement, said.resource_id, since))
+        own = case((said.source == source, said.resource_type))
+        query: Select[Any] = select(
+            said.person,
+            func.count(case((counted, said.resource_type + "/" + said.resource_id)).distinct()),
+            type_coerce(func.max(case((wanted, said.effective))), Instant()),
+            type_coerce(func.max(case((wanted, said.recorded))), Instant()),
+            func.max(case((holds(said.body, label), 1), else_=0)),
+            func.min(own),
+            func.max(own),
+        )
+        query = query.where(among(said.person, sorted(persons))).group_by(said.person)
+        return {
+            row[0]: Said(row[1], row[2], row[3], bool(row[4]), frozenset(one for one in row[5:] if one))
+            for row in self._connection.execute(query)
+        }
+
+
+def _is_over(table: Table, id: ColumnElement[Any], since: datetime) -> ColumnElement[bool]:
+    """Whether a thing was over by then, and belongs to no other's need."""
+    over = exists().where(*_about(table, id), bearing.c.person == table.c.person)
+    return over.where(bearing.c.until < since, bearing.c.known_by.is_(None))
+
+
+def _about(table: Table, id: ColumnElement[Any]) -> tuple[ColumnElement[bool], ...]:
+    return bearing.c.resource_id == id, bearing.c.resource_type == table.c.resource_type

@@ -25,7 +25,7 @@ from gateway.fhir.json import dump
 from gateway.ingest.rebuild import rebuild
 from gateway.records import Link, Resource, Statement
 from gateway.store import UnitOfWork
-from gateway.store.links import Links
+from gateway.store.inbox import Inbox
 from tests.golden.histories import ASKING, SWEDEN, History, Opened, directory_of_units, histories, opened
 
 HISTORIES = histories()
@@ -196,7 +196,7 @@ def test_a_person_at_whom_nobody_can_look_stops_nobody_and_is_looked_at_again(
 
         on.clock.now = datetime(2026, 3, 11, 18, 1, tzinfo=SWEDEN)
         with monkeypatch.context() as broken:
-            broken.setattr(watching, "missing", fails)
+            broken.setattr(watching, "_missing", fails)
             watched.watch()
         assert watched.raised() == []
         assert watched.due() == [on.clock.now + watching.AGAIN]
@@ -252,7 +252,7 @@ def test_an_error_of_the_database_is_no_reason_to_pass_a_person_over(
             raise OperationalError("SELECT", None, Exception("deadlock"))
 
         with monkeypatch.context() as broken:
-            broken.setattr(Links, "of", fails)
+            broken.setattr(Inbox, "heard", fails)
             with pytest.raises(Unavailable):
                 watched.watch()
         assert watched.due() == []
