@@ -9,7 +9,7 @@ registered at the end; only a Patient's ties are known here.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,9 +19,18 @@ from gateway.coordination.consenting import says_over
 from gateway.coordination.heirs import Passing, inherited, is_passing
 from gateway.coordination.layout import laid_out
 from gateway.coordination.parties import Party, nearness
-from gateway.coordination.settling import Settlement, apart, holding, marks
-from gateway.coordination.shared import shared
-from gateway.coordination.statements import chains, in_order, order, overruled, standing
+from gateway.coordination.settling import DECIDED_SOURCE, Settlement, apart, holding, marks
+from gateway.coordination.shared import COMMANDS, shared
+from gateway.coordination.statements import (
+    GATEWAY_SOURCE,
+    OPERATOR_SOURCE,
+    STILL_THERE,
+    chains,
+    in_order,
+    order,
+    overruled,
+    standing,
+)
 from gateway.coordination.tasks import Decided
 from gateway.coordination.values import reference_key, same, unite
 from gateway.identity.resolve import MENTION, Key, logical_references, person_of
@@ -29,6 +38,7 @@ from gateway.identity.survivors import survivors
 from gateway.records import Agreed, Difference, Link, Resource, Ruled, Statement
 
 _NOT_AGREED = frozenset({"resourceType", "id", "versionId", "lastUpdated"})
+_OWN_WAYS = frozenset({OPERATOR_SOURCE, GATEWAY_SOURCE, DECIDED_SOURCE})
 Thing = tuple[str, str]
 """Resource type and id."""
 Strategy = Callable[
@@ -53,6 +63,8 @@ def _agree(
     statements: Iterable[Statement], gave_way: Mapping[Thing, str], table: Authority, known: Mapping[Key, str]
 ) -> Agreed:
     every = [one for one in statements if not says_over(one)]
+    if len(every) == 1 and _stands_alone(every[0]):
+        return _told_once(every[0], gave_way, table, known)
     passing = [one for one in every if is_passing(one)]
     decisions, said = apart(standing(one for one in every if not is_passing(one)) if passing else standing(every))
     if not said:
@@ -107,6 +119,33 @@ def _agree(
         deleted=deleted,
         differences=tuple(fold.differences),
     )
+
+
+def _stands_alone(one: Statement) -> bool:
+    """Whether there is nothing to agree where this is all that is said: a source's word, not about another's."""
+    return (
+        one.kind == "assert"
+        and one.version != STILL_THERE
+        and one.source not in _OWN_WAYS
+        and not one.source.startswith(COMMANDS)
+    )
+
+
+def _told_once(one: Statement, gave_way: Mapping[Thing, str], table: Authority, known: Mapping[Key, str]) -> Agreed:
+    """The same as below, for the most common case: one source has spoken, once."""
+    kind, body = one.resource_type, one.body
+    id = gave_way.get((kind, one.resource_id), one.resource_id)
+    marks: Collection[str] = ()
+    if (strategy := TOLD_ONCE.get(kind)) is None:
+        resource = {name: body[name] for name in body if name not in _NOT_AGREED}
+    else:
+        decided = strategy(one, table)
+        marks, elements = decided.marks, decided.elements
+        resource = {name: body[name] for name in body if name not in _NOT_AGREED and name not in elements}
+        resource |= {name: value for name, value in elements.items() if value is not None}
+    finished = laid_out(kind, id, resource, marks, known)
+    person = person_of(finished) or one.person
+    return Agreed(kind, id, gave_way.get(("Patient", person), person) if person else None, finished, (one.source,))
 
 
 def _told(found: Difference) -> Mapping[str, Any]:
@@ -333,3 +372,5 @@ def _replaced(agreed: Agreed, other: str) -> Agreed:
 
 STRATEGIES: Mapping[str, Strategy] = {"Task": tasks.decide}
 """What is decided of a type ahead of the tables."""
+TOLD_ONCE: Mapping[str, Callable[[Statement, Authority], Decided]] = {"Task": tasks.told_once}
+"""The same of what is said by a single statement."""

@@ -36,6 +36,7 @@ HISTORY = f"{CANONICAL}/StructureDefinition/task-status-history"
 ARRIVING = f"{CANONICAL}/StructureDefinition/task-arriving-owner"
 DECIDED_ON = f"{CANONICAL}/StructureDefinition/task-decided-on"
 """In a command's statement: the status and the owner that were stored when it was allowed. It is never served."""
+_INFERRED = frozenset({"inferred"})
 _OURS = (HISTORY, ARRIVING, DECIDED_ON, PASSED_ON)
 
 
@@ -138,6 +139,25 @@ def decide(
     marks = {"inferred"} if any(step.inferred for step in life.steps) else set()
     passings = [(one, key in life.passed) for key, one in life.heirs.items() if not _ended_before(life, one, steps)]
     return Decided(elements, disagreements(life, voices, steps, settled), frozenset(marks), passings)
+
+
+def told_once(fact: Statement, table: Authority) -> Decided:
+    """What `decide` makes of a single fact, no caller's command: nothing is there that it could be held against."""
+    body, steps = fact.body, table.steps["Task"]
+    owner, status = reference_key(body.get("owner")), body.get("status")
+    life = Life(owner=owner)
+    if status:
+        _takes_status(life, fact, str(status), steps, news=True, handed_over=False)
+    elements: dict[str, Any] = {"status": life.status} if life.steps else {}
+    references = {}
+    if owner:
+        references[owner] = elements["owner"] = body["owner"]
+    others = [one for one in body.get("extension", ()) if one.get("url") not in _OURS]
+    elements["extension"] = history(life, references) + (unite([others]) if len(others) > 1 else others)
+    if life.status == status:
+        elements["statusReason"], elements["businessStatus"] = body.get("statusReason"), body.get("businessStatus")
+        elements["lastModified"] = written(fact.effective)
+    return Decided(elements, marks=_INFERRED if any(step.inferred for step in life.steps) else frozenset())
 
 
 def command(body: Resource, stored: Resource | None) -> Resource:

@@ -17,6 +17,7 @@ from gateway.coordination.agreements import authority
 from gateway.coordination.statements import Origin, canonical, make
 from gateway.coordination.tasks import DECIDED_ON, live
 from gateway.coordination.values import reference_key
+from gateway.fhir.json import dump
 from gateway.identity import systems
 from gateway.records import Statement
 from tests.coordination import cases
@@ -119,6 +120,17 @@ def test_the_history_of_a_task_runs_in_time_without_gaps(facts: list[Statement])
         assert one["end"] == following["start"]
         assert one["start"] <= one["end"]
     assert all("end" not in period for period in periods[-1:])
+
+
+@pytest.mark.parametrize("row", CASES)
+def test_what_is_told_once_agrees_as_if_it_were_told_twice(row: dict[str, Any]) -> None:
+    """One fact alone goes a shorter way than several."""
+    document = cases.read(FOLDER / f"{row['number']:03}-statements.json")
+    known = cases.known(document)
+    for one in cases.statements(document):
+        alone, twice = agree_all([one], known=known), agree_all([one, one], known=known)
+        assert alone == twice
+        assert dump([a.resource for a in alone]) == dump([a.resource for a in twice])
 
 
 def test_the_fold_leaves_its_statements_as_they_are() -> None:
