@@ -24,15 +24,28 @@ LIGHT = 1 << 20
 MOST = 32 << 20
 """Bytes in the rows of one parameter."""
 Columns = tuple[str, ...]
-Shape = tuple[Table | TableClause, Columns]
+Shape = tuple[Table | TableClause, Columns, bool]
+"""A table, the columns of its rows, and whether one of their keys is perhaps there: that is passed over."""
 
 
 class Rows(NamedTuple):
-    """Rows for a table, each with the values of the columns."""
+    """Rows for a table, each with the values of the columns. `perhaps`: one whose key is there is passed over.
+
+    Give such rows sorted: then two transactions wait for each other's keys in one order.
+    """
 
     table: Table | TableClause
     columns: Columns
     rows: Sequence[Row]
+    perhaps: bool = False
+
+    @property
+    def shape(self) -> Shape:
+        return self.table, self.columns, self.perhaps
+
+    @property
+    def values(self) -> tuple[Table | TableClause, Columns, Sequence[Row]]:
+        return self[:3]
 
 
 _POSTGRESQL = positional("postgresql")
@@ -41,7 +54,10 @@ _POSTGRESQL = positional("postgresql")
 @lru_cache(maxsize=1024)
 def inserting(shapes: tuple[Shape, ...]) -> str:
     """The statement that takes rows for each of these tables, a parameter each."""
-    *others, last = (insert(table, columns) for table, columns in shapes)
+    *others, last = (
+        f"{insert(table, columns)} ON CONFLICT DO NOTHING" if perhaps else insert(table, columns)
+        for table, columns, perhaps in shapes
+    )
     if not others:
         return last
     return f"WITH {', '.join(f't{n} AS ({one})' for n, one in enumerate(others))} {last}"
@@ -78,7 +94,7 @@ def weight(table: Table | TableClause, columns: Columns, rows: Sequence[Row]) ->
     return sum(len(row[place] or b"") for row in rows for place in places) if places else 0
 
 
-def batches(table: Table, columns: Columns, rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+def batches(table: Table | TableClause, columns: Columns, rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
     """The rows in parts that can each be one parameter: of JSON PostgreSQL takes 256 MB."""
     if weight(table, columns, rows) <= MOST:
         yield rows

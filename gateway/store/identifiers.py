@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 
 from gateway.keysets import among
 from gateway.store import sets
+from gateway.store.ahead import Ahead
 from gateway.tables import awaited, identifier
 
 Identified = tuple[str, str, str]
@@ -25,15 +26,18 @@ _WAITING = select(
 
 
 class Identifiers:
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, ahead: Ahead) -> None:
+        self._connection, self._ahead = connection, ahead
 
     def find(self, wanted: Collection[Identified]) -> dict[Identified, str]:
         """The ids of those that are known."""
         keys = set(wanted)
         if not keys:
             return {}
-        rows = sets.fetch(self._connection, _FIND, sorted({value for *_, value in keys}))
+        values = sorted({value for *_, value in keys})
+        rows = self._ahead.identifiers.rows(values)
+        if rows is None:
+            rows = sets.fetch(self._connection, _FIND, values)
         return {(kind, system, value): id for kind, system, value, id in rows if (kind, system, value) in keys}
 
     def claim(self, claims: Mapping[Identified, str]) -> dict[Identified, str]:
@@ -45,6 +49,10 @@ class Identifiers:
         columns = ("value", "system", "resource_type", "id")
         # Whoever claims has looked, and most that he claims are new: asked for again only where one was not.
         inserted = sets.insert_missing(self._connection, identifier, columns, rows)
+        if inserted == len(rows):
+            self._ahead.identifiers.add((kind, system, value, id) for value, system, kind, id in rows)
+        else:
+            self._ahead.identifiers.forget()
         return dict(claims) if inserted == len(rows) else self.find(claims)
 
     def wait(self, waiting: Mapping[Identified, Collection[tuple[str, str]]]) -> None:
@@ -56,11 +64,16 @@ class Identifiers:
         )
         columns = ("value", "system", "resource_type", "awaiting_id", "awaiting_type")
         sets.insert_missing(self._connection, awaited, columns, rows)
+        if rows:
+            self._ahead.awaited.forget()
 
     def waiting(self, arrived: Collection[Identified]) -> set[tuple[str, str]]:
         """The resources (type, id) that name these identifiers: to be agreed anew now that they are known."""
         keys = set(arrived)
         if not keys:
             return set()
-        rows = sets.fetch(self._connection, _WAITING, sorted({value for _, _, value in keys}))
+        values = sorted({value for _, _, value in keys})
+        rows = self._ahead.awaited.rows(values)
+        if rows is None:
+            rows = sets.fetch(self._connection, _WAITING, values)
         return {(awaiting, id) for kind, system, value, awaiting, id in rows if (kind, system, value) in keys}

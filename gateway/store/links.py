@@ -11,11 +11,13 @@ from sqlalchemy import Connection, exists, or_, select
 from gateway.keysets import among
 from gateway.records import Link
 from gateway.store import sets
+from gateway.store.ahead import Memory
 from gateway.store.identifiers import Identified
 from gateway.tables import from_micros, link, to_micros
 
 _FIELDS = tuple(Link.__dataclass_fields__)
 _RECORDED = _FIELDS.index("recorded")
+_FROM, _TO = _FIELDS.index("from_id"), _FIELDS.index("to_id")
 _OF = (
     select(*(link.c[name] for name in _FIELDS))
     .where(or_(among(link.c.from_id, "from"), among(link.c.to_id, "to")))
@@ -31,10 +33,12 @@ _KNOWN: Mapping[str, Set[str]] = {
 
 
 class Links:
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, ahead: Memory) -> None:
+        self._connection, self._ahead = connection, ahead
 
     def add(self, links: Sequence[Link]) -> None:
+        if links:
+            self._ahead.forget()
         rows = [(x.resource_type, x.from_id, x.to_id, x.kind, x.reason, to_micros(x.recorded)) for x in links]
         sets.insert(self._connection, link, _FIELDS, rows)
 
@@ -102,7 +106,11 @@ class Links:
     def of(self, ids: Collection[str], *, known_at: datetime | None = None) -> list[Link]:
         """Every decision that names one of these ids, in order of recording."""
         keys = sorted(ids)
-        rows = sets.fetch(self._connection, _OF, keys, keys) if keys else ()
+        rows = self._ahead.rows(keys)
+        if rows is None:
+            rows = sets.fetch(self._connection, _OF, keys, keys)
+        else:
+            rows = [row for row in rows if row[_FROM] in ids or row[_TO] in ids]
         found = [_plain(row) for row in rows]
         return found if known_at is None else [one for one in found if one.recorded <= known_at]
 

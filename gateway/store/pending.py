@@ -30,7 +30,7 @@ class Pending:
     def add(self, given: Iterable[Rows]) -> None:
         for one in given:
             if one.rows:
-                self._rows.setdefault((one.table, one.columns), []).extend(one.rows)
+                self._rows.setdefault(one.shape, []).extend(one.rows)
                 self._tables.add(one.table.name)
 
     def concern(self, sql: str) -> bool:
@@ -39,7 +39,10 @@ class Pending:
 
     def take(self) -> list[Rows]:
         """All of them, which are nobody's concern from now on."""
-        taken = [Rows(table, columns, rows) for (table, columns), rows in self._rows.items()]
+        taken = [
+            Rows(table, columns, sorted(set(rows)) if perhaps else rows, perhaps)
+            for (table, columns, perhaps), rows in self._rows.items()
+        ]
         self._rows, self._tables = {}, {_ALWAYS}
         return taken
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Table, select
 
 from gateway.keysets import among
 from gateway.store import sets
+from gateway.store.ahead import Memory
 from gateway.tables import person, person_patient, takes_part, to_micros
 
 _OF_PATIENTS = select(person_patient.c.patient_id, person_patient.c.person).where(
@@ -22,13 +23,18 @@ _PATIENTS_OF = (
 
 
 class Persons:
-    def __init__(self, connection: Connection, now: datetime) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, now: datetime, ahead: Memory) -> None:
+        self._connection, self._ahead = connection, ahead
         self._now = now
 
     def of_patients(self, patient_ids: Collection[str]) -> dict[str, str]:
         """Patient id to person key."""
-        return dict(sets.fetch(self._connection, _OF_PATIENTS, patient_ids)) if patient_ids else {}
+        if not patient_ids:
+            return {}
+        rows = self._ahead.rows(patient_ids)
+        if rows is None:
+            rows = sets.fetch(self._connection, _OF_PATIENTS, patient_ids)
+        return {patient: person for patient, person in rows if patient in patient_ids}
 
     def patients_of(self, persons: Collection[str]) -> dict[str, list[str]]:
         """Person key to the ids of the Patients that are this person."""
@@ -43,22 +49,27 @@ class Persons:
             return
         recorded = to_micros(self._now)
         keys = sorted(set(patients.values()))
-        sets.insert_missing(self._connection, person, ("key", "recorded"), [(key, recorded) for key in keys])
+        self._write(person, ("key", "recorded"), [(key, recorded) for key in keys])
         known = self.of_patients(patients)
         if moved := sorted(id for id, key in known.items() if patients[id] != key):
             self._connection.execute(person_patient.delete().where(among(person_patient.c.patient_id, moved)))
         rows = [(id, key, recorded) for id, key in sorted(patients.items()) if known.get(id) != key]
-        sets.insert_missing(self._connection, person_patient, ("patient_id", "person", "recorded"), rows)
+        if rows:
+            self._ahead.forget()
+        self._write(person_patient, ("patient_id", "person", "recorded"), rows)
 
     def take_part(self, parties: Iterable[tuple[str, str]]) -> None:
         """Remember that organisations (HSA-id) take part in the care of persons (key): pairs of both."""
-        sets.insert_missing(self._connection, takes_part, ("hsa_id", "person"), sorted(set(parties)))
+        self._write(takes_part, ("hsa_id", "person"), sorted(set(parties)))
 
     def take_part_alone(self, persons: Collection[str], parties: Iterable[tuple[str, str]]) -> None:
         """Of these persons (keys) nobody takes part in the care any more but who is among the pairs."""
         kept = [(hsa_id, person) for hsa_id, person in parties if person in persons]
         self._connection.execute(takes_part.delete().where(among(takes_part.c.person, sorted(persons))))
         self.take_part(kept)
+
+    def _write(self, table: Table, columns: tuple[str, ...], rows: Sequence[sets.Row]) -> None:
+        sets.insert_later(self._connection, [sets.Rows(table, columns, rows, perhaps=True)])
 
     def in_care_of(self, hsa_ids: Collection[str]) -> set[str]:
         """The persons (keys) in whose care one of these organisations takes part; and the compartments (ADR 53)."""

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import orjson
 from sqlalchemy import (
+    CompoundSelect,
     Connection,
     Engine,
     Select,
@@ -26,6 +27,7 @@ from gateway.store.failures import driver_errors
 
 Row: TypeAlias = few.Row
 Rows: TypeAlias = few.Rows
+Selects: TypeAlias = Select[Any] | CompoundSelect[Any]
 
 FEW = 256
 """Rows of a table that are written in one message together with others'."""
@@ -37,23 +39,25 @@ def insert(connection: Connection, table: Table | TableClause, columns: Sequence
 
 
 def insert_all(connection: Connection, given: Iterable[Rows]) -> None:
-    """Insert rows into several tables; none of them is there."""
+    """Insert rows into several tables; none of them is there, or that is said of them."""
     sets = [one for one in given if one.rows]
     if connection.dialect.name != "postgresql":
         for one in sets:
-            _insert_each(connection, _insert(one.table, one.columns), one.rows)
+            _insert_each(connection, _insert(one.table, one.columns, ignore=one.perhaps), one.rows)
         return
-    light = [len(one.rows) <= FEW and few.weight(*one) <= few.LIGHT for one in sets]
+    light = [len(one.rows) <= FEW and few.weight(*one.values) <= few.LIGHT for one in sets]
     if any(light):
         _insert_few(connection, [one for one, is_light in zip(sets, light, strict=True) if is_light])
     for one, is_light in zip(sets, light, strict=True):
-        if not is_light:
+        if not is_light and one.perhaps:
+            insert_missing(connection, *one.values)
+        elif not is_light:
             _copy_each(connection, one)
 
 
 def _insert_few(connection: Connection, sets: Sequence[Rows]) -> None:
-    sql = few.inserting(tuple((one.table, one.columns) for one in sets))
-    parameters = [few.given(*one) for one in sets]
+    sql = few.inserting(tuple(one.shape for one in sets))
+    parameters = [few.given(*one.values) for one in sets]
     with driver_errors(connection, sql):
         connection.connection.cursor().execute(sql, parameters)
 
@@ -89,7 +93,9 @@ def settling(engine: Engine) -> None:
         settle(connection, sql)
 
 
-def insert_missing(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> int:
+def insert_missing(
+    connection: Connection, table: Table | TableClause, columns: Sequence[str], rows: Sequence[Row]
+) -> int:
     """Insert the rows whose key is not there yet; return how many.
 
     Give them sorted: then two transactions wait for each other's keys in one order.
@@ -124,7 +130,9 @@ def insert_numbered(
     return [row for cursor in _given(connection, sql, table, columns, rows) for row in cursor.fetchall()]
 
 
-def _given(connection: Connection, sql: str, table: Table, columns: few.Columns, rows: Sequence[Row]) -> Iterator[Any]:
+def _given(
+    connection: Connection, sql: str, table: Table | TableClause, columns: few.Columns, rows: Sequence[Row]
+) -> Iterator[Any]:
     """The cursors of the statement, executed with the rows in as many parts as they need."""
     settle(connection, sql)
     for part in few.batches(table, columns, rows):
@@ -138,7 +146,7 @@ def _insert_each(connection: Connection, sql: str, rows: Sequence[Row]) -> int:
         return int(connection.connection.cursor().executemany(sql, rows).rowcount)
 
 
-def fetch(connection: Connection, found: Select[Any], *given: Collection[Any] | str | int) -> list[Any]:
+def fetch(connection: Connection, found: Selects, *given: Collection[Any] | str | int) -> list[Any]:
     """The rows of a select, as the driver gives them: a read that is asked for all day.
 
     `given` are its parameters in the order of its text: sets of keys, or single values.
@@ -146,7 +154,7 @@ def fetch(connection: Connection, found: Select[Any], *given: Collection[Any] | 
     return run(connection, _text_of(found, connection.dialect.name), *given)
 
 
-def holds_any(connection: Connection, is_there: Select[Any], *given: Collection[Any] | str | int) -> bool:
+def holds_any(connection: Connection, is_there: Selects, *given: Collection[Any] | str | int) -> bool:
     """The answer of a select of one `EXISTS`."""
     return bool(fetch(connection, is_there, *given)[0][0])
 
@@ -164,7 +172,7 @@ def run(connection: Connection, sql: str, *given: Collection[Any] | str | int) -
 
 
 @lru_cache(maxsize=128)
-def _text_of(found: Select[Any], dialect: str) -> str:
+def _text_of(found: Selects, dialect: str) -> str:
     return str(found.compile(dialect=positional(dialect)))
 
 

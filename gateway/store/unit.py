@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 from sqlalchemy import Connection
 
 from gateway.store import sets
+from gateway.store.ahead import Ahead
 from gateway.store.audit import Audit, Chain, Event
 from gateway.store.bearing import Bearings
 from gateway.store.changes import Changes
@@ -65,10 +66,11 @@ class UnitOfWork:
         self.snapshots = Snapshots(connection)
         self.statements = Statements(connection)
         self.bearing = Bearings(connection)
-        self.links = Links(connection)
+        self.ahead = Ahead(connection)
+        self.links = Links(connection, self.ahead.links)
         self.maps = Maps(connection, now)
-        self.identifiers = Identifiers(connection)
-        self.persons = Persons(connection, now)
+        self.identifiers = Identifiers(connection, self.ahead)
+        self.persons = Persons(connection, now, self.ahead.patients)
         self.resources = Resources(connection, now, index, numbers)
         self.searches = Searches(connection)
         self.findings = Findings(connection)
@@ -105,6 +107,7 @@ class UnitOfWork:
         if numbers:
             sets.run(self._connection, _SHARE if shared else _LOCK, sorted(numbers))
             self._held |= set() if shared else numbers
+            self.ahead.forget()
 
     def undone(self, work: Callable[[], T]) -> T:
         """What the work returns; what it wrote is undone, and what it locked let go."""

@@ -164,12 +164,14 @@ def learn_persons(uow: UnitOfWork, steps: Sequence[Step]) -> None:
 def persons_of(uow: UnitOfWork, resources: Sequence[Resource | None]) -> list[str | None]:
     """The persons that resources are about, by literal reference, or by an identifier that is known or becomes so."""
     patients = [None if one is None else person_of(one) for one in resources]
+    keys = [{key for _, key in logical_references(one)} if one else set() for one in resources]
     named = [
-        {key for _, key in logical_references(one) if key[0] == "Patient"} if one and not patient else set()
-        for one, patient in zip(resources, patients, strict=True)
+        set() if patient else {key for key in some if key[0] == "Patient"}
+        for some, patient in zip(keys, patients, strict=True)
     ]
     wanted = set().union(*named)
-    fresh = claims(one for one in resources if one is not None) if wanted else {}
+    fresh = claims(one for one in resources if one is not None)
+    uow.ahead.ask({one for one in patients if one}, {value for *_, value in (*fresh, *set().union(*keys))})
     known = {**fresh, **uow.identifiers.find(wanted)}
     found = [
         patient or min((known[key] for key in keys if key in known), default=None)
