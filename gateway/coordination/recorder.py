@@ -13,11 +13,12 @@ from typing import Final
 
 from gateway.coordination.agree import agree_all
 from gateway.coordination.agreements import Authority, authority
+from gateway.coordination.compartments import compartments
 from gateway.coordination.consenting import CONSENT, leans_on, says_over, to_state, unconsented
 from gateway.coordination.heirs import is_passing
 from gateway.coordination.over import PERIOD, bearings
 from gateway.coordination.plans.basis import WITHHELD, labelled, merges, plans_of
-from gateway.coordination.plans.closing import closed, literals, within
+from gateway.coordination.plans.closing import ACCOUNT, closed, closed_with, literals, targets, within
 from gateway.coordination.plans.follow import follow_all
 from gateway.coordination.plans.rules import PLAN, TEAM, contains_team
 from gateway.coordination.proposing import proposals
@@ -25,7 +26,7 @@ from gateway.coordination.statements import GATEWAY_SOURCE
 from gateway.identity.identifiers import Named
 from gateway.identity.resolve import Key, logical_references
 from gateway.identity.systems import HSA_ID
-from gateway.records import Agreed, Link, Statement
+from gateway.records import Agreed, Link, Resource, Statement
 from gateway.store import Bearing, Saved, SavedResource, Stored, UnitOfWork
 
 Thing = tuple[str, str]
@@ -133,7 +134,7 @@ class Recorder:
             concerned |= uow.resources.named_by(_TASK, tasks, _ABOUT, PLAN)
             concerned |= _leaning(uow, agreed)
         if not concerned:
-            return agreed
+            return _with_accounts(uow, agreed)
         found = {(one.resource_type, one.id): one for one in agreed}
         seen: set[str] = set()
         while new := concerned - seen:  # A merger leads from one plan to another.
@@ -146,7 +147,7 @@ class Recorder:
                 if stored.id not in tasks:
                     tasks[stored.id] = _as_agreed(stored)
             concerned |= {id for one in tasks.values() if merges(one.resource) for id in _plans(one)}
-        teams = uow.resources.read_many([(TEAM, id) for id in seen])
+        teams = uow.resources.read_many([(kind, id) for id in seen for kind in _FOLLOWING])
         plans = {id: found[PLAN, id] for id in sorted(seen) if (PLAN, id) in found}
         stated = {id: found[TEAM, id] for id in seen if (TEAM, id) in found}
         made = follow_all(plans, tasks.values(), stated, self.authority.steps[_TASK], contained=self._contained)
@@ -163,7 +164,12 @@ class Recorder:
             found.setdefault((one.resource_type, one.id), one)
         for one in closed(following, [one for one in found.values() if one.resource_type == _TASK], drafts):
             found[one.resource_type, one.id] = one
-        return list(found.values())
+        if told and (_are_closed(found.values()) or _are_closed(teams.values())):
+            accounts = uow.resources.naming(ACCOUNT, ("target",), _TASK, tasks)
+            accounts += uow.resources.naming(ACCOUNT, ("target",), PLAN, seen)
+            for one in self._agreed(uow, {(ACCOUNT, account.id) for account in accounts} - found.keys()):
+                found.setdefault((one.resource_type, one.id), one)
+        return _with_accounts(uow, found.values())
 
     def _agreed(self, uow: UnitOfWork, things: Collection[Thing]) -> list[Agreed]:
         if not things:
@@ -294,6 +300,31 @@ def _unconsented(uow: UnitOfWork, found: Mapping[Thing, Agreed], *, told: bool) 
         uow.statements.add(new)
         said += new
     return set(unconsented(plans, consents, said))
+
+
+def _with_accounts(uow: UnitOfWork, agreed: Collection[Agreed]) -> list[Agreed]:
+    """What is agreed, with the Provenances in it closed as what they are about is."""
+    accounts = [one for one in agreed if one.resource_type == ACCOUNT and not one.deleted]
+    if not accounts:
+        return list(agreed)
+    found = {(one.resource_type, one.id): _resource(one) for one in agreed}
+    about = {thing for one in accounts for thing in targets(one.resource)}
+    found |= {thing: _resource(one) for thing, one in uow.resources.read_many(about - found.keys()).items()}
+    shut = {thing: names for thing in about if thing in found and (names := compartments(found[thing]))}
+    known = {one.id: one for one in closed_with(accounts, shut)}
+    return [known.get(one.id, one) if one.resource_type == ACCOUNT else one for one in agreed]
+
+
+def _are_closed(found: Iterable[Agreed | Stored]) -> bool:
+    """Whether any of these is in a compartment."""
+    return any(compartments(_resource(one)) for one in found)
+
+
+def _resource(one: Agreed | Stored) -> Resource:
+    """As it is; nothing of what is deleted."""
+    if one.deleted:
+        return {}
+    return one.resource if isinstance(one, Agreed) else one.resource()
 
 
 def _hsa_ids(uow: UnitOfWork, ids: Collection[str]) -> dict[str, list[str]]:

@@ -101,27 +101,68 @@ def test_who_is_asked_sees_what_he_is_asked_and_the_plan_once_he_takes_part(plan
     assert plans.seen(WARD) == set()
 
 
-def test_a_correction_within_a_closed_plan_is_not_told_to_others(shared: httpx.Client, party: Party) -> None:
-    """C-34, C-15: its Provenance says that there is a Task, who corrected it and why."""
-    here = Plans(shared, party)
+def corrected(here: Plans) -> list[str]:
+    """The Task of the part is done, and then corrected by the nurses; the ways to ask who corrected what and why."""
     for status in ("accepted", "in-progress", "completed"):
         report = {"output": [{"type": {"text": "Rapport"}, "valueString": "Klart"}]} if status == "completed" else {}
-        moved(party(NURSES), here.talk, status, **report)
-    now = read(shared, here.talk)
+        moved(here.party(NURSES), here.talk, status, **report)
+    now = read(here.operator, here.talk)
     sent = [
         {"name": "resource", "resource": now | {"status": "failed", "statusReason": {"text": "Ingen öppnade"}}},
         {"name": "reason", "valueString": "Ingen var hemma"},
     ]
-    corrected = party(NURSES).post(
+    answer = here.party(NURSES).post(
         f"/fhir/Task/{here.talk['id']}/$correct", json={"resourceType": "Parameters", "parameter": sent}
     )
-    assert corrected.status_code == 200, corrected.text
-    asked = [f"Provenance?target=Task/{here.talk['id']}", "Provenance/_history", f"Provenance?patient={here.patient}"]
-    kept = {path: shared.get(f"/fhir/{path}", params={"_count": "500"}).text for path in asked[:2]}
-    assert all("Ingen var hemma" in one for one in kept.values()), "The operator is told."
-    for hsa_id in (TOWN, WARD):
-        assert all("Ingen var hemma" not in party(hsa_id).get(f"/fhir/{path}").text for path in asked)
+    assert answer.status_code == 200, answer.text
+    return [f"Provenance?target=Task/{here.talk['id']}", "Provenance/_history"]
+
+
+def tells(client: httpx.Client, ways: list[str]) -> set[bool]:
+    """Whether he is told of the correction, by each way."""
+    return {"Ingen var hemma" in client.get(f"/fhir/{path}", params={"_count": "500"}).text for path in ways}
+
+
+def test_a_correction_within_a_closed_plan_is_told_to_who_is_within(shared: httpx.Client, party: Party) -> None:
+    """C-34, C-15: its Provenance says that there is a Task, who corrected it and why."""
+    here = Plans(shared, party)
+    ways = corrected(here)
+    assert tells(shared, ways) == tells(party(NURSES), ways) == tells(party(THERAPY), ways) == {True}
+    assert tells(party(TOWN), ways) == tells(party(WARD), ways) == {False}
     assert here.seen(TOWN) == set()
+
+
+def test_a_correction_from_before_a_plan_was_closed_is_closed_with_it(
+    shared: httpx.Client, party: Party, shared_gateway: Gateway
+) -> None:
+    """C-34, C-15: and open with it again."""
+    here = Plans(shared, party, closed=False)
+    ways = corrected(here)
+    assert tells(party(TOWN), ways) == {True}
+    (entry,) = party(TOWN).get(f"/fhir/{ways[0]}").json()["entry"]
+    address = f"/fhir/Provenance/{entry['resource']['id']}"
+    version = f"{address}/_history/{entry['resource']['meta']['versionId']}"
+    assert put(party(THERAPY), here.part, meta={"security": [TEAM_ONLY]}).status_code == 200
+    assert tells(party(TOWN), ways) == {False}
+    assert [party(TOWN).get(one).status_code for one in (address, version)] == [404, 404]
+    assert [party(THERAPY).get(one).status_code for one in (address, version)] == [200, 200]
+    assert rebuild(shared_gateway.store, shared_gateway.ingest.recorder, lambda done, total: None).different == []
+    assert put(party(THERAPY), here.part, meta=None).status_code == 200
+    assert tells(party(TOWN), ways) == {True}
+    assert rebuild(shared_gateway.store, shared_gateway.ingest.recorder, lambda done, total: None).different == []
+
+
+def test_a_correction_of_a_task_that_leaves_a_closed_plan_is_open_again(
+    shared: httpx.Client, party: Party, shared_gateway: Gateway
+) -> None:
+    """C-34: it is closed by what it is about as that is now."""
+    here = Plans(shared, party)
+    ways = corrected(here)
+    now = read(shared, here.talk)
+    left = {name: value for name, value in now.items() if name != "basedOn"}
+    assert shared.put(f"/fhir/Task/{here.talk['id']}", json=left).status_code == 200
+    assert tells(party(TOWN), ways) == {True}
+    assert rebuild(shared_gateway.store, shared_gateway.ingest.recorder, lambda done, total: None).different == []
 
 
 def test_who_is_in_the_part_alone_does_not_see_a_whole_that_is_for_its_team(shared: httpx.Client, party: Party) -> None:

@@ -12,7 +12,6 @@ from typing import Any, Final
 from gateway.access.caller import Caller
 from gateway.access.commands import Correct, Create
 from gateway.access.performing.steps import Act, Step
-from gateway.coordination.compartments import compartments
 from gateway.coordination.values import written
 from gateway.identity.systems import HSA_ID
 from gateway.records import Resource
@@ -28,10 +27,7 @@ _AUTHOR: Final = {
 
 
 def provenance(act: Act, step: Step, command: Correct, before: Stored) -> Step:
-    """The further step that records a correction; the version that this makes has its name from now on.
-
-    Of what is closed with a plan it is about nobody, so that the operator alone is told of it (C-34).
-    """
+    """The further step that records a correction; the version that this makes has its name from now on."""
     step.version = step.version or secrets.token_hex(8)
     kind, id = step.thing
     own = str(uuid.uuid4())
@@ -46,8 +42,7 @@ def provenance(act: Act, step: Step, command: Correct, before: Stored) -> Step:
         "entity": [{"role": "revision", "what": {"reference": f"{kind}/{id}/_history/{before.version}"}}],
     }
     made = Create(resource_type="Provenance", resource=resource)
-    person = None if compartments(before.resource()) else step.person
-    return Step(step.place, made, own, resource, person=person, decision=step.decision)
+    return Step(step.place, made, own, resource, person=step.person, decision=step.decision)
 
 
 def _who(caller: Caller) -> dict[str, Any]:

@@ -34,7 +34,9 @@ _NAMING: Final[Mapping[str, tuple[str, ...]]] = {
     "Task": ("owner", "requester", "restriction", "extension"),
 }
 """The elements that name who is within."""
-CLOSED_WITH_A_PLAN: Final = frozenset(_NAMING)
+ACCOUNT: Final = "Provenance"
+"""What tells of a version who made it and why: it is closed with what it is about."""
+CLOSED_WITH_A_PLAN: Final = frozenset((*_NAMING, ACCOUNT))
 _DRAFT: Final = "draft|"
 """How what a compartment of those who draw up a plan is named after begins."""
 _UNASKED: Final = frozenset({"draft", "cancelled", "entered-in-error"})
@@ -67,6 +69,20 @@ def closed(
         names |= {_own(task)} if of & only and not of & drafts else set()
         if compartments(task.resource) != names:
             yield _with(task, names)
+
+
+def closed_with(accounts: Iterable[Agreed], shut: Mapping[tuple[str, str], Collection[str]]) -> Iterator[Agreed]:
+    """Provenances with the labels of what they are about, of which `shut` is in compartments."""
+    for one in accounts:
+        names = {name for thing in targets(one.resource) for name in shut.get(thing, ())}
+        if compartments(one.resource) != names:
+            yield _with(one, names)
+
+
+def targets(account: Resource) -> set[tuple[str, str]]:
+    """The plans, teams and Tasks that a Provenance is about."""
+    named = (reference.parse(str(one.get("reference", ""))) for one in account.get("target", ()))
+    return {(one.type, one.id) for one in named if one.type and one.type in _NAMING and one.id}
 
 
 def may_be_closed(plan: Resource) -> bool:
