@@ -212,10 +212,11 @@ def test_the_example_of_issuers_is_one(tmp_path: Path) -> None:
 
 
 def test_the_changelog_tells_of_this_version() -> None:
-    found = re.findall(r"^## (\S+?)(?:,| |$)", read("CHANGELOG.md"), re.MULTILINE)
-    assert found[0] == __version__
-    section = headings(read("CHANGELOG.md"))
-    assert any(len(text.strip()) > 0 for heading, text in section.items() if heading in {"Added", "Changed", "Fixed"})
+    _, latest, *_ = re.split(r"^## ", read("CHANGELOG.md"), flags=re.MULTILINE)
+    assert re.split(r"[, \n]", latest)[0] == __version__
+    kinds = headings(latest).keys() & {"Added", "Changed", "Fixed"}
+    assert kinds
+    assert re.search(r"^- ", latest, re.MULTILINE)
 
 
 # --- links -----------------------------------------------------------------------------------------------------------
