@@ -32,14 +32,15 @@ from gateway.mapping.sound import checked
 from gateway.records import Message, Source
 from gateway.store import Claimed, LeaseLost, Store, UnitOfWork
 
-RANGE_ITEMS = 100
+RANGE_ITEMS = 200
 RANGE_SECONDS = 0.5
-"""A range costs some 30 statements, however few its items: it ends early only where items are slow to map."""
+"""A range costs some 30 statements, and each page of an index that it touches is written once, however few its items:
+it ends early only where items are slow to map."""
 LEASE = timedelta(seconds=15)
 """Renewed by every range: a killed process's messages are taken over after this time."""
 AHEAD = timedelta(days=1)
 """How far a sender's clock may be ahead of ours."""
-MOST_MESSAGES = 100
+MOST_MESSAGES = RANGE_ITEMS
 """How many waiting messages are claimed together."""
 
 UNMAPPED = ("rest", "import")
@@ -259,13 +260,15 @@ def _held(entry: Entry, failure: Exception) -> Entry:
 
 
 def _ranges(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
-    """Some 100 items, or what half a second of mapping gives."""
+    """Some 200 items with the ends of their messages, or what half a second of mapping gives."""
     batch: list[Entry] = []
-    until = monotonic() + RANGE_SECONDS
+    items, until = 0, monotonic() + RANGE_SECONDS
     for entry in entries:
-        batch.append(entry)
-        if len(batch) >= RANGE_ITEMS or monotonic() >= until:
+        full = items >= RANGE_ITEMS or len(batch) >= 2 * RANGE_ITEMS or (bool(batch) and monotonic() >= until)
+        if full and isinstance(entry, Mapped):  # The end of a message goes with its last item.
             yield batch
-            batch, until = [], monotonic() + RANGE_SECONDS
+            batch, items, until = [], 0, monotonic() + RANGE_SECONDS
+        batch.append(entry)
+        items += isinstance(entry, Mapped)
     if batch:
         yield batch

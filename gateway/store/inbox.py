@@ -105,6 +105,7 @@ _IS_HELD = text("inbox_item.state = 'held'")
 
 _MESSAGE = (inbox.c.id, inbox.c.source, inbox.c.media_type, inbox.c.received, inbox.c.as_of, inbox.c.transport)
 _CLAIMED = (inbox.c.id, inbox.c.next_item, inbox.c.attempts)
+_WORKED = select(inbox_item.c.inbox_id).distinct().where(among(inbox_item.c.inbox_id, "ids"))
 
 
 def _kept(message: Message, state: MessageState) -> sets.Row:
@@ -282,8 +283,7 @@ class Inbox:
 
     def worked_before(self, ids: Collection[str]) -> set[str]:
         """Those of which items are kept: a part of it is done, or it is worked through anew."""
-        query = select(inbox_item.c.inbox_id).distinct().where(among(inbox_item.c.inbox_id, sorted(ids)))
-        return set(self._connection.scalars(query))
+        return {row[0] for row in sets.fetch(self._connection, _WORKED, sorted(ids))}
 
     def save_items(self, items: Sequence[Item]) -> None:
         """Write what became of items; one that was written before (a replay) is written over."""

@@ -46,6 +46,7 @@ def test_a_dead_process_s_message_waits_for_its_lease_then_another_goes_on(
 ) -> None:
     kept = inlet.keep("municipal-csv", municipal(*(visit(f"B-{n}") for n in range(250))))
     monkeypatch.setattr(pipeline, "RANGE_SECONDS", 60)
+    monkeypatch.setattr(pipeline, "RANGE_ITEMS", 100)
     killed_at(inlet, monkeypatch, 150)
     assert other.sent(kept).entry.next_item == 100
     before = other.read(lambda uow: uow.statements.count())
