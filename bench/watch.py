@@ -36,6 +36,7 @@ from bench.copies import FIRST, copies, finish, without_indexes
 from bench.serving import postgres_process, spent_with_children
 from gateway.access.watching import Place
 from gateway.app import Gateway, settle, wire
+from gateway.coordination.due import TICK
 from gateway.coordination.missions import MISSION
 from gateway.coordination.statements import Origin, make
 from gateway.identity.systems import HSA_ID
@@ -149,6 +150,7 @@ class Bench:
             "load_cpu": 0.0,
             "looked": 0,
             "look_cpu": 0.0,
+            "seen": False,
             "place": {},
             "second": 0,
         }
@@ -195,13 +197,28 @@ class Bench:
         self.keep(indexes=None)
 
     def look(self) -> None:
-        """The first look at everybody, before anything is due."""
-        more = True
-        while more:
+        """The first look at everybody, before anything is due: at the first persons; the others are their copies."""
+        store, first = self.gateway.store, min(self.persons, FIRST)
+        if self.state["seen"]:
+            return
+        self.clock.now = BEGIN - timedelta(minutes=1)
+        store.write(lambda uow: uow.changes.number(limit=10_000_000))
+        if not self.state["place"]:  # The units were there before anybody: their changes concern everybody.
+            self.keep(place={"seq": 1 + len(UNITS)})
+        expected = {f"bench-p{n}": due_at(n) for n in range(self.persons)}
+        persons = [*expected][:first]
+        while store.read(lambda uow: uow.watch.of(persons)) != {one: expected[one] for one in persons}:
             before, _ = self.cpu()
-            looked, more = self.watch()
-            spent = self.cpu()[0] - before
-            self.keep(looked=self.state["looked"] + looked, look_cpu=self.state["look_cpu"] + spent)
+            looked, _ = self.watch()
+            self.keep(looked=self.state["looked"] + looked, look_cpu=self.state["look_cpu"] + self.cpu()[0] - before)
+            if not looked:
+                raise SystemExit("Not everybody is to be looked at when his mission is due.")
+        others = {one: due for one, due in expected.items() if self.persons > first}
+        if others:
+            store.write(lambda uow: uow.watch.expect(others))
+            last = store.read(lambda uow: uow.changes.last())
+            self.keep(place=self.state["place"] | {"seq": last})
+        self.keep(seen=True)
 
     def watch(self) -> tuple[int, bool]:
         """A step, as the job takes it; at how many persons was looked, and whether more wait."""
@@ -355,6 +372,11 @@ def of(person: int) -> Iterator[Statement]:
 def asked_at(person: int) -> datetime:
     """When his mission was asked for: it is due when as much time has passed as an answer may take."""
     return BEGIN - ANSWER + person * APART
+
+
+def due_at(person: int) -> datetime:
+    """When the watch is to look at him again, as things are before anything is due."""
+    return asked_at(person) + ANSWER + TICK
 
 
 def minute_of(person: int) -> str:

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 import structlog
 
 from gateway.access.answers import Answers, with_those_above
-from gateway.access.commands import Matching
-from gateway.access.conditions import criteria
-from gateway.access.worklists import MOST, hsa_ids, parties_of
+from gateway.access.worklists import hsa_ids
 from gateway.coordination.directory import AFTER, Directory
 from gateway.coordination.heirs import is_passing, parties
 from gateway.coordination.statements import GATEWAY_SOURCE
@@ -25,7 +22,6 @@ from gateway.coordination.succession import RECORD, to_state
 from gateway.identity.resolve import logical_references
 from gateway.identity.systems import HSA_ID
 from gateway.records import Resource, Statement
-from gateway.search.cursor import START, Cursor
 from gateway.store import UnitOfWork
 
 log = structlog.get_logger(__name__)
@@ -69,21 +65,15 @@ class Succeeding(Answers):
         keys = {key for one in said for _, key in logical_references(one.body) if key[0] == "Organization"}
         return Directory(with_those_above(uow, keys, uow.now))
 
-    def alone(self, uow: UnitOfWork, organisations: Iterable[Resource]) -> Iterator[str]:
-        """The ids of Tasks that name one of these as a party, or did before they passed on, and are about nobody."""
+    @staticmethod
+    def alone(uow: UnitOfWork, organisations: Iterable[Resource]) -> Iterator[str]:
+        """The ids of Tasks that name one of these, or did before they passed on, and are about nobody."""
         units = list(organisations)
-        closed = {f"|{HSA_ID}|{hsa_id}" for one in units for hsa_id in hsa_ids(one)}
-        passed = uow.statements.about_nobody(GATEWAY_SOURCE, f"{RECORD}|") if closed else ()
+        numbers = {hsa_id for one in units for hsa_id in hsa_ids(one)}
+        passed = uow.statements.about_nobody(GATEWAY_SOURCE, f"{RECORD}|") if numbers else ()
+        closed = {f"|{HSA_ID}|{number}" for number in numbers}
         yield from (id for record, id in passed if any(record.endswith(key) for key in closed))
-        for one in units:
-            ids = ",".join(f"{HSA_ID}|{hsa_id}" for hsa_id in hsa_ids(one))
-            for criterion in parties_of(ids, f"Organization/{one['id']}"):
-                query = criteria(TASK, Matching((("subject:missing", "true"), criterion)), self._rooms)
-                after: Cursor | None = START
-                while after is not None:
-                    page = uow.searches.page(replace(query, count=MOST), after=after)
-                    yield from (found.id for found in page.matches)
-                    after = page.behind
+        yield from sorted(uow.watch.about_nobody(TASK, numbers | {f"Organization/{one['id']}" for one in units}))
 
     def pass_on_alone(self, uow: UnitOfWork, id: str) -> datetime | None:
         """The same of a Task that is about nobody; when to look again."""

@@ -112,7 +112,9 @@ def picture(
     said = [one for one in statements if not one.record_key.startswith(MENTION)]
     evidence = _evidence(said)
     reader = _Reader(directory, authority, evidence, at)
-    tasks = tuple(_with_needs(_acknowledged(found, [reader.task(one) for one in found if one.resource_type == "Task"])))
+    tasked = [one for one in found if one.resource_type == "Task"]
+    needs = _needs(tasked)
+    tasks = tuple(_acknowledged(found, [reader.task(one, needs[one.id]) for one in tasked]))
     contacts = tuple(reader.contact(one) for one in found if one.resource_type == "Encounter")
     plans = tuple(reader.plan(one) for one in found if one.resource_type == "CarePlan")
     by_reference: dict[str, Fact | PlanFact] = {}
@@ -164,7 +166,7 @@ class _Reader:
         self.steps = authority.steps["Task"]
         self.evidence = evidence
 
-    def task(self, agreed: Agreed) -> TaskFact:
+    def task(self, agreed: Agreed, need: str = "") -> TaskFact:
         resource = agreed.resource
         reference = f"Task/{agreed.id}"
         codes = _codes(resource.get("code"))
@@ -195,7 +197,7 @@ class _Reader:
             due=due(resource.get("restriction", {}).get("period", {}).get("end")),
             start=instant(execution.get("start")),
             end=instant(execution.get("end")),
-            need="",
+            need=need,
             stay=reference_key(resource.get("encounter")),
             plans=frozenset(key for plan in resource.get("basedOn", ()) if (key := reference_key(plan))),
             candidates=tuple(self.candidates(resource)),
@@ -303,14 +305,15 @@ def _keys(task: TaskFact) -> tuple[str, ...]:
     return (task.reference, *_identifiers(task.resource))
 
 
-def _with_needs(tasks: Sequence[TaskFact]) -> Iterator[TaskFact]:
-    """The need of each Task: its group, else that of the Task it replaces, else its request, else its own.
+def _needs(tasks: Iterable[Agreed]) -> dict[str, str]:
+    """The need of each Task, by id: its group, else that of the Task it replaces, else its request, else its own.
 
     What is replaced is named by its identifier, as sources do, or by its address, as clients do.
     """
-    by_key = {key: task for task in tasks for key in (task.reference, *_identifiers(task.resource))}
+    found = list(tasks)
+    by_key = {key: one for one in found for key in (f"Task/{one.id}", *_identifiers(one.resource))}
 
-    def need(task: TaskFact, depth: int = 0) -> str:
+    def need(task: Agreed, depth: int = 0) -> str:
         group = task.resource.get("groupIdentifier")
         if group and "value" in group:
             return f"{group.get('system', '')}|{group['value']}"
@@ -318,10 +321,9 @@ def _with_needs(tasks: Sequence[TaskFact]) -> Iterator[TaskFact]:
         before = by_key.get(reference_key(replaced) or "")
         if before is not None and before is not task and depth < 20:
             return need(before, depth + 1)
-        return reference_key(task.resource.get("focus")) or next(iter(_identifiers(task.resource)), task.reference)
+        return reference_key(task.resource.get("focus")) or next(iter(_identifiers(task.resource)), f"Task/{task.id}")
 
-    for task in tasks:
-        yield replace(task, need=need(task))
+    return {one.id: need(one) for one in found}
 
 
 def _identifiers(resource: Resource) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,7 +26,12 @@ def instant(value: Any) -> datetime | None:
 
     Sources write 0001 and 9999 for "never": there time must still be able to go a year back and forth.
     """
-    if not isinstance(value, str) or not _TIME.fullmatch(value):
+    return _instant(value) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=4096)  # One time stands in several elements of a Task, and in its history.
+def _instant(value: str) -> datetime | None:
+    if not _TIME.fullmatch(value):
         return None
     text = value + "-01-01"[(len(value) - 4) :] if len(value) < 10 else value
     try:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     case,
     exists,
     func,
+    or_,
     select,
     type_coerce,
 )
@@ -69,6 +70,10 @@ class Said:
     """The types of which the one source has spoken that is asked about."""
 
 
+_TEXTS = 200
+"""For so many is looked at once."""
+
+
 class Watch:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -117,6 +122,16 @@ class Watch:
         for table in (resource, resource_version) if rids else ():
             query = select(table.c.person).where(among(table.c.rid, rids), table.c.person.is_not(None))
             found |= set(self._connection.scalars(query.where(holds(table.c.body, text))))
+        return found
+
+    def about_nobody(self, resource_type: str, texts: Collection[str]) -> set[str]:
+        """The ids of what is about no person, of that type, and holds one of these texts. There is little of it."""
+        found: set[str] = set()
+        given = sorted(texts)
+        for start in range(0, len(given), _TEXTS):
+            held = or_(*(holds(resource.c.body, text.encode()) for text in given[start : start + _TEXTS]))
+            query = select(resource.c.id).where(resource.c.person.is_(None), resource.c.resource_type == resource_type)
+            found |= set(self._connection.scalars(query.where(resource.c.deleted.is_(False), held)))
         return found
 
     def kept(
