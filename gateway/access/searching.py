@@ -20,9 +20,9 @@ from gateway.access.decision import Decision, decide, source_of
 from gateway.access.reading import Reading
 from gateway.errors import BadRequest, GatewayError, NotFound
 from gateway.fhir import bundle
-from gateway.fhir.json import dump
 from gateway.fhir.primitives import ID
 from gateway.issues import Issue, operation_outcome
+from gateway.records import Resource
 from gateway.search.cursor import END, START, Cursor
 from gateway.search.links import Page
 from gateway.search.query import Compartment, Limits, Query, parse
@@ -176,12 +176,14 @@ class Searching(Reading):
         this = tuple(pair for pair in sought.params if pair[0] == PAGE)[-1:]
         links = {"self": url_of(base, path, (*read.query.used, *this, *shown))}
         links |= {relation: to(place) for relation, place in others(read.query, found.page, found.total).items()}
-        entries = [bundle.Found(one.resource_type, one.id, one.body) for one in found.page.matches]
-        entries += [bundle.Found(one.resource_type, one.id, one.body, "include") for one in found.included]
-        answer = bundle.searchset(entries, base=base, links=links, total=found.total)
-        if outcome := left_out(read.query, found.whole):
-            answer.setdefault("entry", []).append({"resource": outcome, "search": {"mode": "outcome"}})
-        return dump(answer)
+        return bundle.searchset_of_kept(
+            found.page.matches,
+            found.included,
+            base=base,
+            links=links,
+            total=found.total,
+            outcome=left_out(read.query, found.whole),
+        )
 
     def _known(self, scope: Scope) -> None:
         if scope.resource_type:
@@ -214,7 +216,7 @@ def others(query: Query, page: SearchPage[Any], total: int | None) -> dict[str, 
     return {relation: place for relation, place in places.items() if place is not None}
 
 
-def left_out(query: Query, whole: bool) -> dict[str, object] | None:
+def left_out(query: Query, whole: bool) -> Resource | None:
     """What was left out, said in the Bundle itself."""
     issues = list(query.ignored)
     if not whole:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
-from gateway.fhir.json import verbatim
+from gateway.fhir.json import dump, verbatim
 from gateway.records import Resource
 
 Body = Resource | bytes
@@ -53,6 +53,40 @@ def searchset(found: Iterable[Found], *, base: str, links: Mapping[str, str], to
         for one in found
     ]
     return _bundle("searchset", entries, links=links, total=total)
+
+
+class Kept(Protocol):
+    """A resource as it is kept."""
+
+    @property
+    def resource_type(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def body(self) -> bytes: ...
+
+
+def searchset_of_kept(
+    matches: Iterable[Kept],
+    included: Iterable[Kept] = (),
+    *,
+    base: str,
+    links: Mapping[str, str],
+    total: int | None = None,
+    outcome: Resource | None = None,
+) -> bytes:
+    """The same as it is sent, of resources that are kept, and with what there is to say of the search itself."""
+    start = dump(full_url(base, "", ""))[:-2].decode()  # What follows is a type and an id: nothing in it is escaped.
+    entries = [
+        b'{"fullUrl":%b","resource":%b,"search":{"mode":"%b"}}'
+        % (f"{start}{one.resource_type}/{one.id}".encode(), one.body, mode)
+        for mode, some in ((b"match", matches), (b"include", included))
+        for one in some
+    ]
+    if outcome is not None:
+        entries.append(dump({"resource": outcome, "search": {"mode": "outcome"}}))
+    head = dump(_bundle("searchset", [], links=links, total=total))
+    return b'%b,"entry":[%b]}' % (head[:-1], b",".join(entries)) if entries else head
 
 
 def history(versions: Iterable[Version], *, base: str, links: Mapping[str, str], total: int | None = None) -> Resource:
