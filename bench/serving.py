@@ -7,7 +7,8 @@ It needs PostgreSQL's server and wrk (Debian: `apt-get install postgresql wrk`) 
 bench/requirements.txt`). 100,000 resources are loaded once and kept under var/bench; a load that was interrupted goes
 on. Each run works on a copy of them. One worker process; commits wait for the disk; every access is recorded. wrk,
 server and database share the cores. Each figure is taken right after one of the bare application (bench/bare.py), so
-that both met the machine in one mood. `server` and `database` are microseconds of CPU for each request.
+that both met the machine in one mood, and when the gateway has nothing to do beside. `server` and `database` are
+microseconds of CPU for each request.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ CONNECTIONS = (8, 16)
 SECONDS = 6.0
 ASKED = 20_000
 """So many different requests are made; then they come again."""
+RESTS = 0.06
+"""Seconds of CPU in a second: a server that waits uses less."""
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -164,6 +167,7 @@ def measured(
         started, ours, address = stack.enter_context(served(url))
         start_cpu = spent(ours)
         bare, bare_address = stack.enter_context(bare_served(url))
+        rest(ours, longest=120)
         for figure in figures:
             lines = asked(figure.name, persons)
             (folder / f"{figure.name}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -215,7 +219,7 @@ def load(server: str, folder: Path, resources: int) -> None:
     made_database(server, "loaded")
     done = folder / "loaded.json"
     persons = resources // population.EACH
-    if done.exists() and json.loads(done.read_text())["persons"] == persons:
+    if done.exists() and json.loads(done.read_text()) == {"persons": persons, "rested": True}:
         return
     from bench.transactions import ASKING, BASE
     from gateway.access.commands import Body, Command, Update
@@ -246,9 +250,11 @@ def load(server: str, folder: Path, resources: int) -> None:
         }
         door.transact(ASKING, body, commands, entries=entries, base=BASE, then=lambda inside: None)
     gateway.close()
+    with served(f"{server}/loaded") as (_, process, _):  # What follows from so much at once is worked out beside.
+        rest(process, longest=1800)
     statement(f"{server}/loaded", "VACUUM ANALYZE")
     print("\r" + " " * 40 + "\r", end="", file=sys.stderr)
-    done.write_text(json.dumps({"persons": persons}))
+    done.write_text(json.dumps({"persons": persons, "rested": True}))
 
 
 def copied(server: str) -> str:
@@ -329,6 +335,15 @@ def spent_with_children(process: int) -> float:
     """The same with the children that live."""
     children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
     return spent(process) + sum(spent(int(one)) for one in children if Path(f"/proc/{one}").exists())
+
+
+def rest(process: int, *, longest: float) -> None:
+    """Wait until a server has done what it does beside the answers: until it uses next to nothing for five seconds."""
+    calm, until = 0, time.monotonic() + longest
+    while calm < 5 and time.monotonic() < until:
+        before = spent(process)
+        time.sleep(1)
+        calm = calm + 1 if spent(process) - before < RESTS else 0
 
 
 def resident(process: int) -> float:
