@@ -39,19 +39,21 @@ def marks_of(resource: Resource) -> frozenset[str]:
 
 def _laid_out(value: Any, known: Mapping[Key, str]) -> Any:
     """The value in its order; what is so already is the value itself."""
-    if type(value) is list:
-        return _each_laid_out(value, known)
-    if type(value) is not dict:
-        return value
+    kind = type(value)
+    return _object(value, known) if kind is dict else _each_laid_out(value, known) if kind is list else value
+
+
+def _object(value: dict[str, Any], known: Mapping[Key, str]) -> dict[str, Any]:
     order, awaits = _shape(tuple(value))
     made = value if order is None else {name: value[name] for name in order}
     for name, child in value.items():
         kind = type(child)
-        if kind is dict or kind is list:
-            new = _laid_out(child, known)
-            if new is not child:
-                made = value.copy() if made is value else made
-                made[name] = new
+        if kind is str:
+            continue
+        new = _object(child, known) if kind is dict else _each_laid_out(child, known) if kind is list else child
+        if new is not child:
+            made = value.copy() if made is value else made
+            made[name] = new
     if awaits and is_logical(made):
         key = key_of(made)
         if key is not None and key in known:

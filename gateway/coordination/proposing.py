@@ -40,7 +40,16 @@ class _Sought:
 
 def proposals(uow: UnitOfWork, agreed: Iterable[Agreed]) -> list[Link]:
     """The weak links that nobody has been asked about yet. What is agreed is saved already."""
-    sought = [found for one in agreed if one.person and not one.deleted and (found := _sought(one))]
+    kinds = weak_links.rules()
+    told = [one for one in agreed if one.person and not one.deleted and one.resource_type in kinds]
+    if not told:
+        return []
+    # Who is told of by one source alone, as most are, is told of by it as of one: no time need be looked at.
+    contributors = {one.contributors for one in told}
+    persons = uow.resources.told_by_others(
+        {str(one.person) for one in told}, kinds, contributors.pop() if len(contributors) == 1 else ()
+    )
+    sought = [found for one in told if one.person in persons and (found := _sought(one))]
     if not sought:
         return []
     near = _near(uow, sought)

@@ -27,6 +27,13 @@ _CURRENT = select(*COLUMNS).join(
 _READ = _CURRENT.where(locator.c.id == bindparam("id"), locator.c.resource_type == bindparam("resource_type"))
 _READ_MANY = _CURRENT.where(among(locator.c.id, "ids"))
 
+_TOLD_BY_OTHERS = select(resource.c.person).where(
+    among(resource.c.person, "persons"),
+    among(resource.c.resource_type, "types"),
+    resource.c.contributors != bindparam("contributors"),
+    resource.c.deleted.is_(False),
+)
+
 
 class About(NamedTuple):
     """What is about a person, who contributed to it, and one range of time that a search parameter gives it."""
@@ -94,6 +101,13 @@ class Resources(History):
         rids = rids.where(rows.target_type == target_type, among(rows.target_id, target_ids))
         query = select(*COLUMNS).where(resource.c.rid.in_(rids), resource.c.deleted.is_(False))
         return [stored(row) for row in self._connection.execute(query.order_by(resource.c.id))]
+
+    def told_by_others(
+        self, persons: Collection[str], types: Collection[str], contributors: Collection[str]
+    ) -> set[str]:
+        """The persons of whom resources of these types tell whose contributors are others than just these."""
+        same = orjson.dumps(sorted(set(contributors))).decode()
+        return {row[0] for row in sets.fetch(self._connection, _TOLD_BY_OTHERS, sorted(persons), sorted(types), same)}
 
     def about_then(
         self, persons: Collection[str], parameters: Mapping[str, Collection[str]], first: int, last: int

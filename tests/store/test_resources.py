@@ -201,6 +201,25 @@ def test_what_has_no_person_lies_by_its_own_id(store: Store) -> None:
     assert read(store, "o1", "Organization").partition == partition_key(None, "o1")
 
 
+def test_of_whom_others_tell_is_told_without_what_the_same_sources_tell_and_what_is_gone(store: Store) -> None:
+    save(
+        store,
+        task(contributors=["a"]),
+        task("task-2", person="person-2", contributors=["a", "b"]),
+        task("task-3", person="person-3", contributors=["b"]),
+        task("task-4", person="person-4", contributors=["b"]),
+        task("task-5", person="person-5", contributors=["b"]),
+    )
+    save(store, deleted("task-5", person="person-5"))
+    wanted = [f"person-{number}" for number in (1, 2, 3, 5)]
+
+    def asked(*types: str) -> set[str]:
+        return store.read(lambda unit: unit.resources.told_by_others(wanted, types, ["a"]))
+
+    assert asked("Task", "Encounter") == {"person-2", "person-3"}
+    assert asked("Encounter") == set()
+
+
 def test_counts_are_of_what_is_there(store: Store) -> None:
     save(store, task("t1"), task("t2"), task("e1", resource_type="Encounter"))
     save(store, deleted("t2"))
