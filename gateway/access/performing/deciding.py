@@ -12,7 +12,8 @@ from gateway.access.performing.finding import persons_of
 from gateway.access.performing.negotiating import Negotiator
 from gateway.access.performing.planning import Planner
 from gateway.access.performing.steps import Act, Step, Thing
-from gateway.errors import Conflict, Forbidden, Gone, NotFound, PreconditionFailed, PreconditionRequired
+from gateway.coordination.plans.basis import WITHHELD, labelled
+from gateway.errors import BusinessRule, Conflict, Forbidden, Gone, NotFound, PreconditionFailed, PreconditionRequired
 from gateway.records import Resource
 from gateway.store import Stored
 
@@ -56,9 +57,22 @@ class Decider:
             case Delete():
                 self._delete(step, command)
         self._authors.judge(step)
+        self._withholds(step)
         self._planner.admit(step, beside)
         self._negotiator.judge(step, beside)
         self._planner.judge(step, beside)
+
+    def _withholds(self, step: Step) -> None:
+        """Refusal where the caller would keep from others what they state themselves: it is their word, too."""
+        current, caller = step.current, self._act.asking.caller
+        if caller.operator or not step.states or step.resource is None or current is None or current.deleted:
+            return
+        withholds = labelled(step.resource, WITHHELD) and not labelled(current.resource(), WITHHELD)
+        if withholds and set(current.contributors) - self._act.reading.own(caller):
+            text = (
+                "Others state this too, and it is not yours to keep from them: state yours by itself, under its own id."
+            )
+            raise BusinessRule(text, rule="withheld-from-its-authors", expression=f"{step.thing[0]}.meta.security")
 
     def asks(self, step: Step) -> bool:
         """Whether the caller is the requester of what it writes."""
