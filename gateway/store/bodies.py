@@ -6,6 +6,7 @@ https://hl7.org/fhir/R4/resource.html#Meta
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -27,13 +28,15 @@ class Content(NamedTuple):
     def to_serve(self, resource_type: str, id: str, *, version: str, last_updated: datetime) -> bytes:
         head = (
             f'{{"resourceType":"{resource_type}","id":"{id}",'
-            f'"meta":{{"versionId":"{version}","lastUpdated":"{text(last_updated)}"'
+            f'"meta":{{"versionId":"{version}","lastUpdated":"{_told(last_updated)}"'
         ).encode()
         meta = b"," + self.meta if self.meta else b""
         members = b"," + self.members if self.members else b""
         return head + meta + b"}" + members + b"}"
 
 
+_told = lru_cache(maxsize=64)(text)
+"""What is saved together has one time, and to write that out costs as much as all the rest."""
 _OURS = frozenset({"resourceType", "id", "meta"})
 _OURS_IN_META = frozenset({"versionId", "lastUpdated"})
 

@@ -9,9 +9,9 @@ import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from operator import attrgetter
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, Table, and_, bindparam, func, select, update
@@ -45,6 +45,8 @@ IndexRows = Mapping[str, Sequence[tuple[Any, ...]]]
 """Search table to its rows: each a tuple of the table's columns after `partition` and `rid`."""
 Index = Callable[[Resource], IndexRows]
 
+_BYTES: Final = 8
+"""Of the name of a version."""
 MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -104,8 +106,8 @@ def save(
     steps = [_Step(one, before.get(key, _NOTHING)) for key, one in wanted.items()]
     changed = [step for step in steps if step.changed]
     time = _time(now, changed)
-    for step in changed:
-        step.version, step.last_updated = step.wanted.version or secrets.token_hex(8), time
+    for step, version in zip(changed, _versions(len(changed)), strict=True):
+        step.version, step.last_updated = step.wanted.version or version, time
     _move(connection, [step for step in steps if step.moved])
     take_away(connection, _replaced(steps), time)
     sets.insert_later(connection, _rows(connection, index, steps))
@@ -177,13 +179,13 @@ class _Step:
     def row(self) -> sets.Row:
         one = self.wanted
         return (
-            *(self.partition, self.before.rid, one.resource_type, one.id, self.version, to_micros(self.last_updated)),
+            *(self.partition, self.before.rid, one.resource_type, one.id, self.version, _micros(self.last_updated)),
             *(self.method, self.content is None, self.digest, one.person),
             *(self.contributors, self.contradictions, one.organisation, self.body),
         )
 
     def change(self) -> sets.Row:
-        one, recorded = self.wanted, to_micros(self.last_updated)
+        one, recorded = self.wanted, _micros(self.last_updated)
         return (self.before.rid, one.resource_type, one.id, self.version, self.method, one.person, recorded)
 
     def saved(self) -> Saved:
@@ -254,6 +256,15 @@ def _place(one: SavedResource) -> tuple[str, str, int]:
 
 
 _key = attrgetter("key")
+
+
+def _versions(count: int) -> Iterator[str]:
+    """So many names of versions, drawn together: to ask the system for each costs more than to make it."""
+    drawn = secrets.token_hex(_BYTES * count)
+    return (drawn[at : at + 2 * _BYTES] for at in range(0, len(drawn), 2 * _BYTES))
+
+
+_micros = lru_cache(maxsize=64)(to_micros)
 
 
 def _time(now: datetime, changed: Iterable[_Step]) -> datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -34,7 +35,12 @@ def from_micros(micros: int) -> datetime:
 
 def partition_key(person: str | None, id: str) -> int:
     """Everything about one person lies together; what is about nobody spreads by its own id."""
-    return int.from_bytes(blake2b((person or id).encode(), digest_size=8).digest(), "big", signed=True)
+    return _spread(person or id)
+
+
+@lru_cache(maxsize=4096)  # What is said of a person is said of several things.
+def _spread(key: str) -> int:
+    return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)
 
 
 class Instant(TypeDecorator[datetime]):
