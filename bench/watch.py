@@ -5,12 +5,14 @@
 
 Each person has four open Tasks: a mission that nobody has answered, a visit of tomorrow, standing care and a referral.
 The missions' times are up 10,000 a minute, one after the other. Of 100 changes, each of another person, 25 are of Tasks
-and 75 of Observations (`--bearing`). The clock is passed in: for each second its changes are recorded (what that costs
-is told apart), then the watch does all that it finds. It keeps up on one core where it takes less than a second of CPU
-for each; PostgreSQL's CPU is told beside. With `--state` the database stays in the folder: cut off, the load goes on
-where it was, and the next run begins with the second after the last.
+and 75 of Observations (`--bearing`); one of those of Tasks refuses a mission, which is a gap at once. The first persons
+are recorded, the others are copied from them (bench/copies.py). The clock is passed in: for each second its changes are
+recorded (what that costs is told apart), then the watch does all that it finds. It keeps up on one core where it takes
+less than a second of CPU for each; PostgreSQL's CPU is told beside. With `--state` the database stays in the folder:
+cut off, the load goes on where it was, and the next run begins with the second after the last.
 
-    python -m bench.watch --live 30 --state FOLDER     the job itself, by the wall's clock: how late each gap is raised
+    python -m bench.watch --live 30 --state FOLDER     the job itself by the wall's clock, another process making the
+                                                       changes: how long after it began each gap is raised
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +131,7 @@ def _measured(name: str, folder: Path, given: argparse.Namespace) -> Measured:
         bench.load()
         bench.look()
         if given.live:
-            late = bench.live(given.live)
+            late = bench.live(given.live, given.changes, given.bearing)
             gateway.close()
             raise SystemExit(f"{name}: {late}")
         profiler = cProfile.Profile() if given.profile else None
@@ -241,7 +244,8 @@ class Bench:
         first = self.state["second"]
         for second in range(first, first + seconds):
             self.clock.now = BEGIN + timedelta(seconds=second + 1)
-            said = [self.changed(n, given.bearing) for n in self.of_second(second, changes)]
+            numbers = of_second(second, changes, self.persons)
+            said = [change(n, self.persons, given.bearing, self.clock.now) for n in numbers]
             began = time.process_time()
             for start in range(0, len(said), 100):
                 part = said[start : start + 100]
@@ -277,8 +281,8 @@ class Bench:
             first_look=1000 * self.state["look_cpu"] / max(1, self.state["looked"]),
         )
 
-    def live(self, seconds: int) -> str:
-        """The job by the wall's clock, beside a reader of what it has committed."""
+    def live(self, seconds: int, changes: int, bearing: int) -> str:
+        """The job by the wall's clock, beside a reader of what it has committed, and a process that makes changes."""
         store, clock = self.gateway.store, self.clock
         seq = store.read(lambda uow: uow.changes.last())
         offset = BEGIN + timedelta(seconds=self.state["second"]) - datetime.now(UTC)
@@ -288,39 +292,70 @@ class Bench:
         (job,) = store.read(lambda uow: uow.jobs.of_kind(WATCH, unfinished=True))
         store.write(lambda uow: uow.jobs.claim("bench", [WATCH], lease=timedelta(seconds=1)))
         store.write(lambda uow: uow.jobs.progress(job.number, "bench", place=place, done=0, total=0, lease=timedelta()))
-        before, late = self.cpu(), list[float]()
+        late: dict[str, list[float]] = {}
+        feeding = get_context("spawn").Process(
+            target=feed, args=(self.url, offset, self.state["second"], seconds, changes, bearing, self.persons)
+        )
+        feeding.start()
         runner.start()
+        before = self.cpu()
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             time.sleep(0.05)
-            changes = store.read(lambda uow, seq=seq: uow.changes.after(seq))
+            new = store.read(lambda uow, seq=seq: uow.changes.after(seq, limit=10_000))
             now = clock()
-            issues = [("DetectedIssue", one.id) for one in changes if one.resource_type == "DetectedIssue"]
+            issues = [("DetectedIssue", one.id) for one in new if one.resource_type == "DetectedIssue"]
             for one in store.read(lambda uow, issues=issues: uow.resources.read_many(issues)).values():
-                start = datetime.fromisoformat(one.resource()["identifiedPeriod"]["start"])
-                late.append((now - start).total_seconds())
-            seq = changes[-1].seq if changes else seq
+                issue = one.resource()
+                if "end" not in issue["identifiedPeriod"]:
+                    start = datetime.fromisoformat(issue["identifiedPeriod"]["start"])
+                    code = issue["code"]["coding"][0]["code"]
+                    late.setdefault(code, []).append((now - start).total_seconds())
+            seq = new[-1].seq if new else seq
+        spent = [1000 * (now - then) / seconds for now, then in zip(self.cpu(), before, strict=True)]
         runner.stop()
-        spent = self.cpu()[0] - before[0]
+        feeding.join()
         (job,) = store.read(lambda uow: uow.jobs.of_kind(WATCH, unfinished=True))
         self.keep(place=dict(job.place), second=self.state["second"] + seconds)
-        late.sort()
-        if not late:
-            return "no gap was raised"
-        half, most = late[len(late) // 2], late[int(len(late) * 0.99)]
-        return (
-            f"{len(late)} gaps in {seconds} s, late by {half:.2f} s in the middle, {most:.2f} s for 99 of 100, "
-            f"{late[-1]:.2f} s at the most; {1000 * spent / seconds:.0f} ms of CPU a second, the reader's too"
-        )
+        told = [f"{seconds} s, {spent[0]:.0f} ms of CPU a second, the reader's too, and {spent[1]:.0f} of the server"]
+        for code, times in sorted(late.items()):
+            times.sort()
+            half, most = times[len(times) // 2], times[int(len(times) * 0.99)]
+            told.append(
+                f"  {len(times)} {code}: p50 {half:.2f} s, p99 {most:.2f} s, max {times[-1]:.2f} s after it began"
+            )
+        return "\n".join(told)
 
-    def changed(self, n: int, bearing: int) -> Statement:
-        make_one = changed if n % 100 < bearing else observation
-        return make_one(n % self.persons, n // self.persons, self.clock.now)
 
-    def of_second(self, second: int, changes: int) -> range:
-        """Which changes come in it: person after person, far from those whose time is up then."""
-        shift = self.persons // 2
-        return range(shift + second * changes, shift + (second + 1) * changes)
+def feed(url: str, offset: timedelta, first: int, seconds: int, changes: int, bearing: int, persons: int) -> None:
+    """The changes of some seconds, as they come by the wall's clock: in a process of its own."""
+    clock = Clock()
+    clock.tick = lambda: datetime.now(UTC) + offset
+    gateway = wire(Settings(database_url=url, worker=False), clock)
+    recorder, store = gateway.ingest.recorder, gateway.store
+    begun, made, said = time.monotonic(), 0, list[Statement]()
+    while (gone := time.monotonic() - begun) < seconds:
+        until = int(gone * changes)
+        numbers = range(first * changes + made, first * changes + min(until, made + 100))
+        said = [change(persons // 2 + n, persons, bearing, clock()) for n in numbers]
+        if said:
+            store.write(lambda uow, said=said: recorder.record(uow, said), now=clock())
+        made += len(said)
+        if made >= until:
+            time.sleep(0.02)
+    gateway.close()
+    print(f"{made} changes of {seconds * changes}, {1000 * time.process_time() / seconds:.0f} ms of CPU a second")
+
+
+def change(n: int, persons: int, bearing: int, now: datetime) -> Statement:
+    """The nth change, person after person: of 100 some of Tasks, one of which leaves a mission with nobody."""
+    make_one = observation if n % 100 >= bearing else changed if n % 100 else refused
+    return make_one(n % persons, n // persons, now)
+
+
+def of_second(second: int, changes: int, persons: int) -> range:
+    """Which changes come in it: far from those whose time is up then."""
+    return range(persons // 2 + second * changes, persons // 2 + (second + 1) * changes)
 
 
 def units() -> Iterator[Statement]:
@@ -389,6 +424,11 @@ def changed(person: int, turn: int, now: datetime) -> Statement:
     begun = BEGIN - timedelta(days=1, minutes=person % 600)
     moved = (BEGIN + timedelta(days=1, minutes=person % 600 + 5 * (turn + 1))).isoformat()
     return task(person, 1, "accepted", MISSION, "home-visit", begun, now, {"executionPeriod": {"start": moved}})
+
+
+def refused(person: int, turn: int, now: datetime) -> Statement:
+    """Whom the mission was asked of says no."""
+    return task(person, 0, "rejected", MISSION, "1177-uppdrag", asked_at(person), now)
 
 
 def observation(person: int, turn: int, now: datetime) -> Statement:
