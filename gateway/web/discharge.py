@@ -25,6 +25,8 @@ from gateway.web.texts import TEXTS
 
 ROWS = (("municipal-care", 1), ("social-services", 2), ("open-care", 3), ("other", 4), ("other", 5))
 """The rows of those who are told, with the role that each begins with."""
+USUAL = 3
+"""So many are open; the others are shown when somebody wants more."""
 
 
 async def discharge(request: Request, id: str) -> Response:
@@ -75,6 +77,8 @@ async def _shown(
         person=Person.of(view.patient),
         view=view,
         rows=ROWS,
+        usual=USUAL,
+        more=any(given.get(f"to-{row}") for _, row in ROWS[USUAL:]),
         notices=NOTICES,
         # What comes next in the law's order stands first.
         code=given.get("code") or (ADMITTED if ADMITTED not in told else READY if READY not in told else INFORMATION),

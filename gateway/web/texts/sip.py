@@ -170,6 +170,7 @@ SIP: dict[str, tuple[str, str]] = {
         "What they need to know (information transfer)",
     ),
     "discharge-to": ("Till", "To"),
+    "discharge-more": ("Fler mottagare", "More recipients"),
     "discharge-to-help": (
         "Den öppna vården utser fast vårdkontakt och kallar till SIP: ange en enhet.",
         "Open care appoints the permanent contact and calls to the SIP: name one unit.",
