@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid5
 
@@ -25,6 +25,7 @@ from gateway.access.standing import Standings
 from gateway.coordination import agreements, sip
 from gateway.coordination.directory import Directory
 from gateway.coordination.discharge import ROLES, deadline
+from gateway.coordination.gaps_of_stays import NOTICE_WITHIN
 from gateway.coordination.plans.basis import TASK_CODES
 from gateway.coordination.values import instant, written
 from gateway.coordination.view import View
@@ -40,8 +41,6 @@ NOTICES: Final = (ADMITTED, READY, INFORMATION)
 OPEN_CARE: Final = "open-care"
 DUTIES: Final = {ADMITTED: "appoint-contact", READY: "sip-call"}
 """What open care is to do by a notice."""
-NOTICE_WITHIN: Final = timedelta(hours=24)
-"""2 kap. 3 §: from the admission."""
 _PRESENT: Final = ("in-progress", "arrived", "onleave")
 _ROLE: Final = f"{CANONICAL}/CodeSystem/task-role"
 _ESTIMATED: Final = "estimated-discharge"

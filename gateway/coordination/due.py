@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from gateway.coordination.agreements import Agreement
 from gateway.coordination.directory import AFTER
 from gateway.coordination.facts import ContactFact, TaskFact
+from gateway.coordination.gaps_of_stays import NOTICE_WITHIN
 from gateway.coordination.picture import Picture
 from gateway.coordination.values import instant
 from gateway.coordination.words import days_after, due
@@ -88,6 +89,7 @@ def _of_contact(picture: Picture, contact: ContactFact) -> Iterator[datetime]:
     window = picture.at - picture.since
     yield from (moment for moment in (contact.start, contact.end, contact.planned_end) if moment)
     if contact.start:
+        yield contact.start + NOTICE_WITHIN
         yield contact.start - picture.agreement.visits_ahead
     if contact.end:
         yield contact.end + window

@@ -14,6 +14,7 @@ from gateway.coordination.directory import Unit
 from gateway.coordination.facts import Heard, PlanFact, TaskFact
 from gateway.coordination.gap import SEVERITIES, Gap, gap
 from gateway.coordination.gaps_of_stays import (
+    admitted_without_notice,
     discharge_ready_without_sip_call,
     discharged_without_contact,
     discharged_without_information,
@@ -291,6 +292,7 @@ GAPS: Mapping[str, Callable[[Picture], Iterator[Gap]]] = {
     "double-visit": double_visit,
     "named-but-not-told": named_but_not_told,
     "visit-while-admitted": visit_while_admitted,
+    "admitted-without-notice": admitted_without_notice,
     "discharge-ready-without-sip-call": discharge_ready_without_sip_call,
     "discharged-without-contact": discharged_without_contact,
     "discharged-without-information": discharged_without_information,

@@ -6,7 +6,7 @@ Lag (2017:612) om samverkan vid utskrivning; its days are calendar days, Swedish
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from gateway.coordination.facts import ContactFact, TaskFact
 from gateway.coordination.gap import Gap, Severity, gap
@@ -17,6 +17,8 @@ from gateway.coordination.words import Part, days_after
 Blanks = Mapping[str, Part]
 _PAUSED = frozenset({"received", "accepted", "in-progress", "completed"})
 NEVER = frozenset({"cancelled", "rejected", "failed", "entered-in-error"})
+NOTICE_WITHIN = timedelta(hours=24)
+"""From the admission until those who care for the person at home are told."""
 _UNSENT = frozenset({"draft", "cancelled", "entered-in-error"})
 """An invitation that is only being written calls nobody."""
 
@@ -39,6 +41,28 @@ def visit_while_admitted(picture: Picture) -> Iterator[Gap]:
     for visit in first.values():
         blanks: Blanks = {"unit": visit.unit.name, "when": visit.start, "other": stay.unit.name}
         yield gap("visit-while-admitted", visit.unit, [visit.fact, stay], blanks, since=stay.start)
+
+
+def admitted_without_notice(picture: Picture) -> Iterator[Gap]:
+    """In hospital, and those who care for the person at home were not told within 24 hours (2017:612, 2:1 to 2:3).
+
+    That he will need them afterwards is for a doctor to judge, and no source says it; who has municipal care, or is
+    waiting for its visit, will.
+    """
+    stay = picture.stay()
+    if stay is None or stay.start is None or stay.unit is None or stay.start + NOTICE_WITHIN >= picture.at:
+        return
+    since = stay.start
+    caring = [task.owner for task in picture.of("standing") if picture.is_held(task)]
+    caring += [visit.unit for visit in visits(picture) if visit.start >= since]
+    bodies = {body.key: body for unit in caring if unit for body in [picture.directory.body(unit)]}
+    affected = sorted(body.name for body in bodies.values() if picture.directory.is_municipality(body))
+    told = [task for task in picture.tasks if task.code == "admission-notice" and task.status not in NEVER]
+    if not affected or any(task.stay in stay.keys or (task.asked and task.asked >= since) for task in told):
+        return
+    blanks: Blanks = {"unit": affected[0]}
+    due = since + NOTICE_WITHIN
+    yield gap("admitted-without-notice", picture.turn_to(stay.unit), [stay], blanks, since=since, due=due)
 
 
 def discharge_ready_without_sip_call(picture: Picture) -> Iterator[Gap]:

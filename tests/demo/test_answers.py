@@ -26,7 +26,7 @@ GAPS_NOW = {
     "Rut": {"sent-on", "unowned"},
     "Inger": {"two-owners", "unanswered"},
     "Gösta": {"owner-left", "discharge-ready-without-sip-call", "overdue"},
-    "Maj": {"visit-while-admitted"},
+    "Maj": {"admitted-without-notice", "visit-while-admitted"},
     "Milan": {"done-without-report"},
 }
 

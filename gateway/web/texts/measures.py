@@ -147,6 +147,10 @@ EASY: dict[str, tuple[str, str]] = {
         "Du har åkt hem utan att ha fått en kontaktperson.",
         "You have gone home without a contact of your own.",
     ),
+    "gap-admitted-without-notice": (
+        "Sjukhuset har inte berättat för dem som hjälper dig hemma att du är där.",
+        "The hospital has not told those who help you at home that you are there.",
+    ),
     "gap-discharged-without-information": (
         "Sjukhuset har inte berättat för dem som hjälper dig hemma.",
         "The hospital has not told those who help you at home.",
