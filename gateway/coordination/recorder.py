@@ -28,6 +28,7 @@ from gateway.identity.resolve import Key, logical_references
 from gateway.identity.systems import HSA_ID
 from gateway.records import Agreed, Link, Resource, Statement
 from gateway.store import Bearing, Saved, SavedResource, Stored, UnitOfWork
+from gateway.store.identifiers import lock_keys
 
 Thing = tuple[str, str]
 """Resource type and id."""
@@ -72,7 +73,7 @@ class Recorder:
         `versions` are the names of those to be made that something refers to already. `unheard` are things whose ids
         were made up just now, so that nothing of them need be looked for.
         """
-        uow.lock({one.person or one.resource_id for one in statements})
+        uow.lock({one.person or one.resource_id for one in statements} | _to_hold(statements, identifiers or {}))
         said = list(links) + _claim(uow, identifiers or {})
         uow.links.add(said)
         new = uow.statements.add(statements, unheard)
@@ -88,7 +89,11 @@ class Recorder:
         uow.bearing.keep(bearings(found, links, self.authority, named))
         awaiting = _awaiting(found, named)
         known = uow.identifiers.find(awaiting)
-        uow.identifiers.wait({key: things for key, things in awaiting.items() if key not in known})
+        if unknown := awaiting.keys() - known.keys():
+            # Whoever makes one known meanwhile either is waited for here, or finds what waits for it.
+            uow.lock(lock_keys(unknown), shared=True)
+            known |= uow.identifiers.find(unknown)
+            uow.identifiers.wait({key: awaiting[key] for key in unknown - known.keys()})
         links += uow.links.of_targets(known, besides=links)
         agreed = self._with_plans(uow, agree_all(found, links, self.authority, known=known), told=True)
         saved = uow.resources.save([_to_save(one, organisation, versions or {}) for one in agreed], unheard)
@@ -224,6 +229,12 @@ def _gathered(
 def _named(statements: Iterable[Statement]) -> dict[str, list[Named]]:
     """The references by identifier in each statement, by its digest."""
     return {one.digest: logical_references(one.body) for one in statements}
+
+
+def _to_hold(statements: Iterable[Statement], identifiers: Mapping[Key, str]) -> set[str]:
+    """What may be waited for by who does not hold its person: identifiers of Patients, and of what is about nobody."""
+    open_to_all = {one.resource_id for one in statements if one.person is None or one.resource_type == "Patient"}
+    return lock_keys(key for key, id in identifiers.items() if id in open_to_all)
 
 
 def _claim(uow: UnitOfWork, identifiers: Mapping[Key, str]) -> list[Link]:

@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/datatypes.html#Identifier
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from sqlalchemy import Connection, select
 
@@ -23,6 +23,15 @@ _FIND = select(identifier.c.resource_type, identifier.c.system, identifier.c.val
 _WAITING = select(
     awaited.c.resource_type, awaited.c.system, awaited.c.value, awaited.c.awaiting_type, awaited.c.awaiting_id
 ).where(among(awaited.c.value, "values"))
+
+
+NAMED = "\0"
+"""What the lock's key of an identifier begins with."""
+
+
+def lock_keys(identifiers: Iterable[Identified]) -> set[str]:
+    """What to hold while identifiers become known, alone; shared, while something is put down to wait for them."""
+    return {f"{NAMED}{kind}|{system}|{value}" for kind, system, value in identifiers}
 
 
 class Identifiers:

@@ -17,7 +17,7 @@ from gateway.store.changes import Changes
 from gateway.store.deferred import Deferrals
 from gateway.store.exports import Exports
 from gateway.store.finding import Findings
-from gateway.store.identifiers import Identifiers
+from gateway.store.identifiers import NAMED, Identifiers
 from gateway.store.imports import Imports
 from gateway.store.inbox import Inbox
 from gateway.store.jobs import Jobs
@@ -122,7 +122,9 @@ class UnitOfWork:
 
 
 def _lock_number(key: str) -> int:
-    return int.from_bytes(blake2b(key.encode(), digest_size=8, person=b"lock").digest(), "big", signed=True)
+    """Those of identifiers lie above all others: whoever takes both takes them last, in one call or in two."""
+    number = int.from_bytes(blake2b(key.encode(), digest_size=8, person=b"lock").digest(), "big") >> 1
+    return number if key.startswith(NAMED) else ~number
 
 
 class Units(Protocol):

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from gateway.coordination.recorder import Recorder
 from gateway.store import Store
 from tests.store.examples import changes, message, save, statement, task
 
@@ -216,3 +217,33 @@ def test_readers_see_numbers_without_gaps_and_each_resource_s_versions_in_order(
     for id in {change.id for change in told}:
         history = store.read(lambda unit, id=id: unit.resources.history("Task", id))
         assert [change.version for change in told if change.id == id] == [one.version for one in reversed(history)]
+
+
+def test_what_becomes_known_while_another_waits_for_it_is_found_by_one_of_them(store: Store) -> None:
+    recorder, named = Recorder(), ("Organization", "urn:oid:1.2.752.29.4.19", "SE2321000131-E000000000999")
+    identifier = {"system": named[1], "value": named[2]}
+    unit_body = {"resourceType": "Organization", "identifier": [identifier], "name": "Vårdcentralen Ängen"}
+    visit = {
+        "resourceType": "Encounter",
+        "status": "planned",
+        "serviceProvider": {"type": "Organization", "identifier": identifier},
+    }
+    said, ended = threading.Event(), threading.Event()
+
+    def know(_: int) -> None:
+        def work(unit) -> None:
+            body = statement("o", resource_type="Organization", resource_id="unit-1", person=None, body=unit_body)
+            recorder.record(unit, [body], identifiers={named: "unit-1"})
+            said.set()
+            ended.wait(0.5)  # The other one commits before this, unless it is made to wait.
+
+        store.write(work)
+
+    def name(_: int) -> None:
+        said.wait(10)
+        store.write(lambda unit: recorder.record(unit, [statement("e", body=visit)]))
+        ended.set()
+
+    at_once(2, lambda n: (know, name)[n](n))
+    (kept,) = store.read(lambda unit: unit.resources.read_many([("Encounter", "encounter-1")])).values()
+    assert kept.resource()["serviceProvider"]["reference"] == "Organization/unit-1"

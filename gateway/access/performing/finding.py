@@ -14,6 +14,7 @@ from gateway.errors import BadRequest, NotFound, PreconditionFailed
 from gateway.identity.resolve import Key, logical_references, person_of
 from gateway.records import Resource
 from gateway.store import Stored, UnitOfWork
+from gateway.store.identifiers import lock_keys
 
 MOST_DELETED = 1000
 
@@ -54,8 +55,9 @@ class Finder:
                     held.add(self._id(place))
                 case Update(target=str(id)) | Patch(target=str(id)) | Delete(target=str(id)):
                     held.add(id)
-            if isinstance(command, Create | Update) and (patient := person_of({"id": "", **command.resource})):
-                held.add(patient)
+            if isinstance(command, Create | Update):
+                resource = {"id": "", **command.resource}
+                held |= {patient} if (patient := person_of(resource)) else lock_keys(claims([resource]))
         return held
 
     def look(self, commands: Sequence[Command]) -> list[Step]:
