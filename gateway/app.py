@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 __all__ = ["AddressError", "Gateway", "background", "create_app", "serve", "serve_gateway", "settle", "wire"]
 
+LISTENING_SECONDS = 0.05
+"""So long after it is wired is a server given to listen, and to answer who waits for it, before it loads the rest."""
 log = structlog.get_logger(__name__)
 
 
@@ -188,8 +190,9 @@ def _lifespan(gateway: Gateway) -> Callable[[Starlette], contextlib.AbstractAsyn
                 await _open_transports(transports, gateway, source)
             if gateway.reload is not None:
                 await transports.enter_async_context(gateway.reload.watching())
-            workers.start()
+            beginning = asyncio.get_running_loop().call_later(LISTENING_SECONDS, workers.start)
             yield
+            beginning.cancel()
         await asyncio.to_thread(workers.stop)
 
     return lifespan

@@ -53,7 +53,8 @@ class Workers:
     def stop(self) -> None:
         """End after the step in hand; the rest is for the next start."""
         self._stopped.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         self._running.close()
 
     def _run(self) -> None:
