@@ -1,4 +1,4 @@
-"""Who may keep something from others: who alone states it. ADR 21, ADR 62"""
+"""Who may keep something from others: who alone states it. ADR 21, ADR 63"""
 
 from __future__ import annotations
 
