@@ -35,7 +35,7 @@ from typing import Any
 from sqlalchemy import create_engine
 
 from bench import databases, machine
-from bench.copies import FIRST, copies, finish, without_indexes
+from bench.copies import FIRST, copies, finish, tidy, without_indexes
 from bench.serving import postgres_process, spent_with_children
 from gateway.access.watching import Place
 from gateway.app import Gateway, settle, wire
@@ -187,7 +187,8 @@ class Bench:
         """The others: copies of the first ones."""
         if asked_at(self.persons) >= BEGIN:
             raise SystemExit("So many are due within more than half an hour: their times are not written alike.")
-        with create_engine(self.url).connect() as connection:
+        engine = create_engine(self.url)
+        with engine.connect() as connection:
             if self.state["indexes"] is None:
                 indexes = without_indexes(connection)
                 connection.commit()
@@ -197,6 +198,8 @@ class Bench:
                 self.keep(loaded=loaded)
             finish(connection, self.state["indexes"])
             connection.commit()
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            tidy(connection)
         self.keep(indexes=None)
 
     def look(self) -> None:
