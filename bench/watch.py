@@ -245,7 +245,10 @@ class Bench:
         spent: list[tuple[float, float]] = []
         recording, due, self.raised, self.ended = 0.0, 0, 0, 0
         first = self.state["second"]
-        for second in range(first, first + seconds):
+        for second in range(first, first + 1 + seconds):
+            if second == first + 1:  # The first one is not measured: what is compiled once is.
+                recording, due, self.raised, self.ended = 0.0, 0, 0, 0
+                spent.clear()
             self.clock.now = BEGIN + timedelta(seconds=second + 1)
             numbers = of_second(second, changes, self.persons)
             said = [change(n, self.persons, given.bearing, self.clock.now) for n in numbers]
