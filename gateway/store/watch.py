@@ -148,7 +148,7 @@ class Watch:
         query = query.where(among(resource.c.resource_type, sorted(resource_types)))
         found: dict[str, list[Kept]] = defaultdict(list)
         for person, kind, id, deleted, sources, contradictions, body, shared in self._connection.execute(
-            query.where(~_is_over(resource, resource.c.id, since)).order_by(resource.c.resource_type, resource.c.id)
+            query.where(_bears(resource, resource.c.id, since)).order_by(resource.c.resource_type, resource.c.id)
         ):
             contributors = tuple(orjson.loads(sources))
             found[person].append(Kept(kind, id, deleted, contributors, contradictions != "[]", not shared, body))
@@ -160,7 +160,7 @@ class Watch:
         """What is said of each of these persons about such things, but for what `kept` leaves out."""
         said = statement.c
         wanted = among(said.resource_type, sorted(resource_types))
-        counted = and_(wanted, ~_is_over(statement, said.resource_id, since))
+        counted = and_(wanted, _bears(statement, said.resource_id, since))
         own = case((said.source == source, said.resource_type))
         query: Select[Any] = select(
             said.person,
@@ -178,10 +178,13 @@ class Watch:
         }
 
 
-def _is_over(table: Table, id: ColumnElement[Any], since: datetime) -> ColumnElement[bool]:
-    """Whether a thing was over by then, and belongs to no other's need."""
-    over = exists().where(*_about(table, id), bearing.c.person == table.c.person)
-    return over.where(bearing.c.until < since, bearing.c.known_by.is_(None))
+def _bears(table: Table, id: ColumnElement[Any], since: datetime) -> ColumnElement[bool]:
+    """Whether a thing was not over by then, or belongs to another's need.
+
+    Asked of each row, by a value: of EXISTS, PostgreSQL would read all that is over of anybody.
+    """
+    over = select(bearing.c.until).where(*_about(table, id), bearing.c.person == table.c.person)
+    return over.where(bearing.c.until < since, bearing.c.known_by.is_(None)).scalar_subquery().is_(None)
 
 
 def _about(table: Table, id: ColumnElement[Any]) -> tuple[ColumnElement[bool], ...]:
