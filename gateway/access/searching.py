@@ -122,17 +122,24 @@ class Searching(Reading):
         answers: dict[int, bytes | GatewayError] = {**refused}
         events: list[Event] = []
         for group in alike.values():
-            try:
-                found = self._found([read for _, read in group])
-            except TakesLong as error:
-                answers |= dict.fromkeys((place for place, _ in group), error)
-                continue
-            for (place, read), its in zip(group, found, strict=True):
+            for (place, read), its in zip(group, self._each_found([read for _, read in group]), strict=True):
+                if isinstance(its, GatewayError):
+                    answers[place] = its
+                    continue
                 events += self.events(read.sought.asking, read.decision, *its.page.matches, *its.included)
                 answers[place] = self._bundle(read, its)
         if events:
             self._rooms.store.record(events, now=self._rooms.clock())
         return [answers[place] for place in range(len(sought))]
+
+    def _each_found(self, read: Sequence[_Read]) -> Sequence[Answer | GatewayError]:
+        """What each finds. A value that the database does not take is its own search's fault, and no other's."""
+        try:
+            return self._found(read)
+        except GatewayError as error:
+            if len(read) == 1 or isinstance(error, TakesLong):
+                return [error] * len(read)
+        return [found for one in read for found in self._each_found([one])]
 
     def _found(self, read: Sequence[_Read]) -> list[Answer]:
         asked = [_asked(one) for one in read]

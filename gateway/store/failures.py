@@ -18,6 +18,8 @@ from gateway.errors import GatewayError, Unavailable, Unprocessable
 _TOO_MUCH = ("too large", "too many", "too deep", "stack overflow", "at most")
 """How SQLite says that a statement passes one of its limits. https://www.sqlite.org/limits.html"""
 
+_LIMIT = "54"
+"""The class of what passes one of PostgreSQL's limits, such as a word of more than 2,046 bytes."""
 _CANCELLED = "57014"
 """https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
@@ -62,11 +64,13 @@ def driver_errors(connection: Connection, sql: str) -> Iterator[None]:
 def _meaning(error: DBAPIError) -> GatewayError:
     if getattr(error.orig, "sqlstate", None) == _CANCELLED:
         return TakesLong()
-    # SQLite calls a wrong statement operational too.
+    # PostgreSQL calls what is too much operational, and SQLite a wrong statement.
+    limit = str(getattr(error.orig, "sqlstate", None)).startswith(_LIMIT)
     wrong = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
-    if error.connection_invalidated or (isinstance(error, OperationalError | InterfaceError) and not wrong):
+    away = isinstance(error, OperationalError | InterfaceError) and not (wrong or limit)
+    if error.connection_invalidated or away:
         return Unavailable(AWAY)
-    if wrong and any(words in str(error.orig) for words in _TOO_MUCH):
+    if limit or (wrong and any(words in str(error.orig) for words in _TOO_MUCH)):
         return Unprocessable("This asks for more at once than the database takes: ask in parts.", rule="too-costly")
     if isinstance(error, DataError):
         return Unprocessable("A value holds a character or number that cannot be kept.", rule="not-storable")

@@ -15,7 +15,7 @@ from gateway.access.caller import OPERATOR, Asking, Caller
 from gateway.access.commands import Body
 from gateway.access.searching import Scope, Searching, Sought, TakesLong
 from gateway.app import Gateway
-from gateway.errors import BadRequest, GatewayError
+from gateway.errors import BadRequest, GatewayError, Unprocessable
 from gateway.fhir.json import dump, parse
 from gateway.rest.looks import APART, Looks
 from gateway.store.database import connect
@@ -95,6 +95,15 @@ def test_each_search_of_a_round_is_decided_on_and_recorded(gateway: Gateway) -> 
     assert gateway.store.read(lambda uow: uow.audit.verify()) == []
     # One by one each is answered alike.
     assert [_or_refusal(gateway.door, one) for one in asked] == [found(one) for one in answers]
+
+
+def test_what_the_database_refuses_of_one_search_is_refused_to_that_one(gateway: Gateway) -> None:
+    put(gateway, {"resourceType": "Patient", "id": "p1", "name": [{"text": "Ängla"}]})
+    long = "x" * 3000  # PostgreSQL takes words of up to 2,046 bytes.
+    asked = [sought({"_content": long}), sought({"_content": "Ängla"}), sought({"_id": "p1"})]
+    refused, *others = (found(one) for one in gateway.door.search_all(asked))
+    assert others == [(1, ["Patient/p1"])] * 2
+    assert refused == (Unprocessable if gateway.store.answers_several else (0, []))
 
 
 def test_many_searchers_at_once_are_answered_rightly_and_recorded(gateway: Gateway, address: str) -> None:
