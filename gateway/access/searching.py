@@ -177,8 +177,12 @@ class Searching(Reading):
         base, path, shown = sought.base, sought.scope.path, sought.shown
         owner = source_of(sought.asking.caller)
 
+        further = f"&{urlencode(shown)}" if shown else ""
+
         def to(cursor: Cursor) -> str:
-            return url_of(base, path, ((PAGE, self._rooms.links.seal(Page(path, read.params, cursor), owner)), *shown))
+            # What is sealed stands in a url as it is.
+            sealed = self._rooms.links.seal(Page(path, read.params, cursor), owner)
+            return f"{url_of(base, path, ())}?{PAGE}={sealed}{further}"
 
         this = tuple(pair for pair in sought.params if pair[0] == PAGE)[-1:]
         links = {"self": url_of(base, path, (*read.query.used, *this, *shown))}
