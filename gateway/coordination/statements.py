@@ -18,7 +18,7 @@ import orjson
 
 from gateway.coordination.compartments import unlabelled
 from gateway.identity.identifiers import canonical, is_logical
-from gateway.identity.resolve import Resolved
+from gateway.identity.resolve import ABOUT, Resolved
 from gateway.records import Resource, Statement, StatementKind
 
 OPERATOR_SOURCE = "operator"
@@ -195,11 +195,22 @@ def standing(statements: Iterable[Statement]) -> list[Statement]:
     every = list(statements)
     if len(every) == 1:
         return every if every[0].kind != "retract" and every[0].version != STILL_THERE else []
-    said = [one for one in last_readings(every) if one.kind != "retract"]
+    said = _first_said([one for one in last_readings(every) if one.kind != "retract"])
     if not any(one.version == STILL_THERE for one in said):
         return said
     told = {_about(one) for one in said if one.version != STILL_THERE}
     return [one for one in said if _about(one) in told]
+
+
+def _first_said(statements: list[Statement]) -> list[Statement]:
+    """What is said by the way holds from when a source first said it: to say it again in the same words is no news."""
+    first: dict[tuple[str, str, str, str], Statement] = {}
+    for one in statements:
+        if one.record_key.startswith(ABOUT) and one.kind == "assert":
+            first[_about(one)] = min(one, first.get(_about(one), one), key=order)
+    if not first:
+        return statements
+    return [one for one in statements if first.get(_about(one), one) is one]
 
 
 def _about(one: Statement) -> tuple[str, str, str, str]:

@@ -15,7 +15,9 @@ from gateway.coordination.statements import Origin, statement
 from gateway.errors import Unprocessable
 from gateway.formats import Record
 from gateway.identity import ResolvedItem, resolve
+from gateway.identity.resolve import Resolved
 from gateway.ingest.audit import add_ingested
+from gateway.ingest.by_the_way import without_repetitions
 from gateway.ingest.places import placed
 from gateway.ingest.snapshots import incomplete, scope_key, withdrawals
 from gateway.issues import Issue, Issues
@@ -162,8 +164,8 @@ def _record(
     resolved = resolve(usable, source, namespace, uow.identifiers.find, uow.now)
     statements: list[Statement] = []
     items: list[Item] = []
-    for one, found in zip(mapped, resolved, strict=True):
-        said = _statements(one, found, uow.now)
+    for one, found, told in zip(mapped, resolved, without_repetitions(uow, source, resolved), strict=True):
+        said = _statements(one, found, told, uow.now)
         statements += said
         items.append(_item(one, found, len(said)))
     statements = _read_anew(uow, mapped, statements, anew)
@@ -191,12 +193,12 @@ def _read_anew(
     return found
 
 
-def _statements(one: Mapped, found: ResolvedItem, now: datetime) -> list[Statement]:
+def _statements(one: Mapped, found: ResolvedItem, told: Sequence[Resolved], now: datetime) -> list[Statement]:
     if one.result.issues.bad or found.issues.bad:
         return []
     origin = Origin(one.work.source.id, one.inbox_id, one.seq, one.work.package.hash)
     key = one.result.key or f"item-{one.seq}"
-    return [statement(resolved, origin=origin, record_key=key, recorded=now) for resolved in found.resolved]
+    return [statement(resolved, origin=origin, record_key=key, recorded=now) for resolved in told]
 
 
 def _item(one: Mapped, found: ResolvedItem, statements: int) -> Item:

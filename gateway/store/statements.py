@@ -8,7 +8,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, exists, func, or_, select
+from sqlalchemy import Connection, Select, and_, bindparam, exists, func, or_, select, text
 
 from gateway.fhir.json import dump, reread
 from gateway.keysets import among
@@ -32,6 +32,12 @@ _COUNTS = (
     select(statement.c.record_key, func.count())
     .where(statement.c.source == bindparam("source"), among(statement.c.record_key, "keys"))
     .group_by(statement.c.record_key)
+)
+_FIRST = (
+    select(statement.c.record_key, statement.c.resource_id, statement.c.provider, func.min(statement.c.effective))
+    .where(statement.c.source == bindparam("source"), among(statement.c.record_key, "keys"))
+    .where(text("statement.kind = 'assert'"))
+    .group_by(statement.c.record_key, statement.c.resource_id, statement.c.provider)
 )
 _LAST = (
     select(statement.c.resource_type, statement.c.resource_id, func.max(statement.c.effective))
@@ -166,6 +172,11 @@ class Statements:
     def counts_of(self, source: str, record_keys: Collection[str]) -> dict[str, int]:
         """How often a source has spoken of each of these records of its own."""
         return dict(sets.fetch(self._connection, _COUNTS, source, record_keys)) if record_keys else {}
+
+    def first_said(self, source: str, record_keys: Collection[str]) -> dict[tuple[str, str, str], datetime]:
+        """The first source time of what a source says under these keys, by key, id of the resource, and provider."""
+        rows = sets.fetch(self._connection, _FIRST, source, sorted(record_keys)) if record_keys else ()
+        return {(key, id, provider): from_micros(first) for key, id, provider, first in rows}
 
     def last_of(self, resources: Collection[tuple[str, str]]) -> dict[tuple[str, str], datetime]:
         """The latest source time of what is said of each of these (resource type, id)."""

@@ -1,8 +1,9 @@
-"""What a record about something else says of a unit: one statement a day and wording, and explained like any other."""
+"""What a record about something else says of a unit: one statement for each wording, explained like any other."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice, permutations
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -10,10 +11,12 @@ import pytest
 
 from gateway.access.caller import OPERATOR, Asking
 from gateway.app import Gateway, wire
+from gateway.ingest.rebuild import rebuild
 from gateway.records import Statement
 from gateway.settings import Settings
 
 CONTACT = Path(__file__).parents[2] / "mappings/rivta-logistics/cases/mava-admission/source.xml"
+NAME = "MÄVA avdelning 52, NÄL"
 ASKING = Asking(OPERATOR, "operation")
 
 
@@ -43,3 +46,50 @@ def test_what_a_contact_says_of_its_unit_is_explained_by_its_record(gateway: Gat
     (patient,) = gateway.door.persons(ASKING)
     outcomes = {gateway.door.source_record(ASKING, patient.id, one.digest).outcome for one in of_units(gateway)}
     assert outcomes == {"same"}
+
+
+def contact_on(day: int, name: str = NAME) -> bytes:
+    """The contact as another one, of another day, at a unit that is called so."""
+    body = CONTACT.read_text().replace("vt-2026-000417", f"vt-{day}").replace("20260302144000", f"202603{day:02}144000")
+    return body.replace(NAME, name).encode()
+
+
+def taken(gateway: Gateway, *messages: bytes) -> Gateway:
+    source = gateway.sources.get("rivta-logistics")
+    for body in messages:
+        outcome = gateway.ingest.process(gateway.ingest.keep(source, body, "text/xml"))
+        assert (outcome.state, outcome.held) == ("done", 0)
+    return gateway
+
+
+def names(gateway: Gateway) -> list[str]:
+    units = {(one.resource_type, one.resource_id) for one in of_units(gateway)}
+    stored = gateway.store.read(lambda uow: uow.resources.read_many(sorted(units)))
+    return sorted(str(one.resource().get("name")) for one in stored.values())
+
+
+def test_what_is_said_again_on_a_later_day_is_no_statement(gateway: Gateway) -> None:
+    before = of_units(gateway)
+    taken(gateway, contact_on(4), contact_on(9))
+    assert of_units(gateway) == before
+
+
+def test_what_is_said_as_of_an_earlier_day_is_known_from_then_on(gateway: Gateway) -> None:
+    days = {one.effective for one in of_units(gateway)}
+    taken(gateway, contact_on(1))
+    assert min(one.effective for one in of_units(gateway)) < min(days)
+
+
+def test_in_whatever_order_contacts_come_their_unit_is_called_by_the_words_that_began_last(
+    tmp_path: Path,
+) -> None:
+    said = [contact_on(2), contact_on(4, "Avdelning 52"), contact_on(6)]
+    found = set()
+    for n, order in enumerate(islice(permutations(said), 0, None, 2)):
+        wired = wire(Settings(database_url=f"sqlite:///{tmp_path}/{n}.db"))
+        taken(wired, *order)
+        found.add(tuple(names(wired)))
+        assert rebuild(wired.store, wired.ingest.recorder, lambda *_: None).different == []
+        wired.close()
+    assert len(found) == 1
+    assert "Avdelning 52" in found.pop()
