@@ -1,4 +1,4 @@
-"""What records say of units and staff by the way, and said before: it holds from when it was first said (ADR 62)."""
+"""What records say of units and staff by the way, and said before: it holds from when it was first said (ADR 66)."""
 
 from __future__ import annotations
 
