@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import cast
+from typing import TypeVar, cast
 
 from gateway.definitions import Definitions
 from gateway.fhirpath import FHIRPathError
@@ -36,11 +36,17 @@ from gateway.search.text import folded
 from gateway.search.values import Malformed, Reading
 from gateway.terminology import Terminology, TooLarge
 
+T = TypeVar("T")
+
 MAX_RANGES = 200
 """Alternatives that are no plain values, each of which is compared by itself."""
 MIME_TYPES = "http://hl7.org/fhir/ValueSet/mimetypes"
 PART_OF = ("partof", "part-of")
 """The parameters that lead up a strict hierarchy, where they lead from a type to itself."""
+
+
+def _url(text: str, _: Reading) -> str:
+    return values.unescaped(text)
 
 
 class Modified:
@@ -85,7 +91,7 @@ class Modified:
         self.spend(len(found))
         return found
 
-    def _read(self, text: str, read: Callable[[str, Reading], Condition]) -> Condition:
+    def _read(self, text: str, read: Callable[[str, Reading], T]) -> T:
         try:
             return read(text, self.reading)
         except Malformed as problem:
@@ -111,7 +117,7 @@ class Modified:
         return Where("token", parameter.numbered(typed_number), self.values(value, values.of_type))
 
     def in_value_set(self, parameter: Parameter, value: str) -> Criterion:
-        codes = {code for part in self._alternatives(value) for code in self._expanded(values.unescaped(part))}
+        codes = {code for part in self._alternatives(value) for code in self._expanded(self._read(part, _url))}
         tokens = tuple(TokenIs(system, folded(code), code) for system, code in sorted(codes))
         return Where("token", parameter.numbers, tokens)
 
@@ -147,7 +153,7 @@ class Modified:
     ) -> Criterion:
         tokens: list[TokenIs] = []
         for part in self._alternatives(value):
-            token = cast(TokenIs, self._read(part, values.token))
+            token = self._read(part, values.token)
             if token.code is None:
                 raise Refused("malformed-search-value", "It is written as system|code.")
             if self._is_mime_type(parameter):
