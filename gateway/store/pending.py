@@ -17,7 +17,7 @@ from gateway.store.few import Row, Rows, Shape
 
 _KEY = "pending"
 _ALWAYS = "SAVEPOINT"
-"""What is undone to there must hold nothing that was made before, and all that was made since."""
+"""What is undone to there must hold nothing that was made before: so all that is put off then was made since."""
 
 
 class Pending:
@@ -62,6 +62,11 @@ def of(connection: Connection) -> Pending | None:
     """Where rows of this connection are put off; None where they are written at once."""
     found: Pending | None = connection.info.get(_KEY)
     return found
+
+
+def undoes(sql: str) -> bool:
+    """Whether by this statement all that was made since its savepoint never was."""
+    return sql.startswith("ROLLBACK TO SAVEPOINT")
 
 
 @lru_cache(maxsize=1024)

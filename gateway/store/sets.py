@@ -79,10 +79,16 @@ def insert_later(connection: Connection, given: Iterable[Rows]) -> None:
 
 
 def settle(connection: Connection, sql: str | None = None) -> None:
-    """Write what was put off, where a statement may have to tell of it; where none is named, in any case."""
+    """Write what was put off, where a statement may have to tell of it; where none is named, in any case.
+
+    What a statement undoes is not written first: where another one failed, the database would refuse it.
+    """
     put_off = pending.of(connection)
-    if put_off is not None and (sql is None or put_off.concern(sql)):
-        insert_all(connection, put_off.take())
+    if put_off is None or not (sql is None or put_off.concern(sql)):
+        return
+    rows = put_off.take()
+    if sql is None or not pending.undoes(sql):
+        insert_all(connection, rows)
 
 
 def settling(engine: Engine) -> None:

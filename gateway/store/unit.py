@@ -110,7 +110,7 @@ class UnitOfWork:
             self.ahead.forget()
 
     def undone(self, work: Callable[[], T]) -> T:
-        """What the work returns; what it wrote is undone, and what it locked let go."""
+        """What the work returns; what it wrote is undone and forgotten, and what it locked let go."""
         held = set(self._held)
         try:
             with self._connection.begin_nested() as savepoint:
@@ -118,6 +118,7 @@ class UnitOfWork:
                 savepoint.rollback()
         finally:
             self._held = held
+            self.ahead.forget()
         return found
 
 

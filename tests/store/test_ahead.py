@@ -77,3 +77,12 @@ def test_a_lock_lets_everything_be_asked_again(store: Store) -> None:
         return unit.persons.of_patients(["p1"])
 
     assert store.write(work) == {"p1": "p1"}
+
+
+def test_what_is_undone_is_not_remembered(store: Store) -> None:
+    def work(unit: UnitOfWork) -> list[object]:
+        unit.ahead.ask({"p1", "p2", "p3", "p4"}, {"1", "2"})
+        unit.undone(lambda: unit.identifiers.claim({KEY: "p1"}))
+        return ask(unit)
+
+    assert store.write(work) == store.read(ask)

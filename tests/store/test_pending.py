@@ -65,6 +65,26 @@ def test_what_is_undone_unasked_is_undone_too(store: Store) -> None:
     assert store.read(lambda unit: unit.resources.count()) == {"Task": 1}
 
 
+@pytest.mark.postgres
+def test_a_deadlock_in_what_is_to_be_undone_lets_all_be_tried_again(postgres_url: str) -> None:
+    deadlock = "DO $$ BEGIN RAISE deadlock_detected; END $$"
+    tries: list[str] = []
+
+    def work(unit: UnitOfWork) -> None:
+        def trial() -> None:
+            make(unit, "t1")
+            if not tries:
+                tries.append("first")
+                unit._connection.exec_driver_sql(deadlock)
+
+        unit.undone(trial)
+        make(unit, "t2")
+
+    with Store.open(postgres_url) as store:
+        store.write(work)
+        assert [one.id for one in changes(store)] == ["t2"]
+
+
 def test_of_a_unit_of_work_that_fails_nothing_is_kept(store: Store) -> None:
     with pytest.raises(ZeroDivisionError):
         store.write(lambda unit: (make(unit, "t1"), unit.audit.add([{}]), 1 // 0))
