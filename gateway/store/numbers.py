@@ -24,6 +24,11 @@ class Numbers:
         self._drawn: list[int] = []
         self._lock = Lock()
 
+    def forget(self) -> None:
+        """The database that gave them is gone: who stands in for it may give them anew."""
+        with self._lock:
+            self._drawn = []
+
     def take(self, connection: Connection, count: int) -> list[int]:
         """The next so many. A unit of work that fails has used them up."""
         with self._lock:

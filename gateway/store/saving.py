@@ -209,6 +209,8 @@ _BEFORE = (
 _LAST_RID = select(func.max(locator.c.rid))
 _PLACE = ("id", "resource_type", "partition")
 _NUMBERED = few.Numbered("rid", rid.name)
+_GO_ON = f"SELECT setval('{rid.name}', greatest(nextval('{rid.name}'), (SELECT max(rid) FROM locator)))"  # noqa: S608
+"""Behind all that were given: who stands in for a database that is gone may not know of its last ones."""
 
 
 def _before(connection: Connection, keys: Collection[Key]) -> dict[Key, _Before]:
@@ -236,11 +238,13 @@ def _locate(
     ours = [one for one in new if one.key in unheard]  # Nobody else can give these a place.
     others = sorted((one for one in new if one.key not in unheard), key=_key) if len(ours) < len(new) else []
     found = _placed(connection, numbers.take(connection, len(ours)), [_place(one) for one in ours])
-    if others:
+    while others:
         numbered = sets.insert_numbered(connection, locator, _NUMBERED, _PLACE, [_place(one) for one in others])
-        if len(numbered) < len(others):
-            return found | _before(connection, {one.key for one in others})
         found |= {(kind, id): _Before(number, partition) for number, id, kind, partition in numbered}
+        if others := [one for one in others if one.key not in found]:
+            found |= _before(connection, {one.key for one in others})
+            if others := [one for one in others if one.key not in found]:  # They met numbers that are taken.
+                sets.run(connection, _GO_ON)
     return found
 
 

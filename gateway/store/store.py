@@ -205,6 +205,8 @@ class Store:
                 worked = True
         except DBAPIError as error:
             # Perhaps it was committed and the answer lost: nobody may continue this chain.
+            if error.connection_invalidated:
+                self._numbers.forget()
             if error.connection_invalidated and not worked:
                 self._database.writer.dispose()  # The others that lie there are not better.
                 raise _Lost(error) from None

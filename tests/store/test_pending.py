@@ -9,6 +9,10 @@ from gateway.store import Store, UnitOfWork
 from tests.store.examples import changes, message, save, statement, task
 
 NEW = {("Task", f"t{n}") for n in range(100)}
+KILL = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+)
 
 
 def make(unit: UnitOfWork, id: str) -> None:
@@ -105,12 +109,32 @@ def test_new_ones_have_places_of_their_own_whoever_saves_them(postgres_url: str)
 
 @pytest.mark.postgres
 def test_connections_that_lay_there_and_were_closed_keep_nobody_from_writing(postgres_url: str) -> None:
-    kill = text(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE pid <> pg_backend_pid() AND datname = current_database()"
-    )
     with Store.open(postgres_url) as store, Store.open(postgres_url) as other:
         store.write(lambda unit: store.write(lambda inner: (make(inner, "t1"), make(unit, "t2"))) and None)
-        other.write(lambda unit: unit._connection.execute(kill).all())
+        other.write(lambda unit: unit._connection.execute(KILL).all())
         save(store, task("t3"))
         assert sorted(one.id for one in changes(store)) == ["t1", "t2", "t3"]
+
+
+@pytest.mark.postgres
+def test_places_that_are_taken_already_are_not_given_again(postgres_url: str) -> None:
+    """Who stands in for a database that is gone may not know of the last numbers that it gave."""
+    forget = text("SELECT setval('rid', 1, false)")
+    with Store.open(postgres_url) as store:
+        save(store, task("t1"), task("t2"))
+        store.write(lambda unit: unit._connection.execute(forget).all())
+        save(store, task("t3"))
+        assert store.read(lambda unit: unit.resources.read("Task", "t3")) is not None
+        assert store.read(lambda unit: unit.resources.read("Task", "t1")) is not None
+
+
+@pytest.mark.postgres
+def test_numbers_of_a_database_that_is_gone_are_forgotten(postgres_url: str) -> None:
+    forget = text("SELECT setval('rid', (SELECT max(rid) FROM locator))")
+    with Store.open(postgres_url) as store, Store.open(postgres_url) as other:
+        store.write(lambda unit: make(unit, "t0"))
+        other.write(lambda unit: [unit._connection.execute(one).all() for one in (forget, KILL)])
+        for n in range(1, 20):
+            other.write(lambda unit, n=n: make(unit, f"t{n}"))
+        store.write(lambda unit: make(unit, "t20"))
+        assert store.read(lambda unit: unit.resources.count()) == {"Task": 21}
