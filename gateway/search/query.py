@@ -234,6 +234,8 @@ class _Parser:
         code, _, modifier = name.partition(":")
         if name in _SILENT:
             return
+        if "\0" in value:  # PostgreSQL keeps no text with it, and SQLite would look.
+            raise Refused("malformed-search-value", "It has the character NUL, which no value has.")
         if code in self.results:
             self.query = self.results[code](self.query, modifier, value)
         else:
