@@ -195,14 +195,14 @@ def standing(statements: Iterable[Statement]) -> list[Statement]:
     every = list(statements)
     if len(every) == 1:
         return every if every[0].kind != "retract" and every[0].version != STILL_THERE else []
-    said = _first_said([one for one in last_readings(every) if one.kind != "retract"])
+    said = first_said([one for one in last_readings(every) if one.kind != "retract"])
     if not any(one.version == STILL_THERE for one in said):
         return said
     told = {_about(one) for one in said if one.version != STILL_THERE}
     return [one for one in said if _about(one) in told]
 
 
-def _first_said(statements: list[Statement]) -> list[Statement]:
+def first_said(statements: list[Statement]) -> list[Statement]:
     """What is said by the way holds from when a source first said it: to say it again in the same words is no news."""
     first: dict[tuple[str, str, str, str], Statement] = {}
     for one in statements:

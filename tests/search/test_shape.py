@@ -8,6 +8,7 @@ from gateway.search.cursor import START, Cursor
 from gateway.search.query import Query
 from gateway.search.shape import MOST, VALUES, Shape, shape
 from gateway.store import kept
+from gateway.store.narrowing import SEEN
 from tests.search.shelf import Shelf
 
 SHELF = Shelf([])
@@ -89,7 +90,7 @@ def test_the_statement_of_a_shape_holds_no_value() -> None:
         told = (statement.sql, statement.constants)
         assert "secret" not in repr(told)
         assert "hidden" not in repr(told)
-        assert "hidden" in statement.parameters(found[1] | dict.fromkeys(kept.GIVEN, ()))
+        assert "hidden" in statement.parameters(found[1] | dict.fromkeys((*kept.GIVEN, *SEEN), ()))
 
 
 @pytest.mark.parametrize(
