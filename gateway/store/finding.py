@@ -7,7 +7,7 @@ paid once for all. https://hl7.org/fhir/R4/search.html
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -153,4 +153,5 @@ def _includes(one: Asked) -> bool:
     return bool(one.query.includes or one.query.revincludes)
 
 
-_found: Callable[[Any], Found] = lambda row: Found._make(row[: len(FOUND)])  # noqa: E731
+def _found(row: Any) -> Found:
+    return Found._make(row[: len(FOUND)])

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench.who import AT, UNITS, organisation, statement, unit
+from bench.who import AT, UNITS, unit
 from gateway.access import watching
 from gateway.access.glances import evidence_of, glances
 from gateway.access.reading import heard_by_all
@@ -19,14 +19,12 @@ from gateway.app import Gateway, wire
 from gateway.coordination.gap import Gap
 from gateway.coordination.glance import glance, with_evidence
 from gateway.coordination.picture import READ
-from gateway.identity.systems import HSA_ID
 from gateway.records import Resource, Statement
 from gateway.settings import Settings
 from gateway.store import UnitOfWork
-from tests.coordination.test_bearing import LABEL, SOURCE, Years
+from tests.coordination.test_bearing import LABEL, SOURCE, Years, make_known
 
 PERSONS = [f"q{number}" for number in range(42)]
-BEGUN = AT - timedelta(days=900)
 Seen = dict[str, tuple[list[Gap], datetime | None]]
 
 
@@ -86,14 +84,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     sources.write_text("".join(SOURCE.format(number=number, unit=hsa_id) for number, hsa_id in enumerate(UNITS)))
     settings = Settings(database_url=f"sqlite:///{folder}/glances.db", sources=sources, log_level="error")
     wired = wire(settings, lambda: AT)
-
-    def known(kind: str, resource: Resource, person: str | None) -> Statement:
-        return replace(statement(kind, str(resource["id"]), resource, BEGUN, 0), person=person)
-
-    first = [known("Organization", organisation(hsa_id), None) for hsa_id in UNITS]
-    first += [known("Patient", {"resourceType": "Patient", "id": id}, id) for id in PERSONS]
-    units = {("Organization", HSA_ID, hsa_id): hsa_id.lower() for hsa_id in UNITS}
-    wired.store.write(lambda uow: wired.ingest.recorder.record(uow, first, identifiers=units), now=BEGUN)
+    make_known(wired, PERSONS)
     weeks = [Weeks(person) for person in PERSONS]
     said = [one for each in weeks for one in each.said]
     Random(7).shuffle(said)

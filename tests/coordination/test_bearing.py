@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
@@ -29,6 +29,7 @@ from gateway.settings import Settings
 from gateway.store import Job, Stored, UnitOfWork
 from gateway.tables import bearing, naming
 
+BEGUN = AT - timedelta(days=900)
 PERSONS = [f"p{number}" for number in range(10)]
 BASE = "https://samverka.example/fhir"
 MISSION = "https://samverka.example/fhir/CodeSystem/mission"
@@ -129,6 +130,18 @@ class Years:
         self.said.append(said)
 
 
+def make_known(wired: Gateway, persons: Sequence[str]) -> None:
+    """The units and the persons, known since before anything was said of them."""
+
+    def known(kind: str, resource: Resource, person: str | None) -> Statement:
+        return replace(statement(kind, str(resource["id"]), resource, BEGUN, 0), person=person)
+
+    first = [known("Organization", organisation(hsa_id), None) for hsa_id in UNITS]
+    first += [known("Patient", {"resourceType": "Patient", "id": id}, id) for id in persons]
+    units = {("Organization", HSA_ID, hsa_id): hsa_id.lower() for hsa_id in UNITS}
+    wired.store.write(lambda uow: wired.ingest.recorder.record(uow, first, identifiers=units), now=BEGUN)
+
+
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     folder = tmp_path_factory.mktemp("bearing")
@@ -136,15 +149,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     sources.write_text("".join(SOURCE.format(number=number, unit=hsa_id) for number, hsa_id in enumerate(UNITS)))
     settings = Settings(database_url=f"sqlite:///{folder}/bearing.db", sources=sources, log_level="error")
     wired = wire(settings, lambda: AT)
-    begun = AT - timedelta(days=900)
-
-    def known(kind: str, resource: Resource, person: str | None) -> Statement:
-        return replace(statement(kind, str(resource["id"]), resource, begun, 0), person=person)
-
-    first = [known("Organization", organisation(hsa_id), None) for hsa_id in UNITS]
-    first += [known("Patient", {"resourceType": "Patient", "id": id}, id) for id in PERSONS]
-    units = {("Organization", HSA_ID, hsa_id): hsa_id.lower() for hsa_id in UNITS}
-    wired.store.write(lambda uow: wired.ingest.recorder.record(uow, first, identifiers=units), now=begun)
+    make_known(wired, PERSONS)
     years = [Years(person) for person in PERSONS]
     said = sorted((one for year in years for one in year.said), key=lambda one: (one.recorded, one.digest))
     for number in range(0, len(said), 40):
