@@ -27,6 +27,8 @@ CONTACT = "/StructureDefinition/contact"
 NEXT = "next-candidate"
 READ = frozenset({"Task", "Encounter", "CarePlan", "CareTeam", "Communication", "Consent"})
 """What gaps are computed from; units are looked up."""
+_MOST_REPLACED = 21
+"""Of a chain of Tasks that replace one another, so many are followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,18 +314,20 @@ def _needs(tasks: Iterable[Agreed]) -> dict[str, str]:
     """
     found = list(tasks)
     by_key = {key: one for one in found for key in (f"Task/{one.id}", *_identifiers(one.resource))}
+    return {one.id: _need(one, by_key) for one in found}
 
-    def need(task: Agreed, depth: int = 0) -> str:
+
+def _need(task: Agreed, by_key: Mapping[str, Agreed]) -> str:
+    for left in reversed(range(_MOST_REPLACED)):
         group = task.resource.get("groupIdentifier")
         if group and "value" in group:
             return f"{group.get('system', '')}|{group['value']}"
         replaced = _extension(task.resource.get("extension", ()), REPLACES).get("valueReference")
         before = by_key.get(reference_key(replaced) or "")
-        if before is not None and before is not task and depth < 20:
-            return need(before, depth + 1)
-        return reference_key(task.resource.get("focus")) or next(iter(_identifiers(task.resource)), f"Task/{task.id}")
-
-    return {one.id: need(one) for one in found}
+        if before is None or before is task or not left:
+            break
+        task = before
+    return reference_key(task.resource.get("focus")) or next(iter(_identifiers(task.resource)), f"Task/{task.id}")
 
 
 def _identifiers(resource: Resource) -> list[str]:
