@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from gateway.access.standpoints import RAISED, Units, units_named
@@ -22,7 +23,7 @@ from gateway.coordination.glance import evidence
 from gateway.coordination.heirs import PASSED_ON
 from gateway.coordination.see import begins
 from gateway.coordination.statements import GATEWAY_SOURCE
-from gateway.fhir.json import reread
+from gateway.fhir.json import skim
 from gateway.identity.resolve import Key
 from gateway.identity.systems import HSA_ID
 from gateway.records import Agreed, Resource, Source, Statement
@@ -113,13 +114,20 @@ def _is_enough(person: str, kept: Sequence[Kept], said: Said, now: datetime) -> 
 
 def units_in(body: bytes) -> set[Key] | None:
     """`units_named` of a resource as it is stored. Most references are written in one way: they need no walk."""
-    found = {("Organization", system.decode(), value.decode()) for system, value in _NAMED.findall(body)}
-    rest = _NAMED.sub(b"", body)
-    return units_named(reread(body)) if b'"identifier":{' in rest or b'"Organization/' in rest else found
+    rest, *found = _NAMED.split(body)
+    others = b"".join((rest, *found[2::3]))
+    if b'"identifier":{' in others or b'"Organization/' in others:
+        return units_named(skim(body))
+    return {_unit(system, value) for system, value in zip(found[::3], found[1::3], strict=True)}
+
+
+@lru_cache(maxsize=4096)  # A few units are named again and again.
+def _unit(system: bytes, value: bytes) -> Key:
+    return "Organization", system.decode(), value.decode()
 
 
 def _agreed(person: str, one: Kept) -> Agreed:
-    return Agreed(one.resource_type, one.id, person, reread(one.body), one.contributors)
+    return Agreed(one.resource_type, one.id, person, skim(one.body), one.contributors)
 
 
 def _raised(uow: UnitOfWork, persons: Collection[str]) -> dict[str, list[Statement]]:

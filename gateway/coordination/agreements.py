@@ -118,7 +118,10 @@ class Agreement:
 
     def limit(self, limits: Iterable[Limit], code: str, priority: str | None) -> Limit | None:
         """The first limit that fits."""
-        return next((row for row in limits if row.code in (None, code) and row.priority in (None, priority)), None)
+        for row in limits:
+            if row.code in (None, code) and row.priority in (None, priority):
+                return row
+        return None
 
 
 @cache

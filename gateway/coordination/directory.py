@@ -55,6 +55,7 @@ class Directory:
         self._ends: tuple[datetime, ...] | None = None
         self._units: dict[str, Unit] = {}
         self._shared = self._units if read is None else read
+        self._met: dict[str, Unit] = {}
 
     def unit(self, reference: Any) -> Unit | None:
         """The unit that a Reference names; None when it names none."""
@@ -63,10 +64,12 @@ class Directory:
 
     def by_key(self, key: str, display: str = "") -> Unit:
         """The unit of a reference key."""
-        resource = self._resources.get(key)
-        if resource is None:
-            return Unit(key, display or key.rpartition("|")[2])
-        unit = self._unit(resource)
+        unit = self._met.get(key)
+        if unit is None:
+            resource = self._resources.get(key)
+            if resource is None:
+                return Unit(key, display or key.rpartition("|")[2])
+            unit = self._met[key] = self._unit(resource)
         return unit if unit.name else replace(unit, name=display or unit.hsa_id)
 
     def by_hsa_id(self, hsa_id: str, display: str = "") -> Unit:

@@ -27,8 +27,10 @@ def next_look(picture: Picture, said: Iterable[Statement] = ()) -> datetime | No
 
     `said` are all statements, those that speak of a time to come among them.
     """
-    coming = [moment for one in said if one.effective > picture.at for moment in _steps(one)]
-    return min((moment + TICK for moment in (*coming, *moments(picture)) if moment >= picture.at), default=None)
+    at = picture.at
+    told = [moment for one in said if one.effective > at for moment in _steps(one)]
+    coming = [moment for moment in (*told, *moments(picture)) if moment >= at]
+    return min(coming) + TICK if coming else None
 
 
 def falls_silent(source: Source, heard: datetime | None, agreement: Agreement) -> datetime | None:

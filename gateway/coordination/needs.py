@@ -26,8 +26,9 @@ class Refusal:
 def refusals(picture: Picture, need: Sequence[TaskFact]) -> list[Refusal]:
     """Who refused the need, or sent it on, in order."""
     found = []
+    needs, refusable = picture.agreement.codes["needs"], picture.agreement.codes["refusable"]
     for task in need:
-        if task.code not in picture.agreement.codes["needs"] | picture.agreement.codes["refusable"]:
+        if task.code not in needs and task.code not in refusable:
             continue
         refused = [turn for turn in task.turns if turn.status in ("rejected", "failed")]
         found += [Refusal(task, turn.owner, turn.start) for turn in refused if turn.owner]

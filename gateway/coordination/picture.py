@@ -15,7 +15,7 @@ from gateway.coordination.agreements import Agreement, Authority
 from gateway.coordination.directory import Directory, Unit
 from gateway.coordination.facts import ContactFact, Fact, Heard, PlanFact, TaskFact, Turn
 from gateway.coordination.statements import GATEWAY_SOURCE, order
-from gateway.coordination.tasks import ARRIVING, written_history
+from gateway.coordination.tasks import ARRIVING, HISTORY, written_history
 from gateway.coordination.values import instant, reference_key
 from gateway.coordination.words import Words, both, due, words
 from gateway.identity.resolve import MENTION
@@ -179,7 +179,7 @@ class _Reader:
         status = resource.get("status", "unknown")
         execution = resource.get("executionPeriod", {})
         asked = instant(resource.get("authoredOn")) or (turns[0].start if turns else None)
-        extensions: Sequence[Mapping[str, Any]] = resource.get("extension", ())
+        extensions = [one for one in resource.get("extension", ()) if one.get("url") != HISTORY]
         return TaskFact(
             reference=reference,
             resource=resource,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal
 
 from gateway.coordination import agreements
@@ -62,11 +62,12 @@ def both(text: str) -> Words:
     return Words(text, text)
 
 
+@lru_cache(maxsize=4096)  # One time stands in several sentences of a gap.
 def spoken(moment: datetime, language: Language) -> str:
     """A time as it is said: day, month, year and clock; the begin or end of a day is the day."""
     local = moment.astimezone(SWEDEN)
     said = f"{local.day} {_months(language)[local.month - 1]} {local.year}"
-    return said if local.time() in (time.min, _END_OF_DAY) else f"{said} {local:%H:%M}"
+    return said if local.time() in (time.min, _END_OF_DAY) else f"{said} {local.hour:02}:{local.minute:02}"
 
 
 def swedish_day(moment: datetime) -> date:
