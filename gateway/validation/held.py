@@ -6,19 +6,18 @@ https://hl7.org/fhir/R4/profiling.html, https://hl7.org/fhir/R4/elementdefinitio
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from decimal import Decimal
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from gateway.fhir.datetime import instant
 from gateway.fhir.json import dump
 from gateway.fhirpath import Environment, FHIRPathError
 from gateway.fhirpath import compile as compiled
 from gateway.issues import Severity
-from gateway.validation import bindings, slicing
+from gateway.validation import aggregation, bindings, slicing
 from gateway.validation.findings import Findings
 from gateway.validation.invariants import focus_of, verdict
 from gateway.validation.library import Library, Unusable
+from gateway.validation.limits import beyond
 from gateway.validation.slicing import at_root, named, raw_of, type_of
 from gateway.validation.spots import Primitive, Spot
 from gateway.validation.tree import CORE, Node, Rule, Tree, Use
@@ -27,6 +26,17 @@ DEEPEST: Final = 20
 """Profiles of types within one another."""
 SHOWN: Final = 200
 """Characters of a value of the profile's own that are shown."""
+
+BOUND: Final[Mapping[str, tuple[Severity, str, str]]] = {
+    "required": ("error", "profile-binding", "The profile asks for a code of the value set {}."),
+    "maximum": ("error", "profile-limit", "The profile allows no code but those of the value set {}."),
+    "extensible": (
+        "warning",
+        "extensible-binding",
+        "None of these codes is of the value set {}, which is to be used where it has a fitting one.",
+    ),
+}
+"""What a strength makes of a code that is not of the value set; other strengths ask for nothing."""
 
 
 class Around(slicing.Judge, Protocol):
@@ -174,9 +184,12 @@ class Held:
         profiles = [profile for use in fitting for profile in use.profiles]
         if profiles and all(use.profiles for use in fitting):
             self._profiles(spot, profiles)
-        targets = [target for use in fitting for target in use.targets]
-        if targets and spot.type == "Reference":
-            self._targets(spot, targets)
+        if spot.type == "Reference":
+            if (why := aggregation.forbidden(spot, fitting)) is not None:
+                self._tell("error", "value", "profile-aggregation", why, f"{spot.path}.reference")
+            targets = [target for use in fitting for target in use.targets]
+            if targets:
+                self._targets(spot, targets)
 
     def _profiles(self, spot: Spot, profiles: Sequence[str]) -> None:
         """The value meets one of these profiles of its type."""
@@ -221,7 +234,8 @@ class Held:
         if not any(_is_a(d, kind, str(one)) for one in types):
             names = ", ".join(sorted(str(one) for one in types))
             text = f"The profile lets this element refer to {names}."
-            self._tell("error", "value", "profile-target", text, f"{spot.path}.reference")
+            step = "reference" if type(written) is str else "type"
+            self._tell("error", "value", "profile-target", text, f"{spot.path}.{step}")
             return
         fitting = [
             one for one in targets if _is_a(d, kind, str(self._around.library.is_type(one) or self._type(one, spot)))
@@ -245,7 +259,7 @@ class Held:
 
     def _is(self, spot: Spot, node: Node) -> None:
         value = raw_of(spot)
-        if node.fixed is not None and not slicing.same(value, node.fixed):
+        if node.fixed is not None and not (slicing.same(value, node.fixed) and _beside(spot) == node.beside):
             text = f"The profile fixes this to {_shown(node.fixed)}."
             self._tell("error", "value", "fixed-value", text, spot.path)
         if node.pattern is not None and not slicing.fits(value, node.pattern):
@@ -258,17 +272,18 @@ class Held:
             (node.low, -1, "min-value", "at least"),
             (node.high, 1, "max-value", "at most"),
         ):
-            if limit is not None and _compared(value, limit[1]) == sign:
+            if limit is not None and beyond(value, limit[1]) == sign:
                 text = f"The profile asks for {words} {_shown(limit[1])}."
                 self._tell("error", "value", f"profile-{rule}", text, spot.path)
         if node.binding is not None:
             self._bound(spot, value, *node.binding)
-        if node.limit is not None and self._around.member(value, node.limit) is False:
-            text = f"The profile allows no code but those of the value set {node.limit}."
-            self._tell("error", "code-invalid", "profile-limit", text, spot.path)
+        for strength, url in node.also:
+            self._bound(spot, value, strength, url)
+        if node.limit is not None:
+            self._bound(spot, value, "maximum", node.limit)
 
     def _bound(self, spot: Spot, value: Any, strength: str, url: str) -> None:
-        if strength not in ("required", "extensible") or value is None:
+        if strength not in BOUND or value is None:
             return
         if type(value) is dict and spot.type in ("CodeableConcept", "Coding", "Quantity"):
             given = [pair for pair in bindings.pairs(value) if pair[1] is not None]
@@ -286,12 +301,8 @@ class Held:
                 )
                 self._tell("warning", "not-found", "binding-undecided", text, spot.path)
             return
-        if strength == "required":
-            text = f"The profile asks for a code of the value set {url}."
-            self._tell("error", "code-invalid", "profile-binding", text, spot.path)
-        else:
-            text = f"None of these codes is of the value set {url}, which is to be used where it has a fitting one."
-            self._tell("warning", "code-invalid", "extensible-binding", text, spot.path)
+        severity, rule, text = BOUND[strength]
+        self._tell(severity, "code-invalid", rule, text.format(url), spot.path)
 
     def _rule(self, spot: Spot, rule: Rule) -> None:
         env = self._around.environment(spot)
@@ -338,22 +349,5 @@ def _shown(value: Any) -> str:
     return text if len(text) <= SHOWN else text[:SHOWN] + "…"
 
 
-def _compared(value: Any, limit: Any) -> int | None:
-    """-1 where a value lies below a limit, 1 where above, 0 where neither; None where that is not told."""
-    if isinstance(value, bool) or isinstance(limit, bool):
-        return None
-    if isinstance(value, int | Decimal) and isinstance(limit, int | Decimal | float):
-        other = Decimal(str(limit))
-        return (value > other) - (value < other)
-    if type(value) is str and type(limit) is str:
-        if "T" in value and "T" in limit:
-            try:
-                first, second = instant(value), instant(limit)
-            except ValueError:
-                return None
-            return (first > second) - (first < second)
-        shared = min(len(value), len(limit))
-        return (value[:shared] > limit[:shared]) - (value[:shared] < limit[:shared])
-    if type(value) is dict and type(limit) is dict and value.get("code") == limit.get("code"):
-        return _compared(value.get("value"), limit.get("value"))
-    return None
+def _beside(spot: Spot) -> Any:
+    return spot.value.beside if type(spot.value) is Primitive else None

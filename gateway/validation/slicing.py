@@ -18,6 +18,8 @@ DEEPEST: Final = 16
 REST: Final = re.compile(r"(?:.*/)?([A-Z][A-Za-z]+)/[A-Za-z0-9\-.]{1,64}(?:/_history/[A-Za-z0-9\-.]{1,64})?")
 BY_URL: Final = Slicing((("value", "url"),))
 BY_TYPE: Final = Slicing((("type", "$this"),))
+DEFAULT: Final = "@default"
+"""The slice of what is of no other."""
 STEP: Final = re.compile(r"\$this|extension\(\s*['\"]([^'\"]+)['\"]\s*\)|(resolve)\(\)|ofType\((\w+)\)|(\w+)(?:\[x\])?")
 
 
@@ -59,11 +61,12 @@ class Undecided(Exception):
 
 def slice_of(item: Spot, node: Node, slicing: Slicing, judge: Judge) -> Node | None:
     """The first slice that an item is of. Undecided where it may be of one."""
-    verdicts = {name: _is_of(item, one, node, slicing, judge) for name, one in node.slices.items()}
-    found = next((node.slices[name] for name, verdict in verdicts.items() if verdict), None)
+    own = {name: one for name, one in node.slices.items() if name.rpartition("/")[2] != DEFAULT}
+    verdicts = {name: _is_of(item, one, node, slicing, judge) for name, one in own.items()}
+    found = next((own[name] for name, verdict in verdicts.items() if verdict), None)
     if found is None and None in verdicts.values():
         raise Undecided
-    return found
+    return found or next((one for name, one in node.slices.items() if name not in own), None)
 
 
 def _is_of(item: Spot, slice: Node, around: Node, slicing: Slicing, judge: Judge) -> bool | None:

@@ -17,6 +17,9 @@ from gateway.records import Resource
 
 CORE: Final = "http://hl7.org/fhir/StructureDefinition/"
 LIMIT: Final = CORE + "elementdefinition-maxValueSet"
+ADDITIONAL: Final = ("http://hl7.org/fhir/tools/StructureDefinition/additional-binding", CORE + "additional-binding")
+STRENGTHS: Final = {"required": "required", "maximum": "maximum", "extensible": "extensible"}
+"""The purposes of an additional binding that ask something of a value, and how strongly."""
 ANY: Final = 1_000_000_000
 """No upper limit."""
 SYSTEM_TYPE: Final = "http://hl7.org/fhirpath/System."
@@ -33,6 +36,9 @@ class Use:
     code: str
     profiles: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
+    aggregation: tuple[str, ...] = ()
+    """How a reference may be made; in any way, where nothing is said."""
+    versioning: str = "either"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +72,14 @@ class Node:
     max: int | None = None
     types: tuple[Use, ...] | None = None
     fixed: Any = None
+    beside: Any = None
+    """What stands beside a fixed primitive: its id and extensions."""
     pattern: Any = None
     binding: tuple[str, str] | None = None
     limit: str | None = None
     """The value set beyond which no code is allowed, however weak the binding is."""
+    also: tuple[tuple[str, str], ...] = ()
+    """Bindings beside the binding, each with its strength."""
     max_length: int | None = None
     low: tuple[str, Any] | None = None
     high: tuple[str, Any] | None = None
@@ -88,9 +98,11 @@ class Node:
             self.max,
             self.types,
             self.fixed,
+            self.beside,
             self.pattern,
             self.binding,
             self.limit,
+            self.also,
             self.max_length,
             self.low,
             self.high,
@@ -204,6 +216,8 @@ class _Writer:
         for key, value in element.items():
             if key.startswith("fixed"):
                 node.fixed = value
+            elif key.startswith("_fixed"):
+                node.beside = value
             elif key.startswith("pattern"):
                 node.pattern = value
             elif key.startswith("minValue"):
@@ -219,6 +233,7 @@ class _Writer:
             if base is None or base.binding != (found[0], found[1].partition("|")[0]):
                 node.binding = found
             node.limit = _limit(binding) or node.limit
+            node.also = tuple(_additional(binding)) or node.also
         if isinstance(slicing := element.get("slicing"), dict):
             node.slicing = _slicing(slicing)
         self._rules(node, element.get("constraint"))
@@ -235,7 +250,13 @@ class _Writer:
 
     def _types(self, node: Node, given: list[Any], base: ElementDef | None) -> tuple[Use, ...] | None:
         uses = tuple(
-            Use(_code(one), tuple(map(str, one.get("profile", ()))), tuple(map(str, one.get("targetProfile", ()))))
+            Use(
+                _code(one),
+                tuple(map(str, one.get("profile", ()))),
+                tuple(map(str, one.get("targetProfile", ()))),
+                tuple(map(str, one.get("aggregation", ()))),
+                str(one.get("versioning", "either")),
+            )
             for one in given
             if isinstance(one, dict)
         )
@@ -246,7 +267,8 @@ class _Writer:
         if base.type == "Resource":
             return None if any(one.code == "Resource" for one in uses) else uses
         targets = {target.removeprefix(CORE) for one in uses for target in one.targets}
-        return uses if targets and targets != set(base.targets) else None
+        made = any(one.aggregation or one.versioning != "either" for one in uses)
+        return uses if made or (targets and targets != set(base.targets)) else None
 
     def _rules(self, node: Node, given: Any) -> None:
         known = {rule.key for kind in node.kinds if kind in self._d.invariants for rule in self._d.invariants[kind]}
@@ -306,10 +328,25 @@ def _typed(key: str, prefix: str) -> str:
     return rest[:1].lower() + rest[1:]
 
 
+def _additional(binding: Resource) -> Iterator[tuple[str, str]]:
+    """Those that hold for every value; in which context a binding with a `usage` does is not known here."""
+    for one in _extensions(binding):
+        if one.get("url") in ADDITIONAL:
+            parts = {str(part.get("url")): part for part in _extensions(one)}
+            purpose, url = parts.get("purpose", {}).get("valueCode"), parts.get("valueSet", {}).get("valueCanonical")
+            every = "usage" not in parts and parts.get("any", {}).get("valueBoolean") is not True
+            if every and purpose in STRENGTHS and type(url) is str:
+                yield STRENGTHS[purpose], url
+
+
+def _extensions(holder: Mapping[str, Any]) -> list[dict[str, Any]]:
+    held = holder.get("extension")
+    return [one for one in held if type(one) is dict] if type(held) is list else []
+
+
 def _limit(binding: Resource) -> str | None:
-    held: Any = binding.get("extension")
-    for one in held if type(held) is list else ():
-        if type(one) is dict and one.get("url") == LIMIT:
+    for one in _extensions(binding):
+        if one.get("url") == LIMIT:
             found = one.get("valueCanonical", one.get("valueUri"))
             return found if type(found) is str else None
     return None

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from gateway.definitions import load
 from gateway.errors import BadRequest
 from gateway.fhir.json import parse
 from gateway.issues import Issue
@@ -83,14 +84,19 @@ def structure(profile: dict[str, Any]) -> dict[str, Any]:
         "url": URL + name,
         "name": name,
         "status": "active",
-        "kind": "complex-type" if kind == "Extension" else "resource",
+        "kind": kind_of(kind),
         "abstract": False,
         "type": kind,
         "derivation": "constraint",
         "baseDefinition": profile.get("base", f"http://hl7.org/fhir/StructureDefinition/{kind}"),
         "differential": {"element": list(elements(profile["says"]))},
-        **({"context": profile["context"]} if "context" in profile else {}),
+        **{name: profile[name] for name in ("context", "contextInvariant", "version") if name in profile},
     }
+
+
+def kind_of(type: str) -> str:
+    kind = load().types[type].kind
+    return kind if kind == "resource" else f"{kind}-type"
 
 
 def elements(says: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -10,8 +10,10 @@ import java.lang.management.ThreadMXBean;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Stream;
 import org.hl7.fhir.common.hapi.validation.support.CommonCodeSystemsTerminologyService;
 import org.hl7.fhir.common.hapi.validation.support.InMemoryTerminologyServerValidationSupport;
+import org.hl7.fhir.common.hapi.validation.support.PrePopulatedValidationSupport;
 import org.hl7.fhir.common.hapi.validation.support.SnapshotGeneratingValidationSupport;
 import org.hl7.fhir.common.hapi.validation.support.ValidationSupportChain;
 import org.hl7.fhir.common.hapi.validation.validator.FhirInstanceValidator;
@@ -19,28 +21,28 @@ import org.hl7.fhir.common.hapi.validation.validator.FhirInstanceValidator;
 /**
  * HL7's validator over files, without a network.
  *
- * <p>validate LIST OUT: for each file named in LIST, tab-separated lines in OUT: file, severity, location, text.
+ * <p>validate LIST OUT: for each file named in LIST, tab-separated lines in OUT: file, severity, location, text. Behind a
+ * file, after a tab, may stand a folder with the profiles and value sets that are held for it.
  * <p>time LIST ROUNDS OUT: for each file, the CPU microseconds of this thread per validation, the best of ROUNDS.
  */
 public final class Validate {
   public static void main(String[] words) throws Exception {
     FhirContext context = FhirContext.forR4();
-    ValidationSupportChain chain =
-        new ValidationSupportChain(
-            new DefaultProfileValidationSupport(context),
-            new CommonCodeSystemsTerminologyService(context),
-            new InMemoryTerminologyServerValidationSupport(context),
-            new SnapshotGeneratingValidationSupport(context));
-    FhirInstanceValidator module = new FhirInstanceValidator(chain);
-    module.setAnyExtensionsAllowed(true);
-    FhirValidator validator = context.newValidator().registerValidatorModule(module);
     List<String> files = Files.readAllLines(Path.of(words[1]));
     if (words[0].equals("time")) {
-      time(validator, files, Integer.parseInt(words[2]), Path.of(words[3]));
+      time(validator(context, null), files, Integer.parseInt(words[2]), Path.of(words[3]));
       return;
     }
     try (BufferedWriter out = Files.newBufferedWriter(Path.of(words[2]))) {
-      for (String file : files) {
+      String held = "";
+      FhirValidator validator = validator(context, null);
+      for (String line : files) {
+        String[] cells = line.split("\t");
+        String file = cells[0];
+        if (cells.length > 1 && !cells[1].equals(held)) {
+          held = cells[1];
+          validator = validator(context, Path.of(held));
+        }
         out.write(file + "\tdone\t\t\n");
         try {
           for (SingleValidationMessage one :
@@ -54,6 +56,31 @@ public final class Validate {
         out.flush();
       }
     }
+  }
+
+  private static FhirValidator validator(FhirContext context, Path folder) throws Exception {
+    ValidationSupportChain chain =
+        new ValidationSupportChain(
+            new DefaultProfileValidationSupport(context),
+            held(context, folder),
+            new CommonCodeSystemsTerminologyService(context),
+            new InMemoryTerminologyServerValidationSupport(context),
+            new SnapshotGeneratingValidationSupport(context));
+    FhirInstanceValidator module = new FhirInstanceValidator(chain);
+    module.setAnyExtensionsAllowed(true);
+    return context.newValidator().registerValidatorModule(module);
+  }
+
+  private static PrePopulatedValidationSupport held(FhirContext context, Path folder) throws Exception {
+    PrePopulatedValidationSupport held = new PrePopulatedValidationSupport(context);
+    if (folder != null) {
+      try (Stream<Path> files = Files.list(folder)) {
+        for (Path file : files.sorted().toList()) {
+          held.addResource(context.newJsonParser().parseResource(Files.readString(file)));
+        }
+      }
+    }
+    return held;
   }
 
   private static void time(FhirValidator validator, List<String> files, int rounds, Path to) throws Exception {
