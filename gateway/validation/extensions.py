@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final
 
 from gateway.definitions import Definitions
@@ -14,6 +16,7 @@ from gateway.fhirpath import Environment, FHIRPathError
 from gateway.fhirpath import compile as compiled
 from gateway.records import Resource
 from gateway.validation.datatypes import Told
+from gateway.validation.invariants import focus_of, verdict
 from gateway.validation.spots import Spot
 from gateway.validation.tree import CORE
 
@@ -51,6 +54,24 @@ def told(
     if allowed and url not in ANYWHERE and not any(_fits(spot, one, d, environment) for one in allowed):
         text = f"By its definition the extension stands in: {', '.join(str(one.get('expression')) for one in allowed)}."
         yield "error", "structure", "extension-context", text, "url"
+    for rule in _unkept(spot, structure, d, environment):
+        text = f"By its definition the extension stands where this holds: {rule}"
+        yield "error", "invariant", "extension-context-rule", text, "url"
+
+
+def _unkept(spot: Spot, structure: Resource, d: Definitions, environment: Callable[[], Environment]) -> Iterator[str]:
+    """The rules of its definition that the element around an extension does not keep."""
+    rules = structure.get("contextInvariant")
+    if not isinstance(rules, list) or spot.up is None:
+        return
+    known = environment()
+    env = replace(known, variables={**known.variables, "extension": focus_of(spot)})
+    for rule in rules:
+        if isinstance(rule, str):
+            with suppress(FHIRPathError):
+                good, _ = verdict(compiled(rule, None, d), focus_of(spot.up), env)
+                if not good:
+                    yield rule
 
 
 def _unknown(url: str, *, modifies: bool) -> Iterator[Told]:

@@ -18,7 +18,7 @@ from gateway.validation.findings import Findings
 from gateway.validation.invariants import focus_of, verdict
 from gateway.validation.library import Library, Unusable
 from gateway.validation.limits import beyond
-from gateway.validation.slicing import at_root, named, raw_of, type_of
+from gateway.validation.slicing import at_root, is_one, named, raw_of, type_of
 from gateway.validation.spots import Primitive, Spot
 from gateway.validation.tree import CORE, Node, Rule, Tree, Use
 
@@ -81,9 +81,22 @@ class Held:
         for rule in node.rules:
             self._rule(spot, rule)
         if type(spot.value) is Primitive:
+            if (own := node.children.get("value")) is not None:
+                self._own(spot, own)
             self._children(spot, node, list(self._around.members.extensions(spot)))
         elif node.children or "." in spot.type:
             self._children(spot, node, list(self._around.members.children(spot)))
+
+    def _own(self, spot: Spot, node: Node) -> None:
+        """What a profile of a primitive type says of the value itself."""
+        if spot.value.value is None:
+            if node.min:
+                text = "The profile asks for a value here, not for extensions alone."
+                self._tell("error", "required", "profile-min", text, spot.path)
+            return
+        self._is(spot, node)
+        for rule in node.rules:
+            self._rule(spot, rule)
 
     def _children(self, spot: Spot, node: Node, below: Sequence[Spot]) -> None:
         groups: dict[str, list[Spot]] = defaultdict(list)
@@ -175,7 +188,7 @@ class Held:
 
     def _types(self, spot: Spot, uses: tuple[Use, ...]) -> None:
         d = self._around.members.d
-        fitting = [use for use in uses if use.code == spot.type or _is_a(d, spot.type, use.code)]
+        fitting = [use for use in uses if is_one(d, spot.type, use.code)]
         backbone = "." in spot.type
         if not fitting and not backbone:
             names = ", ".join(dict.fromkeys(use.code for use in uses))
@@ -231,14 +244,14 @@ class Held:
         types = {self._around.library.is_type(one) or self._type(one, spot) for one in targets}
         if None in types:
             return
-        if not any(_is_a(d, kind, str(one)) for one in types):
+        if not any(is_one(d, kind, str(one)) for one in types):
             names = ", ".join(sorted(str(one) for one in types))
             text = f"The profile lets this element refer to {names}."
             step = "reference" if type(written) is str else "type"
             self._tell("error", "value", "profile-target", text, f"{spot.path}.{step}")
             return
         fitting = [
-            one for one in targets if _is_a(d, kind, str(self._around.library.is_type(one) or self._type(one, spot)))
+            one for one in targets if is_one(d, kind, str(self._around.library.is_type(one) or self._type(one, spot)))
         ]
         if target is None or any(self._around.library.is_type(one) for one in fitting):
             return
@@ -322,10 +335,6 @@ class Held:
             return
         severity: Severity = "error" if rule.severity == "error" else "warning"
         self._tell(severity, "invariant", rule.key, f"{rule.human} ({rule.key})", spot.path)
-
-
-def _is_a(d: Any, kind: str, code: str) -> bool:
-    return kind == code or (kind in d.types and code in d.types and d.is_a(kind, code))
 
 
 def _is_part(item: Spot) -> bool:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, Protocol
 
+from gateway.definitions import Definitions
 from gateway.fhir import reference
 from gateway.validation.spots import Frame, Members, Object, Primitive, Spot
 from gateway.validation.tree import CORE, Node, Slicing, Tree, Use
@@ -102,7 +103,7 @@ def _told(
     if kind == "type":
         codes = {use.code for node in nodes for use in node.types or ()}
         d = judge.members.d
-        return None if not codes else any(_is_a(d, one.type, code) for one in values for code in codes)
+        return None if not codes else any(is_one(d, one.type, code) for one in values for code in codes)
     if kind == "profile":
         profiles = [profile for node in nodes for use in node.types or () for profile in (*use.profiles, *use.targets)]
         if any(judge.conforms(one, profile) for one in values for profile in profiles):
@@ -125,7 +126,7 @@ def _refers(nodes: Sequence[Node], references: Sequence[Spot], judge: Judge) -> 
         kind = type_of(one.value) if target is None else target.get("resourceType")
         if kind is None:
             raise Undecided
-        if any(_is_a(judge.members.d, str(kind), code) for code in codes):
+        if any(is_one(judge.members.d, str(kind), code) for code in codes):
             return True
     return False
 
@@ -152,8 +153,11 @@ def _exists(nodes: Sequence[Node], values: Sequence[Spot]) -> bool | None:
     return bool(values) if any(node.min for node in nodes) else None
 
 
-def _is_a(d: Any, kind: str, code: str) -> bool:
-    return kind == code or (kind in d.types and code in d.types and d.is_a(kind, code))
+def is_one(d: Definitions, kind: str, code: str) -> bool:
+    """Whether a type is the one that is named, or of its kind where that is abstract: a code is no string here."""
+    if kind == code:
+        return True
+    return kind in d.types and code in d.types and d.types[code].abstract and d.is_a(kind, code)
 
 
 def _matches(node: Node, values: Sequence[Spot], judge: Judge, deep: int = 0) -> bool | None:

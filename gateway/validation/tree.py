@@ -191,6 +191,8 @@ class _Writer:
         """The node of an element by its name in a path: `code`, `value[x]`, or `valueQuantity` for one of its types."""
         short = name.removesuffix("[x]")
         for kind in _kinds(node):
+            if name == "value" and kind in self._d.types and self._d.types[kind].kind == "primitive":
+                return node.children.setdefault(name, Node(name, (kind,)))
             defined = [one for one in _elements(self._d, kind) if short in (one.choice_of, one.name)]
             if not defined:
                 continue

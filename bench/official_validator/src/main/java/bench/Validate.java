@@ -50,7 +50,7 @@ public final class Validate {
             String said = one.getMessage() == null ? "" : one.getMessage().replaceAll("\\s+", " ");
             out.write(file + "\t" + one.getSeverity() + "\t" + one.getLocationString() + "\t" + said + "\n");
           }
-        } catch (RuntimeException error) {
+        } catch (RuntimeException | StackOverflowError error) {
           out.write(file + "\tERROR\t\tthrows " + error.getClass().getSimpleName() + "\n");
         }
         out.flush();
