@@ -9,10 +9,10 @@ locks of their persons. docs/gaps.md
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
 
 import structlog
 
@@ -31,18 +31,23 @@ from gateway.coordination.glance import glance, with_evidence
 from gateway.coordination.picture import READ
 from gateway.coordination.plans.basis import WITHHELD
 from gateway.coordination.see import missing
-from gateway.records import Statement
+from gateway.records import Resource, Statement
 from gateway.store import Change, UnitOfWork
 
 log = structlog.get_logger(__name__)
+After = TypeVar("After")
 
 CHANGES = 2_000
 PERSONS = 250
 """At so many a step looks: what is read and written for all of them together is paid once."""
 PASSING = 100
 """Of so many persons Tasks pass on in one unit of work: each of them has a new version, and perhaps a plan."""
-PAGE = 2_000
-"""Of those about whom a source has spoken that has fallen silent, or was heard again."""
+PAGE = 500
+"""Rows of a source that has fallen silent or was heard again, persons of a unit that has changed: a part of them."""
+UNITS = 50
+"""Of so many changed units a step asks at most."""
+AT_LEISURE = datetime(1970, 1, 1, tzinfo=UTC)
+"""When those are to be looked at who wait for room in a step, whoever comes later: they are the longest overdue."""
 AGAIN = timedelta(hours=1)
 """A person at whom nobody could look is looked at then: the others must not wait for him."""
 _ALONE = f"{TASK}/"
@@ -60,13 +65,15 @@ class Place:
     """The sources that are silent, with when each was last heard (milliseconds since 1970)."""
     turned: Mapping[str, int] = field(default_factory=dict)
     """Those of which everybody is still to be looked at, each with the row up to which they are known."""
+    changed: Mapping[str, str] = field(default_factory=dict)
+    """The changed units (HSA-id) of which it is so, each with the person (key) up to whom they are known."""
 
     def written(self) -> dict[str, Any]:
-        return {"seq": self.seq, "silent": dict(self.silent), "turned": dict(self.turned)}
+        return asdict(self)
 
     @classmethod
     def read(cls, place: Mapping[str, Any]) -> Place:
-        return cls(int(place.get("seq", 0)), place.get("silent", {}), place.get("turned", {}))
+        return cls(int(place.get("seq", 0)), place.get("silent", {}), place.get("turned", {}), place.get("changed", {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +88,25 @@ class Looked:
     """The persons of whom a plan is drawn up by a consent whose time may be over."""
     passing: Sequence[str]
     """The persons of whom, and the Tasks about nobody of which, something may pass to an heir."""
-    looked: int
+    about: Collection[str]
+    """At whom was looked: the persons, and the Tasks about nobody."""
     more: bool
     """Whether somebody waits already."""
+
+    @property
+    def looked(self) -> int:
+        return len(self.about)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """At whom a step looks, and at whom later; `due` are those whose time has come."""
+
+    due: Sequence[str]
+    others: Sequence[str]
+    later: Mapping[str, datetime]
+    place: Place
+    more: bool
 
 
 class Watching(Succeeding):
@@ -92,36 +115,55 @@ class Watching(Succeeding):
     def watch_again(self, uow: UnitOfWork, place: Place, now: datetime) -> datetime | None:
         """When a step would find anything: at once, when the next time comes, or with the next change."""
         silent, coming = self._silent(uow, now)
-        if place.turned or silent != place.silent or uow.changes.behind(place.seq):
+        if place.turned or place.changed or silent != place.silent or uow.changes.behind(place.seq):
             return now
         return min((time for time in (uow.watch.next(), coming) if time is not None), default=None)
 
-    def watch(self, uow: UnitOfWork, place: Place) -> Looked:
+    def watch(self, uow: UnitOfWork, place: Place, busy: Collection[str] = ()) -> Looked:
         """One step, which writes nothing: who is to be looked at now, and what is to be said of them.
 
-        What changes meanwhile is read as a change afterwards, and looked at again.
+        What changes meanwhile is read as a change afterwards, and looked at again. Who is `busy` was looked at in the
+        step before, which may not be in this snapshot: he waits for the next one.
         """
         changes = uow.changes.after(place.seq, limit=CHANGES)
         now = self._rooms.clock()  # After the snapshot has begun: what is in it was recorded before.
-        silent, _ = self._silent(uow, now)
-        waiting, turned = self._turned(uow, place, silent)
-        due = uow.watch.due(now, limit=PERSONS)
-        concerned = sorted((self._concerned(uow, changes) | waiting) - set(due))
-        room = PERSONS - len(due)
-        wanted, later = [*due, *concerned[:room]], concerned[room:]
+        chosen = self._chosen(uow, place, changes, now, busy)
+        wanted = [*chosen.due, *chosen.others]
         alone = [one for one in wanted if one.startswith(_ALONE)]
         said, found, lapsing, passing = self._look_at(uow, [one for one in wanted if not one.startswith(_ALONE)], now)
-        before = uow.watch.of(concerned)
-        expected = {person: time for person, time in found.items() if person in due or before.get(person) != time}
-        expected |= dict.fromkeys(later, now)
+        before = uow.watch.of([*chosen.others, *chosen.later])
+        expected = {one: time for one, time in found.items() if one in chosen.due or before.get(one) != time}
+        expected |= chosen.later
         for one in changes:  # By a clock that runs ahead of ours: nobody knew of it yet, at our time.
             ahead = one.recorded + TICK
-            if ahead > now != one.recorded and one.person in (found.keys() | later):
+            if ahead > now != one.recorded and one.person in (found.keys() | chosen.later):
                 expected[one.person] = min(ahead, expected.get(one.person) or before.get(one.person) or ahead)
+        more = chosen.more or len(alone) + len(passing) > PASSING
+        return Looked(now, chosen.place, said, expected, lapsing, [*alone, *passing], frozenset(wanted), more)
+
+    def _chosen(
+        self, uow: UnitOfWork, place: Place, changes: Sequence[Change], now: datetime, busy: Collection[str]
+    ) -> _Chosen:
+        """At whom the step looks. Half of it at least is for those of whom something has changed."""
+        silent, _ = self._silent(uow, now)
+        units = self._changed(uow, changes)
+        concerned = self._concerned(uow, changes, units)
+        most = PERSONS - min(len(concerned), PERSONS // 2)
+        due = uow.watch.due(now, limit=most, without=busy)
+        concerned -= set(due)
+        turned = {id for id in {*silent, *place.silent} if silent.get(id) != place.silent.get(id)}
+        many, sources, parts = self._at_leisure(
+            uow,
+            {**place.turned, **dict.fromkeys(turned, 0)},
+            {**place.changed, **dict.fromkeys((hsa_id for one in units for hsa_id in hsa_ids(one)), "")},
+            PERSONS - len(due) - len(concerned),
+        )
+        many -= {*due, *concerned}
+        others = [one for one in (*sorted(concerned), *sorted(many)) if one not in busy][: PERSONS - len(due)]
+        later = dict.fromkeys(concerned.difference(others), now) | dict.fromkeys(many.difference(others), AT_LEISURE)
         seq = changes[-1].seq if changes else place.seq
-        more = bool(later or turned) or len(changes) == CHANGES or len(due) == PERSONS
-        more = more or len(alone) + len(passing) > PASSING
-        return Looked(now, Place(seq, silent, turned), said, expected, lapsing, [*alone, *passing], len(wanted), more)
+        more = bool(later or sources or parts) or len(changes) == CHANGES or len(due) == most
+        return _Chosen(due, others, later, Place(seq, silent, sources, parts), more)
 
     def keep_watched(self, uow: UnitOfWork, looked: Looked) -> None:
         """Write down what was seen, pass on what closed units had, and close drafts whose consent is over.
@@ -157,36 +199,36 @@ class Watching(Succeeding):
         }
         return silent, min((time for time in times.values() if time is not None and time > now), default=None)
 
-    def _turned(self, uow: UnitOfWork, place: Place, silent: Mapping[str, int]) -> tuple[set[str], dict[str, int]]:
-        """Some of those of whom sources spoke that have fallen silent, or were heard again; and who is left."""
-        new = {id for id in {*silent, *place.silent} if silent.get(id) != place.silent.get(id)}
-        waiting: set[str] = set()
-        left: dict[str, int] = {}
-        for source, after in {**place.turned, **dict.fromkeys(new, 0)}.items():
-            persons, following = uow.watch.of_source(source, after, limit=PAGE)
-            waiting |= persons
-            if following is not None:
-                left[source] = following
-        return waiting, left
+    def _at_leisure(
+        self, uow: UnitOfWork, turned: Mapping[str, int], changed: Mapping[str, str], room: int
+    ) -> tuple[set[str], dict[str, int], dict[str, str]]:
+        """Some of the very many at whom one event has us look, as there is room for them; and who is left.
 
-    def _concerned(self, uow: UnitOfWork, changes: Sequence[Change]) -> set[str]:
+        They are those of whom sources spoke that have fallen silent, or were heard again, and those in whose care
+        changed units take part.
+        """
+        found: set[str] = set()
+        sources = _some(found, room, turned, lambda id, after: uow.watch.of_source(id, after, limit=PAGE))
+        units = _some(found, room, changed, lambda id, after: uow.persons.some_in_care_of(id, after, limit=PAGE))
+        return {one for one in found if not one.startswith(WITHIN)}, sources, units
+
+    def _changed(self, uow: UnitOfWork, changes: Sequence[Change]) -> list[Resource]:
+        """The Organizations that are others now."""
+        keys = [("Organization", one.id) for one in changes if one.resource_type == "Organization"]
+        return [one.resource() for one in uow.resources.read_many(keys).values() if not one.deleted] if keys else []
+
+    def _concerned(self, uow: UnitOfWork, changes: Sequence[Change], units: Sequence[Resource]) -> set[str]:
         """The persons whose gaps may be others now, and the Tasks about nobody.
 
-        Those of whom something was told that gaps are computed from, those in whose care a changed unit takes part, and
-        those of whom anything is withheld, or was: with it goes all that its record said.
+        Those of whom something was told that gaps are computed from, and those of whom anything is withheld, or was:
+        with it goes all that its record said. Tasks about nobody that name one of these units, too.
         """
         persons = {one.person for one in changes if one.person and one.resource_type in READ | {"Patient"}}
         persons |= {one.id for one in changes if one.resource_type == "Patient"}  # One who is found to be another.
         persons |= {_ALONE + one.id for one in changes if one.resource_type == TASK and not one.person}
         others = [one for one in changes if one.person not in persons and one.resource_type != "DetectedIssue"]
         persons |= uow.watch.holding([one.rid for one in others if one.person], LABEL)
-        keys = [("Organization", one.id) for one in changes if one.resource_type == "Organization"]
-        if keys:
-            units = [one.resource() for one in uow.resources.read_many(keys).values() if not one.deleted]
-            concerned = uow.persons.in_care_of({id for one in units for id in hsa_ids(one)})
-            persons |= {one for one in concerned if not one.startswith(WITHIN)}
-            persons |= {_ALONE + id for id in self.alone(uow, units)}
-        return persons
+        return persons | ({_ALONE + id for id in self.alone(uow, units)} if units else set())
 
     def _look_at(
         self, uow: UnitOfWork, persons: Collection[str], now: datetime
@@ -219,6 +261,22 @@ class Watching(Succeeding):
             said += news(person, told, (stored.get(person) or seen[person]).raised, now, namespace)
         lapsing = [person for person, one in seen.items() if one.lapses]
         return said, again, lapsing, [person for person, one in seen.items() if one.passes_on]
+
+
+def _some(
+    found: set[str], room: int, pages: Mapping[str, After], page: Callable[[str, After], tuple[set[str], After | None]]
+) -> dict[str, After]:
+    """Page after page until there is no room for more persons; what follows then."""
+    left = dict(pages)
+    for id, after in [*pages.items()][:UNITS]:
+        if len(found) >= room:
+            break
+        persons, following = page(id, after)
+        found |= persons
+        del left[id]
+        if following is not None:
+            left[id] = following
+    return left
 
 
 def _missing(one: Standpoint | Glance, now: datetime) -> tuple[list[Gap], datetime | None]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -19,8 +20,8 @@ from gateway.store.jobs import State
 POLL_SECONDS = 1.0
 GLANCE_SECONDS = 0.5
 """At most so long after it came to be is it seen that a standing job has something to do."""
-GATHER_SECONDS = 0.5
-"""So long is waited between two steps that are not full: what comes meanwhile is done together."""
+BEAT_SECONDS = 0.2
+"""Between the beginnings of two steps of which the first is not full: what comes meanwhile is done together."""
 KEEP_SECONDS = 5.0
 """So long a standing job is kept though there is nothing to do; then whoever has something to do for it may take it."""
 LEASE = timedelta(seconds=30)
@@ -57,19 +58,26 @@ Apart = Callable[[Job], None]
 class Act:
     """What a look of a standing job comes to: to be done in the unit of work that its progress is committed in."""
 
-    keep: Callable[[UnitOfWork], Step]
+    keep: Callable[[UnitOfWork], None]
+    step: Step
+    """How far the job is with it."""
     now: datetime
     """As of when: what is recorded as the time."""
+    about: Collection[str] = ()
+    """The keys of what it changes something of."""
 
 
 class Standing(Protocol):
-    """A kind of which there is one job that never ends, and is never given up. It reads apart from what it writes."""
+    """A kind of which there is one job that never ends, and is never given up. It reads apart from what it writes.
+
+    Where there is more to do than a step, the next one is looked at while this one is written (ADR 67).
+    """
 
     def again(self, uow: UnitOfWork, now: datetime) -> datetime | None:
         """When it has something to do, by what is known: asked by reading, so that one that waits writes nothing."""
 
-    def look(self, uow: UnitOfWork, job: Job) -> Act:
-        """A step, as far as it only reads."""
+    def look(self, uow: UnitOfWork, job: Job, busy: Collection[str]) -> Act:
+        """A step, as far as it only reads; what is `busy` is being written: what is read of it may be out of date."""
 
 
 class Runner:
@@ -148,36 +156,73 @@ class Runner:
         """Whether a standing job has something to do; else how long to wait before that is asked again."""
         now = self._clock() if self._clock else uow.now
         again = self._standing[kind].again(uow, now)
-        left = GLANCE_SECONDS if again is None else max(0.0, (again - now).total_seconds())
+        if again is not None and again <= now:
+            return True
+        left = GLANCE_SECONDS if again is None else (again - now).total_seconds()
         self._pause = min(self._pause, GLANCE_SECONDS, left)
-        return again is not None and again <= now
+        return False
 
     def _stand(self, job: Job) -> None:
-        """Go on with a standing job as long as there is something to do; then give it back."""
-        while not self._stopped.is_set():
-            step = self._standing_step(job)
-            if not step.more and not self._called_again(job.kind):
-                break
+        """Go on with a standing job as long as there is something to do; then give it back.
+
+        A step is committed after the one before it, or not at all: where one fails, the next look is in vain.
+        """
+        before: Act | None = None
+        writing: Future[Step] | None = None
+        with ThreadPoolExecutor(1, "jobs-write") as writer:
+            while not self._stopped.is_set():
+                begun = time.monotonic()
+                act = self._looked(job, before)
+                if writing is not None:
+                    writing.result()
+                before, writing = act, writer.submit(self._keep, job, act)
+                if act.step.more:
+                    continue
+                self._pace(begun)
+                writing.result()
+                before = writing = None
+                if not self._called_again(job.kind):
+                    break
+            if writing is not None:
+                writing.result()
         self._store.write(lambda uow: uow.jobs.put_off(job.number, self._owner, wait=timedelta()))
 
-    def _standing_step(self, job: Job) -> Step:
+    def _looked(self, job: Job, before: Act | None) -> Act:
+        """The next step, after one that may not be committed yet."""
         self._store.number_changes()
         standing = self._standing[job.kind]
-        act = self._store.read(lambda uow: standing.look(uow, self._current(uow, job.number)))
-        return self._store.write(lambda uow: self._progress(uow, job.number, act.keep(uow)), now=act.now)
+
+        def look(uow: UnitOfWork) -> Act:
+            current = self._current(uow, job.number)
+            if before is None:
+                return standing.look(uow, current, ())
+            return standing.look(uow, replace(current, place=before.step.place, done=before.step.done), before.about)
+
+        return self._store.read(look)
+
+    def _keep(self, job: Job, act: Act) -> Step:
+        def keep(uow: UnitOfWork) -> Step:
+            act.keep(uow)
+            return self._progress(uow, job.number, act.step)
+
+        return self._store.write(keep, now=act.now)
+
+    def _pace(self, begun: float) -> None:
+        """Where this is the thread, let what comes meanwhile be done together."""
+        if self._thread.is_alive():
+            self._stopped.wait(max(0.0, begun + BEAT_SECONDS - time.monotonic()))
 
     def _called_again(self, kind: str) -> bool:
         """Whether a standing job has something to do now, or, where this is the thread, before long."""
         until = time.monotonic() + KEEP_SECONDS
-        pause = GATHER_SECONDS
         while self._thread.is_alive() and time.monotonic() < until:
-            if self._stopped.wait(pause):
+            if self._stopped.is_set():
                 return False
+            self._pause = POLL_SECONDS
             if self._store.read(lambda uow: self._is_called(uow, kind)):
                 return True
             self._wake.wait(self._pause)
             self._wake.clear()
-            pause = 0.0
         return self._store.read(lambda uow: self._is_called(uow, kind))
 
     def _do_apart(self, job: Job) -> None:

@@ -6,6 +6,7 @@ meanwhile, and when there is nobody to look at, nothing is written at all.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Protocol
 
@@ -22,7 +23,7 @@ class Watches(Protocol):
 
     def watch_again(self, uow: UnitOfWork, place: Place, now: datetime) -> datetime | None: ...
 
-    def watch(self, uow: UnitOfWork, place: Place) -> Looked: ...
+    def watch(self, uow: UnitOfWork, place: Place, busy: Collection[str] = ()) -> Looked: ...
 
     def keep_watched(self, uow: UnitOfWork, looked: Looked) -> None: ...
 
@@ -44,11 +45,7 @@ class Watching:
         """When a step would find anything to do, by what is known now."""
         return self._watches.watch_again(uow, Place.read(uow.jobs.standing(WATCH)), now)
 
-    def look(self, uow: UnitOfWork, job: Job) -> Act:
-        looked = self._watches.watch(uow, Place.read(job.place))
-
-        def keep(uow: UnitOfWork) -> Step:
-            self._watches.keep_watched(uow, looked)
-            return Step(looked.place.written(), job.done + looked.looked, more=looked.more)
-
-        return Act(keep, looked.now)
+    def look(self, uow: UnitOfWork, job: Job, busy: Collection[str]) -> Act:
+        looked = self._watches.watch(uow, Place.read(job.place), busy)
+        step = Step(looked.place.written(), job.done + looked.looked, more=looked.more)
+        return Act(lambda uow: self._watches.keep_watched(uow, looked), step, looked.now, looked.about)

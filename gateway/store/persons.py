@@ -76,6 +76,12 @@ class Persons:
         query = select(takes_part.c.person).where(among(takes_part.c.hsa_id, hsa_ids))
         return set(self._connection.scalars(query))
 
+    def some_in_care_of(self, hsa_id: str, after: str, *, limit: int) -> tuple[set[str], str | None]:
+        """The same of one, a page of them in order; and after whom the next one is, where there is one."""
+        query = select(takes_part.c.person).where(takes_part.c.hsa_id == hsa_id, takes_part.c.person > after)
+        found = self._connection.scalars(query.order_by(takes_part.c.person).limit(limit)).all()
+        return set(found), found[-1] if len(found) == limit else None
+
     def parties(self, person: str) -> set[str]:
         """The HSA-ids of those who take part in a person's care."""
         return set(self._connection.scalars(select(takes_part.c.hsa_id).where(takes_part.c.person == person)))

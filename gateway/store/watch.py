@@ -86,16 +86,20 @@ class Watch:
         rows = [(person, to_micros(due)) for person, due in sorted(dues.items()) if due is not None]
         sets.insert_missing(self._connection, watch, ("person", "due"), rows)
 
-    def due(self, now: datetime, *, limit: int) -> list[str]:
+    def due(self, now: datetime, *, limit: int, without: Collection[str] = ()) -> list[str]:
         """Persons whose time has come: half of them the longest overdue, half of them those whose time came last.
 
-        So a great many who are due at once keep nobody else waiting.
+        So a great many who are due at once keep nobody else waiting. `without` whom the caller has in hand.
         """
         half = limit - limit // 2
-        found = list(self._connection.scalars(_OLDEST, {"now": now, "limit": half}))
+        found = self._due(_OLDEST, now, half, without)
         if len(found) == half:
-            found += self._connection.scalars(_LATEST, {"now": now, "limit": limit - half})
-        return list(dict.fromkeys(found))
+            found += self._due(_LATEST, now, limit - half, {*without, *found})
+        return found
+
+    def _due(self, query: Select[Any], now: datetime, limit: int, without: Collection[str]) -> list[str]:
+        found = self._connection.scalars(query, {"now": now, "limit": limit + len(without)})
+        return [one for one in found if one not in without][:limit]
 
     def next(self) -> datetime | None:
         """When the first of all is to be looked at."""

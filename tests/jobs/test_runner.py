@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -81,11 +83,12 @@ class Standing:
     def again(self, _uow: UnitOfWork, now: datetime) -> datetime | None:
         return now if self.steps else now + timedelta(hours=1)
 
-    def look(self, _uow: UnitOfWork, job: Job) -> Act:
+    def look(self, _uow: UnitOfWork, job: Job, _busy: Collection[str]) -> Act:
         if self.fails:
             raise Unavailable
         self.steps -= 1
-        return Act(lambda _uow: Step({"left": self.steps}, job.done + 1, more=self.steps > 1), datetime.now(UTC))
+        step = Step({"left": self.steps}, job.done + 1, more=self.steps > 1)
+        return Act(lambda _uow: None, step, datetime.now(UTC))
 
 
 def test_a_standing_job_is_never_given_up(store: Store) -> None:
@@ -137,3 +140,64 @@ def test_a_running_standing_job_is_done_when_its_time_comes(store: Store) -> Non
     finally:
         runner.stop()
     assert job(store, number).state == "waiting", "Whoever stops gives it back."
+
+
+class Overlapping:
+    """A standing job of three steps, each with a key; what is looked at and written is told in order."""
+
+    def __init__(self, told: list[str], *, fails_at: int = 0) -> None:
+        self.told, self.fails_at, self.looked = told, fails_at, [threading.Event() for _ in range(4)]
+
+    def again(self, _uow: UnitOfWork, now: datetime) -> datetime | None:
+        return now + timedelta(hours=1) if self.looked[3].is_set() else now
+
+    def look(self, _uow: UnitOfWork, job: Job, busy: Collection[str]) -> Act:
+        number = job.done + 1
+        self.told.append(f"look {number} beside {','.join(busy)}")
+        self.looked[number].set()
+
+        def keep(_uow: UnitOfWork) -> None:
+            assert number == 3 or self.looked[number + 1].wait(5), "Written while the next one is looked at."
+            if number == self.fails_at:
+                raise Unavailable
+            self.told.append(f"write {number}")
+
+        return Act(keep, Step({"at": number}, number, more=number < 3), datetime.now(UTC), [f"key{number}"])
+
+
+def test_a_step_is_looked_at_while_the_one_before_it_is_written_and_committed_after_it(store: Store) -> None:
+    number, told = put(store), list[str]()
+    assert Runner(store, {}, standing={"long": Overlapping(told)}, lease=LEASE * 20).run_due()
+    looks = [one for one in told if one.startswith("look")]
+    assert looks == ["look 1 beside ", "look 2 beside key1", "look 3 beside key2"]
+    assert [one for one in told if one.startswith("write")] == ["write 1", "write 2", "write 3"]
+    assert (job(store, number).done, job(store, number).place) == (3, {"at": 3})
+
+
+def test_what_was_looked_at_beside_a_step_that_fails_is_not_written(store: Store) -> None:
+    number, told = put(store), list[str]()
+    runner = Runner(store, {}, standing={"long": Overlapping(told, fails_at=2)}, lease=timedelta())
+    with pytest.raises(Unavailable):
+        runner.run_due()
+    assert [one for one in told if one.startswith("write")] == ["write 1"]
+    assert "look 3 beside key2" in told
+    assert (job(store, number).done, job(store, number).place) == (1, {"at": 1}), "The next one begins with the second."
+    told.clear()
+    assert Runner(store, {}, standing={"long": Overlapping(told)}, lease=LEASE * 20).run_due()
+    assert [one for one in told if one.startswith("write")] == ["write 2", "write 3"]
+
+
+def test_a_standing_job_that_waits_asks_some_times_a_second_and_no_more(store: Store) -> None:
+    asked: list[datetime] = []
+
+    class Counted(Standing):
+        def again(self, uow: UnitOfWork, now: datetime) -> datetime | None:
+            asked.append(now)
+            return super().again(uow, now)
+
+    put(store)
+    runner = Runner(store, {}, standing={"long": Counted(1)}, lease=LEASE * 100)
+    runner.start()
+    time.sleep(1.2)
+    runner.stop()
+    assert 2 <= len(asked) <= 12
