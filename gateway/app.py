@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-import structlog
 import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import State
@@ -26,6 +25,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway import __version__, logs
 from gateway.access.bearer import Trust
+from gateway.logs import logger
 from gateway.records import Source
 from gateway.rest import outcome
 from gateway.rest.cors import Cors
@@ -45,7 +45,7 @@ __all__ = ["AddressError", "Gateway", "background", "create_app", "serve", "serv
 
 LISTENING_SECONDS = 0.05
 """So long after it is wired is a server given to listen, and to answer who waits for it, before it loads the rest."""
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 def create_app(gateway: Gateway) -> Starlette:
@@ -184,7 +184,6 @@ def _lifespan(gateway: Gateway) -> Callable[[Starlette], contextlib.AbstractAsyn
         workers = Workers(gateway, perform, load=app.state.load, beside=app.state.beside.load)
         gateway.known.on_put = app.state.deferred = partial(workers.wake, "jobs")
         app.state.ordered = partial(workers.wake, "imports")
-        gateway.ingest.on_kept = partial(workers.wake, "worker")
         async with contextlib.AsyncExitStack() as transports:
             for source in gateway.sources:
                 await _open_transports(transports, gateway, source)

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import Lock
+from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
 
 from gateway import definitions
@@ -24,23 +25,23 @@ from gateway.access.reading import Reading, Rooms
 from gateway.definitions import Definitions, shipped
 from gateway.ingest import sources as source_instances
 from gateway.ingest.admission import Admission
-from gateway.ingest.pipeline import Ingest
 from gateway.ingest.sources import Sources
 from gateway.jobs.reindex import SETTLE, Reindex
 from gateway.jobs.runner import LEASE, Apart, Runner
-from gateway.mapping import Packages
+from gateway.mapping.package import Packages
 from gateway.rest.fetch import Fetcher
-from gateway.search.index import Indexer
 from gateway.search.links import PageLinks
 from gateway.settings import Settings
-from gateway.store import Job, Store
+from gateway.store import Index, Job, Store
 
 if TYPE_CHECKING:
     from gateway.access.door import Door
+    from gateway.ingest.pipeline import Ingest
     from gateway.ingest.rebuild import Rebuilt
     from gateway.ingest.reload import Reload
 
 Clock = Callable[[], datetime]
+T = TypeVar("T")
 SWITCH = 0.0002
 WATCH_LEASE = timedelta(seconds=10)
 """Another process goes on with the gap watch so long after the one that had it was killed. A step takes a second."""
@@ -58,7 +59,7 @@ class Gateway:
     sources: Sources
     identities: TestIdentities
     issuers: Issuers
-    ingest: Ingest
+    ingest_of: Callable[[], Ingest]
     rooms: Rooms
     reload: Reload | None = None
     """What watches the mappings folder, where the settings ask for it."""
@@ -69,12 +70,18 @@ class Gateway:
         """The one door; it has everything behind it, and takes as long to load as all else."""
         from gateway.access.door import Door
 
+        self.ingest_of()  # It looks into the store, which nobody may from within a unit of work.
         return Door(self.rooms)
 
     @cached_property
     def reading(self) -> Reading:
         """As much of the door as a read needs."""
         return Reading(self.rooms)
+
+    @property
+    def ingest(self) -> Ingest:
+        """The way of a message; it has the whole agreement behind it."""
+        return self.ingest_of()
 
     @property
     def definitions(self) -> Definitions:
@@ -166,7 +173,13 @@ def wire(settings: Settings, clock: Clock | None = None) -> Gateway:
     _make_folder(settings.database_url)
     tables = definitions.load()
     bases = (f"{settings.base_url.rstrip('/')}/fhir",) if settings.base_url else ()
-    known = Known(tables, lambda snapshot: Indexer(snapshot, zone=zone, bases=bases))
+
+    def indexer(snapshot: Definitions) -> Index:
+        from gateway.search.index import Indexer
+
+        return Indexer(snapshot, zone=zone, bases=bases)
+
+    known = Known(tables, indexer)
     store = Store.open(settings.database_url, index=known.index)
     known.watch(store)
     folder = settings.mappings or shipped.folder("mappings")
@@ -176,15 +189,19 @@ def wire(settings: Settings, clock: Clock | None = None) -> Gateway:
     sources = configured_sources(settings, packages, broken)
     identities = TestIdentities(store.secret("test-identities"))
     lease = timedelta(seconds=settings.lease)
-    ingest = Ingest(store, packages, sources, clock, lease=lease, admission=admission, rules=settings.task_rules)
+
+    @once
+    def ingest() -> Ingest:
+        from gateway.ingest.pipeline import Ingest
+
+        return Ingest(store, packages, sources, clock, lease=lease, admission=admission, rules=settings.task_rules)
+
     rooms = Rooms(
         store=store,
         known=known,
-        recorder=ingest.recorder,
+        intake=ingest,
         packages=packages,
         sources={source.id: source for source in sources},
-        keep=ingest.keep,
-        replay=ingest.replay,
         clock=clock,
         zone=zone,
         page_size=settings.page_size,
@@ -213,11 +230,25 @@ def wire(settings: Settings, clock: Clock | None = None) -> Gateway:
         sources=sources,
         identities=identities,
         issuers=issuers,
-        ingest=ingest,
+        ingest_of=ingest,
         rooms=rooms,
         reload=reload,
         admission=admission,
     )
+
+
+def once(make: Callable[[], T]) -> Callable[[], T]:
+    """What makes something when it is first asked for it, whoever asks meanwhile, and then has it."""
+    lock, made = Lock(), list[T]()
+
+    def found() -> T:
+        if not made:
+            with lock:
+                if not made:
+                    made.append(make())
+        return made[0]
+
+    return found
 
 
 def settle() -> None:

@@ -7,14 +7,13 @@ from contextlib import ExitStack
 from threading import Event, Thread
 from typing import Protocol
 
-import structlog
-
 from gateway.jobs.runner import Apart
+from gateway.logs import logger
 from gateway.wiring import Gateway
 
 AGAIN_SECONDS = 1.0
 """So long is waited where the database does not let the work begin."""
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 class Working(Protocol):
@@ -47,7 +46,7 @@ class Workers:
         self._thread.start()
 
     def wake(self, which: str) -> None:
-        """Let the `worker`, the `jobs` or the `imports` look for work at once."""
+        """Let the `jobs` or the `imports` look for work at once."""
         self._wake.get(which, lambda: None)()
 
     def stop(self) -> None:
@@ -81,9 +80,10 @@ class Workers:
         from gateway.ingest.worker import Worker
 
         worker = Worker(gateway.ingest, Housekeeping(gateway.store))
+        gateway.ingest.on_kept = worker.wake
         jobs, imports = gateway.jobs(perform=self._perform), gateway.imports()
         working: list[Working] = [worker, jobs, imports, *([gateway.watch()] if gateway.settings.watch_gaps else [])]
         for one in working:
             one.start()
             self._running.callback(one.stop)
-        self._wake |= {"worker": worker.wake, "jobs": jobs.wake, "imports": imports.wake}
+        self._wake |= {"jobs": jobs.wake, "imports": imports.wake}

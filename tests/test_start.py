@@ -26,10 +26,16 @@ LATER = {
     "gateway.access.door": "whatever is asked but a read",
     "gateway.adapters": "transports: where a source has one",
     "gateway.coordination.look": "who does what, and what is missing",
+    "gateway.coordination.recorder": "what is written",
     "gateway.graphql": "GraphQL",
+    "gateway.ingest.pipeline": "messages",
     "gateway.ingest.worker": "messages that wait",
     "gateway.jobs.watching": "the gap watch",
+    "gateway.patch": "patches",
     "gateway.rest.routes": "every handler of the API",
+    "gateway.search.conditions": "searches",
+    "gateway.search.index": "what is written",
+    "gateway.store.exports": "bulk exports",
     "gateway.validation": "what is written",
     "gateway.web": "the pages",
     "graphql": "GraphQL",
@@ -37,7 +43,7 @@ LATER = {
     "jinja2": "the pages",
     "joserfc": "tokens",
     "psycopg": "the other database",
-    "rich.progress": "progress bars",
+    "rich": "progress bars",
 }
 """Modules that no start on SQLite may wait for, and what they are for."""
 FIRST_ANSWERS = """

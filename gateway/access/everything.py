@@ -26,8 +26,8 @@ from gateway.records import Resource
 from gateway.search.conditions import IdIs, Own
 from gateway.search.cursor import START, Cursor
 from gateway.search.everything import ALWAYS, Span, members, query
-from gateway.search.index import number
 from gateway.search.links import Page
+from gateway.search.numbers import number
 from gateway.search.query import Include, Query
 from gateway.search.rows import local
 from gateway.store import Stored, UnitOfWork

@@ -18,8 +18,6 @@ from hashlib import sha256
 from io import BytesIO
 from typing import IO, Any, Final
 
-import structlog
-
 from gateway.access.caller import Asking, Caller
 from gateway.access.decision import Decision, source_of
 from gateway.access.links import BundleLinks
@@ -32,6 +30,7 @@ from gateway.fhir import json
 from gateway.fhir.bulk import NDJSON, Part, parts
 from gateway.fhir.entries import within
 from gateway.issues import Issue
+from gateway.logs import logger
 from gateway.records import Message
 from gateway.store import Item, Job, LeaseLost, UnitOfWork
 from gateway.store.imports import Counts, Held, Import, ImportFile, ImportPart
@@ -48,7 +47,7 @@ MOST_PARTS: Final = 2**31 - 1
 IMPORT: Final = "import"
 """The kind of job that does an import."""
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

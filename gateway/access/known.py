@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 from threading import Lock
 from time import monotonic
 
@@ -15,8 +16,7 @@ from gateway.definitions import Definitions
 from gateway.issues import Issue
 from gateway.records import Resource
 from gateway.search import own
-from gateway.search.index import IndexRows
-from gateway.store import Job, Store, UnitOfWork, Upload
+from gateway.store import IndexRows, Job, Store, UnitOfWork, Upload
 
 FRESH = 1.0
 REINDEX = "reindex"
@@ -48,7 +48,7 @@ class Known:
         self._jobs: Mapping[int, Job] = {}
         self._done: set[int] = set()
         self._touched = False
-        self._index = indexer(shipped)
+        self._index = cache(partial(indexer, shipped))  # Made when something is first indexed: no read needs it.
         self._current = shipped
         self.on_put: Callable[[], None] = lambda: None
         """Called when there is something to be indexed."""
@@ -75,7 +75,7 @@ class Known:
     def index(self, resource: Resource) -> IndexRows:
         """The search rows of a resource, by everything that is defined."""
         self._fresh()
-        return self._index(resource)
+        return self._index()(resource)
 
     def uploaded(self) -> list[Uploaded]:
         """What was written here and is in force, or will be."""
@@ -125,7 +125,9 @@ class Known:
         """What keeps a definition from being taken in."""
         if resource["resourceType"] != own.TYPE or not own.in_use(resource):
             return []
-        found = own.problems(resource, self.current)
+        from gateway.search import usable  # It compiles expressions, which no read does.
+
+        found = usable.problems(resource, self.current)
         url, id = resource["url"], resource.get("id")
         others = (one for one in self._uploads.values() if one.resource is not None and one.resource_id != id)
         if url in self._shipped.resources or any(one.url == url for one in others):
@@ -174,5 +176,5 @@ class Known:
         resources = [one.resource for one in self._uploads.values() if one.resource is not None]
         preparing = {one.url for one in self._uploads.values() if one.job in jobs}
         number = self._shipped.number + self._last
-        self._index = self._indexer(self._shipped.with_resources(resources, number))
+        self._index = cache(partial(self._indexer, self._shipped.with_resources(resources, number)))
         self._current = self._shipped.with_resources(resources, number, preparing=preparing)

@@ -18,7 +18,7 @@ from gateway.access.decision import decide
 from gateway.access.writing import Writing
 from gateway.errors import Unprocessable
 from gateway.records import Resource
-from gateway.search.index import number
+from gateway.search.numbers import number
 
 Meta = dict[str, Any]
 Merge = Callable[[list[Any], list[Any]], list[Any]]

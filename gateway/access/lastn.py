@@ -15,7 +15,7 @@ from gateway.access.searching import MOST_INCLUDED, Params, Searching, left_out,
 from gateway.errors import BadRequest, Unprocessable
 from gateway.fhir import bundle
 from gateway.fhir.json import dump
-from gateway.search.index import number, text_number
+from gateway.search.numbers import number, text_number
 from gateway.search.query import Limits, parse
 from gateway.store import Stored, UnitOfWork
 from gateway.store.latest import Kinds

@@ -33,7 +33,7 @@ from gateway.search.conditions import (
     TokenIs,
     Where,
 )
-from gateway.search.index import number
+from gateway.search.numbers import number
 from gateway.search.query import Query
 from gateway.search.text import folded
 from gateway.store import Stored, UnitOfWork

@@ -31,7 +31,7 @@ class Messages(Reading):
         self, asking: Asking, source_id: str, body: bytes, media_type: str, *, as_of: datetime | None = None
     ) -> str:
         """Commit a message to the inbox; its id. NotFound for a source that is not configured."""
-        kept = self._rooms.keep(self.source(asking, source_id), body, media_type, as_of=as_of)
+        kept = self._rooms.intake().keep(self.source(asking, source_id), body, media_type, as_of=as_of)
         self.audit(asking, self._allowed_to(asking.caller))
         return kept
 

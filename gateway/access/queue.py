@@ -131,7 +131,7 @@ class Queueing(Settling):
     def replay(self, asking: Asking, id: str) -> tuple[int, int]:
         """Work a message through anew; how many items were tried, and are still held. NotFound, Conflict."""
         self._operator(asking)
-        outcome = self._rooms.replay(id)
+        outcome = self._rooms.intake().replay(id)
         return outcome.items, outcome.held
 
     def discard(self, asking: Asking, id: str, reason: str) -> int:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
-from typing import IO, Final, Literal, Protocol
+from typing import IO, TYPE_CHECKING, Final, Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from gateway.access.audit import audit_event
@@ -23,16 +23,18 @@ from gateway.access.decision import Decision, decide, own_sources, withheld
 from gateway.access.known import Known
 from gateway.coordination.compartments import COMPARTMENT, compartments
 from gateway.coordination.plans.closing import CLOSED_WITH_A_PLAN, may_be_closed
-from gateway.coordination.recorder import Recorder
 from gateway.coordination.statements import last_readings
 from gateway.definitions import Definitions
 from gateway.errors import GatewayError, Gone, NotFound
 from gateway.fhir.datetime import instant, text
 from gateway.fhir.json import dump
-from gateway.mapping import Packages
 from gateway.records import Resource, Source, Statement
 from gateway.search.links import PageLinks
 from gateway.store import Event, Found, Stored, UnitOfWork, Units
+
+if TYPE_CHECKING:
+    from gateway.coordination.recorder import Recorder
+    from gateway.mapping import Packages
 
 WITHHELD_FROM_OTHERS: Final = "withheld-from-other-providers"
 """The rule by which a label keeps something from who may see the person's care otherwise."""
@@ -87,18 +89,28 @@ class Replayed(Protocol):
     def held(self) -> int: ...
 
 
+class Intake(Protocol):
+    """What takes in what comes, by maps and by hand."""
+
+    @property
+    def recorder(self) -> Recorder: ...
+    @property
+    def keep(self) -> Callable[..., str]: ...
+    @property
+    def replay(self) -> Callable[[str], Replayed]:
+        """Works a kept message through anew."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rooms:
     """What lies behind the door, wired once by the app."""
 
     store: Units
     known: Known
-    recorder: Recorder
+    intake: Callable[[], Intake]
+    """Loaded when it is first asked for: no read needs it."""
     packages: Packages
     sources: Mapping[str, Source]
-    keep: Callable[..., str]
-    replay: Callable[[str], Replayed]
-    """Works a kept message through anew."""
     clock: Callable[[], datetime]
     zone: ZoneInfo
     page_size: int
@@ -123,6 +135,10 @@ class Rooms:
     def definitions(self) -> Definitions:
         """The snapshot that is in use now."""
         return self.known.current
+
+    @property
+    def recorder(self) -> Recorder:
+        return self.intake().recorder
 
 
 class Reading:

@@ -11,8 +11,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
-import structlog
-
 from gateway.access.answers import Answers, with_those_above
 from gateway.access.worklists import hsa_ids
 from gateway.coordination.directory import AFTER, Directory
@@ -21,10 +19,11 @@ from gateway.coordination.statements import GATEWAY_SOURCE
 from gateway.coordination.succession import RECORD, to_state
 from gateway.identity.resolve import logical_references
 from gateway.identity.systems import HSA_ID
+from gateway.logs import logger
 from gateway.records import Resource, Statement
 from gateway.store import UnitOfWork
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 TASK: Final = "Task"
 

@@ -14,8 +14,6 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-import structlog
-
 from gateway.access.glances import Glance, evidence_of, glances
 from gateway.access.lapsing import lapse
 from gateway.access.raising import news
@@ -31,10 +29,11 @@ from gateway.coordination.glance import glance, with_evidence
 from gateway.coordination.picture import READ
 from gateway.coordination.plans.basis import WITHHELD
 from gateway.coordination.see import missing
+from gateway.logs import logger
 from gateway.records import Resource, Statement
 from gateway.store import Change, UnitOfWork
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 After = TypeVar("After")
 
 CHANGES = 2_000

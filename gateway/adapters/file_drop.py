@@ -16,18 +16,18 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-import structlog
 from watchfiles import awatch
 
 from gateway.adapters.keep import Keep
 from gateway.adapters.media import media_type
+from gateway.logs import logger
 
 UNFINISHED = (".crdownload", ".filepart", ".part", ".partial", ".swp", ".tmp", "~")
 DONE = "done"
 
 _NAMESPACE = uuid.UUID("5f1f6a39-9f0b-5b7e-8f0a-6f1f3f0a8b11")
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,21 +12,20 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import structlog
-
 from gateway import formats
 from gateway.adapters.acknowledgement import Outcome, acknowledgement
 from gateway.adapters.keep import Keep
 from gateway.adapters.media import MEDIA_TYPES
 from gateway.formats import Format, RecordKind
 from gateway.issues import Issues
+from gateway.logs import logger
 
 MEDIA_TYPE = MEDIA_TYPES[".hl7"]
 ANY_MESSAGE = Format("er7", records=(RecordKind("message", "*"),))
 
 _START, _END = b"\x0b", b"\x1c"
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

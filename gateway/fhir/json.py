@@ -17,9 +17,10 @@ from typing import Any, Final
 import orjson
 
 from gateway.errors import BadRequest, TooLarge
+from gateway.fhir import media
 from gateway.records import Resource
 
-MEDIA_TYPE: Final = "application/fhir+json"
+MEDIA_TYPE: Final = media.JSON
 MOST_BYTES: Final = 64 * 2**20
 # orjson writes 254 levels; a resource still has to fit into a Bundle.
 DEEPEST: Final = 200

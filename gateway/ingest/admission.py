@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from threading import Lock
+from typing import TYPE_CHECKING
 
-import structlog
+from gateway.logs import logger
 
-from gateway.mapping import Packages
-from gateway.mapping.trial import trial
+if TYPE_CHECKING:
+    from gateway.mapping import Packages
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 Problems = tuple[str, ...]
 
@@ -46,6 +47,8 @@ class Admission:
             return self._broken.get(id, ())
         if not self._own:
             return ()
+        from gateway.mapping.trial import trial
+
         with self._lock:
             known = self._known.get(package.hash)
             if known is None:

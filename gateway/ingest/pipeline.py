@@ -15,8 +15,6 @@ from itertools import islice
 from time import monotonic
 from typing import TypeVar
 
-import structlog
-
 from gateway import definitions, formats
 from gateway.coordination.recorder import Recorder
 from gateway.errors import BadRequest, Conflict, NotFound, Unavailable
@@ -26,6 +24,7 @@ from gateway.ingest.outcome import Outcome
 from gateway.ingest.range import Done, Ended, Entry, Mapped, Work, broken, commit
 from gateway.ingest.sources import Sources
 from gateway.issues import Issues
+from gateway.logs import logger
 from gateway.mapping import MapResult, Package, Packages
 from gateway.mapping.levels import stopped
 from gateway.mapping.sound import checked
@@ -48,7 +47,7 @@ UNMAPPED = ("rest", "import")
 
 T = TypeVar("T")
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 class Ingest:

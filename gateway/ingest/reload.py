@@ -13,10 +13,10 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from threading import Lock
 
-import structlog
 from watchfiles import awatch
 
 from gateway.definitions import Definitions
+from gateway.logs import logger
 from gateway.mapping import Packages
 from gateway.mapping.trial import Tried, tried
 
@@ -24,7 +24,7 @@ LOOK_SECONDS = 5.0
 """How often the folder is looked at in any case: not every file system says that something changed."""
 Stamp = tuple[tuple[str, int, int], ...]
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 class Reload:

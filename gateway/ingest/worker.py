@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import threading
 
-import structlog
-
 from gateway.ingest.housekeeping import Housekeeping
 from gateway.ingest.pipeline import Ingest
+from gateway.logs import logger
 
 POLL_SECONDS = 1.0
 """Messages that another process kept, or that a killed one left, are found within this time."""
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 class Worker:

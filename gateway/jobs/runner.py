@@ -11,9 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-import structlog
-
 from gateway.errors import GatewayError
+from gateway.logs import logger
 from gateway.store import Job, LeaseLost, Store, UnitOfWork
 from gateway.store.jobs import State
 
@@ -28,7 +27,7 @@ LEASE = timedelta(seconds=30)
 TRIES = 10
 """So many times in a row a job may come to nothing before it is given up."""
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

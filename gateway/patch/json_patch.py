@@ -15,11 +15,12 @@ from decimal import Decimal
 from typing import Any, Final
 
 from gateway.errors import BadRequest, Conflict, GatewayError
+from gateway.fhir import media
 from gateway.fhir.json import parse_any
 from gateway.patch.refusals import affordable, bounded, inapplicable, malformed
 from gateway.records import Resource
 
-MEDIA_TYPE: Final = "application/json-patch+json"
+MEDIA_TYPE: Final = media.JSON_PATCH
 NEEDS: Final[Mapping[str, str | None]] = {
     "add": "value",
     "remove": None,

@@ -18,12 +18,12 @@ from lxml import etree
 
 from gateway.definitions import Definitions
 from gateway.errors import BadRequest, GatewayError, Unprocessable
-from gateway.fhir import xml
+from gateway.fhir import media, xml
 from gateway.patch.refusals import affordable, bounded, inapplicable, malformed
 from gateway.patch.selector import Attribute, Node, SelectorError, Text, select
 from gateway.records import Resource
 
-MEDIA_TYPE: Final = "application/xml-patch+xml"
+MEDIA_TYPE: Final = media.XML_PATCH
 POSITIONS: Final = ("before", "after", "prepend")
 SPACES: Final = " \t\r\n"
 

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from gateway.access.commands import Body
 from gateway.definitions import load
 from gateway.errors import GatewayError, NotAcceptable, UnsupportedMediaType
-from gateway.fhir import json, xml
+from gateway.fhir import json
 from gateway.fhir.binary import TYPE, Content, content_of
 from gateway.rest.format import JSON, NAMES, PLAIN, XML, named, negotiate, ranges
 from gateway.rest.request import body, bounded, in_thread
@@ -80,7 +80,12 @@ def settle(request: Request, resource_type: str) -> None:
 
 def _is_resource(raw: bytes, media_type: str) -> bool:
     try:
-        found = xml.parse(raw, load()) if media_type == XML else json.parse(raw)
+        if media_type == XML:
+            from gateway.fhir import xml
+
+            found = xml.parse(raw, load())
+        else:
+            found = json.parse(raw)
     except GatewayError:
         return False
     return found.get("resourceType") == TYPE

@@ -13,21 +13,20 @@ from starlette.requests import Request
 
 from gateway.definitions import load
 from gateway.errors import BadRequest, NotAcceptable, UnsupportedMediaType
-from gateway.fhir import json, xml
+from gateway.fhir import json, media
 from gateway.fhir.view import WHOLE, View, check_names, view
-from gateway.patch import json_patch, xml_patch
 from gateway.records import Resource
 from gateway.rest.prefer import preferences
 
-JSON: Final = json.MEDIA_TYPE
-XML: Final = xml.MEDIA_TYPE
+JSON: Final = media.JSON
+XML: Final = media.XML
 NAMES: Final = {
     **dict.fromkeys((JSON, "application/json", "text/json", "json"), JSON),
     **dict.fromkeys((XML, "application/xml", "text/xml", "xml"), XML),
 }
-PATCHES: Final = NAMES | {json_patch.MEDIA_TYPE: json_patch.MEDIA_TYPE, xml_patch.MEDIA_TYPE: xml_patch.MEDIA_TYPE}
+PATCHES: Final = NAMES | {one: one for one in (media.JSON_PATCH, media.XML_PATCH)}
 """In which a patch is sent, by the names that it may have."""
-IN_KIND: Final = NAMES | {json_patch.MEDIA_TYPE: JSON, xml_patch.MEDIA_TYPE: XML}
+IN_KIND: Final = NAMES | {media.JSON_PATCH: JSON, media.XML_PATCH: XML}
 """In which a request is answered that is content with either."""
 # A browser that asks for a page is shown JSON.
 ASKED: Final = NAMES | {"text/html": JSON, "html": JSON}
@@ -121,7 +120,10 @@ def sent(request: Request, names: Mapping[str, str] = NAMES) -> str:
 def write(request: Request, resource: Resource) -> bytes:
     """A resource as the answer shows it."""
     media_type, pretty, _ = shown(request)
-    if media_type == XML:  # The types are R4's, and so the same in every snapshot.
+    if media_type == XML:
+        from gateway.fhir import xml  # Most answers are JSON.
+
+        # The types are R4's, and so the same in every snapshot.
         return xml.dump(resource, load(), pretty=pretty)
     return json.dump(resource, pretty=pretty)
 

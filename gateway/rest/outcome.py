@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -15,9 +14,10 @@ from starlette.responses import Response
 
 from gateway.errors import GatewayError, MethodNotAllowed, NotFound
 from gateway.issues import Issue, operation_outcome
+from gateway.logs import logger
 from gateway.rest.format import shown, write
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 BY_STATUS: dict[int, type[GatewayError]] = {404: NotFound, 405: MethodNotAllowed}
 

@@ -24,7 +24,8 @@ from gateway.search.conditions import (
     Where,
 )
 from gateway.search.dates import HIGHEST, LOWEST
-from gateway.search.index import kind_of, number
+from gateway.search.index import kind_of
+from gateway.search.numbers import number
 from gateway.search.parameters import served
 from gateway.search.query import Query
 from gateway.search.reading import ITSELF

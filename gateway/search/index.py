@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from functools import lru_cache
-from hashlib import blake2b
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,6 +19,16 @@ from gateway.fhirpath.values import type_name
 from gateway.records import Resource
 from gateway.search import words
 from gateway.search.expressions import code_systems, entrances, last_element
+from gateway.search.numbers import (
+    component_number,
+    contained_number,
+    identifier_number,
+    link_number,
+    number,
+    text_number,
+    typed_number,
+    within,
+)
 from gateway.search.rows import (
     PART,
     READERS,
@@ -49,48 +58,6 @@ TEXT = ("_text", "_content")
 _NEAR = ("special", "near")
 MAX_CONTAINED = 200
 """Contained resources of one resource that a search can see."""
-
-
-@lru_cache(maxsize=16384)
-def number(resource_type: str, code: str) -> int:
-    """The number that stands for a parameter of a type in every search table: a hash, the same everywhere for ever."""
-    digest = blake2b(f"{resource_type}.{code}".encode(), digest_size=4, person=b"search").digest()
-    return int.from_bytes(digest, "big") >> 1
-
-
-def identifier_number(resource_type: str, code: str) -> int:
-    """The number for the identifiers of a reference parameter's references, which are tokens."""
-    return number(resource_type, code + ":identifier")
-
-
-def text_number(resource_type: str, code: str) -> int:
-    """The number for the texts of a token parameter's values, which are strings."""
-    return number(resource_type, code + ":text")
-
-
-def typed_number(resource_type: str, code: str) -> int:
-    """The number for the types of a token parameter's identifiers with their values, which are tokens."""
-    return number(resource_type, code + ":of-type")
-
-
-def component_number(resource_type: str, code: str, position: int) -> int:
-    """The number for one component of a composite parameter."""
-    return number(resource_type, f"{code}${position}")
-
-
-def contained_number(resource_type: str, code: str) -> int:
-    """The number for what is contained in other resources: theirs are the rows, and `edge` says in which it stands."""
-    return number(within(resource_type), code)
-
-
-def within(resource_type: str) -> str:
-    """What a type is called where a resource of it is contained in another."""
-    return f"#{resource_type}"
-
-
-def link_number(resource_type: str, code: str) -> int:
-    """The number for a reference parameter's references to what the resource itself contains."""
-    return number(resource_type, code + ":contained")
 
 
 def kind_of(parameter: SearchParameter) -> str | None:

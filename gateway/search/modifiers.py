@@ -30,7 +30,8 @@ from gateway.search.conditions import (
     Where,
 )
 from gateway.search.expressions import last_element
-from gateway.search.index import component_kind, component_number, number, text_number, typed_number, whole
+from gateway.search.index import component_kind, whole
+from gateway.search.numbers import component_number, number, text_number, typed_number
 from gateway.search.parameters import Parameter, Refused, unknown_modifier
 from gateway.search.text import folded
 from gateway.search.values import Malformed, Reading

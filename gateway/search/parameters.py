@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from gateway.definitions import Definitions, SearchParameter
 from gateway.search.conditions import Numbers
-from gateway.search.index import identifier_number, kind_of, number, within
+from gateway.search.index import kind_of
+from gateway.search.numbers import identifier_number, number, within
 
 Types = tuple[str, ...]
 """The resource types that are searched together."""

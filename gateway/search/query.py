@@ -16,7 +16,8 @@ from gateway.errors import BadRequest
 from gateway.issues import Issue
 from gateway.search import filtering
 from gateway.search.conditions import AllOf, AnyOf, Criterion, Numbers, OfType, Together, Where
-from gateway.search.index import DEFAULT_ZONE, contained_number
+from gateway.search.index import DEFAULT_ZONE
+from gateway.search.numbers import contained_number
 from gateway.search.parameters import Parameter, Refused, Types, served, unknown_modifier
 from gateway.search.reading import OWN, Criteria
 from gateway.search.values import Reading

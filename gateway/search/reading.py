@@ -26,8 +26,9 @@ from gateway.search.conditions import (
     Together,
     Where,
 )
-from gateway.search.index import contained_number, kind_of, link_number, number
+from gateway.search.index import kind_of
 from gateway.search.modifiers import UNMODIFIED, Modified
+from gateway.search.numbers import contained_number, link_number, number
 from gateway.search.parameters import Parameter, Refused, Types, served, unknown_modifier
 from gateway.search.values import Reading
 from gateway.terminology import Terminology

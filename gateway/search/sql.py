@@ -15,8 +15,8 @@ from sqlalchemy import select as sql_select
 from gateway.keysets import among
 from gateway.search.criteria import UPDATED, AsId, all_met, in_any, matching, one_of
 from gateway.search.cursor import START, Cursor
-from gateway.search.index import number
 from gateway.search.match import TABLES, Test
+from gateway.search.numbers import number
 from gateway.search.query import Include, Query, Sort
 from gateway.search.rows import local
 from gateway.tables import locator, resource, search_reference, search_uri

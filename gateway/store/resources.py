@@ -13,7 +13,7 @@ import orjson
 from sqlalchemy import Connection, bindparam, func, select
 
 from gateway.keysets import among
-from gateway.search.index import number
+from gateway.search.numbers import number
 from gateway.store import saving, sets
 from gateway.store.history import History
 from gateway.store.numbers import Numbers

@@ -15,7 +15,6 @@ from sqlalchemy.exc import DBAPIError
 
 from gateway import definitions
 from gateway.records import Message, Resource
-from gateway.search.index import rows as search_rows
 from gateway.store import pending, sets
 from gateway.store.audit import Chain, Event
 from gateway.store.database import Database, connect
@@ -43,7 +42,9 @@ def _utc_now() -> datetime:
 
 def _search_index(resource: Resource) -> IndexRows:
     """The search rows by the definitions that the package ships."""
-    return search_rows(resource, definitions.load())
+    from gateway.search.index import rows
+
+    return rows(resource, definitions.load())
 
 
 class _Lost(Exception):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import cached_property
 from hashlib import blake2b
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
@@ -15,14 +16,10 @@ from gateway.store.audit import Audit, Chain, Event
 from gateway.store.bearing import Bearings
 from gateway.store.changes import Changes
 from gateway.store.deferred import Deferrals
-from gateway.store.exports import Exports
-from gateway.store.finding import Findings
 from gateway.store.identifiers import NAMED, Identifiers
-from gateway.store.imports import Imports
 from gateway.store.inbox import Inbox
 from gateway.store.jobs import Jobs
 from gateway.store.labels import Labels
-from gateway.store.latest import Latest
 from gateway.store.links import Links
 from gateway.store.maps import Maps
 from gateway.store.meta import Meta
@@ -30,12 +27,18 @@ from gateway.store.numbers import Numbers
 from gateway.store.persons import Persons
 from gateway.store.resources import Resources
 from gateway.store.saving import Index
-from gateway.store.searching import Searches
 from gateway.store.snapshots import Snapshots
 from gateway.store.statements import Statements
-from gateway.store.streams import Streams
 from gateway.store.uploads import Uploads
 from gateway.store.watch import Watch
+
+if TYPE_CHECKING:
+    from gateway.store.exports import Exports
+    from gateway.store.finding import Findings
+    from gateway.store.imports import Imports
+    from gateway.store.latest import Latest
+    from gateway.store.searching import Searches
+    from gateway.store.streams import Streams
 
 T = TypeVar("T")
 
@@ -72,23 +75,55 @@ class UnitOfWork:
         self.identifiers = Identifiers(connection, self.ahead)
         self.persons = Persons(connection, now, self.ahead.patients)
         self.resources = Resources(connection, now, index, numbers)
-        self.searches = Searches(connection)
-        self.findings = Findings(connection)
-        self.streams = Streams(connection)
         self.labels = Labels(connection)
-        self.latest = Latest(connection)
         self.changes = Changes(connection)
         self.audit = Audit(connection, now, chain)
         self.meta = Meta(connection)
         self.uploads = Uploads(connection, now)
         self.jobs = Jobs(connection, clock)
         self.deferrals = Deferrals(connection)
-        self.exports = Exports(connection)
-        self.imports = Imports(connection)
         self.watch = Watch(connection)
         self._connection = connection
         self._held: set[int] = set()
         """What it holds alone: who does need not ask for it again."""
+
+    # What searches, and what is done in bulk: no read needs it, and to load it takes a while (ADR 60).
+
+    @cached_property
+    def searches(self) -> Searches:
+        from gateway.store.searching import Searches
+
+        return Searches(self._connection)
+
+    @cached_property
+    def findings(self) -> Findings:
+        from gateway.store.finding import Findings
+
+        return Findings(self._connection)
+
+    @cached_property
+    def streams(self) -> Streams:
+        from gateway.store.streams import Streams
+
+        return Streams(self._connection)
+
+    @cached_property
+    def latest(self) -> Latest:
+        from gateway.store.latest import Latest
+
+        return Latest(self._connection)
+
+    @cached_property
+    def exports(self) -> Exports:
+        from gateway.store.exports import Exports
+
+        return Exports(self._connection)
+
+    @cached_property
+    def imports(self) -> Imports:
+        from gateway.store.imports import Imports
+
+        return Imports(self._connection)
 
     @property
     def alone(self) -> bool:

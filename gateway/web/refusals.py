@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-import structlog
 from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
@@ -14,11 +13,12 @@ from starlette.responses import Response
 from gateway.access.bearer import IDENTITY_COOKIE
 from gateway.access.caller import Caller
 from gateway.errors import GatewayError, NotFound, Unauthenticated
+from gateway.logs import logger
 from gateway.web import visitor
 from gateway.web.render import page
 from gateway.web.texts import TEXTS, Language
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 APIS = ("/fhir", "/ingest", "/static", "/health", "/ready", "/openapi.json")
 KNOWN: dict[int | str, str] = {
     400: "bad-request",

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from gateway.definitions import load
-from gateway.search.index import Indexer, identifier_number, number, problems, rows
+from gateway.search.index import Indexer, problems, rows
+from gateway.search.numbers import identifier_number, number
 from gateway.search.units import BASE_UNITS
 from gateway.tables import metadata
 

@@ -9,9 +9,10 @@ from them. What the values may be is the structural check's business (`gateway.f
 
 from typing import Final
 
+from gateway.fhir import media
 from gateway.fhir.xml.reader import parse, read
 from gateway.fhir.xml.writer import dump
 
-MEDIA_TYPE: Final = "application/fhir+xml"
+MEDIA_TYPE: Final = media.XML
 
 __all__ = ["MEDIA_TYPE", "dump", "parse", "read"]

@@ -5,7 +5,6 @@ https://hl7.org/fhir/R4/http.html#transaction
 
 from __future__ import annotations
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,6 +14,7 @@ from gateway.errors import GatewayError, Unprocessable
 from gateway.fhir.entries import Entry, ordered, read, within
 from gateway.fhir.links import renamed
 from gateway.issues import Issue
+from gateway.logs import logger
 from gateway.records import Resource
 from gateway.rest.bundles import Answer, of_refusal, of_response, prefer, responded
 from gateway.rest.entries import respond
@@ -22,7 +22,7 @@ from gateway.rest.later import progress
 from gateway.rest.request import asking, door_of, in_thread
 from gateway.rest.response import base_of
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 async def batch(request: Request, came: Body, bundle: Resource) -> Response:

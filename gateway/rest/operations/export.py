@@ -13,7 +13,6 @@ from email.utils import format_datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Send
@@ -27,6 +26,7 @@ from gateway.fhir import json
 from gateway.fhir.datetime import parameter
 from gateway.fhir.view import WHOLE, view
 from gateway.issues import Issue
+from gateway.logs import logger
 from gateway.rest import parameters
 from gateway.rest.format import JSON, named, negotiate, quality
 from gateway.rest.openapi import NDJSON
@@ -35,7 +35,7 @@ from gateway.rest.prefer import preferences
 from gateway.rest.request import Handler, asking, body, door_of, in_thread
 from gateway.rest.response import base_of, dump_any, told, with_id
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 FOLDER: Final = "_export"
 FORMATS: Final = (NDJSON, "application/ndjson", "ndjson")
