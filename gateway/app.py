@@ -97,8 +97,8 @@ class Rest:
         app, gateway = self._app, self._gateway
         app.state.door = gateway.door
         app.state.looks = Looks(gateway.door.search_all) if gateway.store.answers_several else None
-        app.state.writes = Rounds(gateway.door.store_all)
-        app.state.transactions = Rounds(transact_all)
+        app.state.writes = Rounds(gateway.door.store_all, patient=True)
+        app.state.transactions = Rounds(transact_all, patient=True)
         app.state.openapi = lambda kind: openapi.document(gateway.definitions, app.state.described, resource_type=kind)
         routes.install(app)
         return routes.answering

@@ -18,13 +18,24 @@ MOST = 100
 """Questions in a round."""
 AT_ONCE = 1
 """Rounds under way: fewer and larger ones cost less than more and smaller ones."""
+PAUSE = 0.001
+"""Seconds for which a patient round looks whether more come."""
+STILL = 2
+"""So many pauses in a row in which nobody came: then it begins."""
+PAUSES = 8
+"""The most that it waits."""
 
 
 class Rounds(Generic[Q, A]):
-    """For one event loop. `answer` blocks, and returns an answer, or the exception that is one, for each question."""
+    """For one event loop. `answer` blocks, and returns an answer, or the exception that is one, for each question.
 
-    def __init__(self, answer: Callable[[Sequence[Q]], Sequence[A | Exception]]) -> None:
+    `patient` rounds wait a moment for those who have just been answered: whoever asks again at once would else always
+    come just after the next round has begun, and half of the rounds be small.
+    """
+
+    def __init__(self, answer: Callable[[Sequence[Q]], Sequence[A | Exception]], *, patient: bool = False) -> None:
         self._answer = answer
+        self._patient = patient
         self._waiting: list[tuple[Q, asyncio.Future[A]]] = []
         self._under_way = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -44,11 +55,29 @@ class Rounds(Generic[Q, A]):
         """Rounds as long as somebody waits. It has ended as soon as nobody does: who asks then begins another."""
         try:
             while self._waiting:
-                await self._round()
+                answered = await self._round()
+                if self._patient:
+                    await self._gather(answered + len(self._waiting))
+        except BaseException as error:
+            for _, future in self._waiting:
+                _give_up(future, error)
+            self._waiting = []
+            raise
         finally:
             self._under_way -= 1
 
-    async def _round(self) -> None:
+    async def _gather(self, there: int) -> None:
+        """Wait until as many wait as were there, or no more of them come. Where one was there, nobody is waited for."""
+        still = 0 if there > 1 else STILL
+        for _ in range(PAUSES):
+            waiting = len(self._waiting)
+            if waiting >= there or still == STILL:
+                return
+            await asyncio.sleep(PAUSE)
+            still = still + 1 if len(self._waiting) == waiting else 0
+
+    async def _round(self) -> int:
+        """Ask for those who wait; how many they were."""
         asked, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
         questions = [question for question, _ in asked]
         try:
@@ -58,10 +87,7 @@ class Rounds(Generic[Q, A]):
             for _, future in asked:
                 _give_up(future, error)
             if isinstance(error, Exception):
-                return
-            for _, future in self._waiting:
-                _give_up(future, error)
-            self._waiting = []
+                return len(asked)
             raise
         for (_, future), answer in zip(asked, answers, strict=True):
             if future.done():  # Who asked has gone.
@@ -70,6 +96,7 @@ class Rounds(Generic[Q, A]):
                 future.set_exception(answer)
             else:
                 future.set_result(answer)
+        return len(asked)
 
     def _all(self, questions: Sequence[Q]) -> Sequence[A | Exception]:
         try:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import pytest
 
 from gateway.access.caller import OPERATOR, Asking
 from gateway.access.commands import Body
@@ -97,6 +98,55 @@ def test_who_waits_for_a_round_that_is_cancelled_is_told() -> None:
             ended.set()
 
     assert [type(one) for one in asyncio.run(ask())] == [asyncio.CancelledError] * 2
+
+
+def test_patient_rounds_wait_for_who_has_just_been_answered() -> None:
+    rounds: list[int] = []
+
+    def answer(asked: Sequence[int]) -> list[int | Exception]:
+        rounds.append(len(asked))
+        return list(asked)
+
+    async def client(together: Rounds[int, int], place: int) -> None:
+        for n in range(5):
+            await together.ask(n)
+            for _ in range(3 * place):  # The later ones take longer to ask again.
+                await asyncio.sleep(0)
+
+    async def ask(*, patient: bool) -> list[int]:
+        rounds.clear()
+        together = Rounds(answer, patient=patient)
+        await asyncio.gather(*(client(together, place) for place in range(4)))
+        return rounds
+
+    assert asyncio.run(ask(patient=True)) == [4] * 5
+    assert min(asyncio.run(ask(patient=False))) < 4
+
+
+def test_who_asks_alone_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.rest.rounds.PAUSE", 60)
+
+    async def ask() -> list[int]:
+        together: Rounds[int, int] = Rounds(list, patient=True)
+        return [await together.ask(n) for n in range(5)]
+
+    assert asyncio.run(asyncio.wait_for(ask(), 20)) == list(range(5))
+
+
+def test_who_asks_while_others_are_waited_for_is_told_of_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.rest.rounds.PAUSE", 60)
+
+    async def ask() -> int | BaseException:
+        together: Rounds[int, int] = Rounds(list, patient=True)
+        await asyncio.gather(together.ask(1), together.ask(2))
+        asked = asyncio.create_task(together.ask(3))
+        await asyncio.sleep(0)
+        for task in list(together._tasks):
+            task.cancel()
+        (told,) = await asyncio.wait_for(asyncio.gather(asked, return_exceptions=True), 5)
+        return told
+
+    assert isinstance(asyncio.run(ask()), asyncio.CancelledError)
 
 
 def test_a_database_that_is_away_is_asked_once_a_round() -> None:
