@@ -1,15 +1,15 @@
 """A few rows for one table or several, as one statement of PostgreSQL: each table's rows are one parameter, of JSON.
 
 A message to the database costs more than a few rows in it do: COPY takes three for each table, and arrays are written
-out column by column. Rows hold driver values, as in `sets`.
+out column by column. Rows hold driver values, as in `sets`. What of a table's rows is bytes goes beside the JSON, as
+one parameter as it is: most that is written is bytes, and as text both ends would spell out each of them.
 
 https://www.postgresql.org/docs/current/queries-with.html#QUERIES-WITH-MODIFYING
 """
 
 from __future__ import annotations
 
-from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -72,20 +72,46 @@ class Numbered(NamedTuple):
 
 @lru_cache(maxsize=256)
 def insert(table: Table | TableClause, columns: Columns, numbered: Numbered | None = None) -> str:
-    taken = [_taken(table, name, place) for place, name in enumerate(columns)]
+    of_bytes = _bytes(table, columns)
+    lengths = {place: len(columns) + n for n, place in enumerate(of_bytes)}
+    taken = [_taken(table, name, place, lengths.get(place, 0)) for place, name in enumerate(columns)]
     named = columns
     if numbered is not None:
         named = (numbered.column, *columns)
         taken.insert(0, f"nextval('{quoted(numbered.sequence)}')")
     values = ", ".join(taken)
-    return f"INSERT INTO {quoted(table.name)} ({names(named)}) SELECT {values} FROM jsonb_array_elements(%t::jsonb) v"  # noqa: S608
+    beside = ", (SELECT %b::bytea AS bytes) b" if of_bytes else ""
+    rows = f"jsonb_array_elements(%t::jsonb) v{beside}"
+    return f"INSERT INTO {quoted(table.name)} ({names(named)}) SELECT {values} FROM {rows}"  # noqa: S608
 
 
-def given(table: Table | TableClause, columns: Columns, rows: Sequence[Row]) -> str:
-    """The parameter that holds the rows."""
-    writers = _writers(table, columns)
-    written = [_written(row, writers) for row in rows] if writers else rows
-    return orjson.dumps(written).decode()
+def given(table: Table | TableClause, columns: Columns, rows: Sequence[Row]) -> list[str | bytes]:
+    """The parameters that hold the rows: their JSON, and what of them is bytes, if anything may be.
+
+    In a row stands where its bytes begin, from 1; behind its columns stands how many they are.
+    """
+    of_bytes, numbers = _bytes(table, columns), _doubles(table, columns)
+    if not of_bytes and not numbers:
+        return [orjson.dumps(rows).decode()]
+    written: list[list[Any]] = []
+    beside: list[bytes] = []
+    begin = 1
+    for row in rows:
+        fields = list(row)
+        for place in numbers:  # It may be infinite, for which JSON has no word.
+            fields[place] = str(fields[place])
+        for place in of_bytes:
+            value = fields[place]
+            if value is None:
+                fields.append(None)
+                continue
+            fields[place] = begin
+            fields.append(len(value))
+            begin += len(value)
+            beside.append(value)
+        written.append(fields)
+    said = orjson.dumps(written).decode()
+    return [said, b"".join(beside)] if of_bytes else [said]
 
 
 def weight(table: Table | TableClause, columns: Columns, rows: Sequence[Row]) -> int:
@@ -119,22 +145,14 @@ def names(columns: Iterable[str]) -> str:
     return ", ".join(map(quoted, columns))
 
 
-def _taken(table: Table | TableClause, name: str, place: int) -> str:
-    """A column's value, taken out of a row that is a JSON array."""
+def _taken(table: Table | TableClause, name: str, place: int, length: int) -> str:
+    """A column's value, taken out of a row that is a JSON array; if it is bytes, by what stands in two places of it."""
     kind = table.c[name].type
     if isinstance(kind, LargeBinary):
-        return f"decode(v->>{place}, 'base64')"
+        return f"substring(b.bytes FROM (v->>{place})::INTEGER FOR (v->>{length})::INTEGER)"
     # A text's order is its column's business.
     told = kind.compile(dialect=_POSTGRESQL).partition(" COLLATE")[0]
     return f"v->>{place}" if told == "TEXT" else f"(v->>{place})::{told}"
-
-
-def _written(row: Row, writers: Sequence[tuple[int, Callable[[Any], str]]]) -> list[Any]:
-    fields = list(row)
-    for place, write in writers:
-        if fields[place] is not None:
-            fields[place] = write(fields[place])
-    return fields
 
 
 @lru_cache(maxsize=256)
@@ -143,15 +161,5 @@ def _bytes(table: Table | TableClause, columns: Columns) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=256)
-def _writers(table: Table | TableClause, columns: Columns) -> tuple[tuple[int, Callable[[Any], str]], ...]:
-    """How what JSON has no words for is written: bytes, and numbers that may be infinite."""
-    kinds = [(place, table.c[name].type) for place, name in enumerate(columns)]
-    return tuple(
-        (place, _base64 if isinstance(kind, LargeBinary) else str)
-        for place, kind in kinds
-        if isinstance(kind, LargeBinary | Double)
-    )
-
-
-def _base64(value: bytes) -> str:
-    return b64encode(value).decode()
+def _doubles(table: Table | TableClause, columns: Columns) -> tuple[int, ...]:
+    return tuple(place for place, name in enumerate(columns) if isinstance(table.c[name].type, Double))

@@ -57,7 +57,7 @@ def insert_all(connection: Connection, given: Iterable[Rows]) -> None:
 
 def _insert_few(connection: Connection, sets: Sequence[Rows]) -> None:
     sql = few.inserting(tuple(one.shape for one in sets))
-    parameters = [few.given(*one.values) for one in sets]
+    parameters = [parameter for one in sets for parameter in few.given(*one.values)]
     with driver_errors(connection, sql):
         connection.connection.cursor().execute(sql, parameters)
 
@@ -143,7 +143,7 @@ def _given(
     settle(connection, sql)
     for part in few.batches(table, columns, rows):
         with driver_errors(connection, sql):
-            yield connection.connection.cursor().execute(sql, (few.given(table, columns, part),))
+            yield connection.connection.cursor().execute(sql, few.given(table, columns, part))
 
 
 def _insert_each(connection: Connection, sql: str, rows: Sequence[Row]) -> int:
