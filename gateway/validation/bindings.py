@@ -92,13 +92,9 @@ def _coding(value: Object, codes: Codes) -> Iterator[Told]:
     system = codes.terminology.system(url)
     if system is None:
         return
-    if code not in system.codes and (system.cased or code.casefold() not in {one.casefold() for one in system.codes}):
-        text = f"The code system {url} does not have this code."
-        # Others' systems that are shipped go on growing, and another version may have what this one has not.
-        same = value.get("version") in (None, system.head.get("version"))
-        meant = url.startswith(OWN) or (system.at_hand and same)
-        severity: Severity = "error" if meant else "warning"
-        yield severity, "code-invalid", "code-unknown", text, "code"
+    severity = lacking(url, code, value.get("version"), codes)
+    if severity is not None:
+        yield severity, "code-invalid", "code-unknown", f"The code system {url} does not have this code.", "code"
         return
     shown = value.get("display")
     if type(shown) is str and code in system.codes:
@@ -106,6 +102,18 @@ def _coding(value: Object, codes: Codes) -> Iterator[Told]:
         if called != [plain(code)] and plain(shown) not in called:
             text = f"The code is called otherwise in {url}: {codes.terminology.display(url, code)!r}."
             yield "warning", "code-invalid", "display-differs", text, "display"
+
+
+def lacking(url: str, code: str, version: Any, codes: Codes) -> Severity | None:
+    """How loudly to say that a code system that is held here lacks a code; None where it has it, or is not held."""
+    system = codes.terminology.system(url)
+    if system is None or code in system.codes:
+        return None
+    if not system.cased and code.casefold() in {one.casefold() for one in system.codes}:
+        return None
+    # Others' systems that are shipped go on growing, and another version may have what this one has not.
+    same = version in (None, system.head.get("version"))
+    return "error" if url.startswith(OWN) or (system.at_hand and same) else "warning"
 
 
 def plain(text: str) -> str:

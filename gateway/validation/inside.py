@@ -57,6 +57,15 @@ def repeated(spot: Spot) -> Iterator[Told]:
         spot.frame.ids.add(id)
 
 
+def unheld(spot: Spot) -> Iterator[Told]:
+    """A canonical that means a contained resource, which is not there."""
+    name = spot.value.value if type(spot.value) is Primitive and spot.type == "canonical" else None
+    if type(name) is str and name.startswith("#"):
+        held = listed(spot.frame.root.get("contained"))
+        if not any(one.get("id") == name[1:] for one in held):
+            yield "warning", "not-found", "contained-unknown", "No contained resource has this id.", ""
+
+
 def _links(div: str, resource: Object) -> Iterator[Told]:
     """Links of the narrative to what is not there."""
     anchors = {one or other for one, other in ANCHOR.findall(div)}

@@ -32,6 +32,8 @@ SAME: Final[Mapping[str, str]] = {
     "(answer is Boolean)": "(answer is boolean)",
     # A category is a concept, which no text is equal to.
     "category.select($this='problem-list-item').empty()": "category.coding.where(code='problem-list-item').empty()",
+    # What `select` gives is there whatever it says; and what is made of string and uri is bound as they are.
+    "type.select((code = 'code')": "type.where((code in ('url' | 'canonical' | 'id' | 'markdown' | 'code'))",
 }
 """Parts of R4's expressions that cannot mean what they say, and what they mean."""
 UNFIT: Final = frozenset(("cid-0",))

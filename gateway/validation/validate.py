@@ -15,7 +15,7 @@ from typing import Any, Final
 from gateway.fhir import check as structure
 from gateway.fhirpath import Element, Environment
 from gateway.issues import Issue
-from gateway.validation import bindings, bundles, datatypes, extensions, inside, invariants, questionnaires
+from gateway.validation import bindings, bundles, datatypes, extensions, inside, invariants, published, questionnaires
 from gateway.validation.bindings import Codes
 from gateway.validation.findings import Enough, Findings
 from gateway.validation.held import Held
@@ -54,6 +54,7 @@ class Validation:
         self.library = Library(around)
         self.members = members_of(around.definitions)
         self._codes = Codes(around.terminology)
+        self._known = published.Known(around.definitions, self._codes, self.profile)
         self._invariants = invariants.invariants_of(around.definitions)
         self._broken = False
         self._held = True
@@ -91,8 +92,9 @@ class Validation:
             self.findings.put(Issue("error", "too-costly", "validation-too-costly", text, at))
 
     def _look(self, spot: Spot) -> None:
-        found = [*datatypes.told(spot), *inside.repeated(spot)]
+        found = [*datatypes.told(spot), *inside.repeated(spot), *inside.unheld(spot)]
         if type(spot.value) is not Primitive:
+            found += published.told(spot, self._known)
             found += bindings.told(spot, self._codes)
             if spot.type == "Bundle":
                 found += bundles.told(spot.value)
