@@ -254,10 +254,11 @@ def once(make: Callable[[], T]) -> Callable[[], T]:
 def settle() -> None:
     """For a process that goes on working: what was made by now stays, and garbage is looked for less often.
 
-    A range of records makes ten thousands of objects and hardly a cycle; to look for one took an eighth of ingest.
+    A range of records makes a hundred thousand objects, which all go with it, and hardly a cycle: to look for one took
+    an eighth of ingest, and a thirtieth where half a range was enough to look.
     """
     gc.freeze()
-    gc.set_threshold(50_000)
+    gc.set_threshold(200_000)
     # A thread whose database has answered waits for the one that runs for so long, and for 5 ms if nothing is said.
     sys.setswitchinterval(SWITCH)
 
