@@ -28,6 +28,7 @@ from gateway.access.bearer import Trust
 from gateway.logs import logger
 from gateway.records import Source
 from gateway.rest import outcome
+from gateway.rest.connection import Connection
 from gateway.rest.cors import Cors
 from gateway.rest.edge import Edge
 from gateway.rest.rounds import Rounds
@@ -246,6 +247,7 @@ def _server(gateway: Gateway, **where: Any) -> uvicorn.Server:
         timeout_graceful_shutdown=10,
         server_header=False,
         proxy_headers=False,
+        http=Connection,
         **where,
     )
     return uvicorn.Server(config)

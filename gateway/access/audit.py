@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from gateway.access.caller import Asking
+from gateway.access.caller import Asking, Caller
 from gateway.access.decision import Decision
+from gateway.fhir.json import dump, verbatim
 from gateway.identity.systems import HSA_ID
 
 ACTIONS = {
@@ -27,6 +29,13 @@ ACTIONS = {
     "search-type": "E",
 }
 REST = "http://hl7.org/fhir/restful-interaction"
+REASON = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
+PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+ROLE = "http://terminology.hl7.org/CodeSystem/object-role"
+TYPE = {"system": "http://terminology.hl7.org/CodeSystem/audit-event-type", "code": "rest"}
+SOURCE = {"observer": {"display": "Samverka"}}
+PATIENT, DOMAIN, REQUEST = ({"system": ROLE, "code": code} for code in ("1", "4", "24"))
+"""Whom it is about; of what it is; and the request itself."""
 
 
 def audit_event(
@@ -39,49 +48,42 @@ def audit_event(
     failure: str | None = None,
 ) -> dict[str, Any]:
     """One AuditEvent; `patient` and `entities` are references on this server (`Task/…`), never identifiers."""
-    caller = asking.caller
     event: dict[str, Any] = {
         "resourceType": "AuditEvent",
-        "type": {"system": "http://terminology.hl7.org/CodeSystem/audit-event-type", "code": "rest"},
+        "type": TYPE,
         "subtype": [{"system": REST, "code": asking.interaction}],
         "action": ACTIONS.get(asking.interaction, "E"),
         "recorded": at.isoformat(timespec="milliseconds"),
         "outcome": "0" if decision.allowed and failure is None else "4",
         "outcomeDesc": failure or decision.rule,
-        "purposeOfEvent": [
-            {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": asking.purpose}]}
-        ],
-        "agent": [
-            {
-                "type": {
-                    "coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "code": "IRCP"}]
-                },
-                "who": {"identifier": {"system": HSA_ID, "value": caller.hsa_id}, "display": caller.name}
-                if caller.hsa_id
-                else {"display": caller.name},
-                "requestor": True,
-                "policy": [f"urn:samverka:rule:{decision.rule}"],
-            }
-        ],
-        "source": {"observer": {"display": "Samverka"}},
+        "purposeOfEvent": [{"coding": [{"system": REASON, "code": asking.purpose}]}],
+        "agent": _agents(asking.caller, decision.rule),
+        "source": SOURCE,
     }
-    if caller.controller:
-        event["agent"].append(
-            {
-                "type": {
-                    "coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "code": "CST"}]
-                },
-                "who": {"identifier": {"system": HSA_ID, "value": caller.controller}},
-                "requestor": False,
-            }
-        )
     entity: list[dict[str, Any]] = []
-    role = "http://terminology.hl7.org/CodeSystem/object-role"
     if patient:
-        entity.append({"what": {"reference": patient}, "role": {"system": role, "code": "1"}})
-    entity += [{"what": {"reference": ref}, "role": {"system": role, "code": "4"}} for ref in entities]
+        entity.append({"what": {"reference": patient}, "role": PATIENT})
+    entity += [{"what": {"reference": ref}, "role": DOMAIN} for ref in entities]
     if asking.request_id:
-        entity.append({"what": {"identifier": {"value": asking.request_id}}, "role": {"system": role, "code": "24"}})
+        entity.append({"what": {"identifier": {"value": asking.request_id}}, "role": REQUEST})
     if entity:
         event["entity"] = entity
     return event
+
+
+@lru_cache(maxsize=1024)
+def _agents(caller: Caller, rule: str) -> Any:
+    """Who asked, by which rule, and who answers for it: as JSON, for he asks again."""
+    who: dict[str, Any] = {"display": caller.name}
+    if caller.hsa_id:
+        who = {"identifier": {"system": HSA_ID, "value": caller.hsa_id}, "display": caller.name}
+    asked = {"type": _takes_part("IRCP"), "who": who, "requestor": True, "policy": [f"urn:samverka:rule:{rule}"]}
+    agents = [asked]
+    if caller.controller:
+        answers = {"identifier": {"system": HSA_ID, "value": caller.controller}}
+        agents.append({"type": _takes_part("CST"), "who": answers, "requestor": False})
+    return verbatim(dump(agents))
+
+
+def _takes_part(code: str) -> dict[str, Any]:
+    return {"coding": [{"system": PARTICIPATION, "code": code}]}

@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from gateway.access.commands import ANY_VERSION, Matching, Versions, matching, versions
 from gateway.rest.format import PRESENTATION
+from gateway.rest.known import headers
 from gateway.rest.response import base_of
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def if_none_match(request: Request) -> Versions | None:
 
 def if_none_exist(request: Request) -> Matching | None:
     """The search of If-None-Exist, with or without the type and the question mark before it."""
-    value = request.headers.get("if-none-exist")
+    value = headers(request).get("if-none-exist")
     return None if value is None else matching(value.rpartition("?")[2], base_of(request), but=PRESENTATION)
 
 
@@ -45,7 +46,7 @@ def unchanged(request: Request, found: Served) -> bool:
     known = if_none_match(request)
     if known is not None:
         return found.version_id in known or ANY_VERSION in known
-    since = _time(request.headers.get("if-modified-since"))
+    since = _time(headers(request).get("if-modified-since"))
     # HTTP has no fractions of a second: of the second that the reader names, he may have seen a part.
     return since is not None and found.last_updated < since + timedelta(seconds=1)
 
@@ -60,5 +61,5 @@ def _time(value: str | None) -> datetime | None:
 
 
 def _versions(request: Request, header: str) -> Versions | None:
-    value = request.headers.get(header)
+    value = headers(request).get(header.lower())
     return None if value is None else versions(value, header)

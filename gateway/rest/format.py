@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/http.html#mime-type
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -16,6 +16,7 @@ from gateway.errors import BadRequest, NotAcceptable, UnsupportedMediaType
 from gateway.fhir import json, media
 from gateway.fhir.view import WHOLE, View, check_names, view
 from gateway.records import Resource
+from gateway.rest.known import headers, known
 from gateway.rest.prefer import preferences
 
 JSON: Final = media.JSON
@@ -35,6 +36,8 @@ ANY: Final = {"application/*": 1, "*/*": 0, "": 0}
 PRESENTATION: Final = ("_format", "_pretty", "_summary", "_elements")
 """Parameters of every request that say how the answer is shown, and nothing of what is asked."""
 COUNTED: Final = ("_summary", "count")
+SHOWN: Final = "shown"
+"""Where it is known of a request how its answer is written."""
 
 
 class Shown(NamedTuple):
@@ -50,26 +53,28 @@ PLAIN: Final = Shown(JSON, False)
 
 def negotiate(request: Request, params: Iterable[tuple[str, str]] | None = None) -> None:
     """Settle how the answer is written; NotAcceptable where it cannot be. `params` are the query's, if not others."""
-    if params is None and not request.scope["query_string"]:
-        headers = request.headers
-        request.state.shown = _unasked(headers.get("accept", "*/*"), headers.get("content-type", ""))
-        return
-    pairs = request.query_params.multi_items() if params is None else list(params)
+    told, held = headers(request), known(request)
+    accept, content_type = told.get("accept", "*/*"), told.get("content-type", "")
+    if params is None:
+        params = request.query_params.multi_items() if request.scope["query_string"] else ()
+    pairs = list(params)
     given = dict(pairs)
-    default = IN_KIND.get(named(request.headers.get("content-type", "")), JSON)
+    if given.keys().isdisjoint(PRESENTATION):
+        held[SHOWN] = _settled((*accept.split(","),), content_type)
+        return
     chosen = given.get("_format")
-    offers = [chosen] if chosen is not None else request.headers.get("accept", "*/*").split(",")
-    media_type, pretty = _best(offers, default), given.get("_pretty") == "true"
-    request.state.shown = Shown(media_type, pretty)  # So that what cannot be given is refused in this format.
+    media_type = _settled((*accept.split(","),) if chosen is None else (chosen,), content_type).media_type
+    pretty = given.get("_pretty") == "true"
+    held[SHOWN] = Shown(media_type, pretty)  # So that what cannot be given is refused in this format.
     if given.get("_pretty", "") not in ("true", "false", ""):
         raise BadRequest("_pretty is true or false.", rule="parameter-malformed", where="_pretty")
-    request.state.shown = Shown(media_type, pretty, _view(request, pairs))
+    held[SHOWN] = Shown(media_type, pretty, _view(request, pairs))
 
 
 @lru_cache(maxsize=1000)
-def _unasked(accept: str, content_type: str) -> Shown:
+def _settled(offers: tuple[str, ...], content_type: str) -> Shown:
     """How an answer is written whose address says nothing of it."""
-    return Shown(_best(accept.split(","), IN_KIND.get(named(content_type), JSON)), False)
+    return Shown(_best(offers, IN_KIND.get(named(content_type), JSON)), False)
 
 
 def _view(request: Request, params: list[tuple[str, str]]) -> View:
@@ -90,26 +95,27 @@ def parted(params: Iterable[tuple[str, str]]) -> tuple[list[tuple[str, str]], tu
 
 def shown(request: Request) -> Shown:
     """What was settled; for a request that was refused before, what can be, else JSON."""
-    if not hasattr(request.state, "shown"):
+    held = known(request)
+    if SHOWN not in held:
         try:
             negotiate(request)
         except NotAcceptable:
-            request.state.shown = PLAIN
+            held[SHOWN] = PLAIN
         except BadRequest:  # The format was settled, what is to be seen was not.
             pass
-    settled: Shown = request.state.shown
+    settled: Shown = held[SHOWN]
     return settled
 
 
 def ranges(request: Request) -> set[str]:
     """The media types that Accept names and that are not refused by it."""
-    offers = request.headers.get("accept", "*/*").split(",")
+    offers = headers(request).get("accept", "*/*").split(",")
     return {named(offer) for offer in offers if quality(offer) > 0}
 
 
 def sent(request: Request, names: Mapping[str, str] = NAMES) -> str:
     """The media type that the body is in; UnsupportedMediaType where it is not read here."""
-    content_type = request.headers.get("content-type", "")
+    content_type = headers(request).get("content-type", "")
     media_type = names.get(named(content_type))
     if media_type is None or not _is_r4(content_type):
         known = dict.fromkeys(names.values())
@@ -128,7 +134,7 @@ def write(request: Request, resource: Resource) -> bytes:
     return json.dump(resource, pretty=pretty)
 
 
-def _best(offers: list[str], default: str) -> str:
+def _best(offers: Sequence[str], default: str) -> str:
     """The format that is wanted most; of two wanted alike the one named more closely, then first, then the default."""
     scores = {}
     for media_type in (JSON, XML):

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from starlette.requests import Request
 
+from gateway.rest.known import headers
+
 
 def preferences(request: Request) -> dict[str, str]:
     """By name, in lower case; of one that is given twice the first counts, and one without a value has an empty one."""
     found: dict[str, str] = {}
+    if "prefer" not in headers(request):
+        return found
     for part in ",".join(request.headers.getlist("prefer")).split(","):
         name, _, value = part.partition(";")[0].partition("=")
         found.setdefault(name.strip().lower(), value.strip().strip('"'))

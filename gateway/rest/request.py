@@ -6,11 +6,11 @@ https://hl7.org/fhir/R4/http.html#general
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from datetime import datetime
 from functools import partial
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from anyio import to_thread
@@ -23,6 +23,7 @@ from gateway.access.commands import Body
 from gateway.errors import BadRequest, TooLarge
 from gateway.fhir.datetime import parameter
 from gateway.rest.format import NAMES, sent
+from gateway.rest.known import headers, known
 from gateway.rest.rounds import Rounds
 
 if TYPE_CHECKING:
@@ -54,27 +55,28 @@ def door_of(request: Request) -> Door:
 
 def asking(request: Request, interaction: str) -> Asking:
     """Who asks for what; the caller's X-Request-Id is kept where it is one, else a new one is made."""
-    known: Caller | None = getattr(request.state, "caller", None)
-    if known is not None:  # An entry of a Bundle: whose it is was told from the whole.
-        return Asking(known, interaction, request.state.request_id, plan=request.state.plan)
-    trust: Trust = request.app.state.trust
-    peer = request.client.host if request.client else ""
+    held = known(request)
+    caller: Caller | None = held.get("caller")
+    if caller is not None:  # An entry of a Bundle: whose it is was told from the whole.
+        return Asking(caller, interaction, held["request_id"], plan=held["plan"])
+    told = headers(request)
     caller = request.scope.get(PERFORMED_FOR)
-    # Looked at a dozen times: a mapping of our own, in which of several of a name the first one counts.
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(request.scope["headers"])}
     if caller is None:
-        cookie = request.cookies.get(IDENTITY_COOKIE) if "cookie" in headers else None
-        caller = trust.caller(headers, peer, cookie)
-    given = headers.get("x-request-id", "")
-    request_id = given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
-    request.state.request_id, request.state.caller, request.state.plan = request_id, caller, _plan(request)
-    return Asking(caller, interaction, request_id, plan=request.state.plan)
+        trust: Trust = request.app.state.trust
+        cookie = request.cookies.get(IDENTITY_COOKIE) if "cookie" in told else None
+        client = request.scope.get("client")
+        caller = trust.caller(told, client[0] if client else "", cookie)
+    given = told.get("x-request-id", "")
+    request_id = given if given and REQUEST_ID.fullmatch(given) else token_hex(16)
+    plan = _plan(told.get(CARE_PLAN.lower(), ""))
+    held.update(request_id=request_id, caller=caller, plan=plan)
+    return Asking(caller, interaction, request_id, plan=plan)
 
 
-def _plan(request: Request) -> Plan:
+def _plan(given: str) -> Plan:
     """What is asked about the plan of new Tasks. BadRequest."""
     for one in PLANS:
-        if one == request.headers.get(CARE_PLAN, ""):
+        if one == given:
             return one
     known = ", ".join(PLANS[1:])
     raise BadRequest(f"{CARE_PLAN} is one of: {known}.", rule="header-malformed", where=CARE_PLAN)

@@ -6,7 +6,9 @@ https://hl7.org/fhir/R4/http.html#versions
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -18,6 +20,7 @@ from gateway.errors import BadRequest
 from gateway.fhir.json import DEEPEST, parse
 from gateway.issues import Issue, operation_outcome
 from gateway.rest.format import PLAIN, shown, write
+from gateway.rest.known import known
 from gateway.rest.prefer import returning
 from gateway.rest.request import in_thread
 
@@ -88,12 +91,18 @@ def _rendered(request: Request, body: bytes, *, entries: bool) -> bytes:
 
 def of_version(one: Served) -> dict[str, str]:
     """The headers that tell which version it is."""
-    return {"ETag": f'W/"{one.version_id}"', "Last-Modified": format_datetime(one.last_updated, usegmt=True)}
+    return {"ETag": f'W/"{one.version_id}"', "Last-Modified": _http_date(one.last_updated.replace(microsecond=0))}
+
+
+@lru_cache(maxsize=4096)
+def _http_date(second: datetime) -> str:
+    """Much is written in one second, and the same is read again and again."""
+    return format_datetime(second, usegmt=True)
 
 
 def _response(request: Request, content: bytes, status: int, headers: Mapping[str, str]) -> Response:
     media_type = f"{shown(request).media_type}; fhirVersion=4.0"
-    told = {**headers, "Vary": "Accept", "X-Request-Id": request.state.request_id, "Cache-Control": PRIVATE}
+    told = {**headers, "Vary": "Accept", "X-Request-Id": known(request)["request_id"], "Cache-Control": PRIVATE}
     return Response(content, status, headers=told, media_type=media_type)
 
 

@@ -195,6 +195,9 @@ def allowed(path: str) -> list[str]:
 _ANSWERING: Final[Mapping[Handler, Handler]] = {
     handler: deferrable(handler) if handler.__name__.startswith(DEFERRABLE) else handler for _, _, handler in ROUTES
 }
+_AT: Final[Mapping[str, Mapping[str, Handler]]] = {
+    place.path: {method: _ANSWERING[handler] for method, handler in place.handlers.items()} for place in PLACES
+}
 
 
 def answering(path: str) -> tuple[Mapping[str, Handler], dict[str, str]] | None:
@@ -203,7 +206,7 @@ def answering(path: str) -> tuple[Mapping[str, Handler], dict[str, str]] | None:
     if found is None:
         return None
     place, parts = found
-    return {method: _ANSWERING[handler] for method, handler in place.handlers.items()}, parts
+    return _AT[place.path], parts
 
 
 def install(app: Starlette) -> None:
