@@ -16,7 +16,7 @@ from gateway.errors import BadRequest, NotAcceptable, UnsupportedMediaType
 from gateway.fhir import json, media
 from gateway.fhir.view import WHOLE, View, check_names, view
 from gateway.records import Resource
-from gateway.rest.known import headers, known
+from gateway.rest.known import headers, known, query
 from gateway.rest.prefer import preferences
 
 JSON: Final = media.JSON
@@ -56,7 +56,7 @@ def negotiate(request: Request, params: Iterable[tuple[str, str]] | None = None)
     told, held = headers(request), known(request)
     accept, content_type = told.get("accept", "*/*"), told.get("content-type", "")
     if params is None:
-        params = request.query_params.multi_items() if request.scope["query_string"] else ()
+        params = query(request)
     pairs = list(params)
     given = dict(pairs)
     if given.keys().isdisjoint(PRESENTATION):

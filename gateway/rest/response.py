@@ -20,7 +20,7 @@ from gateway.errors import BadRequest
 from gateway.fhir.json import DEEPEST, parse
 from gateway.issues import Issue, operation_outcome
 from gateway.rest.format import PLAIN, shown, write
-from gateway.rest.known import known
+from gateway.rest.known import headers, known
 from gateway.rest.prefer import returning
 from gateway.rest.request import in_thread
 
@@ -116,7 +116,19 @@ def with_id(request: Request, response: Response) -> Response:
 def base_of(request: Request) -> str:
     """The FHIR base as the client reached it: the setting, else the request's own scheme and host."""
     configured: str | None = request.app.state.settings.base_url
-    return (configured or str(request.base_url)).rstrip("/") + "/fhir"
+    if configured:
+        return configured.rstrip("/") + "/fhir"
+    scope = request.scope
+    host = headers(request).get("host", "")
+    return _reached(scope["scheme"], host, scope.get("server"), scope.get("app_root_path", scope.get("root_path", "")))
+
+
+@lru_cache(maxsize=256)
+def _reached(scheme: str, host: str, server: tuple[str, int | None] | None, root: str) -> str:
+    """Few names lead here."""
+    told = [(b"host", host.encode("latin-1"))] if host else []
+    scope = {"type": "http", "scheme": scheme, "server": server, "root_path": root, "path": "/", "headers": told}
+    return str(Request(scope).base_url).rstrip("/") + "/fhir"
 
 
 def dump_any(value: object) -> bytes:

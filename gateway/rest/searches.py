@@ -14,6 +14,7 @@ from starlette.responses import Response
 from gateway.access.searching import Scope, Sought, TakesLong
 from gateway.errors import BadRequest, UnsupportedMediaType
 from gateway.rest.format import negotiate, parted
+from gateway.rest.known import headers, query
 from gateway.rest.looks import Looks
 from gateway.rest.prefer import preferences
 from gateway.rest.request import INLINE, asking, bounded, door_of, in_thread
@@ -26,7 +27,7 @@ MOST_FORM = 1 << 20
 async def searched(request: Request, interaction: str, scope: Scope, *, posted: bool = False) -> Response:
     """The answer to a search; `posted`: with a form."""
     who = asking(request, interaction)
-    params = [*request.query_params.multi_items(), *(await form(request) if posted else ())]
+    params = [*query(request), *(await form(request) if posted else ())]
     negotiate(request, params)
     handling = preferences(request).get("handling")
     asked, shown = parted(params)
@@ -47,7 +48,7 @@ async def found(request: Request, sought: Sought) -> bytes:
 
 async def form(request: Request) -> list[tuple[str, str]]:
     """The parameters of the body."""
-    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    media_type = headers(request).get("content-type", "").split(";")[0].strip().lower()
     raw = await bounded(request, MOST_FORM)
     if raw and media_type != FORM:
         raise UnsupportedMediaType(f"Send the parameters as {FORM}.", rule="media-type")

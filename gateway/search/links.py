@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 MAX_LENGTH = 60_000
 NONCE = 12
 SALT = 12
-"""Random bytes before each sealed text: its nonce, and what makes the key that it alone is sealed with.
+"""Random bytes before each sealed text: its nonce, and what makes the key that it is sealed with.
 
 One key with random nonces is good for 2^32 texts, which are a few weeks of a busy gateway's links:
 https://doi.org/10.6028/NIST.SP.800-38D, 8.3
 """
+TEXTS = 1 << 16
+"""So many texts are sealed with one key: to make one costs as much as to seal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class PageLinks:
         if len(secret) < 16:
             raise ValueError("The secret of page links has at least 16 bytes.")
         self._key = blake2b(secret).digest()
+        self._writing: tuple[bytes, AESGCM, int] | None = None
 
     @cached_property
     def _aes(self) -> type[AESGCM]:
@@ -61,12 +64,21 @@ class PageLinks:
     def _cipher(self, salt: bytes) -> AESGCM:
         return self._aes(blake2b(salt, key=self._key, digest_size=32, person=b"page-links").digest())
 
+    def _own(self) -> tuple[bytes, AESGCM]:
+        """The salt that this process writes with now, and what seals by it."""
+        salt, cipher, left = self._writing or (b"", None, 0)
+        if cipher is None or not left:
+            salt = token_bytes(SALT)
+            cipher, left = self._cipher(salt), TEXTS
+        self._writing = salt, cipher, left - 1
+        return salt, cipher
+
     def seal(self, page: Page, owner: str = "") -> str:
         """The page as text that can stand in a url, for the one who asked: the answer repeats what he asked for."""
         place = page.cursor
         content = [owner, page.path, page.params, place.keys, place.rid, place.backward, place.most]
-        nonce, salt = token_bytes(NONCE), token_bytes(SALT)
-        sealed = self._cipher(salt).encrypt(nonce, orjson.dumps(content), None)
+        nonce, (salt, cipher) = token_bytes(NONCE), self._own()
+        sealed = cipher.encrypt(nonce, orjson.dumps(content), None)
         return urlsafe_b64encode(nonce + salt + sealed).rstrip(b"=").decode()
 
     def open(self, text: str, owner: str = "") -> Page:

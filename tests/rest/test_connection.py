@@ -78,6 +78,6 @@ def test_nothing_is_written_to_a_connection_that_is_gone() -> None:
 
 def test_an_answer_larger_than_a_connection_takes_at_once_comes_whole(address: str) -> None:
     with httpx.Client(base_url=address, headers=FHIR, timeout=60) as client:
-        text = "x" * 1_000_000
-        made = client.post("/fhir/Basic", json={"resourceType": "Basic", "code": {"text": text}})
-        assert client.get(f"/fhir/Basic/{made.json()['id']}").json()["code"]["text"] == text
+        codings = [{"display": f"{n} " + "x" * 1000} for n in range(2000)]
+        made = client.post("/fhir/Basic", json={"resourceType": "Basic", "code": {"coding": codings}})
+        assert client.get(f"/fhir/Basic/{made.json()['id']}").json()["code"]["coding"] == codings

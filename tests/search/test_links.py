@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from gateway.errors import BadRequest
+from gateway.search import links
 from gateway.search.cursor import END, START, Cursor
 from gateway.search.links import Page, PageLinks
 
@@ -39,13 +40,18 @@ def test_nothing_of_the_search_can_be_read_in_the_link() -> None:
     assert sealed.replace(".", "").replace("-", "").replace("_", "").isalnum()
 
 
-def test_each_link_has_a_nonce_and_a_key_of_its_own() -> None:
+def test_each_link_has_a_nonce_of_its_own_and_no_key_seals_more_than_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(links, "TEXTS", 2)
+    writer = PageLinks(b"a secret, as long as this one is")
     content = orjson.dumps(["", PAGE.path, PAGE.params, PAGE.cursor.keys, 77, False, None])
     tag, random = 16, 24  # Of AES-GCM; of each link.
-    links = [urlsafe_b64decode(text + "=" * (-len(text) % 4)) for text in (LINKS.seal(PAGE), LINKS.seal(PAGE))]
-    assert [len(link) for link in links] == [random + len(content) + tag] * 2
-    assert links[0][:12] != links[1][:12]
-    assert links[0][12:24] != links[1][12:24]
+    texts = [writer.seal(PAGE) for _ in range(5)]
+    sealed = [urlsafe_b64decode(text + "=" * (-len(text) % 4)) for text in texts]
+    assert {len(one) for one in sealed} == {random + len(content) + tag}
+    assert len({one[:12] for one in sealed}) == 5
+    salts = [one[12:24] for one in sealed]
+    assert [salts.index(one) for one in salts] == [0, 0, 2, 2, 4]
+    assert [PageLinks(b"a secret, as long as this one is").open(text) for text in texts] == [PAGE] * 5
 
 
 @pytest.mark.parametrize(
