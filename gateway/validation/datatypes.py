@@ -126,6 +126,8 @@ def markup(value: Any) -> Iterator[Told]:
     if type(value) is str and "<" in value and MARKUP.search(value):
         text = "This looks like HTML, which is not shown as such here. Write it as text or as Markdown."
         yield "warning", "value", "embedded-markup", text, ""
+    elif type(value) is str and value.isspace():
+        yield "warning", "value", "text-blank", "White space alone says nothing: leave the element out.", ""
 
 
 OBJECTS: Final[Mapping[str, Callable[[Mapping[str, Any]], Iterator[Told]]]] = {

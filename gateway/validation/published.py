@@ -32,10 +32,10 @@ class Known:
     profile: Callable[[str], Tree | None]
 
 
-def told(spot: Spot, known: Known) -> Iterator[Told]:
-    """What is wrong with what a definition says."""
+def told(spot: Spot, known: Known, *, sound: bool) -> Iterator[Told]:
+    """What is wrong with what a definition says; of a profile only where it is `sound`, structurally right."""
     rule = RULES.get(spot.type)
-    if rule is not None:
+    if rule is not None and (sound or rule is not _structure):
         yield from rule(spot.value, known)
 
 

@@ -230,7 +230,7 @@ def _tells(kind: str, value: Any) -> bool:
     """Whether there is more to a primitive, or a list of them, than its form, which the structural check has."""
     if type(value) is str:
         if kind in TEXTS:
-            return "<" in value
+            return "<" in value or value.isspace()
         return kind in URIS and (value.startswith("urn:") or (kind == "canonical" and ":" not in value))
     return type(value) is list and any(_tells(kind, one) for one in value)
 

@@ -211,7 +211,7 @@ class _Writer:
         if isinstance(low, int) and (node.slice is not None or node.min is not None or base is None or low > base.min):
             node.min = low
         if isinstance(high, str):
-            limit = ANY if high == "*" else int(high) if high.isdigit() else ANY
+            limit = int(high) if high.isascii() and high.isdigit() and len(high) < 10 else ANY
             most = ANY if base is None or base.max is None else base.max
             if limit < most or (node.slice is not None and limit < ANY) or node.max is not None:
                 node.max = limit

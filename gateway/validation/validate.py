@@ -94,7 +94,7 @@ class Validation:
     def _look(self, spot: Spot) -> None:
         found = [*datatypes.told(spot), *inside.repeated(spot), *inside.unheld(spot)]
         if type(spot.value) is not Primitive:
-            found += published.told(spot, self._known)
+            found += published.told(spot, self._known, sound=not self._broken)
             found += bindings.told(spot, self._codes)
             if spot.type == "Bundle":
                 found += bundles.told(spot.value)
