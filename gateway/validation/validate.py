@@ -92,9 +92,12 @@ class Validation:
             self.findings.put(Issue("error", "too-costly", "validation-too-costly", text, at))
 
     def _look(self, spot: Spot) -> None:
-        found = [*datatypes.told(spot), *inside.repeated(spot), *inside.unheld(spot)]
-        if type(spot.value) is not Primitive:
-            found += published.told(spot, self._known, sound=not self._broken)
+        found = [*datatypes.told(spot), *inside.repeated(spot)]
+        if type(spot.value) is Primitive:
+            found += inside.unheld(spot)
+        else:
+            if spot.type in published.RULES:
+                found += published.told(spot, self._known, sound=not self._broken)
             found += bindings.told(spot, self._codes)
             if spot.type == "Bundle":
                 found += bundles.told(spot.value)
