@@ -48,14 +48,24 @@ class Codes:
         if (matches := GRAMMARS.get(url.partition("|")[0])) is not None:
             written = [code for _, code in pairs(value)] if type(value) is dict else [value]
             return any(type(one) is str and matches(one) is not None for one in written)
-        codes = self.of(url)
-        if codes is None:
+        return _among(value, self.of(url))
+
+    def member_of(self, value: Any, value_set: Object) -> bool | None:
+        """The same of a value set that is at hand, as one that is contained."""
+        try:
+            return _among(value, self.terminology.codes_of(value_set))
+        except TooLarge:
             return None
-        if type(value) is str:
-            return any(code == value for _, code in codes)
-        if type(value) is not dict:
-            return None
-        return any(pair in codes for pair in pairs(value))
+
+
+def _among(value: Any, codes: frozenset[Code] | None) -> bool | None:
+    if codes is None:
+        return None
+    if type(value) is str:
+        return any(code == value for _, code in codes)
+    if type(value) is not dict:
+        return None
+    return any(pair in codes for pair in pairs(value))
 
 
 def pairs(value: Object) -> list[tuple[str | None, str | None]]:

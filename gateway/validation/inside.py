@@ -48,7 +48,7 @@ def _contained(resource: Object) -> Iterator[Told]:
 
 
 def repeated(spot: Spot) -> Iterator[Told]:
-    """An element's id that has spaces, or that another element of the same resource has. That of an ElementDefinition is its path."""
+    """An element's id: without spaces, and no other element's. That of an ElementDefinition is its path."""
     held = spot.value.beside if type(spot.value) is Primitive else spot.value
     id = held.get("id") if type(held) is dict and spot.frame.resource is not held else None
     if type(id) is str and spot.type != "ElementDefinition":

@@ -55,19 +55,22 @@ Scope = dict[str, Values]
 
 def told(response: Object, questionnaire: Object, codes: Codes, answer: Mapping[str, Member]) -> Iterator[Told]:
     """What in a response is not as its Questionnaire asks. `answer`: what R4 has in an answer."""
-    reading = _Reading(response.get("status") in DONE, codes, answer, frozenset(_depended_on(questionnaire)))
+    contained = {str(one.get("id")): one for one in listed(questionnaire.get("contained"))}
+    depended_on = frozenset(_depended_on(questionnaire))
+    reading = _Reading(response.get("status") in DONE, codes, answer, depended_on, contained)
     scope = reading.scope(response)
     yield from reading.items(response, questionnaire, "", (scope,))
 
 
 @dataclass(slots=True)
 class _Reading:
-    """One comparison. `depended_on`: the questions that an `enableWhen` names."""
+    """One comparison. `depended_on` are the questions that an `enableWhen` names, `contained` what is in the other."""
 
     done: bool
     codes: Codes
     members: Mapping[str, Member]
     depended_on: frozenset[str]
+    contained: Mapping[str, Object]
 
     def scope(self, holder: Object) -> Scope:
         found: Scope = {}
@@ -195,9 +198,12 @@ class _Reading:
         if options:
             return any(one == name and _same(name, value, offered) is True for one, offered in options)
         value_set = question.get("answerValueSet")
-        if type(value_set) is not str or value_set.startswith("#") or name != "valueCoding":
+        if type(value_set) is not str or name != "valueCoding":
             return None
-        return self.codes.member(value, value_set)
+        if not value_set.startswith("#"):
+            return self.codes.member(value, value_set)
+        inner = self.contained.get(value_set[1:])
+        return None if inner is None else self.codes.member_of(value, inner)
 
 
 # --- when a question is asked ----------------------------------------------------------------------------------------
