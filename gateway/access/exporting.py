@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal, Protocol
 
@@ -24,10 +24,11 @@ from gateway.search import dates
 from gateway.search.conditions import AllOf, AnyOf, Criterion, DateIs, Own
 from gateway.search.everything import ALWAYS, members
 from gateway.search.everything import query as belonging
+from gateway.search.numbers import number
 from gateway.search.query import Limits, Query, parse
 from gateway.search.rows import local
 from gateway.store import Stored, UnitOfWork
-from gateway.store.exports import Cut, Export, File, Place
+from gateway.store.exports import Behind, Cut, Export, File, Place
 
 __all__ = ["EXPORT", "Exported", "Exporting", "File", "Level", "Wanted"]
 
@@ -44,6 +45,10 @@ DEEPEST: Final = 10
 """Groups within groups."""
 OWN: Final = Decision(True, "own-request")
 PERSON: Final = "Patient"
+PROVENANCE: Final = "Provenance"
+LATEST: Final = "LatestProvenanceResources"
+ASSOCIATED: Final = (LATEST, "RelevantProvenanceResources")
+"""What comes with what is exported: of each resource the latest Provenance, or all. Of both all, the guide says."""
 
 Level = Literal["system", "patient", "group"]
 Filter = tuple[str, tuple[tuple[str, str], ...]]
@@ -62,6 +67,9 @@ class Wanted:
     patients: tuple[str, ...] = ()
     elements: tuple[str, ...] = ()
     lenient: bool = False
+    until: datetime | None = None
+    associated: tuple[str, ...] = ()
+    """What is to come with what is exported: names of ASSOCIATED."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +113,7 @@ class Exporting(Reading):
         request = {
             "caller": asdict(asking.caller),
             "request_id": asking.request_id,
-            "wanted": asdict(wanted) | {"since": None if wanted.since is None else wanted.since.isoformat()},
+            "wanted": asdict(wanted) | {name: _iso(getattr(wanted, name)) for name in ("since", "until")},
             "url": url,
             "base": base,
             "ignored": [_plain(one) for one in (*ignored, *told)],
@@ -294,6 +302,8 @@ class Exporting(Reading):
             wanted.since,
             self._exported_types(wanted) if wanted.since else (),
             wanted.level != "system",
+            wanted.until,
+            _behind(wanted),
         )
 
     def _exported_types(self, wanted: Wanted) -> tuple[str, ...]:
@@ -307,13 +317,25 @@ class Exporting(Reading):
             if one not in held and not wanted.lenient:
                 text = f"{one} is not in the compartment of patients: export it from the system as a whole."
                 raise BadRequest(text, rule="type-outside-compartment", where="_type")
-        return tuple(one for one in (wanted.types or held) if one in held)
+        # Where only the latest is to come with each resource, no other is.
+        behind = _behind(wanted)
+        but = behind.type if behind is not None and behind.time is not None else None
+        return tuple(one for one in (wanted.types or held) if one in held and one != but)
 
     def _queries(self, wanted: Wanted, base: str) -> tuple[list[Query], list[Issue]]:
         """The searches whose results are exported, no resource in two of them; and what was left out."""
         types = self._exported_types(wanted)
         filters: dict[str, list[Criterion]] = {}
         told: list[Issue] = []
+        for one in wanted.associated:
+            if one not in ASSOCIATED:
+                text = f"These can come with what is exported: {', '.join(ASSOCIATED)}."
+                if not wanted.lenient:
+                    raise BadRequest(text, rule="associated-data-unknown", where="includeAssociatedData")
+                found = Issue(
+                    "warning", "not-supported", "associated-data-unknown", text, where="includeAssociatedData"
+                )
+                told.append(found)
         for kind, params in wanted.filters:
             if kind not in types:
                 text = f"{kind[:64]} is filtered, and is no type of this export."
@@ -333,9 +355,15 @@ class Exporting(Reading):
 
     def _all(self, wanted: Wanted, types: Sequence[str]) -> Query:
         since = None if wanted.since is None else dates.micros(wanted.since)
+        criteria: tuple[Criterion, ...] = ()
+        if wanted.until is not None:
+            until = dates.micros(wanted.until)
+            criteria = (Own("_lastUpdated", (DateIs("lt", until, until + 1),)),)
         if wanted.level != "system":
-            return belonging(self._rooms.definitions, PERSON, None, types, care=ALWAYS, since=since, count=0)
-        criteria = () if since is None else (Own("_lastUpdated", (DateIs("ge", since, since + 1),)),)
+            found = belonging(self._rooms.definitions, PERSON, None, types, care=ALWAYS, since=since, count=0)
+            return replace(found, criteria=(*found.criteria, *criteria))
+        if since is not None:
+            criteria = (*criteria, Own("_lastUpdated", (DateIs("ge", since, since + 1),)))
         every = len(types) == len(self._rooms.definitions.resource_types)
         return Query(() if every else tuple(types), criteria=criteria)
 
@@ -393,6 +421,19 @@ class Exporting(Reading):
         return {one.person or "" for one in seen.values()}
 
 
+def _behind(wanted: Wanted) -> Behind | None:
+    """What comes with what is exported; of two ways the one that leaves out less."""
+    asked = {one for one in wanted.associated if one in ASSOCIATED}
+    if not asked:
+        return None
+    time = number(PROVENANCE, "recorded") if asked == {LATEST} else None
+    return Behind(PROVENANCE, number(PROVENANCE, "target"), time)
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
 def _patients(uow: UnitOfWork, group: str, base: str) -> set[str]:
     """The ids of the patients who are in a group, or in one that is in it."""
     found: set[str] = set()
@@ -436,7 +477,7 @@ def _plain(one: Issue) -> dict[str, str]:
 
 
 def _wanted(kept: Mapping[str, Any]) -> Wanted:
-    lists = {name: tuple(kept[name]) for name in ("types", "patients", "elements")}
+    lists = {name: tuple(kept.get(name, ())) for name in ("types", "patients", "elements", "associated")}
     filters = tuple((kind, tuple((name, value) for name, value in params)) for kind, params in kept["filters"])
-    since = None if kept["since"] is None else instant(kept["since"])
-    return Wanted(**{**kept, **lists, "filters": filters, "since": since})
+    times = {name: instant(kept[name]) if kept.get(name) else None for name in ("since", "until")}
+    return Wanted(**{**kept, **lists, **times, "filters": filters})

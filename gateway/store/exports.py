@@ -33,7 +33,7 @@ from gateway.search.query import Query
 from gateway.store import sets
 from gateway.store.narrowing import Narrowing
 from gateway.store.versions import FIELDS, Stored, stored
-from gateway.tables import export, export_item, job, resource, resource_version
+from gateway.tables import export, export_item, job, resource, resource_version, search_date, search_reference
 
 _CUT = (resource.c.resource_type, resource.c.deleted, resource.c.partition, resource.c.rid, resource.c.version)
 
@@ -68,10 +68,22 @@ class Export:
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
-    """What an export holds: what these searches find, and of what was deleted `since` these types.
+class Behind:
+    """What comes with what an export holds, because it refers to it: of this type, by a reference parameter.
 
-    `persons` (None: everybody's and nobody's) limits all of it; so does what the caller sees.
+    `time` is the date parameter by which only the latest of those that refer to one resource comes; None: all come.
+    """
+
+    type: str
+    target: int
+    time: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What an export holds: what these searches find, and of what was deleted `since` and before `until` these types.
+
+    `persons` (None: everybody's and nobody's) limits all of it but what lies `behind` it; so does what the caller sees.
     """
 
     queries: Sequence[Query]
@@ -81,20 +93,63 @@ class Cut:
     gone: Collection[str] = ()
     of_persons: bool = False
     """Whether only what is about persons counts of what was deleted."""
+    until: datetime | None = None
+    behind: Behind | None = None
 
     def select(self) -> list[Select[Any]]:
-        seen = None if self.visible is None else self.visible.test()
-        found = [matching(one.types, one.criteria, select(*_CUT), seen) for one in self.queries]
+        """Selects of which no two find the same."""
+        found = [*self._found(*_CUT), *self._gone()]
+        return found if self.behind is None else [*found, self._behind(self.behind)]
+
+    def _found(self, *columns: ColumnElement[Any]) -> list[Select[Any]]:
+        found = [matching(one.types, one.criteria, select(*columns), self._seen) for one in self.queries]
+        return [self._of_persons(one) for one in found]
+
+    def _gone(self) -> list[Select[Any]]:
+        seen = self._seen
+        found = []
         if self.since is not None and self.gone:
             deleted = select(*_CUT).where(
                 resource.c.deleted, resource.c.last_updated >= self.since, among(resource.c.resource_type, self.gone)
             )
+            if self.until is not None:
+                deleted = deleted.where(resource.c.last_updated < self.until)
             if self.of_persons:
                 deleted = deleted.where(resource.c.person.is_not(None))
-            found.append(deleted if seen is None else deleted.where(seen))
-        if self.persons is not None:
-            found = [one.where(among(resource.c.person, sorted(self.persons))) for one in found]
+            found.append(self._of_persons(deleted if seen is None else deleted.where(seen)))
         return found
+
+    def _behind(self, behind: Behind) -> Select[Any]:
+        """What refers to what is found, where it is not found itself."""
+        held = union_all(*self._found(resource.c.resource_type, resource.c.id)).subquery()
+        refers = search_reference.c
+        leading = (
+            select(resource.c.rid, refers.target_type, refers.target_id)
+            .join(search_reference, (refers.rid == resource.c.rid) & (refers.param == behind.target))
+            .join(held, (held.c.resource_type == refers.target_type) & (held.c.id == refers.target_id))
+            .where(resource.c.resource_type == behind.type, ~resource.c.deleted, refers.target_type != behind.type)
+        )
+        if (seen := self._seen) is not None:
+            leading = leading.where(seen)
+        if behind.time is None:
+            rids = select(leading.subquery().c.rid)
+        else:
+            times = search_date.c
+            latest = func.row_number().over(
+                partition_by=(refers.target_type, refers.target_id), order_by=(times.low.desc(), resource.c.rid.desc())
+            )
+            dated = leading.outerjoin(search_date, (times.rid == resource.c.rid) & (times.param == behind.time))
+            ranked = dated.add_columns(latest.label("place")).subquery()
+            rids = select(ranked.c.rid).where(ranked.c.place == 1)
+        own = [one.where(resource.c.resource_type == behind.type) for one in self._found(resource.c.rid)]
+        return select(*_CUT).where(resource.c.rid.in_(rids), resource.c.rid.not_in(union_all(*own)))
+
+    def _of_persons(self, found: Select[Any]) -> Select[Any]:
+        return found if self.persons is None else found.where(among(resource.c.person, sorted(self.persons)))
+
+    @property
+    def _seen(self) -> ColumnElement[bool] | None:
+        return None if self.visible is None else self.visible.test()
 
 
 _ITEM = ("export", "resource_type", "deleted", "seq", "rid", "version")

@@ -193,6 +193,86 @@ def test_what_was_changed_and_deleted_since_is_told_apart(held: httpx.Client) ->
     assert old["status"] == "final"
 
 
+def provenance(id: str, recorded: str, *targets: str) -> dict[str, Any]:
+    return {
+        "resourceType": "Provenance",
+        "id": id,
+        "target": [{"reference": one} for one in targets],
+        "recorded": recorded,
+        "agent": [{"who": {"display": "Ward"}}],
+    }
+
+
+@pytest.fixture
+def accounted(held: httpx.Client) -> httpx.Client:
+    """Provenance of two observations, the newest of one alone; of an organisation; and of a Provenance."""
+    both = ("Observation/of-anna", "Observation/of-bo")
+    for one in (
+        provenance("new", "2026-02-01T08:00:00+01:00", "Observation/of-anna"),
+        provenance("old", "2026-01-01T08:00:00+01:00", *both),
+        provenance("oldest", "2025-01-01T08:00:00+01:00", *both),
+        provenance("unit", "2026-01-01T08:00:00+01:00", "Organization/unit"),
+        provenance("of-old", "2026-01-02T08:00:00+01:00", "Provenance/old"),
+    ):
+        put(held, one)
+    return held
+
+
+ASSOCIATED = {
+    # Of each resource the one that was recorded last; one is the latest of the one and not of the other.
+    "$export?_type=Observation&includeAssociatedData=LatestProvenanceResources": ["new", "old"],
+    "$export?_type=Observation&includeAssociatedData=RelevantProvenanceResources": ["new", "old", "oldest"],
+    # Of values in conflict the one that leaves out least.
+    "$export?_type=Observation&includeAssociatedData=LatestProvenanceResources,RelevantProvenanceResources": [
+        "new",
+        "old",
+        "oldest",
+    ],
+    # It is of what is returned: of one observation, of the others none.
+    "$export?_type=Observation&_typeFilter=Observation%3F_id%3Dof-bo&includeAssociatedData=LatestProvenanceResources": [
+        "old"
+    ],
+    "$export?_type=Patient&includeAssociatedData=RelevantProvenanceResources": [],
+    # No other Provenance is returned, though all types are asked for.
+    "$export?includeAssociatedData=LatestProvenanceResources": ["new", "old", "unit"],
+    # What is exported as itself comes once.
+    "$export?includeAssociatedData=RelevantProvenanceResources": ["new", "of-old", "old", "oldest", "unit"],
+    "Patient/$export?_type=Observation&includeAssociatedData=LatestProvenanceResources": ["new", "old"],
+    "Group/ward/$export?_type=Observation&includeAssociatedData=RelevantProvenanceResources": ["new", "old", "oldest"],
+}
+
+
+def test_provenance_comes_with_what_it_is_about(accounted: httpx.Client) -> None:
+    found = {asked: names(accounted, export(accounted, f"/fhir/{asked}")) for asked in ASSOCIATED}
+    assert {
+        asked: [one.removeprefix("Provenance/") for one in some if one.startswith("Provenance/")]
+        for asked, some in found.items()
+    } == ASSOCIATED
+
+
+def test_what_is_deleted_is_no_latest_provenance(accounted: httpx.Client) -> None:
+    latest = "/fhir/$export?_type=Observation&includeAssociatedData=LatestProvenanceResources"
+    accounted.delete("/fhir/Provenance/new")
+    found = names(accounted, export(accounted, latest))
+    assert [one for one in found if one.startswith("Provenance/")] == ["Provenance/old"]
+
+
+def test_what_was_changed_until_a_time_is_exported(held: httpx.Client) -> None:
+    first = export(held)
+    time.sleep(0.002)
+    put(held, observation("of-anna", "anna", status="amended"))
+    moment = first["transactionTime"].replace("+", "%2B")
+    assert names(held, export(held, f"/fhir/$export?_type=Observation&_until={moment}")) == [
+        "Observation/of-bo",
+        "Observation/of-cia",
+    ]
+    assert names(held, export(held, f"/fhir/Patient/$export?_type=Observation&_until={moment}")) == [
+        "Observation/of-bo",
+        "Observation/of-cia",
+    ]
+    assert names(held, export(held, f"/fhir/$export?_type=Observation&_since={moment}&_until={moment}")) == []
+
+
 def test_elements_are_left_out_and_files_are_packed(held: httpx.Client) -> None:
     made = export(held, "/fhir/$export?_type=Organization,Patient&_elements=Patient.active")
     patients = [one for one in lines(held, made["output"]) if one["resourceType"] == "Patient"]
@@ -227,7 +307,8 @@ REFUSED = {
     "_outputFormat=csv": "format-not-offered",
     "_since=noon": "parameter-malformed",
     "colour=red": "unknown-parameter",
-    "includeAssociatedData=LatestProvenanceResources": "parameter-not-served",
+    "includeAssociatedData=Everything": "associated-data-unknown",
+    "_until=noon": "parameter-malformed",
     "organizeOutputBy=Patient": "parameter-not-served",
     "_typeFilter=Observation": "parameter-malformed",
     "_typeFilter=Observation%3Fcolour%3Dred": "unknown-search-parameter",
@@ -251,12 +332,13 @@ def test_it_is_refused_without_the_preference_and_outside_the_compartment(shared
 
 def test_a_lenient_export_says_what_it_left_out(held: httpx.Client) -> None:
     lenient = {"prefer": "respond-async, handling=lenient"}
-    asked = "_type=Organization,Cow&includeAssociatedData=LatestProvenanceResources&_typeFilter=Patient%3Factive%3Dtrue"
+    asked = "_type=Organization,Cow&organizeOutputBy=Patient&includeAssociatedData=_ours"
+    asked += "&_typeFilter=Patient%3Factive%3Dtrue"
     made = export(held, f"/fhir/$export?{asked}", **lenient)
     assert names(held, made) == ["Organization/unit"]
     (told,) = lines(held, made["error"])
     rules = [issue["details"]["coding"][0]["code"] for issue in told["issue"]]
-    assert rules == ["parameter-not-served", "filter-without-type"]
+    assert rules == ["parameter-not-served", "associated-data-unknown", "filter-without-type"]
     body = {"resourceType": "Parameters", "parameter": [{"name": "colour", "valueString": "red"}]}
     posted = manifest(held, held.post("/fhir/$export", json=body, headers=lenient))
     assert posted["error"]

@@ -39,8 +39,8 @@ log = logger(__name__)
 
 FOLDER: Final = "_export"
 FORMATS: Final = (NDJSON, "application/ndjson", "ndjson")
-NOT_SERVED: Final = ("includeAssociatedData", "organizeOutputBy", "allowPartialManifests", "_until")
-"""What the guide has, as an option or in a later version, and this server has not."""
+NOT_SERVED: Final = ("organizeOutputBy", "allowPartialManifests")
+"""What the guide has in a later version, and this server has not."""
 SHOWN: Final = ("_format", "_pretty", "_summary")
 RETRY_AFTER: Final = "1"
 _FILTERS = re.compile(r",(?=[A-Z][A-Za-z]*\?)")
@@ -177,7 +177,10 @@ def _served(came: Body, names: set[str], *, lenient: bool) -> tuple[Body, list[I
 
 
 def _wanted(request: Request, given: Given) -> Wanted:
-    since = given.one("_since")
+    zone = request.app.state.zone
+    since, until = (
+        None if (moment := given.one(name)) is None else parameter(name, moment, zone) for name in ("_since", "_until")
+    )
     form = given.one("_outputFormat")
     if form is not None and form.replace(" ", "+") not in FORMATS:
         raise BadRequest(f"Files are {NDJSON}.", rule="format-not-offered", where="_outputFormat")
@@ -185,7 +188,9 @@ def _wanted(request: Request, given: Given) -> Wanted:
     return Wanted(
         "system",
         types=_parted(given.all("_type")),
-        since=None if since is None else parameter("_since", since, request.app.state.zone),
+        since=since,
+        until=until,
+        associated=_parted(given.all("includeAssociatedData")),
         filters=tuple(_filter(one) for some in given.all("_typeFilter") for one in _FILTERS.split(some) if one),
         patients=tuple(_reference(one) for one in given.all("patient")),
         elements=_parted(elements),
