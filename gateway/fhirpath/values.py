@@ -358,6 +358,8 @@ def identity(item: Any) -> Any:
 
 def distinct(items: Sequence[Any]) -> Items:
     """Each item once, the first of equal ones."""
+    if len(items) < 2:
+        return list(items)
     seen: set[Any] = set()
     others: Items = []
     result: Items = []

@@ -305,13 +305,17 @@ def _sample(text: Any) -> Decimal | None:
 
 
 def _measured(low: Any, high: Any, unit: Json) -> Sequence[Row]:
-    system, code = unit.get("system", ""), unit.get("code", "")
-    row = (float(low), float(high), system, code, unit.get("unit", ""))
+    return _measures(low, high, unit.get("system", ""), unit.get("code", ""), unit.get("unit", ""))
+
+
+@lru_cache(maxsize=4096)  # Several parameters read the same quantity, and what is measured comes back.
+def _measures(low: Any, high: Any, system: str, code: str, unit: str) -> Sequence[Row]:
+    row = (float(low), float(high), system, code, unit)
     found = scale(code) if system == UCUM else None
     if found is None:
         return (row,)
     least = found.of(low)
-    return row, (least, least if high is low else found.of(high), BASE_UNITS, found.base, "")
+    return row, (least, least if high == low else found.of(high), BASE_UNITS, found.base, "")
 
 
 def position_of_element(value: Json, _: Place) -> Sequence[Row]:
