@@ -24,13 +24,16 @@ BRIEF = 200
 
 _PRAGMAS = (
     "PRAGMA busy_timeout = 10000",
+    # Of a new database. A commit costs by the page: with 4 KB a range's took an eighth more, and with 16 KB to keep a
+    # message alone took a third more.
+    "PRAGMA page_size = 8192",
     "PRAGMA journal_mode = WAL",
     # A commit that was acknowledged survives a power cut.
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA temp_store = MEMORY",
 )
-_WRITER_PRAGMAS = ("PRAGMA cache_size = -32768", "PRAGMA wal_autocheckpoint = 4000")
+_WRITER_PRAGMAS = ("PRAGMA cache_size = -32768", "PRAGMA wal_autocheckpoint = 2000")
 _READER_PRAGMAS = ("PRAGMA query_only = ON",)
 
 
