@@ -54,7 +54,8 @@ def create_app(gateway: Gateway) -> Starlette:
     app = Starlette(routes=[Route("/health", _health), Route("/ready", _readiness)], lifespan=_lifespan(gateway))
     app.state.settings = gateway.settings
     app.state.zone = ZoneInfo(gateway.settings.timezone)
-    app.state.reads = Rounds(gateway.reading.read_all)
+    # On SQLite a round of reads is over sooner than anybody comes back.
+    app.state.reads = Rounds(gateway.reading.read_all, patient=gateway.store.answers_several)
     app.state.trust = Trust(
         gateway.issuers,
         gateway.identities,

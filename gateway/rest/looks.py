@@ -30,7 +30,7 @@ class Looks:
         answer: Callable[[Sequence[Sought]], Sequence[bytes | GatewayError]],
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self._rounds: Rounds[Sought, bytes] = Rounds(answer)
+        self._rounds: Rounds[Sought, bytes] = Rounds(answer, patient=True)
         self._clock = clock
         self._long: OrderedDict[Form, float] = OrderedDict()
         """When each may be asked with others again."""
