@@ -35,8 +35,11 @@ def built() -> str:
     return path
 
 
-def run(files: Sequence[Path], *words: str) -> list[list[str]]:
-    """What the driver writes, cell by cell: `words` are its command, and what stands behind the files."""
+def run(files: Sequence[Path | str], *words: str) -> list[list[str]]:
+    """What the driver writes, cell by cell: `words` are its command, and what stands behind the files.
+
+    A file may have a tab and a folder of what is held for it behind it.
+    """
     listed, out = BUILT / "files", BUILT / "out.tsv"
     path = built()
     listed.write_text("".join(f"{file}\n" for file in files))
