@@ -32,17 +32,18 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 
 from bench import databases, machine
 from bench.copies import FIRST, copies, finish, tidy, without_indexes
-from bench.serving import postgres_process, spent_with_children
+from bench.serving import postgres_process, spent, spent_with_children
 from gateway.access.watching import Place
 from gateway.app import Gateway, settle, wire
 from gateway.coordination.due import TICK
 from gateway.coordination.missions import MISSION
 from gateway.coordination.statements import Origin, make
 from gateway.identity.systems import HSA_ID
+from gateway.jobs.runner import Runner
 from gateway.jobs.watching import WATCH
 from gateway.records import Resource, Statement
 from gateway.settings import Settings
@@ -125,7 +126,9 @@ class Clock:
 def _measured(name: str, folder: Path, given: argparse.Namespace) -> Measured:
     with _database(name, folder) as (url, server):
         clock = Clock()
-        gateway = wire(Settings(database_url=url, worker=False), clock)
+        # Its connections have a name, by which their part of the server's CPU is found.
+        ours = f"{url}?application_name=watch" if server else url
+        gateway = wire(Settings(database_url=ours, worker=False), clock)
         settle()
         bench = Bench(gateway, clock, url, given.tasks // EACH, server, folder / f"{name}-watch.json")
         bench.load()
@@ -288,43 +291,39 @@ class Bench:
         )
 
     def live(self, seconds: int, changes: int, bearing: int) -> str:
-        """The job by the wall's clock, beside a reader of what it has committed, and a process that makes changes."""
-        store, clock = self.gateway.store, self.clock
-        seq = store.read(lambda uow: uow.changes.last())
-        offset = BEGIN + timedelta(seconds=self.state["second"]) - datetime.now(UTC)
-        clock.tick = lambda: datetime.now(UTC) + offset
-        place = self.state["place"]
-        runner = self.gateway.watch()
-        (job,) = store.read(lambda uow: uow.jobs.of_kind(WATCH, unfinished=True))
-        store.write(lambda uow: uow.jobs.claim("bench", [WATCH], lease=timedelta(seconds=1)))
-        store.write(lambda uow: uow.jobs.progress(job.number, "bench", place=place, done=0, total=0, lease=timedelta()))
-        late: dict[str, list[float]] = {}
-        feeding = get_context("spawn").Process(
-            target=feed, args=(self.url, offset, self.state["second"], seconds, changes, bearing, self.persons)
-        )
-        feeding.start()
-        runner.start()
-        before = self.cpu()
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
+        """The job by the wall's clock, beside a process that makes changes and one that hears of what is committed."""
+        store, clock, first = self.gateway.store, self.clock, self.state["second"]
+        clock.now = BEGIN + timedelta(seconds=first)
+        while self.watch()[1]:  # What is left of the last run; and what is loaded and compiled once is.
+            pass
+        context = get_context("spawn")
+        begun, together, late = context.Value("d"), context.Barrier(3), context.Queue()
+        shared = (self.url, begun, together, first, seconds)
+        others = [
+            context.Process(target=feed, args=(*shared, changes, bearing, self.persons)),
+            context.Process(target=hear, args=(*shared, late)),
+        ]
+        for one in others:
+            one.start()
+        runner, job = self.standing()
+        store.number_changes()
+        while together.n_waiting < len(others):
             time.sleep(0.05)
-            new = store.read(lambda uow, seq=seq: uow.changes.after(seq, limit=10_000))
-            now = clock()
-            issues = [("DetectedIssue", one.id) for one in new if one.resource_type == "DetectedIssue"]
-            for one in store.read(lambda uow, issues=issues: uow.resources.read_many(issues)).values():
-                issue = one.resource()
-                if "end" not in issue["identifiedPeriod"]:
-                    start = datetime.fromisoformat(issue["identifiedPeriod"]["start"])
-                    code = issue["code"]["coding"][0]["code"]
-                    late.setdefault(code, []).append((now - start).total_seconds())
-            seq = new[-1].seq if new else seq
-        spent = [1000 * (now - then) / seconds for now, then in zip(self.cpu(), before, strict=True)]
+        begun.value = time.time()
+        clock.tick = ticking(begun, first)
+        together.wait()
+        before = self.spent_alone()
+        runner.start()
+        heard = late.get()
+        spent = [1000 * (now - then) / seconds for now, then in zip(self.spent_alone(), before, strict=True)]
         runner.stop()
-        feeding.join()
-        (job,) = store.read(lambda uow: uow.jobs.of_kind(WATCH, unfinished=True))
-        self.keep(place=dict(job.place), second=self.state["second"] + seconds)
-        told = [f"{seconds} s, {spent[0]:.0f} ms of CPU a second, the reader's too, and {spent[1]:.0f} of the server"]
-        for code, times in sorted(late.items()):
+        for one in others:
+            one.join()
+        found = store.read(lambda uow: uow.jobs.get(job))
+        assert found is not None
+        self.keep(place=dict(found.place), second=first + seconds)
+        told = [f"{seconds} s, {spent[0]:.0f} ms of CPU a second, and {spent[1]:.0f} of its server's processes"]
+        for code, times in sorted(heard.items()):
             times.sort()
             half, most = times[len(times) // 2], times[int(len(times) * 0.99)]
             told.append(
@@ -332,15 +331,41 @@ class Bench:
             )
         return "\n".join(told)
 
+    def standing(self) -> tuple[Runner, int]:
+        """The job, where the bench is, and its number."""
+        store, place = self.gateway.store, self.state["place"]
+        runner = self.gateway.watch()
+        (job,) = store.read(lambda uow: uow.jobs.of_kind(WATCH, unfinished=True))
+        store.write(lambda uow: uow.jobs.claim("bench", [WATCH], lease=timedelta(seconds=1)))
+        store.write(lambda uow: uow.jobs.progress(job.number, "bench", place=place, done=0, total=0, lease=timedelta()))
+        return runner, job.number
 
-def feed(url: str, offset: timedelta, first: int, seconds: int, changes: int, bearing: int, persons: int) -> None:
+    def spent_alone(self) -> tuple[float, float]:
+        """CPU of this process, and of those that PostgreSQL has for its connections."""
+        if self.server is None:
+            return time.process_time(), 0.0
+        with create_engine(self.url).connect() as connection:
+            named = text("SELECT pid FROM pg_stat_activity WHERE application_name = 'watch'")
+            return time.process_time(), sum(spent(pid) for pid in connection.scalars(named))
+
+
+def ticking(begun: Any, first: int) -> Callable[[], datetime]:
+    """The bench's clock by the wall's: it was `first` seconds after its beginning when the processes began."""
+    return lambda: BEGIN + timedelta(seconds=first + time.time() - begun.value)
+
+
+def feed(
+    url: str, begun: Any, together: Any, first: int, seconds: int, changes: int, bearing: int, persons: int
+) -> None:
     """The changes of some seconds, as they come by the wall's clock: in a process of its own."""
     clock = Clock()
-    clock.tick = lambda: datetime.now(UTC) + offset
     gateway = wire(Settings(database_url=url, worker=False), clock)
     recorder, store = gateway.ingest.recorder, gateway.store
-    begun, made, said = time.monotonic(), 0, list[Statement]()
-    while (gone := time.monotonic() - begun) < seconds:
+    settle()
+    together.wait()
+    clock.tick = ticking(begun, first)
+    cpu, made = time.process_time(), 0
+    while (gone := time.time() - begun.value) < seconds:
         until = int(gone * changes)
         numbers = range(first * changes + made, first * changes + min(until, made + 100))
         said = [change(persons // 2 + n, persons, bearing, clock()) for n in numbers]
@@ -349,8 +374,36 @@ def feed(url: str, offset: timedelta, first: int, seconds: int, changes: int, be
         made += len(said)
         if made >= until:
             time.sleep(0.02)
+    cpu = 1000 * (time.process_time() - cpu) / seconds
     gateway.close()
-    print(f"{made} changes of {seconds * changes}, {1000 * time.process_time() / seconds:.0f} ms of CPU a second")
+    print(f"{made} changes of {seconds * changes}, {cpu:.0f} ms of CPU a second")
+
+
+def hear(url: str, begun: Any, together: Any, first: int, seconds: int, late: Any) -> None:
+    """How long after each gap began it can be read, and is in the change log: by a process that follows that.
+
+    Numbering what is committed is the part of whoever follows, as it is of who notifies (ingest/housekeeping.py).
+    """
+    gateway = wire(Settings(database_url=url, worker=False))
+    store = gateway.store
+    seq = store.read(lambda uow: uow.changes.last())
+    found: dict[str, list[float]] = {}
+    together.wait()
+    clock = ticking(begun, first)
+    while time.time() < begun.value + seconds:
+        time.sleep(0.05)
+        store.number_changes()
+        now = clock()
+        new = store.read(lambda uow, seq=seq: uow.changes.after(seq, limit=10_000))
+        issues = [("DetectedIssue", one.id) for one in new if one.resource_type == "DetectedIssue"]
+        for one in store.read(lambda uow, issues=issues: uow.resources.read_many(issues)).values():
+            issue = one.resource()
+            if "end" not in issue["identifiedPeriod"]:
+                start = datetime.fromisoformat(issue["identifiedPeriod"]["start"])
+                found.setdefault(issue["code"]["coding"][0]["code"], []).append((now - start).total_seconds())
+        seq = new[-1].seq if new else seq
+    gateway.close()
+    late.put(found)
 
 
 def change(n: int, persons: int, bearing: int, now: datetime) -> Statement:
