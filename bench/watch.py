@@ -296,6 +296,7 @@ class Bench:
         clock.now = BEGIN + timedelta(seconds=first)
         while self.watch()[1]:  # What is left of the last run; and what is loaded and compiled once is.
             pass
+        store.number_changes()  # Nothing of it is heard of now.
         context = get_context("spawn")
         begun, together, late = context.Value("d"), context.Barrier(3), context.Queue()
         shared = (self.url, begun, together, first, seconds)
@@ -306,7 +307,6 @@ class Bench:
         for one in others:
             one.start()
         runner, job = self.standing()
-        store.number_changes()
         while together.n_waiting < len(others):
             time.sleep(0.05)
         begun.value = time.time()

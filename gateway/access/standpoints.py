@@ -142,9 +142,8 @@ class Units:
                     self._by_key["Organization", identifier.get("system", ""), identifier["value"]] = id
         self._all = Directory(self._resources.values())
         self._closed = any(end < now for end in self._all.ends())
-        self._apart = {
-            id for id, one in self._resources.items() if units_named(one) is None or any(Directory([one]).ends())
-        }
+        closing = self._all.closing()
+        self._apart = {id for id, one in self._resources.items() if id in closing or units_named(one) is None}
 
     def named_by(self, keys: Iterable[Key]) -> Directory:
         """Those that these keys lead to, and nobody else: what is seen of one person depends on no other."""

@@ -136,6 +136,10 @@ class Directory:
             self._ends = tuple(end for end in ended if end is not None)
         return self._ends
 
+    def closing(self) -> set[str]:
+        """The ids of those that close."""
+        return {str(one["id"]) for one in self._organisations if self._unit(one).ended is not None}
+
     def is_municipality(self, unit: Unit) -> bool:
         return self.is_of(unit, "kommun")
 

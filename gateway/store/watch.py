@@ -151,9 +151,8 @@ class Watch:
         query = query.where(among(resource.c.person, sorted(persons)))
         query = query.where(among(resource.c.resource_type, sorted(resource_types)))
         found: dict[str, list[Kept]] = defaultdict(list)
-        for person, kind, id, deleted, sources, contradictions, body, shared in self._connection.execute(
-            query.where(_bears(resource, resource.c.id, since)).order_by(resource.c.resource_type, resource.c.id)
-        ):
+        query = query.where(_bears(resource, resource.c.id, since)).order_by(resource.c.resource_type, resource.c.id)
+        for person, kind, id, deleted, sources, contradictions, body, shared in self._connection.execute(query).all():
             contributors = tuple(orjson.loads(sources))
             found[person].append(Kept(kind, id, deleted, contributors, contradictions != "[]", not shared, body))
         return found
