@@ -189,6 +189,7 @@ def wire(settings: Settings, clock: Clock | None = None) -> Gateway:
     sources = configured_sources(settings, packages, broken)
     identities = TestIdentities(store.secret("test-identities"))
     lease = timedelta(seconds=settings.lease)
+    store.namespace()  # What is made of it later may be made within a unit of work, which waits for no other.
 
     @once
     def ingest() -> Ingest:

@@ -70,6 +70,7 @@ class Store:
         self._chains: list[Chain] = []
         self._chains_lock = Lock()
         self._numbers = Numbers()
+        self._namespace: UUID | None = None
         self._trail = None if database.is_sqlite else Trail(database.writer)
         self._keeping: Shared[Message] = Shared(lambda given: self.write(lambda unit: unit.inbox.keep_all(given)))
 
@@ -136,8 +137,10 @@ class Store:
         return self.write(lambda unit: unit.changes.number())
 
     def namespace(self) -> UUID:
-        """The installation's secret namespace of ids."""
-        return self.write(lambda unit: unit.meta.namespace())
+        """The installation's secret namespace of ids: once asked for, it is known within a unit of work, too."""
+        if self._namespace is None:
+            self._namespace = self.write(lambda unit: unit.meta.namespace())
+        return self._namespace
 
     def secret(self, name: str) -> bytes:
         """32 random bytes of the installation, the same for ever after."""
