@@ -17,11 +17,16 @@ AHEAD = 64
 _DRAW = f"SELECT nextval('{rid.name}') FROM generate_series(1, %s)"  # noqa: S608
 
 
+GO_ON = f"SELECT setval('{rid.name}', greatest(nextval('{rid.name}'), (SELECT max(rid) FROM locator)))"  # noqa: S608
+"""Behind all that were given: who stands in for a database that is gone may not know of its last ones."""
+
+
 class Numbers:
     """Thread-safe, and one for all units of work of a process."""
 
     def __init__(self) -> None:
         self._drawn: list[int] = []
+        self._behind = False
         self._lock = Lock()
 
     def forget(self) -> None:
@@ -29,12 +34,20 @@ class Numbers:
         with self._lock:
             self._drawn = []
 
+    def doubt(self) -> None:
+        """One of them may have been taken: the next are drawn behind all that were given."""
+        with self._lock:
+            self._drawn, self._behind = [], True
+
     def take(self, connection: Connection, count: int) -> list[int]:
         """The next so many. A unit of work that fails has used them up."""
         with self._lock:
             taken, self._drawn = self._drawn[:count], self._drawn[count:]
+            behind, self._behind = self._behind and count > 0, self._behind and not count
         if (missing := count - len(taken)) == 0:
             return taken
+        if behind:
+            sets.run(connection, GO_ON)
         drawn = [int(number) for (number,) in sets.run(connection, _DRAW, missing + AHEAD)]
         with self._lock:
             self._drawn += drawn[missing:]

@@ -22,7 +22,7 @@ from gateway.records import Resource
 from gateway.store import few, sets
 from gateway.store.bodies import Content, content
 from gateway.store.changes import Changes
-from gateway.store.numbers import Numbers
+from gateway.store.numbers import GO_ON, Numbers
 from gateway.store.replacing import Replaced, search_tables, take_away
 from gateway.store.versions import FIELDS, Stored
 from gateway.tables import (
@@ -209,8 +209,6 @@ _BEFORE = (
 _LAST_RID = select(func.max(locator.c.rid))
 _PLACE = ("id", "resource_type", "partition")
 _NUMBERED = few.Numbered("rid", rid.name)
-_GO_ON = f"SELECT setval('{rid.name}', greatest(nextval('{rid.name}'), (SELECT max(rid) FROM locator)))"  # noqa: S608
-"""Behind all that were given: who stands in for a database that is gone may not know of its last ones."""
 
 
 def _before(connection: Connection, keys: Collection[Key]) -> dict[Key, _Before]:
@@ -244,7 +242,7 @@ def _locate(
         if others := [one for one in others if one.key not in found]:
             found |= _before(connection, {one.key for one in others})
             if others := [one for one in others if one.key not in found]:  # They met numbers that are taken.
-                sets.run(connection, _GO_ON)
+                sets.run(connection, GO_ON)
     return found
 
 

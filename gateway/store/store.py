@@ -33,7 +33,8 @@ Clock = Callable[[], datetime]
 TRIES = 10
 # Serialization failure, deadlock, and a row that another transaction wrote first: nothing was done, so the work may be
 # run again, and sees what the other one did.
-_TRY_AGAIN = frozenset({"40001", "40P01", "23505"})
+_TAKEN = "23505"
+_TRY_AGAIN = frozenset({"40001", "40P01", _TAKEN})
 
 
 def _utc_now() -> datetime:
@@ -191,8 +192,11 @@ class Store:
                     raise error.failure from None
                 lost = True
             except DBAPIError as error:
-                if getattr(error.orig, "sqlstate", None) not in _TRY_AGAIN or attempt == TRIES:
+                state = getattr(error.orig, "sqlstate", None)
+                if state not in _TRY_AGAIN or attempt == TRIES:
                     raise
+                if state == _TAKEN:
+                    self._numbers.doubt()
                 time.sleep(random.uniform(0, 0.01 * attempt))  # noqa: S311
         raise AssertionError("unreachable")
 

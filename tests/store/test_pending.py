@@ -138,3 +138,14 @@ def test_numbers_of_a_database_that_is_gone_are_forgotten(postgres_url: str) -> 
             other.write(lambda unit, n=n: make(unit, f"t{n}"))
         store.write(lambda unit: make(unit, "t20"))
         assert store.read(lambda unit: unit.resources.count()) == {"Task": 21}
+
+
+@pytest.mark.postgres
+def test_numbers_drawn_ahead_that_are_taken_are_drawn_anew_behind_all(postgres_url: str) -> None:
+    """Who stands in for a database that is gone gives numbers again, more than ten draws of them."""
+    forget = text("SELECT setval('rid', 1, false)")
+    with Store.open(postgres_url) as store, Store.open(postgres_url) as other:
+        save(other, *(task(f"t{n}") for n in range(100, 1_100)))
+        other.write(lambda unit: unit._connection.execute(forget).all())
+        store.write(lambda unit: make(unit, "t1"))
+        assert store.read(lambda unit: unit.resources.count()) == {"Task": 1_001}
