@@ -139,7 +139,8 @@ def make_known(wired: Gateway, persons: Sequence[str]) -> None:
     first = [known("Organization", organisation(hsa_id), None) for hsa_id in UNITS]
     first += [known("Patient", {"resourceType": "Patient", "id": id}, id) for id in persons]
     units = {("Organization", HSA_ID, hsa_id): hsa_id.lower() for hsa_id in UNITS}
-    wired.store.write(lambda uow: wired.ingest.recorder.record(uow, first, identifiers=units), now=BEGUN)
+    recorder = wired.ingest.recorder  # Made when it is first asked for, which asks the store itself.
+    wired.store.write(lambda uow: recorder.record(uow, first, identifiers=units), now=BEGUN)
 
 
 @pytest.fixture(scope="module")
