@@ -146,6 +146,12 @@ class Gateway:
 
         return rebuild(self.store, self.ingest.recorder, progress)
 
+    def store_anew(self, found: Rebuilt, progress: Callable[[int, int], None]) -> None:
+        """Store what the statements give now of what a rebuild found to differ."""
+        from gateway.ingest.rebuild import store_anew
+
+        store_anew(self.store, self.ingest.recorder, found, self.clock, progress)
+
     def close(self) -> None:
         self.store.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import Progress
@@ -11,6 +12,9 @@ from rich.table import Column, Table
 from gateway.cli.common import err, gateway, out, print_json
 from gateway.cli.options import DatabaseOption, JsonOption, SourcesOption, settings_from
 from gateway.wiring import configured_sources
+
+if TYPE_CHECKING:
+    from gateway.ingest.rebuild import Rebuilt
 
 app = typer.Typer()
 
@@ -34,28 +38,48 @@ def list_sources(sources: SourcesOption = None, as_json: JsonOption = False) -> 
 
 
 @app.command("rebuild")
-def rebuild(database_url: DatabaseOption = None, sources: SourcesOption = None, as_json: JsonOption = False) -> None:
+def rebuild(
+    store: Annotated[
+        bool, typer.Option("--store", help="Store what the statements give now, where something else is stored.")
+    ] = False,
+    database_url: DatabaseOption = None,
+    sources: SourcesOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Fold all statements anew and compare with what is stored, byte for byte.
 
-    Nothing is changed. Exit code 0 when everything agrees, 1 when something differs.
+    Nothing is changed without --store; with it, a resource that differs gets a new version, beside a running server
+    or without one, and what is interrupted is gone on with by the next run. What nobody states is left as it is, and
+    so are rows that were altered past the gateway.
 
-    Example: `samverka rebuild --json`
+    Exit code 0 when everything agrees in the end, 1 when something differs.
+
+    Examples: `samverka rebuild --json`, `samverka rebuild --store` after an upgrade
     """
     settings = settings_from(database_url=database_url, sources=sources)
     with gateway(settings) as wired, Progress(console=err, disable=as_json) as progress:
         task = progress.add_task("folding", total=None)
         result = wired.rebuild(lambda done, total: progress.update(task, completed=done, total=total))
+        if store and result.different:
+            storing = progress.add_task("storing", total=len(result.different))
+            wired.store_anew(result, lambda done, _: progress.update(storing, completed=done))
     if as_json:
         print_json(dataclasses.asdict(result))
     else:
-        out.print(
-            f"{result.statements} statements, {result.resources} resources: "
-            f"{result.equal} equal, {len(result.different)} different"
-        )
-        for reference in result.different[:50]:
-            out.print(f"  differs: {reference}")
-    if result.different:
+        _tell(result, store=store)
+    if result.left if store else result.different:
         raise typer.Exit(1)
+
+
+def _tell(result: Rebuilt, *, store: bool) -> None:
+    out.print(
+        f"{result.statements} statements, {result.resources} resources: "
+        f"{result.equal} equal, {len(result.different)} different"
+    )
+    if store:
+        out.print(f"{result.stored} stored anew, {len(result.left)} left")
+    for reference in (result.left if store else result.different)[:50]:
+        out.print(f"  differs: {reference}")
 
 
 @app.command("search-parameters")

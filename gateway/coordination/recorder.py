@@ -84,34 +84,29 @@ class Recorder:
         if not concerned:
             return Recorded()
         unheard = () if said else unheard  # What was claimed at the same time is tied to what another one made.
-        found, links = _gathered(uow, concerned, fresh, unheard)
-        named = _named(found)
-        uow.bearing.keep(bearings(found, links, self.authority, named))
-        awaiting = _awaiting(found, named)
-        known = uow.identifiers.find(awaiting)
-        if unknown := awaiting.keys() - known.keys():
-            # Whoever makes one known meanwhile either is waited for here, or finds what waits for it.
-            uow.lock(lock_keys(unknown), shared=True)
-            known |= uow.identifiers.find(unknown)
-            uow.identifiers.wait({key: awaiting[key] for key in unknown - known.keys()})
-        links += uow.links.of_targets(known, besides=links)
-        agreed = self._with_plans(uow, agree_all(found, links, self.authority, known=known), told=True)
-        saved = uow.resources.save([_to_save(one, organisation, versions or {}) for one in agreed], unheard)
-        uow.persons.point(
-            {one.id: one.person for one in agreed if one.resource_type == "Patient" and one.person is not None}
-        )
+        found, named, agreed = self._told(uow, concerned, fresh, unheard)
+        saved = _save(uow, [_to_save(one, organisation, versions or {}) for one in agreed], unheard)
         persons = {(one.resource_type, one.id): one.person for one in agreed}
         if parted := {id for one in said if _parts(one) for id in (one.from_id, one.to_id)}:
             # Who took part in the care of the one, taken for the other, takes part in the other's no longer.
             keys = {*uow.persons.of_patients(parted).values(), *parted}
             uow.persons.take_part_alone(keys, _parties(found, named, persons))
-        uow.persons.take_part(_parties(fresh, named, persons))
-        uow.persons.take_part(within(agreed, _hsa_ids(uow, literals(agreed))))
-        for one in agreed:
-            if one.resource_type == "Patient" and one.person not in (None, one.id):
-                uow.persons.take_part((party, str(one.person)) for party in uow.persons.parties(one.id))
-        uow.links.add(proposals(uow, agreed))
+        self._follow(uow, agreed, _parties(fresh, named, persons))
         return Recorded(tuple(fresh), tuple(saved))
+
+    def anew(self, uow: UnitOfWork, things: Collection[Thing]) -> list[Saved]:
+        """Save what is agreed of these things by today's rules, where it was agreed by older ones.
+
+        Nobody says anything by it. Which caller wrote a resource last stays as it is.
+        """
+        stored = uow.resources.read_many(things)
+        uow.lock({one.person for one in stored.values() if one.person} | {id for _, id in things})
+        found, named, agreed = self._told(uow, things)
+        persons = {(one.resource_type, one.id): one.person for one in agreed}
+        wrote = {thing: one.organisation for thing, one in uow.resources.read_many(persons).items()}
+        saved = _save(uow, [_to_save(one, wrote.get((one.resource_type, one.id)), {}) for one in agreed])
+        self._follow(uow, agreed, _parties(found, named, persons))
+        return saved
 
     def fold(self, uow: UnitOfWork, concerned: Collection[Thing]) -> list[Agreed]:
         """What the statements about these things, and about those tied to them, agree on."""
@@ -126,6 +121,36 @@ class Recorder:
     def keep_bearings(self, uow: UnitOfWork, concerned: Collection[Thing]) -> None:
         """Write anew until when these things bear on who does what."""
         uow.bearing.keep(self.bearings(uow, concerned))
+
+    def _told(
+        self,
+        uow: UnitOfWork,
+        concerned: Collection[Thing],
+        fresh: Sequence[Statement] = (),
+        unheard: Collection[Thing] = (),
+    ) -> tuple[list[Statement], Mapping[str, Sequence[Named]], list[Agreed]]:
+        """What is said of these things, whom each statement names, and what is agreed; who awaits whom is kept."""
+        found, links = _gathered(uow, concerned, fresh, unheard)
+        named = _named(found)
+        uow.bearing.keep(bearings(found, links, self.authority, named))
+        awaiting = _awaiting(found, named)
+        known = uow.identifiers.find(awaiting)
+        if unknown := awaiting.keys() - known.keys():
+            # Whoever makes one known meanwhile either is waited for here, or finds what waits for it.
+            uow.lock(lock_keys(unknown), shared=True)
+            known |= uow.identifiers.find(unknown)
+            uow.identifiers.wait({key: awaiting[key] for key in unknown - known.keys()})
+        links += uow.links.of_targets(known, besides=links)
+        return found, named, self._with_plans(uow, agree_all(found, links, self.authority, known=known), told=True)
+
+    def _follow(self, uow: UnitOfWork, agreed: Sequence[Agreed], parties: Iterable[tuple[str, str]]) -> None:
+        """Keep what follows from what is agreed: who takes part in whose care, and which links are to be proposed."""
+        uow.persons.take_part(parties)
+        uow.persons.take_part(within(agreed, _hsa_ids(uow, literals(agreed))))
+        for one in agreed:
+            if one.resource_type == "Patient" and one.person not in (None, one.id):
+                uow.persons.take_part((party, str(one.person)) for party in uow.persons.parties(one.id))
+        uow.links.add(proposals(uow, agreed))
 
     def _with_plans(self, uow: UnitOfWork, agreed: list[Agreed], *, told: bool = False) -> list[Agreed]:
         """What is agreed, with the plans and teams that follow from it.
@@ -348,6 +373,13 @@ def _hsa_ids(uow: UnitOfWork, ids: Collection[str]) -> dict[str, list[str]]:
 def _as_agreed(one: Stored) -> Agreed:
     resource = {} if one.deleted else one.resource()
     return Agreed(one.resource_type, one.id, one.person, resource, one.contributors, deleted=one.deleted)
+
+
+def _save(uow: UnitOfWork, given: Sequence[SavedResource], unheard: Collection[Thing] = ()) -> list[Saved]:
+    """Save these, and let each Patient among them lead to the person that it is."""
+    saved = uow.resources.save(given, unheard)
+    uow.persons.point({one.id: one.person for one in given if one.resource_type == "Patient" and one.person})
+    return saved
 
 
 def _to_save(agreed: Agreed, organisation: str | None, versions: Mapping[Thing, str]) -> SavedResource:

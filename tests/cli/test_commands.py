@@ -263,6 +263,21 @@ def test_rebuild_ends_with_1_where_a_row_was_tampered_with(samverka: Run, tmp_pa
     assert samverka("audit", "verify").code == 1
 
 
+def test_rebuild_stores_what_differs_where_asked(samverka: Run, tmp_path: Path, sqlite_url: str) -> None:
+    import sqlite3
+
+    (tmp_path / "a.json").write_bytes(dispatch(alarm("1")))
+    samverka("ingest", "dispatch-json", "a.json")
+    with sqlite3.connect(sqlite_url.removeprefix("sqlite:///")) as database:
+        database.execute("UPDATE resource SET person = 'x' WHERE resource_type = 'Task'")
+    database.close()
+
+    told = samverka("rebuild", "--store", "--json")
+    assert (told.code, told.json["stored"], told.json["left"]) == (0, len(told.json["different"]), [])
+    assert told.json["stored"] > 0
+    assert "0 stored anew, 0 left" in samverka("rebuild", "--store").out
+
+
 # --- sources, health, version, demo --------------------------------------------------------------------------------
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from gateway import definitions
 from gateway.ingest.pipeline import Ingest
-from gateway.ingest.rebuild import Rebuilt, rebuild
+from gateway.ingest.rebuild import Rebuilt, rebuild, store_anew
 from gateway.ingest.sources import Sources, defaults
 from gateway.issues import Issue
 from gateway.mapping import Packages
@@ -100,6 +100,11 @@ class Inlet:
 
     def rebuilt(self) -> Rebuilt:
         return rebuild(self.store, self.ingest.recorder, lambda *_: None)
+
+    def rebuilt_and_stored(self, progress: Callable[[int, int], None] = lambda *_: None) -> Rebuilt:
+        found = self.rebuilt()
+        store_anew(self.store, self.ingest.recorder, found, lambda: self.now, progress)
+        return found
 
     def resources(self, kind: str) -> list[dict[str, Any]]:
         """What is agreed of a type."""

@@ -65,6 +65,94 @@ def test_rebuild_finds_what_nobody_has_stated(filled: Inlet, database_url: str) 
     assert filled.rebuilt().different == [f"Task/{victim}"]
 
 
+AGREED_OTHERWISE = {
+    "a value": "UPDATE resource SET body = {other}, digest = {none} WHERE id = :id",
+    "who contributed": TAMPERED["who contributed"],
+    "whom it is about": TAMPERED["whom it is about"],
+}
+"""What another version of the gateway may have stored."""
+
+
+def agree_otherwise(url: str, how: str, id: str) -> None:
+    empty = {"other": "CAST('{}' AS BLOB)", "none": "CAST('' AS BLOB)"}
+    if url.startswith("postgresql"):
+        empty = {"other": "convert_to('{}', 'UTF8')", "none": "convert_to('', 'UTF8')"}
+    assert tamper(url, AGREED_OTHERWISE[how].format(**empty), id=id) == 1
+
+
+@pytest.mark.parametrize("how", AGREED_OTHERWISE)
+def test_what_was_agreed_by_other_rules_is_stored_anew_where_asked(filled: Inlet, database_url: str, how: str) -> None:
+    task = filled.resources("Task")[2]
+    agree_otherwise(database_url, how, task["id"])
+    before = len(filled.read(lambda uow: uow.audit.latest(limit=100)))
+
+    told = filled.rebuilt_and_stored()
+
+    assert (told.different, told.stored, told.left) == ([f"Task/{task['id']}"], 1, [])
+    assert filled.rebuilt().different == []
+    now = next(one for one in filled.resources("Task") if one["id"] == task["id"])
+    assert {**now, "meta": None} == {**task, "meta": None}
+    events = filled.read(lambda uow: uow.audit.latest(limit=100))
+    assert len(events) == before + 1
+    assert events[0].event["subtype"][0]["code"] == "rebuild"
+    assert f"Task/{task['id']}" in str(events[0].event["entity"])
+
+
+def test_another_value_stored_anew_is_a_version_of_its_own(filled: Inlet, database_url: str) -> None:
+    task = filled.resources("Task")[2]
+    agree_otherwise(database_url, "a value", task["id"])
+    filled.rebuilt_and_stored()
+
+    now = next(one for one in filled.resources("Task") if one["id"] == task["id"])
+    assert now["meta"]["versionId"] != task["meta"]["versionId"]
+    filled.store.number_changes()
+    assert [one.version for one in filled.read(lambda uow: uow.changes.after(0)) if one.id == task["id"]] == [
+        task["meta"]["versionId"],
+        now["meta"]["versionId"],
+    ]
+
+
+def test_what_nobody_states_is_left_and_said(filled: Inlet, database_url: str) -> None:
+    victim = filled.resources("Task")[2]["id"]
+    tamper(database_url, "DELETE FROM statement WHERE resource_id = :id", id=victim)
+
+    told = filled.rebuilt_and_stored()
+
+    assert (told.stored, told.left) == (0, [f"Task/{victim}"])
+    assert victim in {task["id"] for task in filled.resources("Task")}
+
+
+def test_a_row_that_is_gone_is_left_and_said_and_keeps_no_other_from_being_stored(
+    filled: Inlet, database_url: str
+) -> None:
+    tasks = filled.resources("Task")
+    tamper(database_url, TAMPERED["a row that is gone"], id=tasks[2]["id"])
+    agree_otherwise(database_url, "a value", tasks[1]["id"])
+
+    told = filled.rebuilt_and_stored()
+
+    assert (told.stored, told.left) == (1, [f"Task/{tasks[2]['id']}"])
+
+
+def test_storing_anew_goes_on_where_it_was_interrupted(
+    filled: Inlet, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = filled.resources("Task")
+    for task in tasks:
+        agree_otherwise(database_url, "a value", task["id"])
+    monkeypatch.setattr("gateway.ingest.rebuild.SLICE", 2)
+
+    def interrupted(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        filled.rebuilt_and_stored(interrupted)
+    assert len(filled.rebuilt().different) == len(tasks) - 2
+    told = filled.rebuilt_and_stored()
+    assert (told.stored, told.left) == (len(tasks) - 2, [])
+    assert filled.rebuilt().different == []
+
+
 def test_ingest_says_in_the_audit_trail_who_stated_what_about_whom(filled: Inlet) -> None:
     rows = filled.read(lambda uow: uow.audit.latest(limit=100))
     patient = filled.resources("Patient")[0]["id"]
