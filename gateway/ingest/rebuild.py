@@ -86,7 +86,7 @@ def store_anew(
     for start in range(0, len(wanted), SLICE):
         things = wanted[start : start + SLICE]
         _save(store, recorder, things, clock)
-        differ = store.read(partial(_compared, recorder=recorder, things=things)).different
+        differ = store.read(partial(_compared, recorder=recorder, things=_with_plans(things))).different
         found.left += ["/".join(thing) for thing in things if thing in differ]
         progress(start + len(things), len(wanted))
     found.stored = len(wanted) - len(found.left)
@@ -104,8 +104,7 @@ def _save(store: Store, recorder: Recorder, things: Sequence[Thing], clock: Call
 
 def _mend(uow: UnitOfWork, *, recorder: Recorder, things: Sequence[Thing]) -> None:
     """Save these anew; each person whom they are about is looked at for gaps, and an AuditEvent says so."""
-    teams = {(PLAN, id) for kind, id in things if kind == TEAM}  # A team follows from the plan of its id.
-    recorder.anew(uow, {*things, *teams})
+    recorder.anew(uow, _with_plans(things))
     about: dict[str | None, list[str]] = defaultdict(list)
     for thing, one in sorted(uow.resources.read_many(things).items()):
         about[one.person].append("/".join(thing))
@@ -117,6 +116,11 @@ def _mend(uow: UnitOfWork, *, recorder: Recorder, things: Sequence[Thing]) -> No
         )
         for person, them in about.items()
     )
+
+
+def _with_plans(things: Sequence[Thing]) -> list[Thing]:
+    """These, and the plans that teams among them follow from: each has the id of its team."""
+    return list(dict.fromkeys((*things, *((PLAN, id) for kind, id in things if kind == TEAM))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ class Rounds(Generic[Q, A]):
             while self._waiting:
                 answered = await self._round()
                 if self._patient:
-                    await self._gather(answered + len(self._waiting))
+                    await self._gather(min(answered + len(self._waiting), MOST))
         except BaseException as error:
             for _, future in self._waiting:
                 _give_up(future, error)

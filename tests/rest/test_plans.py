@@ -8,11 +8,13 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import update
 
 from gateway.access.caller import Caller
 from gateway.app import Gateway
 from gateway.coordination.recorder import Recorder
-from gateway.ingest.rebuild import rebuild
+from gateway.ingest.rebuild import rebuild, store_anew
+from gateway.tables import resource
 from tests.rest import parties
 
 HSA = "urn:oid:1.2.752.29.4.19"
@@ -84,6 +86,22 @@ def test_plan_team_and_task_change_together_and_are_the_fold_of_the_statements(
     assert owners(nurses, of_care) == [(NURSES, False)]
     proof = rebuild(gateway.store, Recorder(), lambda done, total: None)
     assert proof.different == []
+
+
+@pytest.mark.parametrize("kinds", [("CareTeam",), ("CarePlan", "CareTeam")], ids=" and ".join)
+def test_a_team_is_stored_anew_by_the_plan_that_it_follows_from(
+    ward: httpx.Client, client_of: Client, gateway: Gateway, kinds: tuple[str, ...]
+) -> None:
+    asked = made(ward, task(NURSES, made(ward, plan())["id"]))
+    assert move(client_of(NURSES), asked, "accepted").status_code == 200
+    altered = update(resource).where(resource.c.resource_type.in_(kinds)).values(person="x")
+    gateway.store.write(lambda uow: uow._connection.execute(altered))
+
+    found = rebuild(gateway.store, Recorder(), lambda *_: None)
+    store_anew(gateway.store, Recorder(), found, gateway.clock, lambda *_: None)
+
+    assert (found.stored, found.left) == (len(kinds), [])
+    assert rebuild(gateway.store, Recorder(), lambda *_: None).different == []
 
 
 def test_fifty_parallel_acceptances_lose_no_participant(ward: httpx.Client, gateway: Gateway) -> None:
