@@ -55,6 +55,7 @@ BINDING = {
 }
 _UNARY = 11
 _MAX_DEPTH = 200
+_MAX_DIGITS = 1_000
 _MAX_LENGTH = 250
 """Steps and operators behind one another: each is a level of the tree, and what reads the tree goes down it."""
 TOO_DEEP = Problem("The expression has too many steps behind or within one another.", 0, "Divide it into several.")
@@ -169,6 +170,8 @@ class Parser:
 
     def number(self) -> Syntax:
         token = self.take()
+        if len(token.text) > _MAX_DIGITS:
+            raise self.fail(f"A number has at most {_MAX_DIGITS} digits.", token)
         value = Decimal(token.text) if "." in token.text else int(token.text.removesuffix("L"))
         unit = self.next
         if unit.kind == "string":

@@ -190,7 +190,7 @@ def _property(value: Object, defined: Mapping[str, str], at: str) -> Iterator[To
 def _questionnaire(value: Object, known: Known) -> Iterator[Told]:
     """Each condition asks for the answer to a question that is there, and is another one."""
     items = list(_items(value, ""))
-    links = {item.get("linkId") for _, item in items}
+    links = {link for _, item in items if type(link := item.get("linkId")) is str}
     for at, item in items:
         for place, one in enumerate(listed(item.get("enableWhen"))):
             asked = one.get("question")

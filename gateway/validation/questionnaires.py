@@ -18,9 +18,9 @@ from gateway.validation.spots import Member, Object, listed
 ASKED: Final = "Questionnaire"
 RESPONSE: Final = "QuestionnaireResponse"
 ANSWER: Final = RESPONSE + ".item.answer"
-DONE: Final = frozenset(("completed", "amended"))
+DONE: Final = ("completed", "amended")
 """Of a response that is none of these, an answer may still come."""
-NO_QUESTION: Final = frozenset(("group", "display"))
+NO_QUESTION: Final = ("group", "display")
 VALUES: Final[Mapping[str, frozenset[str]]] = {
     "boolean": frozenset(("valueBoolean",)),
     "decimal": frozenset(("valueDecimal",)),

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from copy import deepcopy
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.definitions import load
 from gateway.fhir.json import dump, parse
 from tests.validation.conftest import Validate
+from tests.validation.test_cases import FAMILIES
 
 D = load()
 NAMES = sorted({name for kind in ("Patient", "Observation", "Bundle", "Extension") for name in D.types[kind].elements})
@@ -52,6 +56,34 @@ PROFILES = ("http://hl7.org/fhir/StructureDefinition/bp", "http://hl7.org/fhir/S
 def test_any_json_has_an_answer(validating: Validate, resource: dict[str, Any]) -> None:
     for issue in validating(resource, profiles=PROFILES):
         json.dumps(issue.to_fhir())
+
+
+JUNK = (None, 1, "", "x", "9" * 5_000, [], ["x"], [None], {}, {"x": 1}, [{"x": []}])
+
+
+@pytest.mark.parametrize("family", ["published", "questionnaires"])
+def test_a_definition_has_an_answer_whatever_stands_in_any_of_its_places(validating: Validate, family: str) -> None:
+    """One place of one case after another holds each kind of junk."""
+    of_type = {
+        one["resource"]["resourceType"]: one["resource"] for one in FAMILIES[family]["cases"] if "resource" in one
+    }
+    for resource in of_type.values():
+        for holder, name in spots(resource := deepcopy(resource)):
+            was = holder[name]
+            for junk in JUNK:
+                holder[name] = deepcopy(junk)
+                for issue in validating(resource):
+                    json.dumps(issue.to_fhir())
+            holder[name] = was
+
+
+def spots(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Each place below a value but those that say of what type a resource is: what holds it, and its name there."""
+    for name, inner in list(value.items() if isinstance(value, dict) else enumerate(value)):
+        if name != "resourceType":
+            yield value, name
+        if isinstance(inner, dict | list):
+            yield from spots(inner)
 
 
 @settings(max_examples=60, deadline=None)
