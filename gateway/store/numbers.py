@@ -15,10 +15,12 @@ from gateway.tables import rid
 AHEAD = 64
 """So many are drawn at least. They lie in the order of being drawn, and nearly in that of being used."""
 _DRAW = f"SELECT nextval('{rid.name}') FROM generate_series(1, %s)"  # noqa: S608
+_LAST = "SELECT max(rid) AS rid FROM locator"
+GO_ON = f"SELECT setval('{rid.name}', last.rid) FROM ({_LAST}) last WHERE last.rid > nextval('{rid.name}')"  # noqa: S608
+"""Behind all that were given: who stands in for a database that is gone may not know of its last ones.
 
-
-GO_ON = f"SELECT setval('{rid.name}', greatest(nextval('{rid.name}'), (SELECT max(rid) FROM locator)))"  # noqa: S608
-"""Behind all that were given: who stands in for a database that is gone may not know of its last ones."""
+Where it is there already the sequence stays where it is, for others draw from it meanwhile: it must never go back.
+"""
 
 
 class Numbers:
@@ -50,5 +52,6 @@ class Numbers:
             sets.run(connection, GO_ON)
         drawn = [int(number) for (number,) in sets.run(connection, _DRAW, missing + AHEAD)]
         with self._lock:
-            self._drawn += drawn[missing:]
+            if not self._behind:  # Else these were drawn before.
+                self._drawn += drawn[missing:]
         return taken + drawn[:missing]

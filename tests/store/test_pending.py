@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from gateway.store import Store, UnitOfWork
+from gateway.store.numbers import GO_ON
 from tests.store.examples import changes, message, save, statement, task
 
 NEW = {("Task", f"t{n}") for n in range(100)}
@@ -149,3 +150,17 @@ def test_numbers_drawn_ahead_that_are_taken_are_drawn_anew_behind_all(postgres_u
         other.write(lambda unit: unit._connection.execute(forget).all())
         store.write(lambda unit: make(unit, "t1"))
         assert store.read(lambda unit: unit.resources.count()) == {"Task": 1_001}
+
+
+@pytest.mark.postgres
+def test_a_sequence_that_is_behind_nothing_is_not_set_for_others_may_have_drawn_from_it(postgres_url: str) -> None:
+    """PostgreSQL writes 32 numbers ahead into its log, and keeps how many are left of them until somebody sets it."""
+    with Store.open(postgres_url) as store:
+        save(store, task("t1"))
+
+        def left(unit: UnitOfWork) -> int:
+            for _ in range(3):
+                unit._connection.exec_driver_sql(GO_ON).all()
+            return int(unit._connection.exec_driver_sql("SELECT log_cnt FROM rid").scalar_one())
+
+        assert store.write(left) > 0
