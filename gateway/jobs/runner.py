@@ -171,9 +171,11 @@ class Runner:
         with ThreadPoolExecutor(1, "jobs-write") as writer:
             while not self._stopped.is_set():
                 begun = time.monotonic()
-                act = self._looked(job, before)
-                if writing is not None:
-                    writing.result()
+                try:
+                    act = self._looked(job, before)
+                finally:
+                    if writing is not None:  # If it has failed, that is what is told: the look stood on it.
+                        writing.result()
                 before, writing = act, writer.submit(self._keep, job, act)
                 if act.step.more:
                     continue

@@ -145,8 +145,9 @@ def test_a_running_standing_job_is_done_when_its_time_comes(store: Store) -> Non
 class Overlapping:
     """A standing job of three steps, each with a key; what is looked at and written is told in order."""
 
-    def __init__(self, told: list[str], *, fails_at: int = 0) -> None:
-        self.told, self.fails_at, self.looked = told, fails_at, [threading.Event() for _ in range(4)]
+    def __init__(self, told: list[str], *, fails_at: int = 0, blind_at: int = 0) -> None:
+        self.told, self.fails_at, self.blind_at = told, fails_at, blind_at
+        self.looked = [threading.Event() for _ in range(4)]
 
     def again(self, _uow: UnitOfWork, now: datetime) -> datetime | None:
         return now + timedelta(hours=1) if self.looked[3].is_set() else now
@@ -155,6 +156,8 @@ class Overlapping:
         number = job.done + 1
         self.told.append(f"look {number} beside {','.join(busy)}")
         self.looked[number].set()
+        if number == self.blind_at:
+            raise ValueError
 
         def keep(_uow: UnitOfWork) -> None:
             assert number == 3 or self.looked[number + 1].wait(5), "Written while the next one is looked at."
@@ -185,6 +188,13 @@ def test_what_was_looked_at_beside_a_step_that_fails_is_not_written(store: Store
     told.clear()
     assert Runner(store, {}, standing={"long": Overlapping(told)}, lease=LEASE * 20).run_due()
     assert [one for one in told if one.startswith("write")] == ["write 2", "write 3"]
+
+
+def test_of_a_step_that_fails_and_a_look_beside_it_that_fails_too_the_step_is_told(store: Store) -> None:
+    put(store)
+    standing = Overlapping([], fails_at=2, blind_at=3)
+    with pytest.raises(Unavailable):
+        Runner(store, {}, standing={"long": standing}, lease=LEASE * 20).run_due()
 
 
 def test_a_standing_job_that_waits_asks_some_times_a_second_and_no_more(store: Store) -> None:
