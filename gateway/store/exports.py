@@ -136,7 +136,8 @@ class Cut:
         else:
             times = search_date.c
             latest = func.row_number().over(
-                partition_by=(refers.target_type, refers.target_id), order_by=(times.low.desc(), resource.c.rid.desc())
+                partition_by=(refers.target_type, refers.target_id),
+                order_by=(times.low.desc().nulls_last(), resource.c.rid.desc()),
             )
             dated = leading.outerjoin(search_date, (times.rid == resource.c.rid) & (times.param == behind.time))
             ranked = dated.add_columns(latest.label("place")).subquery()

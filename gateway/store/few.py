@@ -99,7 +99,7 @@ def given(table: Table | TableClause, columns: Columns, rows: Sequence[Row]) -> 
     for row in rows:
         fields = list(row)
         for place in numbers:  # It may be infinite, for which JSON has no word.
-            fields[place] = str(fields[place])
+            fields[place] = None if fields[place] is None else str(fields[place])
         for place in of_bytes:
             value = fields[place]
             if value is None:
