@@ -21,7 +21,7 @@ from gateway.access.decision import WITHHELD
 from gateway.access.exporting import EXPORT
 from gateway.app import Gateway, background, wire
 from gateway.settings import Settings
-from gateway.store import UnitOfWork
+from gateway.store import SavedResource, UnitOfWork
 from gateway.tables import export_item, takes_part
 from tests.rest.conftest import FHIR, REGION
 from tests.rest.test_interactions import outcome
@@ -248,6 +248,32 @@ def test_provenance_comes_with_what_it_is_about(accounted: httpx.Client) -> None
         asked: [one.removeprefix("Provenance/") for one in some if one.startswith("Provenance/")]
         for asked, some in found.items()
     } == ASSOCIATED
+
+
+def test_provenance_that_the_caller_may_not_read_does_not_come_with_what_he_may(
+    accounted: httpx.Client, client_of: Callable[..., httpx.Client], gateway: Gateway
+) -> None:
+    mine = client_of(REGION)
+    gateway.store.write(lambda uow: uow.persons.take_part([(REGION, "anna")]))
+    withheld = {"security": [{"system": WITHHELD[0], "code": WITHHELD[1]}]}
+    of_anna, of_bo = "Observation/of-anna/_history/1", "Observation/of-bo"
+    told = [
+        ("anna", provenance("first", "2026-02-02T08:00:00+01:00", of_anna)),
+        ("anna", provenance("second", "2026-02-03T08:00:00+01:00", of_anna)),
+        ("anna", provenance("withheld", "2026-02-04T08:00:00+01:00", of_anna) | {"meta": withheld}),
+        ("bo", provenance("of-bo", "2026-02-05T08:00:00+01:00", of_bo)),
+    ]
+    saved = [SavedResource(resource_type="Provenance", id=one["id"], resource=one, person=who) for who, one in told]
+    gateway.store.write(lambda uow: uow.resources.save(saved))
+    asked = "/fhir/Patient/$export?_type=Observation&includeAssociatedData="
+
+    every = names(mine, export(mine, f"{asked}RelevantProvenanceResources"))
+    latest = names(mine, export(mine, f"{asked}LatestProvenanceResources"))
+
+    of = ("first", "second", "withheld", "of-bo", "new")
+    assert [mine.get(f"/fhir/Provenance/{id}").status_code for id in of] == [200, 200, 404, 404, 404]
+    assert [one for one in every if one.startswith("Provenance/")] == ["Provenance/first", "Provenance/second"]
+    assert [one for one in latest if one.startswith("Provenance/")] == ["Provenance/second"]
 
 
 def test_what_is_deleted_is_no_latest_provenance(accounted: httpx.Client) -> None:
