@@ -30,10 +30,6 @@ class Gathering(asyncio.Transport):
         self._transport = transport
         self._loop = loop
         self._held = b""
-        self.get_extra_info = transport.get_extra_info  # type: ignore[method-assign]
-        self.is_closing = transport.is_closing  # type: ignore[method-assign]
-        self.pause_reading = transport.pause_reading  # type: ignore[method-assign]
-        self.resume_reading = transport.resume_reading  # type: ignore[method-assign]
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
         held = self._held
@@ -43,6 +39,18 @@ class Gathering(asyncio.Transport):
         else:
             self._held = bytes(data)
             self._loop.call_soon(self._let_go)
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._transport.get_extra_info(name, default)
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def pause_reading(self) -> None:
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._transport.resume_reading()
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         """Another one goes on, with the connection itself."""
