@@ -24,8 +24,9 @@ from sqlalchemy import Engine, create_engine, make_url, text
 from gateway.store import Store, database
 from gateway.store.migrations import migrate
 from gateway.tables import metadata
-from tests import postgres
+from tests import memory, postgres
 
+memory.use()
 # Tests count what is stored: gaps are raised where they are what is tested (tests/golden/test_watch.py).
 os.environ.setdefault("SAMVERKA_WATCH_GAPS", "false")
 # How long an example takes says something of the machine, not of the code. EXAMPLES=1000 looks longer.
@@ -152,18 +153,22 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="session")
-def postgres_database(postgres_server: str) -> str:
+def postgres_database(postgres_server: str) -> Iterator[str]:
     """A migrated database of this process's own."""
-    return _made(postgres_server, "test")
+    yield from _made(postgres_server, "test")
 
 
 @pytest.fixture(scope="session")
-def other_postgres_database(postgres_server: str) -> str:
+def other_postgres_database(postgres_server: str) -> Iterator[str]:
     """Another one, for what stands while the tests of a module empty the first."""
-    return _made(postgres_server, "standing")
+    yield from _made(postgres_server, "standing")
 
 
-def _made(server: str, kind: str) -> str:
+EMPTYING: dict[str, psycopg.Connection[Any]] = {}
+"""By database, the connection that empties it: a new one would read the definitions of all tables first."""
+
+
+def _made(server: str, kind: str) -> Iterator[str]:
     name = f"{kind}_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
     admin = create_engine(f"{server}/postgres", isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
@@ -173,7 +178,9 @@ def _made(server: str, kind: str) -> str:
     engine = create_engine(url)
     migrate(engine)
     engine.dispose()
-    return url
+    yield url
+    if url in EMPTYING:
+        EMPTYING.pop(url).close()
 
 
 @pytest.fixture
@@ -184,12 +191,23 @@ def postgres_url(postgres_database: str) -> str:
 
 def emptied(database: str) -> str:
     """The same database, its tables empty."""
-    # Thirty small tables are emptied faster by rows than by TRUNCATE, which makes new files for each.
+    # Forty small tables are emptied faster by rows than by TRUNCATE, which makes new files for each.
     away = [f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables)]
     anew = "SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'"
-    with psycopg.connect(make_url(database).set(drivername="postgresql").render_as_string(False)) as connection:
-        connection.execute("; ".join([*away, anew]))
+    statements = "; ".join([*away, anew])
+    try:
+        _emptying(database).execute(statements)
+    except psycopg.OperationalError:  # Some tests let the server end all connections.
+        EMPTYING.pop(database).close()
+        _emptying(database).execute(statements)
     return database
+
+
+def _emptying(database: str) -> psycopg.Connection[Any]:
+    if database not in EMPTYING:
+        address = make_url(database).set(drivername="postgresql").render_as_string(False)
+        EMPTYING[database] = psycopg.connect(address, autocommit=True)
+    return EMPTYING[database]
 
 
 @pytest.fixture(scope="session")
