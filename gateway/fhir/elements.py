@@ -13,6 +13,7 @@ from gateway.definitions import ElementDef
 from gateway.fhir import narrative, reference
 from gateway.fhir.primitives import FORMS
 from gateway.fhir.primitives import Test as Form
+from gateway.fhir.shapes import Member
 
 if TYPE_CHECKING:
     from gateway.fhir.plans import Plans
@@ -66,6 +67,19 @@ def test(element: ElementDef, plans: Plans, owner: str) -> Test:
         return _values(element, form, malformed) if element.is_list else _value(element, form, malformed)
     inner = _resource(element, plans) if kind == "resource" else _object(element, plans, owner)
     return _objects(element, inner) if element.is_list else _single_object(element, inner)
+
+
+def member(element: ElementDef, plans: Plans, owner: str) -> Member | None:
+    """The same for the short way; None for resources, of which only the whole check can tell."""
+    kind = plans.d.types[element.type].kind
+    if kind == "resource":
+        return None
+    if kind != "primitive":
+        shapes = plans[element.type].shapes
+        return Member(element.is_list, element.max, type=shapes, asked=_asked(element, plans, owner))
+    form, _ = _form(element, plans)
+    quick = element.type if form is FORMS.get(element.type, (None,))[0] else ""
+    return Member(element.is_list, element.max, form=form, quick=quick)
 
 
 def _path(element: ElementDef) -> str:
@@ -249,11 +263,7 @@ def _objects(element: ElementDef, inner: Inner) -> Test:
 def _object(element: ElementDef, plans: Plans, owner: str) -> Inner:
     """What holds for each object of an element: ele-1, its type, and what the element itself asks for."""
     plan = plans[element.type]
-    asked = [
-        more
-        for more in (_targets(element, plans), _coded(element, plans), _absolute(element, owner))
-        if more is not None
-    ]
+    asked = _asked(element, plans, owner)
 
     def plain(item: Object, scope: Scope) -> Faults:
         if len(item) == 1 and "id" in item:
@@ -269,6 +279,12 @@ def _object(element: ElementDef, plans: Plans, owner: str) -> Inner:
         return found
 
     return asking if asked else plain
+
+
+def _asked(element: ElementDef, plans: Plans, owner: str) -> list[Inner]:
+    """What an element asks of each of its objects besides their type."""
+    every = (_targets(element, plans), _coded(element, plans), _absolute(element, owner))
+    return [more for more in every if more is not None]
 
 
 def _resource(element: ElementDef, plans: Plans) -> Inner:

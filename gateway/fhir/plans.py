@@ -17,6 +17,7 @@ from gateway.definitions import Definitions
 from gateway.fhir import elements
 from gateway.fhir.elements import Fault, Faults, Object, Scope, Test
 from gateway.fhir.invariants import NATIVE
+from gateway.fhir.shapes import Member, Shape, Shapes
 from gateway.fhir.xml.shapes import attributes_of
 
 SAFE_NAME: Final = re.compile(r"_?[A-Za-z][A-Za-z0-9]{0,63}")
@@ -50,13 +51,14 @@ class Plans:
         if type(name) is not str or name not in self.resource_types:
             text = "Say which R4 resource this is: resourceType is missing or none of R4's resource types."
             return [("", "unknown-resource-type", text)]
-        return self[name].faults(resource, scope)
+        plan = self[name]
+        return None if plan.shapes.accepts(resource, scope) else plan.faults(resource, scope)
 
 
 class Plan:
     """The tests of one type, made when the first value of it is met."""
 
-    __slots__ = ("_alternatives", "_choices", "_name", "_plans", "_required", "_rules", "_tests")
+    __slots__ = ("_alternatives", "_choices", "_name", "_plans", "_required", "_rules", "_tests", "shapes")
 
     def __init__(self, name: str, plans: Plans) -> None:
         self._name = name
@@ -66,6 +68,7 @@ class Plan:
         self._alternatives: tuple[tuple[str, frozenset[str]], ...] = ()
         self._choices: Mapping[str, tuple[str, str]] = {}
         self._rules: tuple[tuple[str, str, Callable[[Object], bool]], ...] = ()
+        self.shapes = Shapes(self._member, self._fits, lambda: [holds for _, _, holds in self._rules])
 
     def faults(self, value: Object, scope: Scope) -> Faults:
         """What is wrong with the members of an object of this type."""
@@ -119,6 +122,20 @@ class Plan:
         )
         self._tests = tests
         return tests
+
+    def _member(self, name: str) -> Member | None:
+        """What a member asks, where the short way can tell."""
+        definition = self._plans.d.types[self._name]
+        if name == "resourceType" and definition.kind == "resource":
+            return Member(False, None)
+        element = definition.elements.get(name)
+        return None if element is None else elements.member(element, self._plans, self._name)
+
+    def _fits(self, shape: Shape) -> bool:
+        """Whether nothing is wrong with these members by their names."""
+        if self._tests is None:
+            self._compile()
+        return self._required <= set(shape) and shape != ("id",) and not any(self._doubled(dict.fromkeys(shape)))
 
     def _absent(self, value: Object) -> Iterator[Fault]:
         for name in sorted(self._required - value.keys()):
