@@ -28,7 +28,13 @@ def laid_out(kind: str, id: str, agreed: Resource, marks: Iterable[str], known: 
         meta["tag"] = tags
     if meta:
         agreed["meta"] = meta
-    return made | {name: _laid_out(agreed[name], known) for name in _in_order(tuple(agreed), _FIRST)}
+    for name in _in_order(tuple(agreed), _FIRST):
+        value = agreed[name]
+        kind_of = type(value)
+        made[name] = (
+            _object(value, known) if kind_of is dict else _each_laid_out(value, known) if kind_of is list else value
+        )
+    return made
 
 
 def marks_of(resource: Resource) -> frozenset[str]:
@@ -37,13 +43,8 @@ def marks_of(resource: Resource) -> frozenset[str]:
     return frozenset(tag["code"] for tag in tags if tag.get("system") == MARKS and "code" in tag)
 
 
-def _laid_out(value: Any, known: Mapping[Key, str]) -> Any:
-    """The value in its order; what is so already is the value itself."""
-    kind = type(value)
-    return _object(value, known) if kind is dict else _each_laid_out(value, known) if kind is list else value
-
-
 def _object(value: dict[str, Any], known: Mapping[Key, str]) -> dict[str, Any]:
+    """The object in its order; what is so already is the object itself."""
     order, awaits = _shape(tuple(value))
     made = value if order is None else {name: value[name] for name in order}
     for name, child in value.items():
@@ -64,7 +65,10 @@ def _object(value: dict[str, Any], known: Mapping[Key, str]) -> dict[str, Any]:
 def _each_laid_out(items: list[Any], known: Mapping[Key, str]) -> list[Any]:
     made = items
     for place, child in enumerate(items):
-        new = _laid_out(child, known)
+        kind = type(child)
+        if kind is str:
+            continue
+        new = _object(child, known) if kind is dict else _each_laid_out(child, known) if kind is list else child
         if new is not child:
             made = items.copy() if made is items else made
             made[place] = new

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Final
 
 from gateway.coordination.agree import agree_all
@@ -66,12 +67,14 @@ class Recorder:
         organisation: str | None = None,
         versions: Mapping[Thing, str] | None = None,
         unheard: Collection[Thing] = (),
+        named: Mapping[str, Sequence[Named]] | None = None,
     ) -> Recorded:
         """Keep what is new of the statements, and save what is agreed now of all they concern.
 
         `identifiers` are to be known from now on; `organisation` is the caller's, where a command stated this.
         `versions` are the names of those to be made that something refers to already. `unheard` are things whose ids
-        were made up just now, so that nothing of them need be looked for.
+        were made up just now, so that nothing of them need be looked for. `named` are the references by identifier in
+        statements, by digest, as far as they are at hand.
         """
         uow.lock({one.person or one.resource_id for one in statements} | _to_hold(statements, identifiers or {}))
         said = list(links) + _claim(uow, identifiers or {})
@@ -84,7 +87,7 @@ class Recorder:
         if not concerned:
             return Recorded()
         unheard = () if said else unheard  # What was claimed at the same time is tied to what another one made.
-        found, named, agreed = self._told(uow, concerned, fresh, unheard)
+        found, named, agreed = self._told(uow, concerned, fresh, unheard, named)
         saved = _save(uow, [_to_save(one, organisation, versions or {}) for one in agreed], unheard)
         persons = {(one.resource_type, one.id): one.person for one in agreed}
         if parted := {id for one in said if _parts(one) for id in (one.from_id, one.to_id)}:
@@ -128,10 +131,11 @@ class Recorder:
         concerned: Collection[Thing],
         fresh: Sequence[Statement] = (),
         unheard: Collection[Thing] = (),
+        read: Mapping[str, Sequence[Named]] | None = None,
     ) -> tuple[list[Statement], Mapping[str, Sequence[Named]], list[Agreed]]:
         """What is said of these things, whom each statement names, and what is agreed; who awaits whom is kept."""
         found, links = _gathered(uow, concerned, fresh, unheard)
-        named = _named(found)
+        named = _named(found, read or {})
         uow.bearing.keep(bearings(found, links, self.authority, named))
         awaiting = _awaiting(found, named)
         known = uow.identifiers.find(awaiting)
@@ -251,9 +255,11 @@ def _gathered(
         things |= more
 
 
-def _named(statements: Iterable[Statement]) -> dict[str, list[Named]]:
-    """The references by identifier in each statement, by its digest."""
-    return {one.digest: logical_references(one.body) for one in statements}
+def _named(
+    statements: Iterable[Statement], read: Mapping[str, Sequence[Named]] = MappingProxyType({})
+) -> dict[str, Sequence[Named]]:
+    """The references by identifier in each statement, by its digest; those that were `read` already are at hand."""
+    return {one.digest: read[one.digest] if one.digest in read else logical_references(one.body) for one in statements}
 
 
 def _to_hold(statements: Iterable[Statement], identifiers: Mapping[Key, str]) -> set[str]:

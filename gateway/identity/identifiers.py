@@ -79,14 +79,17 @@ class _Walk:
 
     def element(self, value: dict[str, Any], trail: _Trail, *, root: bool = False) -> dict[str, Any] | None:
         """The element in its one spelling; None where nothing is left of a reference."""
-        logical = not root and is_logical(value)
-        before = len(self.made.references)
+        logical = not root and "identifier" in value and is_logical(value)
+        before = len(self.made.references) if logical else 0
         made = value.copy() if logical else value
         for name, child in value.items():
+            kind = type(child)
+            if kind is str:
+                continue
             new: Any
-            if type(child) is dict:
+            if kind is dict:
                 new = self.child(name, child, (trail, name, None), root, logical)
-            elif type(child) is list:
+            elif kind is list:
                 new = self.items(name, child, trail, root, logical)
             else:
                 continue
@@ -107,13 +110,18 @@ class _Walk:
 
     def items(self, name: str, values: list[Any], trail: _Trail, root: bool, in_reference: bool) -> list[Any] | None:
         """The elements of a list; None where none is left."""
-        made = [
-            self.child(name, item, (trail, name, index), root, in_reference) if type(item) is dict else item
-            for index, item in enumerate(values)
-        ]
-        left = [new for new, old in zip(made, values, strict=True) if new is not None or old is None]
-        same = len(left) == len(values) and all(new is old for new, old in zip(left, values, strict=True))
-        return values if same and values else left or None
+        made: list[Any] | None = None
+        for index, item in enumerate(values):
+            new = item
+            if type(item) is dict:
+                new = self.child(name, item, (trail, name, index), root, in_reference)
+            if made is None:
+                if new is item:
+                    continue
+                made = values[:index]
+            if new is not None or item is None:
+                made.append(new)
+        return (values if made is None else made) or None
 
     def child(
         self, name: str, value: dict[str, Any], trail: _Trail, root: bool, in_reference: bool
@@ -125,14 +133,17 @@ class _Walk:
     def identifier(
         self, value: dict[str, Any], trail: _Trail, *, own: bool, in_reference: bool
     ) -> dict[str, Any] | None:
+        system, number = value.get("system"), value.get("value")
+        whole = type(system) is str and type(number) is str
         # Whoever assigned the identifier in a reference is not what is referred to.
         if in_reference:
             made = value
             self.made.literal |= "assigner" in value
+        elif whole and len(value) == 2:
+            made = value
         else:
             made = self.element(value, trail) or {}
-        system, number = value.get("system"), value.get("value")
-        if type(system) is not str or type(number) is not str:
+        if not whole:
             return made
         reading = read(system, number, self.own_system)
         if reading is None:
@@ -143,7 +154,7 @@ class _Walk:
             self.issues.add(replace(issue, expression=self.expression(trail)))
         if own:
             self.made.readings.append(reading)
-        if (reading.system, reading.value) == (system, number):
+        if reading.value == number and reading.system == system:
             return made
         return {**made, "system": reading.system, "value": reading.value}
 

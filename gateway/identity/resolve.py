@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID, uuid5
@@ -58,6 +59,8 @@ class Resolved:
     """Tells apart what one record says of one thing as of several times; each is as good as a record of its own."""
     wording: bytes | None = None
     """The resource as canonical JSON without the ids that we gave, where its making had it at hand."""
+    named: Sequence[Named] = ()
+    """Every reference by identifier in the resource that names something, as `logical_references` finds them."""
 
 
 @dataclass(slots=True)
@@ -149,13 +152,15 @@ class _Item:
                     reference["reference"] = f"{key[0]}/{target}"
                     if key not in here:
                         here[key] = item.identifiers[key] = known.setdefault(key, target)
-                        mention = _mention(source, reference, key, target)
+                        mention = _mention(source.controller, key, target, reference.get("display"))
                         mentions[mention.record_key or ""] = mention
             by_the_way = kinds > {resource["resourceType"]} and resource["resourceType"] in DIRECTORY
             item.resolved.append(
                 _by_the_way(entry, resource, id)
                 if by_the_way
-                else Resolved(entry.draft, resource, id, person_of(resource), wording=entry.wording)
+                else Resolved(
+                    entry.draft, resource, id, person_of(resource), wording=entry.wording, named=entry.references
+                )
             )
             if resource["resourceType"] == "Patient":
                 item.links += _stated_links(resource, known, here, namespace, recorded)
@@ -253,15 +258,17 @@ def _by_the_way(entry: _Entry, resource: Resource, id: str) -> Resolved:
     day = entry.draft.effective.astimezone(SWEDEN).replace(hour=0, minute=0, second=0, microsecond=0)
     wording = sha256(dumps(entry.resource, option=OPT_SORT_KEYS, default=str)).hexdigest()[:16]
     draft = replace(entry.draft, effective=day, version="", party="")
-    return Resolved(draft, resource, id, None, f"{ABOUT}{'|'.join(entry.keys[0])}|{wording}", wording=entry.wording)
+    record_key = f"{ABOUT}{'|'.join(entry.keys[0])}|{wording}"
+    return Resolved(draft, resource, id, None, record_key, wording=entry.wording, named=entry.references)
 
 
-def _mention(source: Source, reference: Mapping[str, Any], key: Key, target: str) -> Resolved:
+@lru_cache(maxsize=4096)  # Units and staff are mentioned over and over, in the same words.
+def _mention(controller: str, key: Key, target: str, display: str | None) -> Resolved:
     kind, system, value = key
     resource: Resource = {"resourceType": kind, "id": target, "identifier": [{"system": system, "value": value}]}
-    if display := reference.get("display"):
+    if display:
         resource["name"] = display if kind == "Organization" else [{"text": display}]
-    draft = Draft(resource, MENTIONED_SINCE, party="", provider=source.controller)
+    draft = Draft(resource, MENTIONED_SINCE, party="", provider=controller)
     person = target if kind == "Patient" else None
     return Resolved(draft, resource, target, person, f"{MENTION}{kind}|{system}|{value}")
 

@@ -15,6 +15,7 @@ from gateway.coordination.statements import Origin, statement
 from gateway.errors import Unprocessable
 from gateway.formats import Record
 from gateway.identity import ResolvedItem, resolve
+from gateway.identity.identifiers import Named
 from gateway.identity.resolve import Resolved
 from gateway.ingest.audit import add_ingested
 from gateway.ingest.by_the_way import without_repetitions
@@ -163,10 +164,13 @@ def _record(
     usable = [[] if one.result.issues.bad else one.result.drafts for one in mapped]
     resolved = resolve(usable, source, namespace, uow.identifiers.find, uow.now)
     statements: list[Statement] = []
+    named: dict[str, Sequence[Named]] = {}
+    mentions: dict[int, Statement] = {}
     items: list[Item] = []
     for one, found, told in zip(mapped, resolved, without_repetitions(uow, source, resolved), strict=True):
-        said = _statements(one, found, told, uow.now)
+        said = _statements(one, found, told, uow.now, mentions)
         statements += said
+        named.update((made.digest, of.named) for made, of in zip(said, told, strict=False))
         items.append(_item(one, found, len(said)))
     statements = _read_anew(uow, mapped, statements, anew)
     recorded = recorder.record(
@@ -174,6 +178,7 @@ def _record(
         statements,
         identifiers={key: id for found in resolved for key, id in found.identifiers.items()},
         links=uow.links.news([link for found in resolved for link in found.links]),
+        named=named,
     )
     _count(done, recorded)
     add_ingested(uow, source, statements)
@@ -193,12 +198,26 @@ def _read_anew(
     return found
 
 
-def _statements(one: Mapped, found: ResolvedItem, told: Sequence[Resolved], now: datetime) -> list[Statement]:
+def _statements(
+    one: Mapped, found: ResolvedItem, told: Sequence[Resolved], now: datetime, mentions: dict[int, Statement]
+) -> list[Statement]:
+    """What a record states. `mentions` are those that were stated before in the range, by the id of what is told:
+    the same words from another place in the inbox."""
     if one.result.issues.bad or found.issues.bad:
         return []
     origin = Origin(one.work.source.id, one.inbox_id, one.seq, one.work.package.hash)
     key = one.result.key or f"item-{one.seq}"
-    return [statement(resolved, origin=origin, record_key=key, recorded=now) for resolved in told]
+    said: list[Statement] = []
+    for resolved in told:
+        before = mentions.get(id(resolved))
+        if before is not None:
+            said.append(replace(before, inbox_id=origin.inbox_id, item=origin.item, map_hash=origin.map_hash))
+            continue
+        made = statement(resolved, origin=origin, record_key=key, recorded=now)
+        said.append(made)
+        if resolved.record_key is not None:  # The record's key is not in it.
+            mentions[id(resolved)] = made
+    return said
 
 
 def _item(one: Mapped, found: ResolvedItem, statements: int) -> Item:
