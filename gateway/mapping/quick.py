@@ -159,7 +159,9 @@ class Shortcut:
         match node:
             case syntax.Literal(value) if _simple(value):
                 return _tuple((value,))
-            case syntax.Member(None, name) if self.focus is not None and not name[0].isupper():
+            case syntax.Member(None, name) if self.focus is not None and (
+                self.focus in self.nodes or not name[0].isupper()
+            ):  # A node of a source has no type of ours, so that no name begins with one.
                 return self._child(py.name(self.focus), name)
             case syntax.Member(syntax.Variable("source" | "record" as which), name) if which not in self.variables:
                 return py.call("_known", py.attribute("_R", "variables"), py.const(which), py.const(name))

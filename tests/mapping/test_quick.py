@@ -96,6 +96,16 @@ def test_the_common_forms_have_a_short_way(path: str) -> None:
     assert quick.Shortcut({}, "node", quick.ast.Constant(None)).values(fhirpath.compile(path)) is not None
 
 
+@pytest.mark.parametrize("path", ["PID", "PID.`3`", "(PID.`9` | PID.`3` | MSH.`7`).first()", "PID.`3`.value", "ZZZ.a"])
+def test_a_name_in_capitals_is_no_type_where_the_source_has_none(path: str) -> None:
+    source, variables = node({"MSH": {"7": "x"}, "PID": {"3": ["y", "z"]}}), {"source": {"role": "k"}}
+    compiled = fhirpath.compile(path)
+    assert quick.Shortcut({}, "node", quick.ast.Constant(None), {"node"}).values(compiled) is not None
+    expected = compiled(source, fhirpath.Environment(variables=variables))
+    found = quick.function(compiled)(source, variables)
+    assert [one.value if not one.kids else one for one in found] == list(expected)
+
+
 def test_a_part_of_the_target_knows_its_choices() -> None:
     rules = "src.a as v -> tgt.deceased = true, tgt.language = v; src -> tgt as t then Look(t, tgt);"
     more = "group Look(source s, target t) { s where (s.deceased = true) -> t.active = true; }"
