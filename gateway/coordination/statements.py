@@ -18,7 +18,7 @@ import orjson
 
 from gateway.coordination.compartments import unlabelled
 from gateway.identity.identifiers import canonical, is_logical
-from gateway.identity.resolve import ABOUT, Resolved
+from gateway.identity.resolve import ABOUT, SWEDEN, Resolved
 from gateway.records import Resource, Statement, StatementKind
 
 OPERATOR_SOURCE = "operator"
@@ -203,14 +203,39 @@ def standing(statements: Iterable[Statement]) -> list[Statement]:
 
 
 def first_said(statements: list[Statement]) -> list[Statement]:
-    """What is said by the way holds from when a source first said it: to say it again in the same words is no news."""
-    first: dict[tuple[str, str, str, str], Statement] = {}
+    """What is said by the way holds from the first day of a month on which a source said it, and until it says else.
+
+    To say it again in the same words, with no others between, is no news (ADR 74).
+    """
+    first: dict[tuple[tuple[str, str, str, str], Month], Statement] = {}
     for one in statements:
-        if one.record_key.startswith(ABOUT) and one.kind == "assert":
-            first[_about(one)] = min(one, first.get(_about(one), one), key=order)
+        if _is_by_the_way(one):
+            key = _about(one), month(one.effective)
+            first[key] = min(one, first.get(key, one), key=order)
     if not first:
         return statements
-    return [one for one in statements if first.get(_about(one), one) is one]
+    words: dict[tuple[str, str, str], str] = {}
+    news: set[str] = set()
+    for one in in_order(first.values()):
+        thing = one.source, one.resource_type, one.resource_id
+        if words.get(thing) != one.record_key:
+            words[thing] = one.record_key
+            news.add(one.digest)
+    return [one for one in statements if one.digest in news or not _is_by_the_way(one)]
+
+
+Month = tuple[int, int]
+"""Year and month in Sweden."""
+
+
+def month(moment: datetime) -> Month:
+    """In which month what is said by the way as of this moment is one statement for each wording."""
+    local = moment.astimezone(SWEDEN)
+    return local.year, local.month
+
+
+def _is_by_the_way(one: Statement) -> bool:
+    return one.kind == "assert" and one.record_key.startswith(ABOUT)
 
 
 def _about(one: Statement) -> tuple[str, str, str, str]:

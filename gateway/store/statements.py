@@ -33,11 +33,10 @@ _COUNTS = (
     .where(statement.c.source == bindparam("source"), among(statement.c.record_key, "keys"))
     .group_by(statement.c.record_key)
 )
-_FIRST = (
-    select(statement.c.record_key, statement.c.resource_id, statement.c.provider, func.min(statement.c.effective))
+_TIMES = (
+    select(statement.c.record_key, statement.c.resource_id, statement.c.provider, statement.c.effective)
     .where(statement.c.source == bindparam("source"), among(statement.c.record_key, "keys"))
-    .where(text("statement.kind = 'assert'"))
-    .group_by(statement.c.record_key, statement.c.resource_id, statement.c.provider)
+    .where(text("statement.kind = 'assert'"), statement.c.effective >= bindparam("since", type_=Instant()))
 )
 _LAST = (
     select(statement.c.resource_type, statement.c.resource_id, func.max(statement.c.effective))
@@ -173,10 +172,14 @@ class Statements:
         """How often a source has spoken of each of these records of its own."""
         return dict(sets.fetch(self._connection, _COUNTS, source, record_keys)) if record_keys else {}
 
-    def first_said(self, source: str, record_keys: Collection[str]) -> dict[tuple[str, str, str], datetime]:
-        """The first source time of what a source says under these keys, by key, id of the resource, and provider."""
-        rows = sets.fetch(self._connection, _FIRST, source, sorted(record_keys)) if record_keys else ()
-        return {(key, id, provider): from_micros(first) for key, id, provider, first in rows}
+    def times_said(
+        self, source: str, record_keys: Collection[str], since: datetime
+    ) -> list[tuple[tuple[str, str, str], datetime]]:
+        """As of which times a source says something under these keys: key, id of the resource, and provider; time."""
+        if not record_keys:
+            return []
+        rows = sets.fetch(self._connection, _TIMES, source, sorted(record_keys), to_micros(since))
+        return [((key, id, provider), from_micros(time)) for key, id, provider, time in rows]
 
     def last_of(self, resources: Collection[tuple[str, str]]) -> dict[tuple[str, str], datetime]:
         """The latest source time of what is said of each of these (resource type, id)."""

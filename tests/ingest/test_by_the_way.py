@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice, permutations
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from gateway.access.caller import OPERATOR, Asking
 from gateway.app import Gateway, wire
+from gateway.coordination.statements import first_said
+from gateway.identity.resolve import SWEDEN
 from gateway.ingest.rebuild import rebuild
 from gateway.records import Statement
 from gateway.settings import Settings
@@ -38,7 +39,7 @@ def test_what_a_contact_says_of_its_unit_holds_from_the_swedish_day_on(gateway: 
     said = of_units(gateway)
     assert said
     for one in said:
-        local = one.effective.astimezone(ZoneInfo("Europe/Stockholm"))
+        local = one.effective.astimezone(SWEDEN)
         assert (local.hour, local.minute, local.second) == (0, 0, 0)
 
 
@@ -48,10 +49,10 @@ def test_what_a_contact_says_of_its_unit_is_explained_by_its_record(gateway: Gat
     assert outcomes == {"same"}
 
 
-def contact_on(day: int, name: str = NAME) -> bytes:
+def contact_on(day: int, name: str = NAME, month: int = 3) -> bytes:
     """The contact as another one, of another day, at a unit that is called so."""
-    body = CONTACT.read_text().replace("vt-2026-000417", f"vt-{day}").replace("20260302144000", f"202603{day:02}144000")
-    return body.replace(NAME, name).encode()
+    body = CONTACT.read_text().replace("vt-2026-000417", f"vt-{month}-{day}")
+    return body.replace("20260302144000", f"2026{month:02}{day:02}144000").replace(NAME, name).encode()
 
 
 def taken(gateway: Gateway, *messages: bytes) -> Gateway:
@@ -80,16 +81,34 @@ def test_what_is_said_as_of_an_earlier_day_is_known_from_then_on(gateway: Gatewa
     assert min(one.effective for one in of_units(gateway)) < min(days)
 
 
-def test_in_whatever_order_contacts_come_their_unit_is_called_by_the_words_that_began_last(
-    tmp_path: Path,
-) -> None:
-    said = [contact_on(2), contact_on(4, "Avdelning 52"), contact_on(6)]
+def in_any_order(folder: Path, *said: bytes) -> str:
+    """What the unit is called in the end, whatever the order in which the contacts come."""
     found = set()
     for n, order in enumerate(islice(permutations(said), 0, None, 2)):
-        wired = wire(Settings(database_url=f"sqlite:///{tmp_path}/{n}.db"))
+        wired = wire(Settings(database_url=f"sqlite:///{folder}/{n}.db"))
         taken(wired, *order)
-        found.add(tuple(names(wired)))
+        (called,) = [name for name in names(wired) if "52" in name]
+        found.add(called)
         assert rebuild(wired.store, wired.ingest.recorder, lambda *_: None).different == []
         wired.close()
-    assert len(found) == 1
-    assert "Avdelning 52" in found.pop()
+    (called,) = found
+    return called
+
+
+def test_in_whatever_order_contacts_come_their_unit_is_called_by_the_words_that_began_last(tmp_path: Path) -> None:
+    said = contact_on(2), contact_on(4, "Avdelning 52"), contact_on(6)
+    assert in_any_order(tmp_path, *said) == "Avdelning 52"
+
+
+def test_a_source_that_goes_back_to_its_earlier_words_is_heard_in_the_next_month(tmp_path: Path) -> None:
+    said = contact_on(2), contact_on(4, "Avdelning 52"), contact_on(6), contact_on(3, month=4)
+    assert in_any_order(tmp_path, *said) == NAME
+
+
+def test_the_same_words_month_after_month_hold_from_the_first(tmp_path: Path) -> None:
+    wired = wire(Settings(database_url=f"sqlite:///{tmp_path}/held.db"))
+    taken(wired, contact_on(6, month=5), contact_on(2), contact_on(3, month=4), contact_on(9, month=4))
+    said = of_units(wired)
+    assert {one.effective.astimezone(SWEDEN).strftime("%m-%d") for one in said} == {"03-02", "04-03", "05-06"}
+    assert {one.effective.astimezone(SWEDEN).strftime("%m-%d") for one in first_said(said)} == {"03-02"}
+    wired.close()

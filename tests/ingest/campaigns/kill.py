@@ -212,7 +212,7 @@ def _prove(database_url: str, sent: list[tuple[str, bytes]], told: Told, report:
     inlet.close()
     if len({one.digest for one in statements}) != len(statements):
         report.wrong.append("a statement is there twice")
-    # Of what is said by the way, what is worked again later may have been said as of an earlier day (ADR 66).
+    # Of what is said by the way, what is worked again later may have been said as of an earlier day (ADR 74).
     counting, calmly = ({one.digest for one in first_said(said)} for said in (statements, expected))
     missing, more = calmly - counting, counting - calmly
     if missing or more:
