@@ -43,15 +43,21 @@ def leans_on(plan: Resource) -> set[str]:
     return {one.id for one in named if one.type == CONSENT and one.id}
 
 
-def unconsented(plans: Iterable[Agreed], consents: Mapping[str, Agreed], said: Iterable[Statement]) -> Iterator[str]:
+def unconsented(
+    plans: Iterable[Agreed],
+    consents: Mapping[str, Agreed],
+    said: Iterable[Statement],
+    needy: Collection[str] = frozenset(),
+) -> Iterator[str]:
     """The ids of the plans that lean on consents, none of which holds. Of one that is not known the plan is believed.
 
+    The `needy` are among them unless a consent holds, though they name none.
     `said` is what the gateway says of the consents.
     """
     over = {one.record_key for one in said if says_over(one)}
     for plan in plans:
         known = [consents[id] for id in leans_on(plan.resource) & consents.keys()]
-        if known and not any(one.person == plan.person and _holds(one, over) for one in known):
+        if (known or plan.id in needy) and not any(one.person == plan.person and _holds(one, over) for one in known):
             yield plan.id
 
 

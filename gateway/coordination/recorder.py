@@ -19,7 +19,7 @@ from gateway.coordination.consenting import CONSENT, leans_on, says_over, to_sta
 from gateway.coordination.heirs import is_passing
 from gateway.coordination.over import PERIOD, bearings
 from gateway.coordination.plans.basis import WITHHELD, labelled, merges, plans_of
-from gateway.coordination.plans.closing import ACCOUNT, closed, closed_with, literals, targets, within
+from gateway.coordination.plans.closing import ACCOUNT, closed, closed_with, gives_way, literals, targets, within
 from gateway.coordination.plans.follow import follow_all
 from gateway.coordination.plans.rules import PLAN, TEAM, contains_team
 from gateway.coordination.proposing import proposals
@@ -332,7 +332,8 @@ def _unconsented(uow: UnitOfWork, found: Mapping[Thing, Agreed], *, told: bool) 
     """The drafts that lean on a consent which does not hold; `told`: that its time is over is stated where it is so."""
     plans = [one for (kind, _), one in found.items() if kind == PLAN and not one.deleted]
     wanted = {(CONSENT, id) for one in plans for id in leans_on(one.resource)}
-    if not wanted:
+    needy = {one.id for one in plans if gives_way(one)}
+    if not wanted and not needy:
         return set()
     stored = uow.resources.read_many(wanted - found.keys())
     consents = {id: _as_agreed(one) for (_, id), one in stored.items()}
@@ -341,7 +342,7 @@ def _unconsented(uow: UnitOfWork, found: Mapping[Thing, Agreed], *, told: bool) 
     if told and (new := to_state(consents.values(), said, uow.now)):
         uow.statements.add(new)
         said += new
-    return set(unconsented(plans, consents, said))
+    return set(unconsented(plans, consents, said, needy))
 
 
 def _with_accounts(uow: UnitOfWork, agreed: Collection[Agreed]) -> list[Agreed]:

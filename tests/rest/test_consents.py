@@ -240,3 +240,35 @@ def test_a_consent_that_a_source_takes_back_closes_what_it_draws_up(here: Here) 
     told(4, given=True)
     assert plans(others) == 1
     assert here.differs() == []
+
+
+def test_a_draft_that_the_operator_mended_stays_with_who_keeps_it_when_it_names_no_consent(here: Here) -> None:
+    """It was hidden from everybody: a label is for who alone states what it is on. ADR 75"""
+    draft = Draft.of(here)
+    ward = here.party(WARD)
+    for one in (draft.plan, draft.unasked):
+        assert put(here.operator, now(here.operator, one), description="Mended").status_code == 200
+    assert put(ward, now(ward, draft.plan), supportingInfo=None).status_code == 200
+    assert draft.seen(here.other) == set()
+    assert draft.seen(here.nurses) == {"asked"}
+    assert draft.seen(WARD) == ALL
+    assert put(ward, now(ward, draft.plan), title="Vårens plan").status_code == 200
+    assert here.differs() == []
+    assert put(ward, now(ward, draft.plan), **agrees(draft.consent)).status_code == 200
+    assert draft.seen(here.other) == ALL
+    assert not compartments(now(ward, draft.plan))
+    assert here.differs() == []
+
+
+def test_a_draft_without_consent_that_the_operator_mends_stays_with_who_keeps_it(here: Here) -> None:
+    draft = Draft.of(here)
+    ward = here.party(WARD)
+    assert put(ward, now(ward, draft.plan), supportingInfo=None).status_code == 200
+    for one in (draft.plan, draft.unasked):
+        assert put(here.operator, now(here.operator, one), description="Mended").status_code == 200
+    assert draft.seen(here.other) == set()
+    assert draft.seen(WARD) == ALL
+    assert here.differs() == []
+    assert put(ward, now(ward, draft.plan), **agrees(draft.consent)).status_code == 200
+    assert draft.seen(here.other) == ALL
+    assert here.differs() == []

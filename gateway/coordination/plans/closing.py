@@ -19,8 +19,10 @@ from typing import Any, Final
 from gateway.coordination.compartments import COMPARTMENT, compartment, compartments, unlabelled
 from gateway.coordination.consenting import is_drawn_up, is_sip
 from gateway.coordination.layout import laid_out, marks_of
-from gateway.coordination.plans.basis import labelled, plans_of
+from gateway.coordination.plans.basis import WITHHELD, labelled, plans_of
 from gateway.coordination.plans.team import custodian
+from gateway.coordination.shared import COMMANDS
+from gateway.coordination.statements import OPERATOR_SOURCE
 from gateway.definitions import CANONICAL
 from gateway.fhir import reference
 from gateway.identity.resolve import logical_references
@@ -53,11 +55,14 @@ def closed(
     plans = [one for one in agreed if one.resource_type == "CarePlan"]
     known = {one.id for one in plans}
     drafts = known.intersection(unconsented)
+    drawn_up = {one.id for one in plans if is_sip(one.resource) and is_drawn_up(one.resource)}
+    hidden = {one.id for one in plans if one.id in drawn_up and labelled(one.resource, WITHHELD) and not gives_way(one)}
     only = {one.id for one in plans if labelled(one.resource, TEAM_ONLY)} - drafts
     for one in agreed:
         names = {_own(one, _DRAFT)} if one.id in drafts else {_own(one)} if one.id in only else set[str]()
-        if not one.deleted and compartments(one.resource) != names:
-            yield _with(one, names)
+        opened = _without_label(one) if gives_way(one) else one
+        if not one.deleted and (opened is not one or compartments(one.resource) != names):
+            yield _with(opened, names)
     for task in tasks:
         of = set(plans_of(task.resource))
         if task.deleted or (of and not of <= known):
@@ -67,8 +72,10 @@ def closed(
         # Whoever is within another plan of the Task learns nothing of it while its consent is missing.
         names = names or {compartment(f"CarePlan/{id}") for id in of & only}
         names |= {_own(task)} if of & only and not of & drafts else set()
-        if compartments(task.resource) != names:
-            yield _with(task, names)
+        opened = _without_label(task) if of & drawn_up and is_hidden_from_its_author(task) else task
+        names = names or ({_own(task, _DRAFT)} if opened is not task and of & hidden else names)
+        if opened is not task or compartments(task.resource) != names:
+            yield _with(opened, names)
 
 
 def closed_with(accounts: Iterable[Agreed], shut: Mapping[tuple[str, str], Collection[str]]) -> Iterator[Agreed]:
@@ -139,6 +146,27 @@ def _with(one: Agreed, names: Collection[str]) -> Agreed:
         resource = resource | {"meta": meta | {"security": [*meta.get("security", ()), *labels]}}
     content = {name: value for name, value in resource.items() if name not in ("resourceType", "id")}
     return replace(one, resource=laid_out(one.resource_type, one.id, content, marks_of(resource), {}))
+
+
+def gives_way(plan: Agreed) -> bool:
+    """Whether a SIP that is drawn up has a label that hides it from its author, too."""
+    return is_sip(plan.resource) and is_drawn_up(plan.resource) and is_hidden_from_its_author(plan)
+
+
+def is_hidden_from_its_author(one: Agreed) -> bool:
+    """Whether a label keeps from everybody what several, or the operator, wrote over REST, and no source told."""
+    others = set(one.contributors) - {OPERATOR_SOURCE}
+    several = len(others) > 1 or others != set(one.contributors)
+    return several and labelled(one.resource, WITHHELD) and all(source.startswith(COMMANDS) for source in others)
+
+
+def _without_label(one: Agreed) -> Agreed:
+    """The same without the label that hides it from its author, too: compartments take its place (ADR 75)."""
+    meta = one.resource["meta"]
+    kept = [label for label in meta["security"] if (label.get("system"), label.get("code")) != WITHHELD]
+    meta = {name: value for name, value in meta.items() if name != "security"} | ({"security": kept} if kept else {})
+    bare = {name: value for name, value in one.resource.items() if name != "meta"}
+    return replace(one, resource=bare | ({"meta": meta} if meta else {}))
 
 
 def _own(one: Agreed, begins: str = "") -> str:
