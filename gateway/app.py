@@ -139,6 +139,7 @@ class Beside:
         outcome.install(app)
         refusals.install(app)
         app.include_router(pages.router())
+        app.state.pages = pages.router().routes
         app.mount("/static", pages.static())
         return app
 

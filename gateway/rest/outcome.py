@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Mount
 
 from gateway.errors import GatewayError, MethodNotAllowed, NotFound
 from gateway.issues import Issue, operation_outcome
@@ -19,6 +20,8 @@ from gateway.rest.format import shown, write
 
 log = logger(__name__)
 
+SAFE = ("GET", "HEAD")
+"""What files have, which stand in no table."""
 BY_STATUS: dict[int, type[GatewayError]] = {404: NotFound, 405: MethodNotAllowed}
 
 
@@ -56,12 +59,24 @@ async def _refused(request: Request, error: Exception) -> Response:
     return outcome_response(error, request)
 
 
+def _methods(request: Request) -> list[str]:
+    """The methods of what is asked for: by the table of the API, else of every route at the address.
+
+    https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6
+    """
+    if found := request.app.state.allowed(request.url.path):
+        return list(found)
+    routes = [*request.app.routes, *getattr(request.app.state, "pages", ())]
+    at = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    files = SAFE if any(isinstance(route, Mount) for route in at) else ()
+    return sorted({*files, *(method for route in at for method in getattr(route, "methods", None) or ())})
+
+
 async def _framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     kind = BY_STATUS.get(error.status_code)
     if kind is MethodNotAllowed:
-        allowed = ", ".join(request.app.state.allowed(request.url.path)) or (error.headers or {}).get("allow", "")
-        return outcome_response(kind(), request, {"Allow": allowed})
+        return outcome_response(kind(), request, {"Allow": ", ".join(_methods(request))})
     if kind is NotFound and "/$" in request.url.path:
         unknown = NotFound("There is no operation of this name here.", rule="unknown-operation")
         return outcome_response(unknown, request)

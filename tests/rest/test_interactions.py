@@ -190,6 +190,24 @@ def test_an_interaction_that_is_not_offered_says_so(operator: httpx.Client) -> N
     assert outcome(operator.get("/fhir/Patient/1/$nonsense"), 404)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "methods"),
+    [
+        ("PUT", "/fhir/metadata", "GET, HEAD"),
+        ("PUT", "/health", "GET, HEAD"),
+        ("DELETE", "/ready", "GET, HEAD"),
+        ("POST", "/static/style.css", "GET, HEAD"),
+        ("PUT", "/patient/1", "GET"),
+        ("DELETE", "/queue", "GET, POST"),
+        ("PUT", "/identity", "POST"),
+    ],
+)
+def test_what_is_not_allowed_says_what_is(standing: httpx.Client, method: str, path: str, methods: str) -> None:
+    """RFC 9110, 15.5.6: the Allow header lists the methods that the resource has now."""
+    answer = standing.request(method, path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, methods)
+
+
 def test_minimal_return_leaves_the_body_out(operator: httpx.Client) -> None:
     made = operator.post("/fhir/Patient", json=PATIENT, headers={"prefer": "return=minimal"})
 
