@@ -97,6 +97,8 @@ class _Reader:
             raise Unreadable(f"It has at most {MAX_TERMS} words.")
         if not found:
             raise Unreadable("A word has a letter or a digit.")
+        if max(map(len, found)) > words.LONGEST:
+            raise Unreadable(f"A word has at most {words.LONGEST} letters.")
         sqlite = f'"{" ".join(found)}"' + (" *" if begins else "")
         postgresql = " <-> ".join(found) + (":*" if begins else "")
         return Query(sqlite, postgresql if len(found) == 1 else f"({postgresql})")

@@ -14,6 +14,8 @@ from gateway.search.text import letters
 
 MAX_WORDS = 10_000
 """Words of a resource that a search can see."""
+LONGEST = 2046
+"""Letters of a word that PostgreSQL keeps; a longer one is in no index, on SQLite neither."""
 _WORD = re.compile(r"[^\W_]+")
 _TAG = re.compile(r"<[^>]*>")
 _APART = bytes(code if chr(code).isalnum() and code < 128 else 32 for code in range(256))
@@ -40,7 +42,14 @@ def of(resource: Resource) -> tuple[str, str]:
     if not joined.isascii():  # Each by itself: a single å must not send them all the long way to plain letters.
         joined = "\n".join([text if text.isascii() else letters(text) for text in texts])
     rest = split(joined)
-    return " ".join(told), " ".join([*rest, *told][:MAX_WORDS])
+    return _joined(told), _joined([*rest, *told][:MAX_WORDS])
+
+
+def _joined(words: list[str]) -> str:
+    found = " ".join(words)
+    if len(found) > LONGEST and max(map(len, words)) > LONGEST:
+        return " ".join([word for word in words if len(word) <= LONGEST])
+    return found
 
 
 def _texts(resource: Resource) -> list[str]:

@@ -317,3 +317,12 @@ def test_a_condition_does_not_ask_what_is_contained(shared: httpx.Client) -> Non
     refused = shared.post("/fhir/Medication", json={"resourceType": "Medication"}, headers=condition)
     assert refused.status_code == 400
     assert refused.json()["issue"][0]["details"]["coding"][0]["code"] == "condition-not-criteria"
+
+
+@pytest.mark.parametrize("parameter", ["_text", "_content"])
+def test_a_word_that_is_too_long_is_refused_alike_on_either_database(standing: httpx.Client, parameter: str) -> None:
+    assert standing.get("/fhir/Patient", params={parameter: "a" * 2046}).status_code == 200
+    for word in ("a" * 2047, "liver not " + "a" * 2047, "γ" * 600, "a" * 2047 + "*"):
+        answer = standing.get("/fhir/Patient", params={parameter: word})
+        assert answer.status_code == 400
+        assert answer.json()["issue"][0]["details"]["coding"][0]["code"] == "malformed-search-value"

@@ -47,6 +47,13 @@ def test_a_resource_has_only_so_many_words() -> None:
     assert len(everything.split()) == words.MAX_WORDS
 
 
+def test_a_word_longer_than_an_index_keeps_is_in_none() -> None:
+    kept, lost = "k" * words.LONGEST, "l" * (words.LONGEST + 1)
+    narrative = {"div": f"<div>Liver {kept} {lost}</div>"}
+    told = words.of({"resourceType": "Basic", "id": "b", "text": narrative})
+    assert told == (f"liver {kept}", f"b liver {kept}")
+
+
 @pytest.mark.parametrize(
     ("text", "sqlite", "postgresql"),
     [
