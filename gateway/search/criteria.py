@@ -1,7 +1,7 @@
 """Criteria on resources as SQL: semi-joins on the search rows, for the resource itself and along its references.
 
 Sets of candidates come from `rid IN (SELECT …)`, which both databases turn into an index look-up. No select is
-correlated with the one around it: each looks at tables of its own. https://hl7.org/fhir/R4/search.html#chaining
+correlated with the one around it, but for what asks that a resource has no row: each looks at tables of its own. https://hl7.org/fhir/R4/search.html#chaining
 """
 
 from __future__ import annotations
@@ -109,6 +109,16 @@ def _rows_of(kind: str, numbers: Numbers, test: Test | None = None) -> Select[An
     return found if test is None else found.where(test)
 
 
+def _has_no(kind: str, numbers: Numbers) -> Test:
+    """The resource has no such row: asked of each candidate by the rows' key, which begins with its row id.
+
+    As a set those that have one would be gathered first, and they are nearly all; a page needs a few that have none.
+    """
+    rows = TABLES[kind].alias("present")
+    found = select(rows.c.rid).where(rows.c.rid == resource.c.rid, one_of(rows.c.param, numbers))
+    return not_(found.correlate(resource).exists())
+
+
 def _criterion(what: Criterion, visible: Test | None) -> Test:
     """A criterion on `resource`; `visible` tells of which others a chain may say something."""
     sets = list(_sets(what, visible) or ())
@@ -117,8 +127,8 @@ def _criterion(what: Criterion, visible: Test | None) -> Test:
     match what:
         case Where(negated=True):
             return not_(_criterion(replace(what, negated=False), visible))
-        case Missing(missing=True):
-            return not_(_criterion(replace(what, missing=False), visible))
+        case Missing(places=places, missing=True):
+            return and_(*(_has_no(kind, numbers) for kind, numbers in places))
         case Own():
             return _own(what)
         case OfType(type=kind):

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.postgres
 SEARCHES = (
     "Observation?subject:Patient.identifier=urn:x|1",
     "Observation?subject=Patient/1&code=a",
+    "Observation?subject=Patient/1&performer:missing=true",
     "Patient?_has:Observation:patient:code=a",
     "Patient?_has:Observation:patient:code=a,b",
     "QuestionnaireResponse?questionnaire.status=active",
