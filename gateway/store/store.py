@@ -10,10 +10,11 @@ from threading import Lock
 from typing import Self, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from gateway import definitions
+from gateway.errors import GatewayError
 from gateway.records import Message, Resource
 from gateway.store import pending, sets
 from gateway.store.audit import Chain, Event
@@ -115,6 +116,7 @@ class Store:
             except DBAPIError as error:
                 if not error.connection_invalidated:
                     raise
+                engine.dispose()  # The others that lie there are not better.
                 return self._read(engine, work)
 
     def record(self, events: Sequence[Event], *, now: datetime) -> None:
@@ -150,10 +152,10 @@ class Store:
     def ready(self) -> bool:
         """Whether the database answers."""
         try:
-            with self._database.reader.connect() as connection:
-                return connection.execute(text("SELECT 1")).scalar() == 1
-        except DBAPIError:
+            self.read(lambda unit: unit.meta.get("namespace"), once=True)
+        except GatewayError:
             return False
+        return True
 
     def close(self) -> None:
         """Finish what was submitted, then let go of the database."""

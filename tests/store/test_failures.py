@@ -20,6 +20,10 @@ from gateway.tables import identifier
 from tests.store.examples import changes, save, task
 
 NUMBER = "191212121212"
+KILL = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+)
 
 
 def twice(unit: UnitOfWork) -> None:
@@ -60,22 +64,45 @@ def test_a_character_that_postgresql_cannot_keep_is_said_to_be_one(postgres_url:
 
 
 @pytest.mark.postgres
+@pytest.mark.parametrize("given", [{}, {"once": True}, {"briefly": True}], ids=["read", "once", "briefly"])
+def test_when_the_server_has_closed_all_connections_a_read_meets_that_once(
+    postgres_url: str, given: dict[str, bool]
+) -> None:
+    """As a server does that is started anew: all that lie in the pool are lost, not only the one that is tried."""
+    with Store.open(postgres_url) as store, Store.open(postgres_url) as other:
+        save(store, task("t1"))
+
+        def within(depth: int) -> dict[str, int]:
+            deeper = (lambda _: within(depth - 1)) if depth else (lambda unit: unit.resources.count())
+            return store.read(deeper, **given)
+
+        within(4)
+        other.write(lambda unit: unit._connection.execute(KILL).all())
+        assert store.read(lambda unit: unit.resources.count(), **given) == {"Task": 1}
+        assert within(4) == {"Task": 1}
+
+
+@pytest.mark.postgres
+def test_a_database_that_answers_again_is_ready_at_once(postgres_url: str) -> None:
+    with Store.open(postgres_url) as store, Store.open(postgres_url) as other:
+        assert store.ready()
+        other.write(lambda unit: unit._connection.execute(KILL).all())
+        assert store.ready()
+
+
+@pytest.mark.postgres
 def test_a_lost_connection_is_replaced(postgres_url: str) -> None:
     """By a new one for a read; a write may have been done, so it is for the caller to try again."""
-    kill = text(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE pid <> pg_backend_pid() AND datname = current_database()"
-    )
     with Store.open(postgres_url) as store, Store.open(postgres_url) as other:
         save(store, task("t1"))
         store.read(lambda unit: unit.resources.count())
-        other.write(lambda unit: unit._connection.execute(kill).all())
+        other.write(lambda unit: unit._connection.execute(KILL).all())
         assert store.read(lambda unit: unit.resources.count()) == {"Task": 1}
         save(store, task("t2"))
 
         def lose(unit: UnitOfWork) -> None:
             unit.audit.add([{}])
-            other.write(lambda unit: unit._connection.execute(kill).all())
+            other.write(lambda unit: unit._connection.execute(KILL).all())
             unit.resources.save([task("t3")])
 
         with pytest.raises(Unavailable):
