@@ -19,7 +19,7 @@ from rich.table import Table
 
 from gateway.access.caller import OPERATOR, Asking
 from gateway.access.export_files import line, manifest, named_file
-from gateway.access.exporting import Exported, File, Level, Wanted
+from gateway.access.exporting import ASSOCIATED, Exported, File, Level, Wanted
 from gateway.cli.common import err, gateway, out, print_json
 from gateway.cli.options import DatabaseOption, JsonOption, settings_from
 from gateway.errors import BadRequest, GatewayError
@@ -42,6 +42,8 @@ Examples:
     samverka export var/patients --patients --type Patient,Observation --gzip
 
     samverka export var/since --since 2026-11-20T06:00:00+01:00 --json
+
+    samverka export var/month --until 2026-12-01 --associated LatestProvenanceResources
 """
 
 
@@ -52,8 +54,14 @@ def export(
     group: Annotated[str | None, typer.Option(help="Only the records of this Group's members: its id.")] = None,
     types: Annotated[list[str] | None, typer.Option("--type", help="Only these types, with commas between.")] = None,
     since: Annotated[str | None, typer.Option(help="Only what was changed at this time or later.")] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Only what was changed before this time; of what was changed later nothing.")
+    ] = None,
     filters: Annotated[
         list[str] | None, typer.Option("--filter", help="Of a type only what is found, as Task?status=accepted.")
+    ] = None,
+    associated: Annotated[
+        list[str] | None, typer.Option("--associated", help=f"What comes with it: {' or '.join(ASSOCIATED)}.")
     ] = None,
     packed: Annotated[bool, typer.Option("--gzip", help="Pack the files.")] = False,
     database_url: DatabaseOption = None,
@@ -70,12 +78,15 @@ def export(
     with gateway(settings) as wired:
         settle()
         level: Level = "group" if group else "patient" if patients else "system"
+        zone = ZoneInfo(settings.timezone)
         wanted = Wanted(
             level,
             group,
             _parted(types),
-            None if since is None else parameter("since", since, ZoneInfo(settings.timezone)),
+            None if since is None else parameter("since", since, zone),
             tuple(_filter(one) for one in filters or ()),
+            until=None if until is None else parameter("until", until, zone),
+            associated=_parted(associated),
         )
         base = "" if settings.base_url is None else f"{settings.base_url.rstrip('/')}/fhir"
         id = _begun(wired, folder, wanted, base, packed=packed)

@@ -104,8 +104,37 @@ def test_an_export_is_limited_to_types_persons_and_what_came_since(samverka: Run
     assert json.loads(gzip.decompress(packed))["entry"] == deletion["entry"]
 
 
+def test_an_export_ends_before_a_time_and_brings_provenances_as_over_rest(samverka: Run, tmp_path: Path) -> None:
+    def provenance(id: str) -> dict[str, Any]:
+        return {
+            "resourceType": "Provenance",
+            "id": id,
+            "target": [{"reference": "Patient/a"}],
+            "recorded": f"2026-03-0{id[-1]}T08:00:00Z",
+            "agent": [{"who": {"display": "Ward"}}],
+        }
+
+    (tmp_path / "in.ndjson").write_bytes(lines(patient("a"), provenance("p1"), provenance("p2")))
+    assert samverka("import", "in.ndjson").code == 0
+    told = samverka("export", "with", "--type", "Patient", "--associated", "LatestProvenanceResources", "--json").json
+    assert {one["type"]: one["count"] for one in told["output"]} == {"Patient": 1, "Provenance": 1}
+    moment = told["transactionTime"]
+    (tmp_path / "more.ndjson").write_bytes(lines(patient("b")))
+    assert samverka("import", "more.ndjson").code == 0
+    told = samverka("export", "until", "--type", "Patient", "--until", moment, "--json").json
+    assert {one["type"]: one["count"] for one in told["output"]} == {"Patient": 1}
+    assert samverka("export", "all", "--type", "Patient", "--json").json["output"][0]["count"] == 2
+
+
 @pytest.mark.parametrize(
-    ("options", "code"), [(["--patients", "--group", "x"], 2), (["--group", "x"], 1), (["--type", "Animal"], 1)]
+    ("options", "code"),
+    [
+        (["--patients", "--group", "x"], 2),
+        (["--group", "x"], 1),
+        (["--type", "Animal"], 1),
+        (["--until", "soon"], 1),
+        (["--associated", "Everything"], 1),
+    ],
 )
 def test_what_cannot_be_exported_is_refused(samverka: Run, options: list[str], code: int) -> None:
     told = samverka("export", "out", *options)
