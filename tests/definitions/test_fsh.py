@@ -222,6 +222,49 @@ def test_indexes_and_rule_sets_are_bounded() -> None:
     _, problems = made(fan + "RuleSet: R9\n* name 1..1\n\nProfile: P\nParent: Patient\n* insert R0\n")
     assert len(problems) == 1
 
+    twice = "".join(f"RuleSet: R{at}(a)\n* insert R{at + 1}([[{{a}}{{a}}{{a}}{{a}}]])\n" for at in range(9))
+    text = "x" * 1000
+    _, problems = made(
+        twice + f"RuleSet: R9(a)\n* ^title = {{a}}\n\nProfile: P\nParent: Patient\n* insert R0({text})\n"
+    )
+    assert len(problems) == 1 and "too long" in problems[0]
+
+
+def test_a_rule_set_has_parameters() -> None:
+    sets = (
+        "RuleSet: Text(element, words, strength)\n"
+        '* {element} ^short = "{words}"\n* { element } from http://example.org/v ({strength})\n\n'
+        "RuleSet: Outer(words)\n* insert Text(gender, [[{words}]], required)\n\n"
+        "Profile: P\nParent: Patient\n"
+    )
+    plain = elements("* insert Text(gender, One\\, two (and three\\), required)\n", sets)["Patient.gender"]
+    assert plain["short"] == "One, two (and three)"
+    assert plain["binding"] == {"strength": "required", "valueSet": "http://example.org/v"}
+    bracketed = elements("* insert Text(gender, [[One, two (and three)]], required)\n", sets)
+    assert bracketed["Patient.gender"]["short"] == "One, two (and three)"
+    passed_on = elements("* insert Outer([[One, two (and three)]])\n", sets)
+    assert passed_on["Patient.gender"]["short"] == "One, two (and three)"
+    within = elements("* contact\n  * insert Text(gender, Sex, required)\n", sets)
+    assert within["Patient.contact.gender"]["short"] == "Sex"
+
+
+@pytest.mark.parametrize(
+    ("rule", "why"),
+    [
+        ("Two(a)", "the rule set Two has 2 parameters, and 1 are given"),
+        ("Two", "the rule set Two has 2 parameters, and 0 are given"),
+        ("Two(a, b, c)", "the rule set Two has 2 parameters, and 3 are given"),
+        (
+            "Two(Reference(Patient), b)",
+            "a closing parenthesis in a value is written \\), or the value within [[ and ]]",
+        ),
+        ("One(a)", "there is no rule set One"),
+    ],
+)
+def test_a_rule_set_that_is_given_other_values_than_it_takes_is_told(rule: str, why: str) -> None:
+    _, problems = made(f"RuleSet: Two(a, b)\n* {{a}} 1..1\n\nProfile: P\nParent: Patient\n* insert {rule}\n")
+    assert problems == [f"a.fsh:6: {why}"]
+
 
 @pytest.mark.parametrize(
     "rule", ["* ^version.extension.url = 1", "* multipleBirthInteger = x", "* ^fhirVersion.id.x = 1"]
