@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
     from gateway.rest.later import Job
 
-__all__ = ["AddressError", "Gateway", "background", "create_app", "serve", "serve_gateway", "settle", "wire"]
+__all__ = ["AddressError", "Gateway", "background", "create_app", "is_free", "serve", "serve_gateway", "settle", "wire"]
 
 LISTENING_SECONDS = 0.05
 """So long after it is wired is a server given to listen, and to answer who waits for it, before it loads the rest."""
@@ -218,9 +219,18 @@ async def _open_transports(stack: contextlib.AsyncExitStack, gateway: Gateway, s
         await stack.enter_async_context(file_drop.watch(source.id, Path(source.watch), keep))
 
 
+UNUSABLE = {
+    errno.EADDRINUSE: "another process has this port. End that one, or take another (--port, SAMVERKA_PORT).",
+    errno.EACCES: "this port is kept for root. Take one of 1024 or more (--port, SAMVERKA_PORT).",
+    errno.EADDRNOTAVAIL: "this machine does not have the address. Give --host one of its own.",
+}
+"""Why an address cannot be listened on, and what to do, by the system's error."""
+
+
 def serve(settings: Settings) -> None:
     """Serve until told to stop."""
     logs.configure(settings.log_format, settings.log_level)
+    is_free(settings.host, settings.port)
     gateway = wire(settings)
     try:
         serve_gateway(gateway)
@@ -239,6 +249,23 @@ def serve_gateway(gateway: Gateway) -> None:
     server = _server(gateway, host=settings.host, port=settings.port)
     settle()
     server.run()
+
+
+def is_free(host: str, port: int) -> None:
+    """Whether the address can be listened on, before anything is opened for it. AddressError where it cannot."""
+    told = f"{host}:{port} cannot be listened on"
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        raise AddressError(f"{told}: no address is known by this name. Give --host an address.") from error
+    for family, kind, protocol, _, address in found:
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(address)
+            except OSError as error:
+                if error.errno in UNUSABLE:
+                    raise AddressError(f"{told}: {UNUSABLE[error.errno]}") from error
 
 
 def _server(gateway: Gateway, **where: Any) -> uvicorn.Server:

@@ -6,6 +6,7 @@ import re
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -79,6 +80,15 @@ class Settings(BaseSettings):
     def _is_database(cls, value: str) -> str:
         if not re.match(r"sqlite:///[^:]|postgresql(\+psycopg)?://", value):
             raise ValueError("a database is sqlite:///PATH or postgresql+psycopg://USER:PASSWORD@HOST/NAME")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (OSError, ValueError, KeyError):
+            raise ValueError("a zone is one of the tz database, such as Europe/Stockholm") from None
         return value
 
     @field_validator("cors_origins")

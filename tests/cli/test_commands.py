@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import make_url
 
 from gateway.app import background, wire
 from gateway.cli import COMMANDS as ANNOUNCED
@@ -298,6 +300,63 @@ def test_sources_that_cannot_be_used_are_told_all_at_once(samverka: Run, tmp_pat
     assert (told.code, told.out) == (1, "")
     for part in ("source.a", "'none' does not exist", "source.b", "nmae is not a field"):
         assert part in told.err
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("made/of/text.db", "no SQLite database"),
+        ("a-folder", "cannot be opened"),
+        ("made/of/text.db/x.db", "text.db: "),
+    ],
+)
+def test_a_database_that_cannot_be_one_is_told_in_a_line(samverka: Run, tmp_path: Path, place: str, told: str) -> None:
+    (tmp_path / "made/of").mkdir(parents=True)
+    (tmp_path / "a-folder").mkdir()
+    (tmp_path / "made/of/text.db").write_text("x" * 4096, encoding="utf-8")
+    ran = samverka("inbox", "list", "--database-url", f"sqlite:///{tmp_path}/{place}")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
+    assert told in ran.err
+
+
+def test_a_database_that_is_not_reached_is_told_with_its_address_and_without_its_password(samverka: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    ran = samverka("inbox", "list", "--database-url", f"postgresql+psycopg://samverka:secret@127.0.0.1:{port}/none")
+    assert (ran.code, ran.err.count("\n")) == (1, 1)
+    assert f'cannot be reached: "127.0.0.1", port {port}: Connection refused. Is it running' in ran.err
+    assert "secret" not in ran.err
+
+
+def test_a_database_that_is_not_there_is_named(samverka: Run, postgres_server: str) -> None:
+    """It used to say: does not answer right now, try again."""
+    url = make_url(postgres_server).set(database="nosuch").render_as_string(hide_password=False)
+    ran = samverka("inbox", "list", "--database-url", url)
+    assert (ran.code, ran.err.count("\n")) == (1, 1)
+    assert 'database "nosuch" does not exist' in ran.err
+
+
+def test_a_port_that_is_taken_is_told_before_anything_is_opened(samverka: Run, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        serve = samverka("serve", "--port", port, "--database-url", f"sqlite:///{tmp_path}/untouched.db")
+        demo = samverka("demo", "run", "--port", port)
+    for ran in (serve, demo):
+        assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
+        assert f"127.0.0.1:{port} cannot be listened on: another process has this port" in ran.err
+    assert not [*tmp_path.rglob("untouched.db"), *tmp_path.rglob("demo.db")]
+
+
+def test_an_address_of_another_machine_is_told(samverka: Run) -> None:
+    ran = samverka("serve", "--host", "192.0.2.7", "--port", "1")
+    assert (ran.code, "this machine does not have the address" in ran.err) == (1, True)
+
+
+def test_a_setting_that_is_none_is_told_with_what_it_may_be(samverka: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAMVERKA_TIMEZONE", "Europe/Stokholm")
+    assert samverka("inbox", "list").err == (
+        "samverka: SAMVERKA_TIMEZONE: a zone is one of the tz database, such as Europe/Stockholm\n"
+    )
 
 
 def test_health_of_a_live_gateway_and_of_a_dead_one(samverka: Run, sqlite_url: str) -> None:
