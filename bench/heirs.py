@@ -19,7 +19,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench import machine
-from bench.watch import NAMES, PROVIDER, RANGE, Clock, _database, said, unit
+from bench.watch import NAMES, RANGE, Clock, _database
+from bench.watched import PROVIDER, said, unit
 from gateway.access.watching import Place
 from gateway.app import Gateway, settle, wire
 from gateway.definitions import CANONICAL

@@ -3,16 +3,14 @@
     python -m bench.watch [--tasks 10000] [--seconds 20] [--database sqlite|postgresql]... [--state FOLDER] [--json]
     python -m bench.watch --tasks 1000000 --state var/watch --database postgresql
 
-Each person has four open Tasks: a mission that nobody has answered, a visit of tomorrow, standing care and a referral.
-The missions' times are up 10,000 a minute, one after the other. Of 100 changes, each of another person, 25 are of Tasks
-and 75 of Observations (`--bearing`); one of those of Tasks refuses a mission, which is a gap at once. The first persons
-are recorded, the others are copied from them (bench/copies.py). The clock is passed in: for each second its changes are
-recorded (what that costs is told apart), then the watch does all that it finds. It keeps up on one core where it takes
-less than a second of CPU for each; PostgreSQL's CPU is told beside. With `--state` the database stays in the folder:
-cut off, the load goes on where it was, and the next run begins with the second after the last.
+Who is looked at, and what changes of them, is told in bench/watched.py: of 100 changes 25 are of Tasks (`--bearing`).
+The first persons are recorded, the others are copied from them (bench/copies.py). The clock is passed in: for each
+second its changes are recorded (what that costs is told apart), then the watch does all that it finds. It keeps up on
+one core where it takes less than a second of CPU for each; PostgreSQL's CPU is told beside. With `--state` the database
+stays in the folder: cut off, the load goes on where it was, and the next run begins with the second after the last.
 
-    python -m bench.watch --live 30 --state FOLDER     the job itself by the wall's clock, another process making the
-                                                       changes: how long after it began each gap is raised
+    python -m bench.watch --live 30 --state FOLDER     the job itself by the wall's clock, beside a process that makes
+                                                       the changes: how late each gap is raised (bench/watch_live.py)
 """
 
 from __future__ import annotations
@@ -27,25 +25,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
-from multiprocessing import get_context
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine
 
 from bench import databases, machine
 from bench.copies import FIRST, copies, finish, tidy, without_indexes
-from bench.serving import postgres_process, spent, spent_with_children
+from bench.serving import postgres_process, spent_with_children
+from bench.watch_live import live
+from bench.watched import APART, BEGIN, UNITS, asked_at, change, due_at, minute_of, of, of_second, unit_ids, units
 from gateway.access.watching import Place
 from gateway.app import Gateway, settle, wire
-from gateway.coordination.due import TICK
-from gateway.coordination.missions import MISSION
-from gateway.coordination.statements import Origin, make
-from gateway.identity.systems import HSA_ID
-from gateway.jobs.runner import Runner
-from gateway.jobs.watching import WATCH
-from gateway.records import Resource, Statement
 from gateway.settings import Settings
 
 NAMES = ("sqlite", "postgresql")
@@ -53,14 +45,8 @@ EACH = 4
 """Open Tasks of a person."""
 RANGE = 250
 """Persons of a unit of work."""
-BEGIN = datetime(2026, 3, 2, 12, tzinfo=UTC)
-A_MINUTE = 10_000
-APART = timedelta(minutes=1) / A_MINUTE
-ANSWER = timedelta(minutes=30)
-"""After it, a mission that nobody has answered is a gap: the example agreement's."""
-UNITS = [f"SE2321000131-T{number:04}" for number in range(100, 400)]
-PROVIDER = "SE2321000131-T0001"
-SOURCES = ("bench-1", "bench-2", "bench-3")
+TOGETHER = 200
+"""Changes of a unit of work, as many as the ingest takes of a message's items."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +82,14 @@ def main() -> None:
     parser.add_argument("--database", action="append", choices=NAMES)
     parser.add_argument("--state", type=Path, help="a folder that the databases stay in")
     parser.add_argument("--live", type=int, help="let the job go by the wall's clock for so many seconds")
+    parser.add_argument("--free", action="store_true", help="live: hold no process to a core")
     parser.add_argument("--profile", action="store_true", help="tell where the watch's time goes")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
     given = parser.parse_args()
     with _folder(given.state) as folder:
-        rows = [_measured(name, folder, given) for name in given.database or NAMES]
+        rows = [row for name in given.database or NAMES if (row := _measured(name, folder, given))]
+    if given.live:
+        return
     if given.json:
         print(json.dumps(machine.described() | {"rows": [asdict(row) for row in rows]}, indent=2))
         return
@@ -118,12 +107,13 @@ class Clock:
     def __init__(self) -> None:
         self.now = BEGIN
         self.tick: Callable[[], datetime] | None = None
+        """What moves it instead."""
 
     def __call__(self) -> datetime:
         return self.tick() if self.tick else self.now
 
 
-def _measured(name: str, folder: Path, given: argparse.Namespace) -> Measured:
+def _measured(name: str, folder: Path, given: argparse.Namespace) -> Measured | None:
     with _database(name, folder) as (url, server):
         clock = Clock()
         # Its connections have a name, by which their part of the server's CPU is found.
@@ -134,9 +124,9 @@ def _measured(name: str, folder: Path, given: argparse.Namespace) -> Measured:
         bench.load()
         bench.look()
         if given.live:
-            late = bench.live(given.live, given.changes, given.bearing)
+            print(f"{name}: {live(bench, given.live, given.changes, given.bearing, pinned=not given.free)}")
             gateway.close()
-            raise SystemExit(f"{name}: {late}")
+            return None
         profiler = cProfile.Profile() if given.profile else None
         found = bench.run(name, given, profiler)
         gateway.close()
@@ -256,8 +246,8 @@ class Bench:
             numbers = of_second(second, changes, self.persons)
             said = [change(n, self.persons, given.bearing, self.clock.now) for n in numbers]
             began = time.process_time()
-            for start in range(0, len(said), 100):
-                part = said[start : start + 100]
+            for start in range(0, len(said), TOGETHER):
+                part = said[start : start + TOGETHER]
                 store.write(lambda uow, part=part: recorder.record(uow, part), now=self.clock.now)
             recording += time.process_time() - began
             due += store.read(lambda uow: len(uow.watch.due(self.clock.now, limit=1_000_000)))
@@ -289,266 +279,6 @@ class Bench:
             load_task=1000 * self.state["load_cpu"] / max(1, self.persons * EACH),
             first_look=1000 * self.state["look_cpu"] / max(1, self.state["looked"]),
         )
-
-    def live(self, seconds: int, changes: int, bearing: int) -> str:
-        """The job by the wall's clock, beside a process that makes changes and one that hears of what is committed."""
-        store, clock, first = self.gateway.store, self.clock, self.state["second"]
-        clock.now = BEGIN + timedelta(seconds=first)
-        while self.watch()[1]:  # What is left of the last run; and what is loaded and compiled once is.
-            pass
-        store.number_changes()  # Nothing of it is heard of now.
-        context = get_context("spawn")
-        begun, together, late = context.Value("d"), context.Barrier(3), context.Queue()
-        shared = (self.url, begun, together, first, seconds)
-        others = [
-            context.Process(target=feed, args=(*shared, changes, bearing, self.persons)),
-            context.Process(target=hear, args=(*shared, late)),
-        ]
-        for one in others:
-            one.start()
-        runner, job = self.standing()
-        while together.n_waiting < len(others):
-            time.sleep(0.05)
-        begun.value = time.time()
-        clock.tick = ticking(begun, first)
-        together.wait()
-        before = self.spent_alone()
-        runner.start()
-        heard = late.get()
-        spent = [1000 * (now - then) / seconds for now, then in zip(self.spent_alone(), before, strict=True)]
-        runner.stop()
-        for one in others:
-            one.join()
-        found = store.read(lambda uow: uow.jobs.get(job))
-        assert found is not None
-        self.keep(place=dict(found.place), second=first + seconds)
-        told = [f"{seconds} s, {spent[0]:.0f} ms of CPU a second, and {spent[1]:.0f} of its server's processes"]
-        for code, times in sorted(heard.items()):
-            times.sort()
-            half, most = times[len(times) // 2], times[int(len(times) * 0.99)]
-            told.append(
-                f"  {len(times)} {code}: p50 {half:.2f} s, p99 {most:.2f} s, max {times[-1]:.2f} s after it began"
-            )
-        return "\n".join(told)
-
-    def standing(self) -> tuple[Runner, int]:
-        """The job, where the bench is, and its number."""
-        store, place = self.gateway.store, self.state["place"]
-        runner = self.gateway.watch()
-        (job,) = store.read(lambda uow: uow.jobs.of_kind(WATCH, unfinished=True))
-        store.write(lambda uow: uow.jobs.claim("bench", [WATCH], lease=timedelta(seconds=1)))
-        store.write(lambda uow: uow.jobs.progress(job.number, "bench", place=place, done=0, total=0, lease=timedelta()))
-        return runner, job.number
-
-    def spent_alone(self) -> tuple[float, float]:
-        """CPU of this process, and of those that PostgreSQL has for its connections."""
-        if self.server is None:
-            return time.process_time(), 0.0
-        with create_engine(self.url).connect() as connection:
-            named = text("SELECT pid FROM pg_stat_activity WHERE application_name = 'watch'")
-            return time.process_time(), sum(spent(pid) for pid in connection.scalars(named))
-
-
-def ticking(begun: Any, first: int) -> Callable[[], datetime]:
-    """The bench's clock by the wall's: it was `first` seconds after its beginning when the processes began."""
-    return lambda: BEGIN + timedelta(seconds=first + time.time() - begun.value)
-
-
-def feed(
-    url: str, begun: Any, together: Any, first: int, seconds: int, changes: int, bearing: int, persons: int
-) -> None:
-    """The changes of some seconds, as they come by the wall's clock: in a process of its own."""
-    clock = Clock()
-    gateway = wire(Settings(database_url=url, worker=False), clock)
-    recorder, store = gateway.ingest.recorder, gateway.store
-    settle()
-    together.wait()
-    clock.tick = ticking(begun, first)
-    cpu, made = time.process_time(), 0
-    while (gone := time.time() - begun.value) < seconds:
-        until = int(gone * changes)
-        numbers = range(first * changes + made, first * changes + min(until, made + 100))
-        said = [change(persons // 2 + n, persons, bearing, clock()) for n in numbers]
-        if said:
-            store.write(lambda uow, said=said: recorder.record(uow, said), now=clock())
-        made += len(said)
-        if made >= until:
-            time.sleep(0.02)
-    cpu = 1000 * (time.process_time() - cpu) / seconds
-    gateway.close()
-    print(f"{made} changes of {seconds * changes}, {cpu:.0f} ms of CPU a second")
-
-
-def hear(url: str, begun: Any, together: Any, first: int, seconds: int, late: Any) -> None:
-    """How long after each gap began it can be read, and is in the change log: by a process that follows that.
-
-    Numbering what is committed is the part of whoever follows, as it is of who notifies (ingest/housekeeping.py).
-    """
-    gateway = wire(Settings(database_url=url, worker=False))
-    store = gateway.store
-    seq = store.read(lambda uow: uow.changes.last())
-    found: dict[str, list[float]] = {}
-    together.wait()
-    clock = ticking(begun, first)
-    while time.time() < begun.value + seconds:
-        time.sleep(0.05)
-        store.number_changes()
-        now = clock()
-        new = store.read(lambda uow, seq=seq: uow.changes.after(seq, limit=10_000))
-        issues = [("DetectedIssue", one.id) for one in new if one.resource_type == "DetectedIssue"]
-        for one in store.read(lambda uow, issues=issues: uow.resources.read_many(issues)).values():
-            issue = one.resource()
-            if "end" not in issue["identifiedPeriod"]:
-                start = datetime.fromisoformat(issue["identifiedPeriod"]["start"])
-                found.setdefault(issue["code"]["coding"][0]["code"], []).append((now - start).total_seconds())
-        seq = new[-1].seq if new else seq
-    gateway.close()
-    late.put(found)
-
-
-def change(n: int, persons: int, bearing: int, now: datetime) -> Statement:
-    """The nth change, person after person: of 100 some of Tasks, one of which leaves a mission with nobody."""
-    make_one = observation if n % 100 >= bearing else changed if n % 100 else refused
-    return make_one(n % persons, n // persons, now)
-
-
-def of_second(second: int, changes: int, persons: int) -> range:
-    """Which changes come in it: far from those whose time is up then."""
-    return range(persons // 2 + second * changes, persons // 2 + (second + 1) * changes)
-
-
-def units() -> Iterator[Statement]:
-    for number, hsa_id in enumerate([PROVIDER, *UNITS]):
-        body: Resource = {
-            "resourceType": "Organization",
-            "id": hsa_id.lower(),
-            "identifier": [{"system": HSA_ID, "value": hsa_id}],
-            "active": True,
-            "name": f"Enhet {number}",
-            "telecom": [{"system": "phone", "value": f"031-390 {number:04}"}],
-        }
-        if hsa_id != PROVIDER:
-            body["partOf"] = unit(PROVIDER)
-        yield said(0, hsa_id, None, body, BEGIN - timedelta(days=30))
-
-
-def unit_ids() -> dict[tuple[str, str, str], str]:
-    return {("Organization", HSA_ID, hsa_id): hsa_id.lower() for hsa_id in (PROVIDER, *UNITS)}
-
-
-def of(person: int) -> Iterator[Statement]:
-    """The Patient, and what is open about him."""
-    key = f"bench-p{person}"
-    yield said(
-        person,
-        key,
-        key,
-        {
-            "resourceType": "Patient",
-            "id": key,
-            "identifier": [{"system": "urn:example:bench", "value": key}],
-            "name": [{"family": "Testberg", "given": [f"Nummer {person}"]}],
-        },
-        BEGIN - timedelta(days=10),
-    )
-    asked = asked_at(person)
-    yield task(person, 0, "requested", MISSION, "1177-uppdrag", asked, asked)
-    begun = BEGIN - timedelta(days=1, minutes=person % 600)
-    tomorrow = (BEGIN + timedelta(days=1, minutes=person % 600)).isoformat()
-    for status, when in (("requested", begun), ("accepted", begun + timedelta(minutes=9))):
-        visit = {"executionPeriod": {"start": tomorrow}}
-        yield task(person, 1, status, MISSION, "home-visit", begun, when, visit)
-    for status, when in (("accepted", begun), ("in-progress", begun + timedelta(minutes=30))):
-        yield task(person, 2, status, MISSION, "care-service", begun, when)
-    yield task(person, 3, "requested", MISSION, "referral", begun, begun)
-
-
-def asked_at(person: int) -> datetime:
-    """When his mission was asked for: it is due when as much time has passed as an answer may take."""
-    return BEGIN - ANSWER + person * APART
-
-
-def due_at(person: int) -> datetime:
-    """When the watch is to look at him again, as things are before anything is due."""
-    return asked_at(person) + ANSWER + TICK
-
-
-def minute_of(person: int) -> str:
-    """The same as minute and second, as they are written in what was said."""
-    return asked_at(person).time().isoformat().removeprefix(f"{(BEGIN - ANSWER).hour}:")
-
-
-def changed(person: int, turn: int, now: datetime) -> Statement:
-    """The visit is moved by some minutes: it may matter, and does not."""
-    begun = BEGIN - timedelta(days=1, minutes=person % 600)
-    moved = (BEGIN + timedelta(days=1, minutes=person % 600 + 5 * (turn + 1))).isoformat()
-    return task(person, 1, "accepted", MISSION, "home-visit", begun, now, {"executionPeriod": {"start": moved}})
-
-
-def refused(person: int, turn: int, now: datetime) -> Statement:
-    """Whom the mission was asked of says no."""
-    return task(person, 0, "rejected", MISSION, "1177-uppdrag", asked_at(person), now)
-
-
-def observation(person: int, turn: int, now: datetime) -> Statement:
-    """Something that no gap is computed from."""
-    id = f"bench-o{person}-{turn}"
-    body: Resource = {
-        "resourceType": "Observation",
-        "id": id,
-        "identifier": [{"system": "urn:example:bench", "value": id}],
-        "status": "final",
-        "code": {"coding": [{"system": "http://loinc.org", "code": "8867-4"}]},
-        "subject": {"reference": f"Patient/bench-p{person}", "type": "Patient"},
-        "performer": [unit(UNITS[person % len(UNITS)])],
-        "effectiveDateTime": now.isoformat(),
-        "valueQuantity": {"value": 60 + person % 40, "unit": "/min"},
-    }
-    return said(person, id, f"bench-p{person}", body, now)
-
-
-def task(
-    person: int,
-    n: int,
-    status: str,
-    system: str,
-    code: str,
-    asked: datetime,
-    when: datetime,
-    more: Resource | None = None,
-) -> Statement:
-    id = f"bench-t{person}-{n}"
-    body: Resource = {
-        "resourceType": "Task",
-        "id": id,
-        "identifier": [{"system": "urn:example:bench", "value": id}],
-        "status": status,
-        "intent": "order",
-        "code": {"coding": [{"system": system, "code": code}]},
-        "for": {"reference": f"Patient/bench-p{person}", "type": "Patient"},
-        "requester": unit(UNITS[(person + n) % len(UNITS)]),
-        "owner": unit(UNITS[(person + n + 7) % len(UNITS)]),
-        "authoredOn": asked.isoformat(),
-        "description": "Bedömning i hemmet",
-    }
-    return said(person + n, id, f"bench-p{person}", body | (more or {}), when)
-
-
-def said(number: int, key: str, person: str | None, body: Resource, when: datetime) -> Statement:
-    return make(
-        body=body,
-        origin=Origin(SOURCES[number % len(SOURCES)]),
-        record_key=key,
-        person=person,
-        effective=when,
-        recorded=when,
-        party=UNITS[number % len(UNITS)],
-        provider=PROVIDER,
-    )
-
-
-def unit(hsa_id: str) -> Resource:
-    return {"type": "Organization", "identifier": {"system": HSA_ID, "value": hsa_id}}
 
 
 @contextmanager
