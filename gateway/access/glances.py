@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -58,10 +58,11 @@ def glances(
     types: Collection[str],
     label: bytes,
     sources: Mapping[str, Source],
+    units_of: Callable[[Collection[Key]], Units],
 ) -> dict[str, Glance]:
     """Those of the persons (keys) of whom that is enough, gaps being computed from these types.
 
-    `label` is what anything withheld holds.
+    `label` is what anything withheld holds; `units_of` reads the units that some keys lead to.
     """
     kept = uow.watch.kept(persons, {*types, PATIENT}, since=begins(now))
     said = uow.watch.said(kept.keys(), types, GATEWAY_SOURCE, label, since=begins(now)) if kept else {}
@@ -77,7 +78,7 @@ def glances(
     spoke = {p: {id for one in found[p] for id in one.contributors} & sources.keys() for p in found}
     last = uow.inbox.heard(sorted(set().union(*spoke.values())), known_at=now)
     controllers = {id: ("Organization", HSA_ID, sources[id].controller) for id in set().union(*spoke.values())}
-    units = Units(uow, {*controllers.values(), *(key for each in named.values() for key in each)}, now)
+    units = units_of({*controllers.values(), *(key for each in named.values() for key in each)})
     raised = _raised(uow, [person for person in found if said[person].own])
     seen = {}
     for person, agreed in found.items():

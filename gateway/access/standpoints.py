@@ -18,13 +18,17 @@ from gateway.coordination.facts import Heard
 from gateway.coordination.heirs import is_passing, parties
 from gateway.coordination.see import begins
 from gateway.coordination.statements import GATEWAY_SOURCE
+from gateway.coordination.values import instant
 from gateway.identity.identifiers import is_logical, key_of
 from gateway.identity.resolve import Key, logical_references
 from gateway.identity.systems import HSA_ID
 from gateway.records import Link, Resource, Source, Statement
-from gateway.store import UnitOfWork
+from gateway.store import Change, UnitOfWork
 
 RAISED = "DetectedIssue"
+ORGANIZATION = "Organization"
+MOST_UNITS = 20_000
+"""So many that were named are kept from one step to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +131,17 @@ def _links(uow: UnitOfWork, ids: Mapping[str, Collection[str]]) -> dict[str, lis
 class Units:
     """The Organizations that some keys name, those above them and that took over, read once for all."""
 
-    def __init__(self, uow: UnitOfWork, keys: Collection[Key], now: datetime) -> None:
-        self._resources: dict[str, Resource] = {}
+    def __init__(self, uow: UnitOfWork, keys: Collection[Key], now: datetime, before: Units | None = None) -> None:
+        """`before` are units that were read, and are the same still: those whom they do not know are read beside."""
+        self.asked = frozenset(keys) if before is None else before.asked.union(keys)
+        self._resources: dict[str, Resource] = {} if before is None else dict(before._resources)
         self._by_key: dict[Key, str] = {}
         self._further: dict[str, list[Key]] = {}
         self._units: dict[str, Unit] = {}
         self._now = now
-        for one in with_those_above(uow, keys, now):
-            id = str(one["id"])
-            self._resources[id] = one
+        for one in with_those_above(uow, keys if before is None else set(keys) - before.asked, now):
+            self._resources[str(one["id"])] = one
+        for id, one in sorted(self._resources.items()):
             self._further[id] = [key for _, key in logical_references(one) if key[0] == "Organization"]
             for identifier in one.get("identifier", ()):
                 if "value" in identifier:
@@ -144,16 +150,23 @@ class Units:
         self._closed = any(end < now for end in self._all.ends())
         closing = self._all.closing()
         self._apart = {id for id, one in self._resources.items() if id in closing or units_named(one) is None}
+        together = [one for id, one in self._resources.items() if id not in self._apart]
+        self._together = Directory(together) if self._apart else self._all
 
     def named_by(self, keys: Iterable[Key]) -> Directory:
         """Those that these keys lead to, and nobody else: what is seen of one person depends on no other."""
         return Directory((self._resources[id] for id in self._reached(keys)), read=self._units)
 
     def all_for(self, keys: Iterable[Key]) -> Directory | None:
-        """All of them, for whom that is the same; None where one who is reached has closed or is to close, or is not
-        found by his identifier alone.
+        """One for everybody for whom that is the same; None where one who is reached has closed or is to close, or is
+        not found by his identifier alone. Those are not in it: others are not to look when they close.
         """
-        return self._all if not self._apart or self._apart.isdisjoint(self._reached(keys)) else None
+        return self._together if not self._apart or self._apart.isdisjoint(self._reached(keys)) else None
+
+    def are_of(self, now: datetime) -> bool:
+        """Whether all of them were known by then as they were read, so that they are the same at any later time."""
+        known = (instant(one.get("meta", {}).get("lastUpdated")) for one in self._resources.values())
+        return all(time is not None and time <= now for time in known)
 
     def _reached(self, keys: Iterable[Key]) -> set[str]:
         found: set[str] = set()
@@ -172,6 +185,31 @@ class Units:
         if is_passing(one):
             return True
         return self._closed and any(self._all.has_closed(unit, self._now) for _, unit in parties(one.body))
+
+
+class UnitsKept:
+    """The units that were read for a step of who follows the change log, for the next: until one of them changes."""
+
+    def __init__(self) -> None:
+        self._units: Units | None = None
+        self._seq = 0
+        """The last change that was followed when they were read, or were the same still."""
+
+    def follow(self, seq: int, changes: Sequence[Change], *, all_there: bool) -> None:
+        """Go on after the change of that number; `all_there` is whether these are all that have a number."""
+        others = any(one.seq > self._seq and one.resource_type == ORGANIZATION for one in changes)
+        if seq > self._seq or others or not all_there:
+            self._units = None
+        self._seq = changes[-1].seq if changes else seq
+
+    def of(self, uow: UnitOfWork, keys: Collection[Key], now: datetime) -> Units:
+        """Those whom the keys lead to, as they are in this snapshot, which is the one that was followed."""
+        before = None if self._units is None or uow.changes.are_unnumbered(ORGANIZATION) else self._units
+        if before is not None and before.asked.issuperset(keys):
+            return before
+        units = Units(uow, keys, now, before)
+        self._units = units if len(units.asked) <= MOST_UNITS and units.are_of(now) else None
+        return units
 
 
 def units_named(resource: Resource) -> set[Key] | None:

@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 from gateway.access.glances import Glance, evidence_of, glances
 from gateway.access.lapsing import lapse
 from gateway.access.raising import news
-from gateway.access.reading import heard_by_all
-from gateway.access.standpoints import Standpoint, standpoints
+from gateway.access.reading import Rooms, heard_by_all
+from gateway.access.standpoints import Standpoint, Units, UnitsKept, standpoints
 from gateway.access.succeeding import TASK, Succeeding
 from gateway.access.worklists import hsa_ids
 from gateway.coordination import agreements
@@ -29,6 +29,7 @@ from gateway.coordination.glance import glance, with_evidence
 from gateway.coordination.picture import READ
 from gateway.coordination.plans.basis import WITHHELD
 from gateway.coordination.see import missing
+from gateway.identity.resolve import Key
 from gateway.logs import logger
 from gateway.records import Resource, Statement
 from gateway.store import Change, UnitOfWork
@@ -111,6 +112,10 @@ class _Chosen:
 class Watching(Succeeding):
     """When there is something to do, the look at what it is, and the record of what was seen."""
 
+    def __init__(self, rooms: Rooms) -> None:
+        super().__init__(rooms)
+        self._units = UnitsKept()
+
     def watch_again(self, uow: UnitOfWork, place: Place, now: datetime) -> datetime | None:
         """When a step would find anything: at once, when the next time comes, or with the next change."""
         silent, coming = self._silent(uow, now)
@@ -129,7 +134,9 @@ class Watching(Succeeding):
         chosen = self._chosen(uow, place, changes, now, busy)
         wanted = [*chosen.due, *chosen.others]
         alone = [one for one in wanted if one.startswith(_ALONE)]
-        said, found, lapsing, passing = self._look_at(uow, [one for one in wanted if not one.startswith(_ALONE)], now)
+        persons = [one for one in wanted if not one.startswith(_ALONE)]
+        self._units.follow(place.seq, changes, all_there=len(changes) < CHANGES)
+        said, found, lapsing, passing = self._look_at(uow, persons, now)
         before = uow.watch.of([*chosen.others, *chosen.later])
         expected = {one: time for one, time in found.items() if one in chosen.due or before.get(one) != time}
         expected |= chosen.later
@@ -169,7 +176,7 @@ class Watching(Succeeding):
 
         Of whom that changes, it is looked again.
         """
-        again = self._pass_on(uow, looked.passing)
+        again = self._pass_on(uow, looked.passing) if looked.passing else {}
         if looked.lapsing:
             again |= dict.fromkeys(lapse(self._rooms.recorder, uow, looked.lapsing), uow.now)
         said = [one for one in looked.said if one.person not in again]
@@ -241,7 +248,10 @@ class Watching(Succeeding):
         def heard(said: Iterable[Statement]) -> list[Statement]:
             return heard_by_all(self.outside(uow, list(said)))
 
-        stored = glances(uow, persons, now, READ, LABEL, self._rooms.sources)
+        def units_of(keys: Collection[Key]) -> Units:
+            return self._units.of(uow, keys, now)
+
+        stored = glances(uow, persons, now, READ, LABEL, self._rooms.sources, units_of)
         others = [person for person in persons if person not in stored]
         seen = standpoints(uow, others, now, READ, LABEL, heard, self.about)
         found: dict[str, list[Gap]] = {}

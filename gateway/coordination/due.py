@@ -29,7 +29,7 @@ def next_look(picture: Picture, said: Iterable[Statement] = ()) -> datetime | No
     """
     at = picture.at
     told = [moment for one in said if one.effective > at for moment in _steps(one)]
-    coming = [moment for moment in (*told, *moments(picture)) if moment >= at]
+    coming = [moment for moment in told + moments(picture) if moment >= at]
     return min(coming) + TICK if coming else None
 
 
@@ -47,52 +47,51 @@ def _steps(one: Statement) -> Iterator[datetime]:
     yield from (moment for name in named if (moment := instant(name)))
 
 
-def moments(picture: Picture) -> Iterator[datetime]:
+def moments(picture: Picture) -> list[datetime]:
     """The times that the rules compare with, past ones among them."""
+    found: list[datetime] = []
     for task in picture.tasks:
-        yield from _of_task(picture, task)
+        found += _of_task(picture, task)
     for contact in picture.contacts:
-        yield from _of_contact(picture, contact)
+        found += _of_contact(picture, contact)
     for one in picture.agreed:
         if one.resource_type == "Consent" and (
             end := due(one.resource.get("provision", {}).get("period", {}).get("end"))
         ):
-            yield end
+            found.append(end)
     for team in picture.teams:
         for participant in team.get("participant", ()):
             if end := instant(participant.get("period", {}).get("end")):
-                yield end
+                found.append(end)
     for end in picture.directory.ends():
-        yield end
-        yield end + AFTER
+        found += (end, end + AFTER)
+    return found
 
 
-def _of_task(picture: Picture, task: TaskFact) -> Iterator[datetime]:
+def _of_task(picture: Picture, task: TaskFact) -> list[datetime]:
     agreement, window = picture.agreement, picture.at - picture.since
-    yield from (moment for moment in (task.due, task.start, task.end) if moment)
-    for turn in task.turns:
-        yield turn.start
-        yield turn.start + window
-    asked = [moment for moment in (task.asked, *(turn.start for turn in task.turns)) if moment]
+    found = [moment for moment in (task.due, task.start, task.end) if moment]
+    began = [turn.start for turn in task.turns]
+    found += began
+    found += [start + window for start in began]
+    asked = [task.asked, *began] if task.asked else began
     for limits in (agreement.unanswered, agreement.report):
         limit = agreement.limit(limits, task.code, task.priority)
         if limit is not None:
-            yield from (moment + limit.after for moment in asked)
+            found += [moment + limit.after for moment in asked]
     if task.asked:
-        yield task.asked + window
-        yield days_after(task.asked, agreement.sip_call_days)
+        found += (task.asked + window, days_after(task.asked, agreement.sip_call_days))
     if task.start:
-        yield task.start - agreement.visits_ahead
-        yield task.start + window
-        yield (task.end or task.start) + agreement.visits_late
+        found += (task.start - agreement.visits_ahead, task.start + window)
+        found.append((task.end or task.start) + agreement.visits_late)
+    return found
 
 
-def _of_contact(picture: Picture, contact: ContactFact) -> Iterator[datetime]:
+def _of_contact(picture: Picture, contact: ContactFact) -> list[datetime]:
     window = picture.at - picture.since
-    yield from (moment for moment in (contact.start, contact.end, contact.planned_end) if moment)
+    found = [moment for moment in (contact.start, contact.end, contact.planned_end) if moment]
     if contact.start:
-        yield contact.start + NOTICE_WITHIN
-        yield contact.start - picture.agreement.visits_ahead
+        found += (contact.start + NOTICE_WITHIN, contact.start - picture.agreement.visits_ahead)
     if contact.end:
-        yield contact.end + window
-        yield days_after(contact.end, 0)
+        found += (contact.end + window, days_after(contact.end, 0))
+    return found

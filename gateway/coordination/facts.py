@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from gateway.coordination.directory import Unit
 from gateway.coordination.words import Words
@@ -21,9 +22,8 @@ class Heard:
     last: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A time in the life of a Task: its status, in whose hands."""
+class Turn(NamedTuple):
+    """A time in the life of a Task: its status, in whose hands. A tuple: each person has a dozen."""
 
     status: str
     start: datetime
@@ -33,9 +33,8 @@ class Turn:
     """The same status as before, in the hands of the heir of who had it: what was asked was asked then."""
 
 
-@dataclass(frozen=True, slots=True)
-class TaskFact:
-    """What a Task says, gathered."""
+class TaskFact(NamedTuple):
+    """What a Task says, gathered. A tuple: each person has some, and it is quickly made."""
 
     reference: str
     resource: Resource

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -296,7 +296,7 @@ def _acknowledged(found: Iterable[Agreed], tasks: Sequence[TaskFact]) -> list[Ta
     if not read:
         return list(tasks)
     return [
-        replace(task, acknowledged=True)
+        task._replace(acknowledged=True)
         if any((key, reference_key(task.resource.get("requester"))) in read for key in _keys(task))
         else task
         for task in tasks

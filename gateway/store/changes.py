@@ -26,7 +26,16 @@ _COLUMNS = ("seq", "rid", "resource_type", "id", "version", "method", "person", 
 _LAST = select(func.max(change.c.seq))
 _IS_UNNUMBERED = exists(change.c.seq).where(change.c.seq.is_(None))
 _UNNUMBERED = select(_IS_UNNUMBERED)
+_ARE_UNNUMBERED = select(
+    exists(change.c.seq).where(change.c.seq.is_(None), change.c.resource_type == bindparam("type"))
+)
 _BEHIND = select(or_(exists(change.c.seq).where(change.c.seq > bindparam("seq")), _IS_UNNUMBERED))
+_AFTER = (
+    select(*(change.c[name] for name in _COLUMNS))
+    .where(change.c.seq > bindparam("seq"))
+    .order_by(change.c.seq)
+    .limit(bindparam("limit"))
+)
 _NUMBER = text(
     """
     WITH last AS (SELECT coalesce(max(seq), 0) AS seq FROM change),
@@ -59,12 +68,15 @@ class Changes:
 
     def after(self, seq: int, *, limit: int = 1000) -> list[Change]:
         """What follows a number, in order and without a gap."""
-        query = select(*(change.c[name] for name in _COLUMNS)).where(change.c.seq > seq)
-        return [Change(*row) for row in self._connection.execute(query.order_by(change.c.seq).limit(limit))]
+        return [Change(*row) for row in self._connection.execute(_AFTER, {"seq": seq, "limit": limit})]
 
     def behind(self, seq: int) -> bool:
         """Whether anything follows a number, or is still to be given one."""
         return sets.holds_any(self._connection, _BEHIND, seq)
+
+    def are_unnumbered(self, resource_type: str) -> bool:
+        """Whether anything of that type is still to be given a number."""
+        return sets.holds_any(self._connection, _ARE_UNNUMBERED, resource_type)
 
     def unnumbered(self) -> bool:
         """Whether anything is still to be given a number."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, LargeBinary, literal
+from sqlalchemy import Boolean, ColumnElement, LargeBinary, bindparam, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -16,9 +16,10 @@ class _Holds(FunctionElement[bool]):
     inherit_cache = True
 
 
-def holds(column: ColumnElement[Any], text: bytes) -> ColumnElement[bool]:
-    """The bytes of the column hold these."""
-    return _Holds(column, literal(text, LargeBinary()))
+def holds(column: ColumnElement[Any], text: bytes | str) -> ColumnElement[bool]:
+    """The bytes of the column hold these; a string names a parameter that is given at execution."""
+    given = bindparam(text, type_=LargeBinary()) if isinstance(text, str) else literal(text, LargeBinary())
+    return _Holds(column, given)
 
 
 @compiles(_Holds, "postgresql")

@@ -152,24 +152,28 @@ def _insert_each(connection: Connection, sql: str, rows: Sequence[Row]) -> int:
         return int(connection.connection.cursor().executemany(sql, rows).rowcount)
 
 
-def fetch(connection: Connection, found: Selects, *given: Collection[Any] | str | int) -> list[Any]:
+Given: TypeAlias = Collection[Any] | str | int | bytes
+"""A parameter: a set of keys, or a single value."""
+
+
+def fetch(connection: Connection, found: Selects, *given: Given) -> list[Any]:
     """The rows of a select, as the driver gives them: a read that is asked for all day.
 
-    `given` are its parameters in the order of its text: sets of keys, or single values.
+    `given` are its parameters in the order of its text.
     """
     return run(connection, _text_of(found, connection.dialect.name), *given)
 
 
-def holds_any(connection: Connection, is_there: Selects, *given: Collection[Any] | str | int) -> bool:
+def holds_any(connection: Connection, is_there: Selects, *given: Given) -> bool:
     """The answer of a select of one `EXISTS`."""
     return bool(fetch(connection, is_there, *given)[0][0])
 
 
-def run(connection: Connection, sql: str, *given: Collection[Any] | str | int) -> list[Any]:
+def run(connection: Connection, sql: str, *given: Given) -> list[Any]:
     """The rows of a statement that the driver is handed as it is."""
     arrays = connection.dialect.name == "postgresql"
     parameters = [
-        one if isinstance(one, str | int) else list(one) if arrays else orjson.dumps(list(one)).decode()
+        one if isinstance(one, str | int | bytes) else list(one) if arrays else orjson.dumps(list(one)).decode()
         for one in given
     ]
     settle(connection, sql)

@@ -12,23 +12,25 @@ import orjson
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Integer,
     Select,
     Table,
+    Text,
     and_,
     bindparam,
     case,
     exists,
     func,
+    literal_column,
     or_,
     select,
-    type_coerce,
+    union_all,
 )
 
 from gateway.keysets import among
 from gateway.store import sets
 from gateway.store.holding import holds
 from gateway.tables import (
-    Instant,
     bearing,
     contributor,
     from_micros,
@@ -42,6 +44,15 @@ from gateway.tables import (
 _NEXT = select(func.min(watch.c.due))
 _DUE = select(watch.c.person).where(watch.c.due <= bindparam("now", type_=watch.c.due.type)).limit(bindparam("limit"))
 _OLDEST, _LATEST = _DUE.order_by(watch.c.due, watch.c.person), _DUE.order_by(watch.c.due.desc(), watch.c.person.desc())
+_WHEN = select(watch.c.person, watch.c.due).where(among(watch.c.person, "persons"))
+_HOLDING = union_all(
+    *(
+        select(table.c.person).where(
+            among(table.c.rid, "rids"), table.c.person.is_not(None), holds(table.c.body, "text")
+        )
+        for table in (resource, resource_version)
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +79,53 @@ class Said:
     """Whether any of all that is said of him holds the label."""
     own: frozenset[str]
     """The types of which the one source has spoken that is asked about."""
+
+
+def _bears(table: Table, id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether a thing was not over by the time that is given, or belongs to another's need.
+
+    Asked of each row, by a value: of EXISTS, PostgreSQL would read all that is over of anybody.
+    """
+    over = select(bearing.c.until).where(*_about(table, id), bearing.c.person == table.c.person)
+    return (
+        over.where(bearing.c.until < bindparam("since", type_=bearing.c.until.type), bearing.c.known_by.is_(None))
+        .scalar_subquery()
+        .is_(None)
+    )
+
+
+def _about(table: Table, id: ColumnElement[Any]) -> tuple[ColumnElement[bool], ...]:
+    return bearing.c.resource_id == id, bearing.c.resource_type == table.c.resource_type
+
+
+def _kept() -> Select[Any]:
+    """Parameters: persons, resource types, since when."""
+    of_another = exists().where(*_about(resource, resource.c.id), bearing.c.person != resource.c.person)
+    names = ("person", "resource_type", "id", "deleted", "contributors", "contradictions", "body")
+    query: Select[Any] = select(*(resource.c[name] for name in names), of_another)
+    query = query.where(among(resource.c.person, "persons"), among(resource.c.resource_type, "types"))
+    return query.where(_bears(resource, resource.c.id)).order_by(resource.c.resource_type, resource.c.id)
+
+
+def _said() -> Select[Any]:
+    """Parameters: types, since when, types, types, label, source, source, persons."""
+    said = statement.c
+    wanted = among(said.resource_type, "types")
+    thing = said.resource_type + literal_column("'/'", Text) + said.resource_id
+    own = case((said.source == bindparam("source"), said.resource_type))
+    query: Select[Any] = select(
+        said.person,
+        func.count(case((and_(wanted, _bears(statement, said.resource_id)), thing)).distinct()),
+        func.max(case((wanted, said.effective))),
+        func.max(case((wanted, said.recorded))),
+        func.max(case((holds(said.body, "label"), literal_column("1", Integer)), else_=literal_column("0", Integer))),
+        func.min(own),
+        func.max(own),
+    )
+    return query.where(among(said.person, "persons")).group_by(said.person)
+
+
+_KEPT, _SAID = _kept(), _said()
 
 
 _TEXTS = 200
@@ -108,8 +166,8 @@ class Watch:
 
     def of(self, persons: Collection[str]) -> dict[str, datetime]:
         """When these are to be looked at."""
-        query = select(watch.c.person, watch.c.due).where(among(watch.c.person, persons))
-        return {row[0]: row[1] for row in self._connection.execute(query)}
+        rows = sets.fetch(self._connection, _WHEN, persons) if persons else ()
+        return {person: from_micros(due) for person, due in rows}
 
     def of_source(self, source: str, after: int, *, limit: int) -> tuple[set[str], int | None]:
         """Persons of whom a source has stated something that is there: a page, and after what the next one is."""
@@ -122,11 +180,8 @@ class Watch:
 
     def holding(self, rids: Collection[int], text: bytes) -> set[str]:
         """The persons of those rows whose current or former content holds the text."""
-        found: set[str] = set()
-        for table in (resource, resource_version) if rids else ():
-            query = select(table.c.person).where(among(table.c.rid, rids), table.c.person.is_not(None))
-            found |= set(self._connection.scalars(query.where(holds(table.c.body, text))))
-        return found
+        rows = sets.fetch(self._connection, _HOLDING, rids, text, rids, text) if rids else ()
+        return {person for (person,) in rows}
 
     def about_nobody(self, resource_type: str, texts: Collection[str]) -> set[str]:
         """The ids of what is about no person, of that type, and holds one of these texts. There is little of it."""
@@ -145,50 +200,26 @@ class Watch:
 
         Without what was over by `since` and is no other's need.
         """
-        of_another = exists().where(*_about(resource, resource.c.id), bearing.c.person != resource.c.person)
-        names = ("person", "resource_type", "id", "deleted", "contributors", "contradictions", "body")
-        query: Select[Any] = select(*(resource.c[name] for name in names), of_another)
-        query = query.where(among(resource.c.person, sorted(persons)))
-        query = query.where(among(resource.c.resource_type, sorted(resource_types)))
+        rows = sets.fetch(self._connection, _KEPT, sorted(persons), sorted(resource_types), to_micros(since))
         found: dict[str, list[Kept]] = defaultdict(list)
-        query = query.where(_bears(resource, resource.c.id, since)).order_by(resource.c.resource_type, resource.c.id)
-        for person, kind, id, deleted, sources, contradictions, body, shared in self._connection.execute(query).all():
+        for person, kind, id, deleted, sources, contradictions, body, shared in rows:
             contributors = tuple(orjson.loads(sources))
-            found[person].append(Kept(kind, id, deleted, contributors, contradictions != "[]", not shared, body))
+            found[person].append(
+                Kept(kind, id, bool(deleted), contributors, contradictions != "[]", not shared, bytes(body))
+            )
         return found
 
     def said(
         self, persons: Collection[str], resource_types: Collection[str], source: str, label: bytes, *, since: datetime
     ) -> dict[str, Said]:
         """What is said of each of these persons about such things, but for what `kept` leaves out."""
-        said = statement.c
-        wanted = among(said.resource_type, sorted(resource_types))
-        counted = and_(wanted, _bears(statement, said.resource_id, since))
-        own = case((said.source == source, said.resource_type))
-        query: Select[Any] = select(
-            said.person,
-            func.count(case((counted, said.resource_type + "/" + said.resource_id)).distinct()),
-            type_coerce(func.max(case((wanted, said.effective))), Instant()),
-            type_coerce(func.max(case((wanted, said.recorded))), Instant()),
-            func.max(case((holds(said.body, label), 1), else_=0)),
-            func.min(own),
-            func.max(own),
-        )
-        query = query.where(among(said.person, sorted(persons))).group_by(said.person)
+        types, by = sorted(resource_types), to_micros(since)
+        rows = sets.fetch(self._connection, _SAID, types, by, types, types, label, source, source, sorted(persons))
         return {
-            row[0]: Said(row[1], row[2], row[3], bool(row[4]), frozenset(one for one in row[5:] if one))
-            for row in self._connection.execute(query)
+            person: Said(things, _time(effective), _time(recorded), bool(withheld), frozenset(filter(None, own)))
+            for person, things, effective, recorded, withheld, *own in rows
         }
 
 
-def _bears(table: Table, id: ColumnElement[Any], since: datetime) -> ColumnElement[bool]:
-    """Whether a thing was not over by then, or belongs to another's need.
-
-    Asked of each row, by a value: of EXISTS, PostgreSQL would read all that is over of anybody.
-    """
-    over = select(bearing.c.until).where(*_about(table, id), bearing.c.person == table.c.person)
-    return over.where(bearing.c.until < since, bearing.c.known_by.is_(None)).scalar_subquery().is_(None)
-
-
-def _about(table: Table, id: ColumnElement[Any]) -> tuple[ColumnElement[bool], ...]:
-    return bearing.c.resource_id == id, bearing.c.resource_type == table.c.resource_type
+def _time(micros: int | None) -> datetime | None:
+    return None if micros is None else from_micros(micros)

@@ -14,7 +14,7 @@ from bench.who import AT, UNITS, unit
 from gateway.access import watching
 from gateway.access.glances import evidence_of, glances
 from gateway.access.reading import heard_by_all
-from gateway.access.standpoints import standpoints
+from gateway.access.standpoints import Units, standpoints
 from gateway.app import Gateway, wire
 from gateway.coordination.gap import Gap
 from gateway.coordination.glance import glance, with_evidence
@@ -103,7 +103,9 @@ def test_a_glance_shows_what_a_look_at_all_that_was_said_shows(gateway: Gateway,
     door = gateway.door
 
     def glanced(uow: UnitOfWork) -> Seen:
-        stored = glances(uow, PERSONS, now, READ, watching.LABEL, gateway.door._rooms.sources)
+        stored = glances(
+            uow, PERSONS, now, READ, watching.LABEL, gateway.door._rooms.sources, lambda keys: Units(uow, keys, now)
+        )
         found = {p: glance(one.patient, one.agreed, one.directory, one.heard, at=now) for p, one in stored.items()}
         shown = evidence_of(uow, [gap for gaps, _ in found.values() for gap in gaps])
         return {person: (with_evidence(gaps, shown), again) for person, (gaps, again) in found.items()}

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from gateway.access import watching
+from gateway.access.standpoints import Units, UnitsKept
 from gateway.access.watching import Looked, Place
 from gateway.app import Gateway, wire
+from gateway.coordination.due import TICK
 from gateway.coordination.missions import MISSION
 from gateway.coordination.statements import Origin, make
 from gateway.identity.systems import HSA_ID
@@ -19,7 +21,7 @@ from gateway.settings import Settings
 from gateway.store import UnitOfWork
 
 BEGIN = datetime(2026, 3, 2, 12, tzinfo=UTC)
-UNIT, OTHER = "SE2321000131-T0100", "SE2321000131-T0101"
+UNIT, OTHER, CLOSING = (f"SE2321000131-T{number:04}" for number in (100, 101, 102))
 PERSONS = [f"p{number:02}" for number in range(9)]
 
 
@@ -54,6 +56,9 @@ class Watched:
             if not self.step():
                 return
         raise AssertionError("The watch comes to no end.")
+
+    def due(self, person: str) -> datetime | None:
+        return self.gateway.store.read(lambda uow: uow.watch.of([person])).get(person)
 
     def raised(self) -> list[tuple[str, str, int]]:
         """Each gap that was ever raised: of whom, what, and how many versions it has."""
@@ -138,6 +143,64 @@ def test_who_is_being_written_waits_and_has_each_gap_once(watched: Watched) -> N
     assert watched.step() == {"asked"}, "What changed meanwhile is not forgotten."
     watched.settle()
     assert watched.raised() == [("asked", "unanswered", 2)], "Raised, and said anew with what has changed."
+
+
+def test_a_unit_that_is_to_close_has_nobody_look_but_those_in_its_care(watched: Watched) -> None:
+    closes, asked = watched.now + timedelta(minutes=10), watched.now
+    watched.record(organisation(CLOSING), *care("theirs", CLOSING, asked), *care("another", UNIT, asked))
+    watched.now += timedelta(seconds=3)
+    watched.settle()
+    before = watched.due("another")
+    watched.record(closing(CLOSING, closes), *care("another", UNIT, asked, priority="urgent"))
+    watched.now += timedelta(seconds=1)
+    assert {"theirs", "another"} <= watched.step(), "In one step."
+    assert watched.due("theirs") == closes + TICK
+    assert watched.due("another") == before
+
+
+def test_units_are_kept_from_step_to_step_until_one_of_them_changes(watched: Watched) -> None:
+    kept, key, other = UnitsKept(), ("Organization", HSA_ID, UNIT), ("Organization", HSA_ID, OTHER)
+
+    def step(seq: int, keys: set[tuple[str, str, str]], *, all_there: bool = True) -> tuple[Units, int]:
+        def read(uow: UnitOfWork) -> tuple[Units, int]:
+            changes = uow.changes.after(seq)
+            kept.follow(seq, changes, all_there=all_there)
+            return kept.of(uow, keys, watched.now), changes[-1].seq if changes else seq
+
+        return watched.gateway.store.read(read)
+
+    first, last = step(0, {key})
+    watched.record(*care("asked", OTHER, watched.now))
+    second, last = step(last, {key})
+    assert second is first
+    both, last = step(last, {key, other})
+    assert both is not first
+    assert both.asked == {key, other}
+    assert step(last, {other})[0] is both
+    watched.record(organisation(UNIT, active=False))
+    changed, after = step(last, {key})
+    assert changed is not both
+    assert closed(both) is False
+    assert closed(changed) is True
+    assert step(after, {key})[0] is changed
+    assert step(after, {key}, all_there=False)[0] is not changed, "There may be a change beyond."
+    again = step(after, {key})[0]
+    assert step(after + 1, {key})[0] is not again, "Another watched meanwhile."
+
+
+def closed(units: Units) -> bool:
+    directory = units.all_for([])
+    assert directory is not None
+    found = directory.resource(f"{HSA_ID}|{UNIT}")
+    assert found is not None
+    return found["active"] is False
+
+
+def closing(hsa_id: str, when: datetime) -> Statement:
+    url = "http://hl7.org/fhir/StructureDefinition/organization-period"
+    one = organisation(hsa_id)
+    body = one.body | {"id": one.resource_id, "extension": [{"url": url, "valuePeriod": {"end": when.isoformat()}}]}
+    return said(hsa_id, None, body, BEGIN + timedelta(seconds=2))
 
 
 def organisation(hsa_id: str, *, active: bool = True) -> Statement:
