@@ -39,8 +39,10 @@ if TYPE_CHECKING:
 
 TOGETHER = 200
 """Changes of a unit of work at most."""
-BEAT = 0.1
+BEAT = 0.2
 """Seconds between two units of work, where the feeder keeps up."""
+HEARS = 0.1
+"""Seconds between two looks at the change log: a gap is told so much later at most than it could be."""
 GRACE = 3
 """So many seconds after the last change is still heard of gaps."""
 _WARM = 200
@@ -214,7 +216,7 @@ def hear(url: str, span: Span, together: Any, cores: frozenset[int], heard: Any)
     found: list[Heard] = []
     together.wait()
     while span.gone() < span.seconds + GRACE:
-        time.sleep(0.05)
+        time.sleep(HEARS)
         store.number_changes()
         now = span.clock()
         new = store.read(lambda uow, seq=seq: uow.changes.after(seq, limit=10_000))

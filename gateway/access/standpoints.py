@@ -133,7 +133,7 @@ class Units:
 
     def __init__(self, uow: UnitOfWork, keys: Collection[Key], now: datetime, before: Units | None = None) -> None:
         """`before` are units that were read, and are the same still: those whom they do not know are read beside."""
-        self.asked = frozenset(keys) if before is None else before.asked.union(keys)
+        self.asked: frozenset[Key] = frozenset(keys) if before is None else before.asked.union(keys)
         self._resources: dict[str, Resource] = {} if before is None else dict(before._resources)
         self._by_key: dict[Key, str] = {}
         self._further: dict[str, list[Key]] = {}
