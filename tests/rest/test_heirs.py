@@ -378,3 +378,27 @@ def test_many_are_done_in_steps_of_a_few_and_a_step_that_fails_is_done_again(
     here.watch()
     assert (here.owned(here.heir), here.owned(here.nurses)) == (ids, set())
     assert here.differs() == []
+
+
+def test_a_hand_over_between_two_that_have_become_one_can_only_be_ended(here: Here) -> None:
+    nurses, heir = here.party(here.nurses), here.party(here.heir)
+    one = created(here.party(WARD), here.task(person(here.operator)))
+    moved(nurses, one, "accepted")
+    sent = {"resourceType": "Parameters", "parameter": [{"name": "arriving", "valueReference": unit(here.other)}]}
+    offered = nurses.post(f"/fhir/Task/{one['id']}/$handover", json=sent)
+    assert offered.status_code == 200, offered.text
+    here.unit(here.nurses, LAST, here.heir)
+    here.unit(here.other, LAST, here.heir)
+    here.at(DAY_AFTER)
+    assert {owner(read(heir, offered.json())), owner(read(heir, one))} == {here.heir}
+
+    def answer(code: str) -> httpx.Response:
+        parts: list[Body] = [{"name": "answer", "valueCode": code}]
+        parts += [{"name": "reason", "valueCodeableConcept": {"text": "En enhet nu"}}] if code != "accept" else []
+        body = {"resourceType": "Parameters", "parameter": parts}
+        return heir.post(f"/fhir/Task/{offered.json()['id']}/$handover", json=body)
+
+    assert refusal(answer("accept"), 422)["rule"] == "task-handover-too-late"
+    assert "accepted" not in here.steps(here.heir, offered.json())
+    assert answer("decline").status_code == 200
+    assert here.differs() == []

@@ -62,7 +62,10 @@ def faults(change: Change) -> Iterator[Fault]:
 
 
 def answer_faults(change: Change) -> Iterator[Fault]:
-    """What stands against the answer: the Task may have ended, or be in other hands by now."""
+    """What stands against the answer: the Task may have ended, be in other hands by now, or both sides be one.
+
+    Two units that have closed may have one heir, who then hands over to himself.
+    """
     moves = change.start != change.to
     if moves and change.is_of("not-proposed", frozenset({change.to})):
         yield "status", "task-handover-is-answered", "C-80"
@@ -72,7 +75,8 @@ def answer_faults(change: Change) -> Iterator[Fault]:
         about = _about(change)
         leaving = None if about is None else change.named("owner", of=about)
         held = about is not None and change.is_of("held", frozenset({str(about["status"])}))
-        if not held or leaving is None or leaving not in {change.named(side) for side in _SIDES}:
+        sides = {change.named(side) for side in _SIDES}
+        if not held or leaving not in sides or None in sides or len(sides) == 1:
             yield "focus", "task-handover-too-late", "C-80"
 
 
