@@ -67,6 +67,10 @@ class Settings(BaseSettings):
         True,
         description="Raise gaps as DetectedIssues, end them, and pass what closed units had to their heirs, in time.",
     )
+    reporter: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")] | None = Field(
+        None,
+        description="The organisation (HSA-id) in whose name each month's measures are stored; without it none are.",
+    )
     lease: float = Field(
         15, ge=1, description="Seconds after which others take over the messages of a process that was killed."
     )

@@ -46,6 +46,9 @@ SWITCH = 0.0002
 WATCH_LEASE = timedelta(seconds=10)
 """Another process goes on with the gap watch so long after the one that had it was killed. A step takes a second."""
 
+MONTHS_LEASE = timedelta(minutes=10)
+"""A month of a large region is counted in seconds, on a busy machine in minutes."""
+
 
 @dataclass
 class Gateway:
@@ -125,6 +128,14 @@ class Gateway:
 
         self.store.write(begin)
         return Runner(self.store, {}, standing={WATCH: Watching(self.door)}, lease=WATCH_LEASE, clock=self.clock)
+
+    def months(self, reporter: str) -> Runner:
+        """What stores each month's measures when it is over, in the name of the organisation with this HSA-id."""
+        from gateway.jobs.months import MONTHS, Counting, begin
+
+        self.store.write(begin)
+        standing = {MONTHS: Counting(self.door, reporter)}
+        return Runner(self.store, {}, standing=standing, lease=MONTHS_LEASE, clock=self.clock)
 
     def reindex(self, progress: Callable[[int, int], None]) -> Job:
         """Index everything anew, here or in whatever process takes it first; returns when it is done."""

@@ -83,6 +83,8 @@ class Workers:
         gateway.ingest.on_kept = worker.wake
         jobs, imports = gateway.jobs(perform=self._perform), gateway.imports()
         working: list[Working] = [worker, jobs, imports, *([gateway.watch()] if gateway.settings.watch_gaps else [])]
+        if gateway.settings.reporter is not None:
+            working.append(gateway.months(gateway.settings.reporter))
         for one in working:
             one.start()
             self._running.callback(one.stop)

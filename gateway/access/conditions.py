@@ -16,7 +16,7 @@ from typing import Any
 
 from gateway.access.caller import Caller
 from gateway.access.commands import Command, Create, Matching
-from gateway.access.decision import DIRECTORY
+from gateway.access.decision import DIRECTORY, SHARED
 from gateway.access.reading import Reading, Rooms
 from gateway.coordination.compartments import COMPARTMENT
 from gateway.coordination.plans.basis import WITHHELD
@@ -39,7 +39,8 @@ def narrowing(reading: Reading, caller: Caller) -> Narrowing | None:
     """To what the caller may see. It holds for the directory too: includes and chains lead from it to persons."""
     if caller.operator:
         return None
-    return Narrowing(caller.organisations, tuple(sorted(reading.own(caller))), WITHHELD, DIRECTORY, COMPARTMENT)
+    own = tuple(sorted(reading.own(caller)))
+    return Narrowing(caller.organisations, own, WITHHELD, DIRECTORY, COMPARTMENT, SHARED)
 
 
 def terminology(rooms: Rooms, base: str, *given: Resource, uow: UnitOfWork | None = None) -> Terminology:

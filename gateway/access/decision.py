@@ -1,8 +1,8 @@
 """What a caller may do: decisions with their reasons, from rules that read as sentences.
 
 Default deny. The operator may do everything. An organisation reads the directory, and what concerns a person whose
-care it takes part in: it states something of that person, or is named by somebody who does. What a caller may not
-read does not exist for him (404), by any path (coordination.md C-65).
+care it takes part in: it states something of that person, or is named by somebody who does; and the months of measures,
+which are about nobody. What a caller may not read does not exist for him (404), by any path (coordination.md C-65).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from gateway.access.caller import Caller
 from gateway.coordination.plans.basis import WITHHELD
-from gateway.coordination.statements import OPERATOR_SOURCE
+from gateway.coordination.statements import GATEWAY_SOURCE, OPERATOR_SOURCE
 from gateway.records import Source
 
 DIRECTORY = frozenset(
@@ -45,6 +45,9 @@ DIRECTORY = frozenset(
 )
 """Types that say something of organisations, words and rules, not of persons."""
 
+SHARED = ("MeasureReport", GATEWAY_SOURCE)
+"""What this source alone states of nobody is for every party: the months of measures (ADR 76)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -54,17 +57,27 @@ class Decision:
     rule: str
 
 
-def decide(caller: Caller, resource_type: str, *, takes_part: bool | None) -> Decision:
-    """Whether the caller may see a resource; `takes_part` is None where no single person is asked about."""
+def decide(caller: Caller, resource_type: str, *, takes_part: bool | None, shared: bool = False) -> Decision:
+    """Whether the caller may see a resource; `takes_part` is None where no single person is asked about.
+
+    `shared`: it is what `is_shared` tells.
+    """
     if caller.operator:
         return Decision(True, "operator")
     if resource_type in DIRECTORY:
         return Decision(True, "directory-is-open")
+    if shared:
+        return Decision(True, "counted-of-nobody")
     if takes_part is None:
         return Decision(True, "narrowed-to-own-persons")
     if takes_part:
         return Decision(True, "takes-part-in-the-care")
     return Decision(False, "no-part-in-the-care")
+
+
+def is_shared(resource_type: str, person: str | None, contributors: Collection[str]) -> bool:
+    """Whether a resource is what the gateway counted of nobody, which every party may read."""
+    return resource_type == SHARED[0] and person is None and tuple(contributors) == SHARED[1:]
 
 
 def decide_write(caller: Caller, resource_type: str, *, takes_part: bool, asks_for_it: bool) -> Decision:

@@ -22,7 +22,7 @@ from gateway.access.labels import Labelling
 from gateway.access.lastn import Lastn
 from gateway.access.later import Deferring
 from gateway.access.matching import Matching
-from gateway.access.measuring import Measuring
+from gateway.access.months import Months
 from gateway.access.organisations import Organisation, organisations
 from gateway.access.packaging import Packaging
 from gateway.access.persons import Persons
@@ -57,7 +57,7 @@ class Door(
     Lastn,
     Matching,
     Discharging,
-    Measuring,
+    Months,
     CapacityDoor,
     Histories,
     Watching,

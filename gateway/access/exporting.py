@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, Protocol
 
 from gateway.access.caller import Asking, Caller
 from gateway.access.conditions import narrowing, terminology
-from gateway.access.decision import Decision, decide, source_of
+from gateway.access.decision import Decision, decide, is_shared, source_of
 from gateway.access.reading import Reading
 from gateway.errors import BadRequest, Gone, NotFound, TooManyRequests, Unavailable
 from gateway.fhir.datetime import instant
@@ -251,7 +251,8 @@ class Exporting(Reading):
             mine = {person for person, some in parties.items() if some & {*asking.caller.organisations}}
 
             def seen(one: Stored) -> bool:
-                decision = decide(asking.caller, one.resource_type, takes_part=one.person in mine)
+                shared = is_shared(one.resource_type, one.person, one.contributors)
+                decision = decide(asking.caller, one.resource_type, takes_part=one.person in mine, shared=shared)
                 return decision.allowed and not self.withheld(uow, asking.caller, one)
 
             now = {key for key, one in current.items() if seen(one)}

@@ -14,7 +14,7 @@ from typing import Literal
 from urllib.parse import urlencode
 
 from gateway.access.caller import Asking, Caller
-from gateway.access.decision import DIRECTORY, Decision, decide, source_of
+from gateway.access.decision import DIRECTORY, SHARED, Decision, decide, source_of
 from gateway.access.reading import Reading, Rooms
 from gateway.errors import BadRequest
 from gateway.fhir import bundle
@@ -151,7 +151,7 @@ class Histories(Reading):
     ) -> tuple[list[Stored], Keyset | None]:
         """So many versions that the caller may see, and where to go on; None where these are the last."""
         caller = asking.caller
-        concerning = None if caller.operator else Concerning(caller.organisations, DIRECTORY)
+        concerning = None if caller.operator else Concerning(caller.organisations, DIRECTORY, SHARED)
         found: list[Stored] = []
         for _ in range(MOST_PASSED_OVER):
             batch = uow.resources.history(

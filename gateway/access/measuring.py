@@ -13,7 +13,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Final
 
 from gateway.access.answers import FIRST_YEAR, LAST_YEAR
-from gateway.access.caller import Asking
+from gateway.access.caller import OPERATOR, Asking
 from gateway.access.conditions import narrowing, terminology
 from gateway.access.conformance import Canonicals
 from gateway.access.decision import decide
@@ -32,6 +32,8 @@ from gateway.store import Stored, UnitOfWork
 
 MOST: Final = 500_000
 """Missions of one period: more than a region has in a year."""
+EVERY: Final = 2**40
+"""More than there are."""
 MOST_DAYS: Final = 3 * 366
 MEASURE: Final = "Measure"
 PATIENT: Final = "Patient"
@@ -85,18 +87,10 @@ class Measuring(Canonicals):
                     text = f"This measure is divided by: {', '.join(definition.dimensions)}."
                     raise BadRequest(text, rule="dimension-unknown", where="group-by")
         tallies = [Tally(definition, frozenset(by) or None) for definition in measures]
-        window = agreements.agreement().since
         whose = self._patients_of(asking, subject) if subject is not None else ()
-        query = self._missions(start - window, end + window, whose)
+        query = self._missions(start, end, whose)
         counting = _Counting(self, asking, tallies, start, end, now)
-
-        def ask(uow: UnitOfWork) -> bool:
-            rids = uow.streams.rows(query, narrowing(self, asking.caller), most=most)
-            for persons in uow.streams.by_person(rids or ()):
-                counting.add(uow, persons)
-            return rids is not None
-
-        whole = self._rooms.store.read(ask)
+        whole = self._rooms.store.read(lambda uow: counting.all(uow, query, most))
         decision = decide(asking.caller, "Task", takes_part=None)
         if subject is None or not whole:
             self.audit(asking, decision, failure=None if whole else "too-costly")
@@ -105,6 +99,14 @@ class Measuring(Canonicals):
             raise Unprocessable(text, rule="too-costly", where="periodStart")
         asked = Asked(period.first, period.last, now, f"{PATIENT}/{subject}" if subject else None)
         return [report(tally, asked) for tally in tallies]
+
+    def count(self, uow: UnitOfWork, measures: Sequence[Definition], period: Period, now: datetime) -> list[Resource]:
+        """A MeasureReport for each, of all missions of the period: what the gateway counts by itself."""
+        start, end = self._midnights(period)
+        tallies = [Tally(definition) for definition in measures]
+        counting = _Counting(self, Asking(OPERATOR, "evaluate-measure"), tallies, start, end, now)
+        counting.all(uow, self._missions(start, end, ()), EVERY)
+        return [report(tally, Asked(period.first, period.last, now)) for tally in tallies]
 
     def _measure_of(self, asking: Asking, id: str) -> Resource | None:
         try:
@@ -139,6 +141,9 @@ class Measuring(Canonicals):
         return self._rooms.store.read(find)
 
     def _missions(self, start: datetime, end: datetime, patients: Sequence[str]) -> Query:
+        """The missions that may tell of a period: those asked for in it, or not long before or after."""
+        window = agreements.agreement().since
+        start, end = start - window, end + window
         codes = ",".join(f"{MISSION}|{code}" for code in sorted(agreements.agreement().missions))
         params = [("code", codes), ("authored-on", f"ge{start.isoformat()}"), ("authored-on", f"lt{end.isoformat()}")]
         if patients:
@@ -173,7 +178,14 @@ class _Counting:
         }
         self._needs_statements = bool(names & FROM_STATEMENTS)
 
-    def add(self, uow: UnitOfWork, persons: Sequence[Sequence[Stored]]) -> None:
+    def all(self, uow: UnitOfWork, query: Query, most: int) -> bool:
+        """Count all that the caller may see; nothing, and False, where that is more than `most`."""
+        rids = uow.streams.rows(query, narrowing(self._door, self._asking.caller), most=most)
+        for persons in uow.streams.by_person(rids or ()):
+            self._add(uow, persons)
+        return rids is not None
+
+    def _add(self, uow: UnitOfWork, persons: Sequence[Sequence[Stored]]) -> None:
         """Count a part."""
         tasks = [[(one, one.resource()) for one in found] for found in persons]
         self._meet(uow, [resource for found in tasks for _, resource in found])

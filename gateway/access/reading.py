@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.access.audit import audit_event
 from gateway.access.caller import Asking, Caller
-from gateway.access.decision import Decision, decide, own_sources, withheld
+from gateway.access.decision import Decision, decide, is_shared, own_sources, withheld
 from gateway.access.known import Known
 from gateway.coordination.compartments import COMPARTMENT, compartments
 from gateway.coordination.plans.closing import CLOSED_WITH_A_PLAN, may_be_closed
@@ -207,7 +207,8 @@ class Reading:
         if caller.operator:
             return decide(caller, found.resource_type, takes_part=True)
         takes_part = bool(found.person) and bool(set(caller.organisations) & uow.persons.parties(found.person or ""))
-        decision = decide(caller, found.resource_type, takes_part=takes_part)
+        shared = is_shared(found.resource_type, found.person, found.contributors)
+        decision = decide(caller, found.resource_type, takes_part=takes_part, shared=shared)
         if decision.allowed and self.withheld(uow, caller, found):
             return Decision(False, WITHHELD_FROM_OTHERS)
         return decision

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, literal, or_, select, text, union_all
 
 from gateway.keysets import among
+from gateway.store.narrowing import is_shared, stated_by
 from gateway.store.versions import COLUMNS, FIELDS, Stored, stored
 from gateway.tables import locator, resource, resource_version, takes_part
 
@@ -26,10 +27,14 @@ Keyset = tuple[datetime, int]
 
 @dataclass(frozen=True, slots=True)
 class Concerning:
-    """Versions about persons in whose care one of `parties` (HSA-ids) takes part, and all of `open_types`."""
+    """Versions about persons in whose care one of `parties` (HSA-ids) takes part, and all of `open_types`.
+
+    `shared`: as of a Narrowing.
+    """
 
     parties: tuple[str, ...]
     open_types: Collection[str]
+    shared: tuple[str, str] = ("", "")
 
 
 class History:
@@ -135,7 +140,8 @@ def _selected(
     if concerning is not None:
         persons = select(takes_part.c.person).where(among(takes_part.c.hsa_id, concerning.parties))
         is_open = among(table.c.resource_type, sorted(concerning.open_types))
-        query = query.where(or_(is_open, table.c.person.in_(persons)))
+        kind, source = concerning.shared
+        query = query.where(or_(is_open, table.c.person.in_(persons), is_shared(table, kind, stated_by(source))))
     return query
 
 

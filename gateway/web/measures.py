@@ -5,7 +5,8 @@ docs/measures.md, docs/page.md
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from calendar import monthrange
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
@@ -17,9 +18,9 @@ from starlette.responses import Response
 from gateway.access.caller import Asking
 from gateway.access.door import Door
 from gateway.access.measuring import Period
-from gateway.errors import BadRequest, Unprocessable
+from gateway.errors import BadRequest, NotFound, Unprocessable
 from gateway.web import visitor
-from gateway.web.plots import Bar, bars
+from gateway.web.plots import Bar, bars, in_order
 from gateway.web.refusals import said
 from gateway.web.render import page
 from gateway.web.texts import LANGUAGES, TEXTS, Language
@@ -63,21 +64,40 @@ async def measures(request: Request) -> Response:
     who, door = visitor.asking(request, "operation"), visitor.door_of(request)
     today = request.app.state.clock().astimezone(request.app.state.zone).date()
     period = Period(_months_before(today), today)
+    language, display = visitor.language(request), door.definitions.display
+    stored = await to_thread.run_sync(lambda: _stored(door, who, request.app.state.settings.reporter, today))
+    months = {month: _Reader(language, display, reports) for month, reports in stored.items()}
     try:
-        period = Period(_day(request, "first") or period.first, _day(request, "last") or period.last)
-        if period.last < period.first:
-            raise BadRequest("The last day must not lie before the first.", rule="period-backwards", where="last")
-        found = await to_thread.run_sync(lambda: _evaluated(door, who, period))
-    except (BadRequest, Unprocessable) as error:  # Beside the form, where another period can be chosen.
-        refusal = said(error, visitor.language(request))
-        return page(request, "measures.html", caller=who.caller, status=error.status, period=period, refusal=refusal)
-    reader = _Reader(visitor.language(request), door.definitions.display, found)
+        month = _month(request, stored)
+        if month is not None:
+            found, period = stored[month], Period(month, month.replace(day=monthrange(month.year, month.month)[1]))
+        else:
+            period = Period(_day(request, "first") or period.first, _day(request, "last") or period.last)
+            if period.last < period.first:
+                raise BadRequest("The last day must not lie before the first.", rule="period-backwards", where="last")
+            found = await to_thread.run_sync(lambda: _evaluated(door, who, period))
+    except (BadRequest, NotFound, Unprocessable) as error:  # Beside the form, where another period can be chosen.
+        return page(
+            request,
+            "measures.html",
+            caller=who.caller,
+            status=error.status,
+            period=period,
+            refusal=said(error, language),
+            month=None,
+            months=_rows(months),
+            months_bars=_by_month(months, language),
+        )
+    reader = _Reader(language, display, found)
     return page(
         request,
         "measures.html",
         caller=who.caller,
         period=period,
         refusal="",
+        month=month,
+        months=_rows(months),
+        months_bars=_by_month(months, language),
         brief=reader.brief(),
         in_time={name: reader.in_time(name) for name in ("mission", "party", "municipality")},
         in_time_bars=reader.bars("answered-in-time", "share", "mission", percent=True),
@@ -100,6 +120,42 @@ def _evaluated(door: Door, who: Asking, period: Period) -> dict[str, Figures]:
     return dict(zip(SHOWN, reports, strict=True))
 
 
+def _stored(door: Door, who: Asking, reporter: str | None, today: date) -> dict[date, Mapping[str, Figures]]:
+    """The months that are stored whole, the latest first."""
+    found = door.stored_months(who, reporter, SHOWN, today) if reporter else {}
+    return {month: reports for month, reports in found.items() if reports.keys() == set(SHOWN)}
+
+
+def _month(request: Request, stored: Collection[date]) -> date | None:
+    """The stored month that is asked for; where nothing is, the latest. BadRequest, NotFound."""
+    text = request.query_params.get("month", "").strip()
+    if not text:
+        period = any(request.query_params.get(name) for name in ("first", "last"))
+        return None if period else next(iter(stored), None)
+    try:
+        month = date.fromisoformat(f"{text}-01")
+    except ValueError:
+        raise BadRequest("month is a month: 2026-01.", rule="parameter-malformed", where="month") from None
+    if month not in stored:
+        raise NotFound("That month is not counted.", rule="month-unknown", where="month")
+    return month
+
+
+def _rows(months: Mapping[date, _Reader]) -> list[Row]:
+    return [Row(f"{month:%Y-%m}", one.in_short()) for month, one in months.items()]
+
+
+def _by_month(months: Mapping[date, _Reader], language: Language) -> Sequence[Bar]:
+    """The share that is answered in time, the latest month first."""
+    few = TEXTS[language]["few"]
+    shares = [(month, one.group("answered-in-time", "share"), one) for month, one in months.items()]
+    rows = [
+        (f"{month:%Y-%m}", share.get("measureScore", {}).get("value"), one.score(share) or few)
+        for month, share, one in shares
+    ]
+    return in_order(rows, whole=100)
+
+
 @dataclass(frozen=True, slots=True)
 class _Reader:
     """MeasureReports, in the visitor's language."""
@@ -116,9 +172,23 @@ class _Reader:
             ("solved-at-home", "share", "at-home"),
             ("sent-on", "share", "are-sent-on"),
         )
-        found = [(self._group(of, statistic), name) for of, statistic, name in named]
+        found = [(self.group(of, statistic), name) for of, statistic, name in named]
         few = TEXTS[self.language]["few"]
-        return [(self._score(one) or (few if _is_masked(one) else None), name) for one, name in found]
+        return [(self.score(one) or (few if _is_masked(one) else None), name) for one, name in found]
+
+    def in_short(self) -> tuple[str | None, ...]:
+        """The figures of a month, one for each column."""
+        named = (
+            ("answered-in-time", "share"),
+            ("time-to-accept", "median"),
+            ("time-to-first-trained", "median"),
+            ("time-to-completion", "median"),
+            ("refusals", "count"),
+            ("solved-at-home", "share"),
+            ("sent-on", "share"),
+        )
+        found = [self.group(*one) for one in named]
+        return tuple(self.score(one) or (None if _is_masked(one) else "–") for one in found)
 
     def in_time(self, dimension: str) -> Table:
         shares = self._strata("answered-in-time", "share", dimension)
@@ -129,9 +199,9 @@ class _Reader:
             lambda key, one: (
                 _count(one, "denominator"),
                 _count(one, "numerator"),
-                self._score(one),
-                self._score(medians.get(key, {})),
-                self._score(tenths.get(key, {})),
+                self.score(one),
+                self.score(medians.get(key, {})),
+                self.score(tenths.get(key, {})),
             ),
         )
 
@@ -145,8 +215,8 @@ class _Reader:
             self._strata(measure, "median", dimension),
             lambda key, one: (
                 _count(one, "measure-population"),
-                self._score(one),
-                self._score(tenths.get(key, {})),
+                self.score(one),
+                self.score(tenths.get(key, {})),
             ),
         )
 
@@ -154,7 +224,7 @@ class _Reader:
         found = self._strata(measure, statistic, dimension) or {}
         few = TEXTS[self.language]["few"]
         rows = [
-            (self._label(one), one.get("measureScore", {}).get("value"), self._score(one) or few)
+            (self._label(one), one.get("measureScore", {}).get("value"), self.score(one) or few)
             for one in found.values()
         ]
         return bars(rows, whole=100 if percent else None)
@@ -165,11 +235,11 @@ class _Reader:
         found = [(_size(one), Row(self._label(one), cells(key, one))) for key, one in strata.items()]
         return Table(tuple(row for _, row in sorted(found, key=lambda one: (-one[0], one[1].label))))
 
-    def _group(self, measure: str, statistic: str) -> Figures:
+    def group(self, measure: str, statistic: str) -> Figures:
         return next(one for one in self.reports[measure]["group"] if _code(one["code"]) == statistic)
 
     def _strata(self, measure: str, statistic: str, dimension: str) -> dict[tuple[str, str], Figures] | None:
-        for one in self._group(measure, statistic).get("stratifier", ()):
+        for one in self.group(measure, statistic).get("stratifier", ()):
             if _code(one["code"][0]) == dimension:
                 return None if "extension" in one else {_key(s["value"]): s for s in one.get("stratum", ())}
         return {}
@@ -180,7 +250,7 @@ class _Reader:
             return UNKNOWN[LANGUAGES.index(self.language)]
         return self.display(system, code, self.language) or str(stratum["value"].get("text", code))
 
-    def _score(self, figures: Figures) -> str | None:
+    def score(self, figures: Figures) -> str | None:
         score = figures.get("measureScore")
         if score is None:
             return None

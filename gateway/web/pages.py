@@ -191,7 +191,7 @@ ROUTES: tuple[tuple[str, str, Any, tuple[str, ...]], ...] = (
     ("GET", "/worklist/{id}", worklist.of_unit, ("since",)),
     ("GET", "/queue", queue.queue, ("kind", "after", "done")),
     ("POST", "/queue", queue.decide, ()),
-    ("GET", "/measures", measures.measures, ("first", "last")),
+    ("GET", "/measures", measures.measures, ("first", "last", "month")),
     ("GET", "/capacity", measures.capacity, ()),
     ("GET", "/inbox", inbox, ()),
     ("GET", "/inbox/{id}", message, ()),

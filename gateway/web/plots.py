@@ -26,7 +26,11 @@ class Bar:
 
 def bars(rows: Iterable[tuple[str, float | None, str]], *, whole: float | None = None) -> Sequence[Bar]:
     """Label, value and what is said of it: the largest first, against `whole` or the largest."""
-    found = sorted(rows, key=lambda row: (row[1] is None, -(row[1] or 0), row[0]))[:MOST]
+    return in_order(sorted(rows, key=lambda row: (row[1] is None, -(row[1] or 0), row[0]))[:MOST], whole=whole)
+
+
+def in_order(found: Sequence[tuple[str, float | None, str]], *, whole: float | None = None) -> Sequence[Bar]:
+    """The same of rows that stand in an order of their own, such as months."""
     most = whole or max((float(value) for _, value, _ in found if value is not None), default=0) or 1
     return [
         Bar(label, said, None if value is None else round(WIDTH * min(float(value) / most, 1), 1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from typing import Final
@@ -52,7 +52,10 @@ class Cell:
 
 @dataclass(slots=True)
 class Table:
-    """One group: the total, and by dimension the cell of each value. Each case is in one cell of a dimension."""
+    """One group: the total, and by dimension the cell of each value. Each case is in one cell of a dimension.
+
+    Groups that differ by their statistic alone have the same cells.
+    """
 
     group: Group
     total: Cell = field(default_factory=Cell)
@@ -67,22 +70,29 @@ class Tally:
     tables: list[Table] = field(init=False)
     dimensions: frozenset[str] | None = None
     """As a caller names them; None: all."""
-    _names: dict[Value, Value] = field(default_factory=dict)
+    _counted: Mapping[str, Sequence[Table]] = field(init=False)
+    """By kind of case, the tables that it may be in; those that share their cells once."""
+    _names: dict[tuple[str, str], Value] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.tables = [Table(group) for group in self.definition.groups]
-        for table in self.tables:
-            table.strata = {
-                dimension: {}
-                for _, code, dimension in table.group.stratifiers
-                if self.dimensions is None or code in self.dimensions
-            }
+        self.tables = []
+        apart: dict[Hashable, Table] = {}
+        for group in self.definition.groups:
+            named = tuple((code, dimension) for _, code, dimension in group.stratifiers)
+            table = Table(group)
+            table.strata = {of: {} for code, of in named if self.dimensions is None or code in self.dimensions}
+            same = apart.setdefault((group.every, group.counted, group.observation, named), table)
+            table.total, table.strata = same.total, same.strata
+            self.tables.append(table)
+        self._counted = {
+            kind: [one for one in apart.values() if one.group.every in names] for kind, names in POPULATIONS.items()
+        }
 
     def add(self, kind: str, case: Case) -> None:
         """A case of a kind: a key of POPULATIONS."""
-        for table in self.tables:
+        for table in self._counted[kind]:
             group = table.group
-            if group.every not in POPULATIONS[kind] or group.every not in case.populations:
+            if group.every not in case.populations:
                 continue
             # Of times, those that took none are no cases: see `definition.py`.
             if group.observation is not None and group.observation not in case.minutes:
@@ -90,11 +100,15 @@ class Tally:
             table.total.add(case, group)
             for dimension, cells in table.strata.items():
                 value = self._one(case.dimensions.get(dimension, UNKNOWN))
-                cells.setdefault(value, Cell()).add(case, group)
+                cell = cells.get(value)
+                if cell is None:
+                    cell = cells[value] = Cell()
+                cell.add(case, group)
 
     def _one(self, value: Value) -> Value:
         """The same code is the same stratum, whatever it was called last."""
-        return self._names.setdefault(value._replace(display=""), value)
+        key = (value.system, value.code)
+        return self._names.get(key) or self._names.setdefault(key, value)
 
 
 def add_all(tallies: Iterable[Tally], found: Iterable[tuple[str, Case]]) -> None:
