@@ -34,6 +34,7 @@ from gateway.logs import logger
 from gateway.records import Message
 from gateway.store import Item, Job, LeaseLost, UnitOfWork
 from gateway.store.imports import Counts, Held, Import, ImportFile, ImportPart
+from gateway.store.inbox import message_id
 
 __all__ = ["Held", "Imported", "Importing", "Input"]
 
@@ -296,7 +297,7 @@ class Importing(Transacting):
         """A part as the inbox keeps it, and as the import counts it."""
         media_type = NDJSON if part.first else json.MEDIA_TYPE
         owner, now = source_of(asking.caller), self._rooms.clock()
-        message = Message(str(uuid.uuid4()), owner, part.body, media_type, now, transport=TRANSPORT)
+        message = Message(message_id(now), owner, part.body, media_type, now, transport=TRANSPORT)
         return message, ImportPart(file, number, message.id, sha256(part.body).hexdigest(), part.first, units)
 
     def _commit(self, asking: Asking, id: str, part: ImportPart, start: int, units: Sequence[Unit]) -> int:

@@ -5,7 +5,6 @@ https://hl7.org/fhir/R4/http.html
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from operator import attrgetter
@@ -35,6 +34,7 @@ from gateway.fhir.binary import resource_of
 from gateway.fhir.primitives import ID
 from gateway.records import Message, Resource
 from gateway.store import UnitOfWork
+from gateway.store.inbox import message_id
 
 T = TypeVar("T")
 
@@ -153,7 +153,7 @@ class Writing(Reading):
         """The same for several of one caller."""
         source = source_of(asking.caller)
         fresh = {
-            place: Message(str(uuid.uuid4()), source, body.raw, body.media_type, uow.now, transport="rest")
+            place: Message(message_id(uow.now), source, body.raw, body.media_type, uow.now, transport="rest")
             for place, body in enumerate(bodies)
             if body is not None and body.kept is None
         }

@@ -30,6 +30,7 @@ from gateway.mapping.levels import stopped
 from gateway.mapping.sound import checked
 from gateway.records import Message, Source
 from gateway.store import Claimed, LeaseLost, Store, UnitOfWork
+from gateway.store.inbox import message_id
 
 RANGE_ITEMS = 200
 RANGE_SECONDS = 0.5
@@ -149,7 +150,7 @@ class Ingest:
         if as_of is not None and not (as_of.year > 1 and as_of - now < AHEAD):
             text = "A snapshot cannot speak of a time to come, or before the calendar: check as-of."
             raise BadRequest(text, rule="parameter-malformed", where="as-of")
-        return Message(id or str(uuid.uuid4()), source.id, body, media_type, now, as_of, transport)
+        return Message(id or message_id(now), source.id, body, media_type, now, as_of, transport)
 
     def _work_one(self, inbox_id: str, claimed: Claimed | None) -> Outcome:
         if claimed is None:

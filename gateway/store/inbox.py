@@ -7,11 +7,13 @@ was only thought dead cannot commit its range a second time.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Literal
+from uuid import UUID
 
 import orjson
 from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, text, update
@@ -106,6 +108,16 @@ _IS_HELD = text("inbox_item.state = 'held'")
 _MESSAGE = (inbox.c.id, inbox.c.source, inbox.c.media_type, inbox.c.received, inbox.c.as_of, inbox.c.transport)
 _CLAIMED = (inbox.c.id, inbox.c.next_item, inbox.c.attempts)
 _WORKED = select(inbox_item.c.inbox_id).distinct().where(among(inbox_item.c.inbox_id, "ids"))
+
+
+def message_id(received: datetime) -> str:
+    """An id for a message that comes now: a UUID of version 7, so that what comes together lies together (ADR 71).
+
+    https://www.rfc-editor.org/rfc/rfc9562#section-5.7
+    """
+    milliseconds = to_micros(received) // 1000 & (1 << 48) - 1
+    drawn = secrets.randbits(74)
+    return str(UUID(int=milliseconds << 80 | 7 << 76 | drawn >> 62 << 64 | 2 << 62 | drawn & (1 << 62) - 1))
 
 
 def _kept(message: Message, state: MessageState) -> sets.Row:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from uuid import RFC_4122, UUID
 
 import pytest
 from sqlalchemy import text
 
 from gateway.issues import Issue
 from gateway.store import Item, LeaseLost, Store
+from gateway.store.inbox import message_id
 from tests.store.examples import MINUTE, NOON, message
 
 LEASE = timedelta(seconds=30)
@@ -50,6 +52,23 @@ def test_a_kept_message_is_there_as_it_came(store: Store) -> None:
     keep(store, sent)
     assert store.read(lambda unit: unit.inbox.get("message-1")) == sent
     assert store.read(lambda unit: unit.inbox.get("message-2")) is None
+
+
+def test_ids_of_messages_follow_one_another_as_the_messages_came() -> None:
+    # So what is kept together lies together in every index that has the id.
+    times = [NOON + n * timedelta(milliseconds=1) for n in range(50)]
+    ids = [message_id(time) for time in times]
+    assert ids == sorted(ids)
+    assert all(UUID(id).version == 7 and UUID(id).variant == RFC_4122 for id in ids)
+    assert [UUID(id).int >> 80 for id in ids] == [int(time.timestamp() * 1000) for time in times]
+
+
+def test_ids_of_messages_of_one_moment_are_all_different() -> None:
+    assert len({message_id(NOON) for _ in range(1000)}) == 1000
+
+
+def test_a_message_of_a_clock_before_1970_has_an_id_too() -> None:
+    assert UUID(message_id(datetime(1969, 12, 31, tzinfo=UTC))).version == 7
 
 
 def test_an_empty_body_is_kept_too(store: Store) -> None:
