@@ -6,6 +6,7 @@ Both databases split them at spaces only, so that both find the same. https://hl
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from html import unescape
 from typing import Any
 
@@ -20,6 +21,8 @@ _WORD = re.compile(r"[^\W_]+")
 _TAG = re.compile(r"<[^>]*>")
 _APART = bytes(code if chr(code).isalnum() and code < 128 else 32 for code in range(256))
 _BLOB = 1000
+_SHORT = 200
+"""Characters of a text whose like comes back."""
 _OUR_ID = re.compile(r"(?:[A-Z][A-Za-z]+/)?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _NO_WORDS = ("<div", "http://", "https://", "urn:")
 
@@ -61,17 +64,27 @@ def _texts(resource: Resource) -> list[str]:
         for value in node.values() if type(node) is dict else node:
             kind = type(value)
             if kind is str:
-                found.append(value)
+                if _has_words(value) if len(value) <= _SHORT else _may_have_words(value):
+                    found.append(value)
             elif kind is dict or kind is list:
                 stack.append(value)
             elif value is not None and kind is not bool:
                 found.append(str(value))
-    return [
-        text
-        for text in found
-        # A thousand characters without a space are data, not text. Nor does anybody look by its words for a code
-        # system's or a profile's url, or for an id that we made: they were two thirds of all words.
-        if not text.startswith(_NO_WORDS)
+    return found
+
+
+def _may_have_words(text: str) -> bool:
+    """A thousand characters without a space are data, not text.
+
+    Nor does anybody look by its words for a code system's or a profile's url, or for an id that we made: they were two
+    thirds of all words.
+    """
+    return (
+        not text.startswith(_NO_WORDS)
         and (text[-13:-12] != "-" or not _OUR_ID.fullmatch(text))
         and (len(text) <= _BLOB or " " in text[:_BLOB])
-    ]
+    )
+
+
+# Most texts are urls, codes and references that were met before.
+_has_words = lru_cache(maxsize=16384)(_may_have_words)
