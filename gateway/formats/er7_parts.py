@@ -106,7 +106,6 @@ class _Part(LazyNode):
         self.value = value
         self.type = None
         self.pos = pos
-        self._kids = None
         self.raw = raw
         self.syntax = syntax
 

@@ -29,7 +29,6 @@ class FhirNode(JsonNode):
         self.name = name
         self.value = None
         self.pos = pos
-        self._kids = None
         self.raw = raw
         self.type = type
         if type is None or type in _OPEN:

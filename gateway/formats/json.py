@@ -81,14 +81,15 @@ class JsonNode(LazyNode):
         self.value = None
         self.type = None
         self.pos = pos
-        self._kids = None
         self.raw = raw
 
     def split(self) -> Kids:
         kids: Kids = {}
+        pos = self.pos
         for name, value in self.raw.items():
-            nodes = self.nodes(name, value, (self.pos, name))
-            if nodes:
+            if value.__class__ is str:  # As most are.
+                kids[name] = [Node(name, value, LEAF, None, (pos, name))]
+            elif nodes := self.nodes(name, value, (pos, name)):
                 kids[name] = nodes
         return kids
 

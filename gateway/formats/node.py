@@ -81,20 +81,19 @@ class Node:
 class LazyNode(Node):
     """A node whose children are made when they are first asked for: most fields of most messages never are.
 
-    Whoever makes one sets `_kids` to None.
+    Whoever makes one leaves `kids` unset.
     """
 
-    __slots__ = ("_kids", "raw")
+    __slots__ = ("raw",)
 
-    _kids: Kids | None
     raw: Any
 
     def split(self) -> Kids:
         raise NotImplementedError
 
-    @property
-    def kids(self) -> Kids:  # type: ignore[override]  # Nobody sets it.
-        kids = self._kids
-        if kids is None:
-            kids = self._kids = self.split()
-        return kids
+    def __getattr__(self, name: str) -> Kids:
+        """Asked only where an attribute is not set: from then on the children are one like any other."""
+        if name != "kids":
+            raise AttributeError(name)
+        self.kids = self.split()
+        return self.kids

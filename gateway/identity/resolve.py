@@ -198,8 +198,7 @@ def person_of(resource: Resource) -> str | None:
     if resource["resourceType"] == "Patient":
         return str(resource["id"])
     for element in ("subject", "patient", "for", "beneficiary", "individual", "securityContext"):
-        reference = resource.get(element)
-        if isinstance(reference, dict):
+        if element in resource and isinstance(reference := resource[element], dict):
             kind, _, id = str(reference.get("reference", "")).rpartition("/")
             if kind == "Patient":
                 return id
@@ -244,8 +243,11 @@ def _contradiction(entry: _Entry) -> str | None:
     return None
 
 
-def _moments(resolved: Sequence[Resolved]) -> list[Resolved]:
-    said = Counter((one.resource["resourceType"], one.id) for one in resolved)
+def _moments(resolved: Sequence[Resolved]) -> Sequence[Resolved]:
+    things = [(one.resource["resourceType"], one.id) for one in resolved]
+    if len(set(things)) == len(things):
+        return resolved
+    said = Counter(things)
     return [
         replace(one, moment=one.draft.effective.astimezone(UTC).isoformat())
         if said[one.resource["resourceType"], one.id] > 1 and one.record_key is None
