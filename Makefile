@@ -9,9 +9,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 HOST ?= 127.0.0.1
-# Tests wait for servers half of their time: two processes a core. A file stays in one, with the servers it shares; the
-# order is that of tests/conftest.py.
-PYTEST_ARGS ?= -q -n 4 --dist loadfile --no-loadscope-reorder
+# Tests hardly wait, and each process loads all of them: one more than there are cores. A file stays in one, with the
+# servers it shares; the order is that of tests/conftest.py.
+PYTEST_ARGS ?= -q -n 3 --dist loadfile --no-loadscope-reorder
 # What one process has compiled the next one reads, tests too; wherever this is set, each would compile for itself.
 unexport PYTHONDONTWRITEBYTECODE
 

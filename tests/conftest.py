@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import gc
 import importlib
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import hypothesis
@@ -92,6 +94,16 @@ def certificates_are_read_once() -> Iterator[None]:
     """Each HTTP client reads the certificates of the world, for some 40 ms; no test leaves this machine."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def servers_end_soon() -> Iterator[None]:
+    """A server looks ten times a second whether it is to end, and gives its connections a tenth more: 0.15 s in all."""
+    sooner = ModuleType("asyncio")
+    vars(sooner).update(vars(asyncio), sleep=lambda seconds: asyncio.sleep(seconds / 5))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("uvicorn.server.asyncio", sooner)
         yield
 
 
