@@ -31,9 +31,10 @@ $(VENV)/.installed: $(VENV)/.made requirements.lock pyproject.toml
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.made requirements-dev.lock pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -r requirements-dev.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 	$(BIN)/python -m compileall -q gateway
+	-$(BIN)/python -m compileall -qq -j 0 -x '/STU3/' $(VENV)/lib  # by all cores; pip does it by one
 	touch $@ $(VENV)/.installed
 
 install: $(VENV)/.installed ## the program, into .venv

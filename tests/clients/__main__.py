@@ -12,15 +12,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import structlog
-
-from gateway.app import background, wire
-from gateway.settings import Settings
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -30,7 +26,7 @@ LONGEST_SECONDS = 420
 
 NPM = ("npm", "ci", "--omit=optional", "--no-audit", "--no-fund", "--silent", "--cache", "../npm")
 MVN = ("mvn", "--quiet", "--batch-mode", "-Dmaven.repo.local=../maven", "dependency:copy-dependencies")
-PIP = ("bin/pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r")
+PIP = ("bin/pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--require-hashes", "-r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +62,6 @@ CLIENTS: dict[str, tuple[str, Sequence[str]]] = {
 
 
 def main(given: Sequence[str]) -> int:
-    structlog.configure(processors=[_drop])
     names = [name for name in given if name != "--fetch"]
     wanted = [name for name in CLIENTS if not names or name in names]
     present = [name for name in wanted if not _skipped(name)]
@@ -81,15 +76,31 @@ def main(given: Sequence[str]) -> int:
     if "--fetch" in given:
         return 1 if any(problems.values()) else 0
     wrong = [name for name in present if problems[CLIENTS[name][0]]]
+    with _served() as base:
+        wrong += [name for name in present if name not in wrong and not _run(name, base)]
+    print(f"WRONG: {', '.join(wrong)}" if wrong else f"{len(present)} clients find the server right")
+    return 1 if wrong else 0
+
+
+@contextmanager
+def _served() -> Iterator[str]:
+    """The address of a server."""
+    import structlog  # What fetches does not need it, and goes by beside the installation.
+
+    from gateway.app import background, wire
+    from gateway.settings import Settings
+
+    def drop(*_: object) -> None:
+        raise structlog.DropEvent
+
+    structlog.configure(processors=[drop])
     with tempfile.TemporaryDirectory() as folder:
         gateway = wire(Settings(database_url=f"sqlite:///{folder}/clients.db"))
         try:
             with background(gateway) as base:
-                wrong += [name for name in present if name not in wrong and not _run(name, f"{base}/fhir")]
+                yield f"{base}/fhir"
         finally:
             gateway.close()
-    print(f"WRONG: {', '.join(wrong)}" if wrong else f"{len(present)} clients find the server right")
-    return 1 if wrong else 0
 
 
 def _skipped(name: str) -> bool:
@@ -133,10 +144,6 @@ def _run(name: str, base: str) -> bool:
     done = subprocess.run([*command, base], cwd=KEPT / folder, check=False, timeout=LONGEST_SECONDS)
     print(f"  {'right' if done.returncode == 0 else 'WRONG'}, {time.monotonic() - began:.1f} s", flush=True)
     return done.returncode == 0
-
-
-def _drop(*_: object) -> None:
-    raise structlog.DropEvent
 
 
 if __name__ == "__main__":

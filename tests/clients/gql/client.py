@@ -41,7 +41,7 @@ def stored(base: str) -> None:
 
 async def main(base: str) -> None:
     stored(base)
-    whole = Client(transport=HTTPXAsyncTransport(f"{base}/$graphql", timeout=60), fetch_schema_from_transport=True)
+    whole = Client(transport=HTTPXAsyncTransport(f"{base}/$graphql", timeout=240), fetch_schema_from_transport=True)
     async with whole as session:
         assert whole.schema is not None
         assert "TaskConnection" in whole.schema.type_map
@@ -80,7 +80,7 @@ async def main(base: str) -> None:
             raise AssertionError("there is nobody of this id")
         print("errors with an OperationOutcome")
 
-    transport = HTTPXAsyncTransport(f"{base}/Patient/gql-patient/$graphql", timeout=60)
+    transport = HTTPXAsyncTransport(f"{base}/Patient/gql-patient/$graphql", timeout=240)
     async with Client(transport=transport) as session:
         shaped = await session.execute(gql("{ id name @flatten { family @singleton given } }"))
         assert shaped == {"id": "gql-patient", "family": "Tolvansson", "given": ["Tolvan"]}

@@ -26,6 +26,7 @@ public class HapiClient {
     public static void main(String[] arguments) {
         FhirContext context = FhirContext.forR4();
         context.getRestfulClientFactory().setServerValidationMode(ServerValidationModeEnum.ONCE);
+        context.getRestfulClientFactory().setSocketTimeout(240_000); // Others use the machine meanwhile.
         for (EncodingEnum encoding : List.of(EncodingEnum.JSON, EncodingEnum.XML)) {
             IGenericClient client = context.newRestfulGenericClient(arguments[0]);
             client.setEncoding(encoding);
