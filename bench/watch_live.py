@@ -113,7 +113,9 @@ def live(bench: Bench, seconds: int, changes: int, bearing: int, *, pinned: bool
     before = _spent_alone(bench)
     runner.start()
     while (gaps := _next(heard)) is None:
-        cores.hold()  # It may have opened another connection.
+        if not all(one.is_alive() or one.exitcode == 0 for one in others):
+            raise SystemExit("A process of the run has ended before its time.")
+        cores.hold()  # The watch may have opened another connection.
     gone = span.gone()
     spent = [1000 * (now - then) / gone for now, then in zip(_spent_alone(bench), before, strict=True)]
     runner.stop()
