@@ -26,7 +26,7 @@ from gateway.coordination.agree import agree
 from gateway.definitions import CANONICAL
 from gateway.errors import BadRequest, Conflict, NotFound
 from gateway.issues import Issue
-from gateway.records import Link, Resource
+from gateway.records import Agreed, Link, Resource, Statement
 from gateway.search.cursor import Cursor
 from gateway.store import Stored, UnitOfWork
 
@@ -74,7 +74,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """Two things that may be one (`coordination.weak_links`), and the Patient whom both are about."""
+    """Two things that may be one (`coordination.weak_links`), or were found to be or not, and whom both are about."""
 
     link: Link
     one: Told
@@ -252,30 +252,55 @@ class Queueing(Settling):
         return Part(rows, str(shown[-1][0]) if found[MOST:] else "")
 
     def _as_told(self, stored: Stored) -> Told:
-        resource, known = stored.resource(), self._rooms.sources
-        sources = [known[id].name if id in known else id for id in stored.contributors]
+        return self._thing(stored.resource(), stored.contributors)
+
+    def _thing(self, resource: Resource, contributors: Sequence[str]) -> Told:
+        known = self._rooms.sources
+        sources = [known[id].name if id in known else id for id in contributors]
         return Told(resource, weak_links.units_of(resource), weak_links.times_of(resource), sources)
 
     def _links(self, uow: UnitOfWork, asking: Asking, after: str, seen: list[Stored]) -> Part:
-        found = uow.links.decided("Patient", before=int(after) if after else None, limit=MOST + 1)
-        return self._pairs(uow, found, seen)
+        """Persons and things by what is said of each alone: what gave way to another is known by nothing else."""
+        found = uow.links.decided(before=int(after) if after else None, limit=MOST + 1)
+        shown = found[:MOST]
+        known = self._said_alone(uow, [link for _, link in shown], seen)
+        persons = {one.person for kind, one in known.items() if kind[0] != "Patient" and one.person}
+        patients = uow.resources.read_many([("Patient", person) for person in persons])
+        rows: list[Pair | Alike] = []
+        for _, link in shown:
+            one, other = (known.get((link.resource_type, id)) for id in (link.from_id, link.to_id))
+            if one is None or other is None:
+                continue
+            if link.resource_type == "Patient":
+                rows.append(Pair(link, one.resource, other.resource))
+                continue
+            patient = patients.get(("Patient", one.person or ""))
+            about = patient.resource() if patient is not None and not patient.deleted else None
+            mine = self._thing(one.resource, one.contributors)
+            rows.append(Alike(link, mine, self._thing(other.resource, other.contributors), about))
+        return Part(rows, str(shown[-1][0]) if found[MOST:] else "")
 
     def _pairs(self, uow: UnitOfWork, found: Sequence[tuple[int, Link]], seen: list[Stored]) -> Part:
-        """Each Patient by what is said of him alone: who gave way to another is known by nothing else."""
         shown = found[:MOST]
-        ids = {id for _, link in shown for id in (link.from_id, link.to_id)}
-        stored = uow.resources.read_many([("Patient", id) for id in ids])
-        seen += stored.values()
-        said: dict[str, list[Any]] = {}
-        for one in uow.statements.of_resources(list(stored)):
-            said.setdefault(one.resource_id, []).append(one)
-        known = {id: agreed.resource for id in said if not (agreed := agree(said[id])).deleted}
+        known = self._said_alone(uow, [link for _, link in shown], seen)
+        sides = [(link, ("Patient", link.from_id), ("Patient", link.to_id)) for _, link in shown]
         pairs = [
-            Pair(link, known[link.from_id], known[link.to_id])
-            for _, link in shown
-            if link.from_id in known and link.to_id in known
+            Pair(link, known[one].resource, known[other].resource)
+            for link, one, other in sides
+            if one in known and other in known
         ]
         return Part(pairs, str(shown[-1][0]) if found[MOST:] else "")
+
+    @staticmethod
+    def _said_alone(uow: UnitOfWork, links: Sequence[Link], seen: list[Stored]) -> dict[tuple[str, str], Agreed]:
+        """Both sides of the links, each by what is said of it alone, where anything is."""
+        ids = {(link.resource_type, id) for link in links for id in (link.from_id, link.to_id)}
+        stored = uow.resources.read_many(ids)
+        seen += stored.values()
+        said: dict[tuple[str, str], list[Statement]] = {}
+        for one in uow.statements.of_resources(list(stored)):
+            said.setdefault((one.resource_type, one.resource_id), []).append(one)
+        return {thing: agreed for thing, of in said.items() if not (agreed := agree(of)).deleted}
 
     def _unmatched(self, uow: UnitOfWork, asking: Asking, after: str, seen: list[Stored]) -> Part:
         """Patients whom no national number names, and whom nobody has tied to another."""

@@ -15,6 +15,7 @@ from gateway.cli.answer import ZONE
 from gateway.cli.common import gateway, out, print_json
 from gateway.cli.options import DatabaseOption, JsonOption, settings_from
 from gateway.errors import BadRequest, Conflict
+from gateway.records import Link
 
 app = typer.Typer(no_args_is_help=True, help="What needs a person: list, decide, link, match.")
 ASKING = Asking(OPERATOR, "inbox", request_id="cli")
@@ -140,13 +141,11 @@ def _whole(given: str, statements: tuple[str, ...]) -> str:
 def _row(one: Any) -> Any:
     match one:
         case Pair():
-            decided = {} if one.link.kind == "proposed" else {"decision": "same" if one.link.kind == "same" else "two"}
-            why = {"reason": one.link.reason, "recorded": one.link.recorded.isoformat()}
-            return {"one": one.one["id"], "other": one.other["id"], **why, **decided}
+            return {"one": one.one["id"], "other": one.other["id"], **_why(one.link)}
         case Alike():
             kind = one.link.resource_type
             ids = {"one": f"{kind}/{one.one.resource['id']}", "other": f"{kind}/{one.other.resource['id']}"}
-            return ids | {"reason": one.link.reason, "recorded": one.link.recorded.isoformat()}
+            return ids | _why(one.link)
         case Disputed():
             named = f"{one.resource['resourceType']}/{one.resource['id']}"
             patient = {"patient": one.patient["id"]} if one.patient else {}
@@ -156,6 +155,11 @@ def _row(one: Any) -> Any:
                 "contradictions": [_contradiction(each) for each in one.contradictions],
             }
     return one if "state" in one else {"patient": one["id"]}
+
+
+def _why(link: Link) -> dict[str, str]:
+    decided = {} if link.kind == "proposed" else {"decision": "same" if link.kind == "same" else "two"}
+    return {"reason": link.reason, "recorded": link.recorded.isoformat(), **decided}
 
 
 def _contradiction(one: Contradiction) -> dict[str, Any]:
@@ -199,7 +203,8 @@ def _cells(one: Any) -> tuple[str, str]:
             return f"{one.one['id']}  {one.other['id']}", f"{one.link.kind}: {one.link.reason}"
         case Alike():
             pair = "  ".join(f"{one.link.resource_type}/{side.resource['id']}" for side in (one.one, one.other))
-            return pair, "; ".join(", ".join((*side.sources, *side.units)) for side in (one.one, one.other))
+            told = "; ".join(", ".join((*side.sources, *side.units)) for side in (one.one, one.other))
+            return pair, told if one.link.kind == "proposed" else f"{one.link.kind}: {one.link.reason} ({told})"
         case Disputed():
             lines = [line for each in one.contradictions for line in _lines(each)]
             return f"{one.resource['resourceType']}/{one.resource['id']}", "\n".join(lines)

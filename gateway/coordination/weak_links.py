@@ -99,14 +99,16 @@ def proposal(kind: str, one: str, other: str, recorded: datetime) -> Link:
 
 
 def units_of(resource: Resource) -> list[str]:
-    """The units that are compared, as they are called, or by their HSA-ids."""
-    found = [one for path in rules()[resource["resourceType"]].unit for one in at(resource, path)]
+    """The units that are compared, as they are called, or by their HSA-ids; none of a type that has no rule."""
+    rule = rules().get(resource["resourceType"])
+    found = [one for path in rule.unit for one in at(resource, path)] if rule else []
     return [str(one.get("display") or one.get("identifier", {}).get("value", "")) for one in found]
 
 
 def times_of(resource: Resource) -> list[tuple[datetime | None, datetime | None]]:
     """The times that are compared, from and to."""
-    found = [one for path in rules()[resource["resourceType"]].time for one in at(resource, path)]
+    rule = rules().get(resource["resourceType"])
+    found = [one for path in rule.time for one in at(resource, path)] if rule else []
     return [
         (instant(one.get("start")), instant(one.get("end"))) if isinstance(one, dict) else (instant(one), None)
         for one in found

@@ -62,7 +62,7 @@ class Links:
         rows = self._connection.execute(query.order_by(link.c.number).limit(limit)).all()
         return [(number, Link(*row)) for number, *row in rows]
 
-    def decided(self, resource_type: str, *, before: int | None = None, limit: int) -> list[tuple[int, Link]]:
+    def decided(self, *, before: int | None = None, limit: int) -> list[tuple[int, Link]]:
         """What was last decided of each pair, the latest first, with its number; `before` one: those in front of it."""
         later = link.alias()
         pair = or_(
@@ -71,7 +71,6 @@ class Links:
         )
         newer = (later.c.kind != "proposed") & (later.c.number > link.c.number)
         query = select(link.c.number, *(link.c[name] for name in _FIELDS)).where(
-            link.c.resource_type == resource_type,
             link.c.kind != "proposed",
             ~exists().where(later.c.resource_type == link.c.resource_type, pair, newer),
         )

@@ -130,7 +130,7 @@ def _rows(kind: Kind, part: Part) -> list[Any]:
 def _row(one: Any) -> Any:
     match one:
         case Pair():
-            return one.link, Person.of(one.one), Person.of(one.other)
+            return one.link, Person.of(one.one), Person.of(one.other), None
         case Alike():
             return one.link, one.one, one.other, Person.of(one.patient) if one.patient else None
         case Disputed():

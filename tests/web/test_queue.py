@@ -390,10 +390,27 @@ def test_two_visits_that_may_be_one_are_shown_side_by_side_and_are_one_or_two_as
     left = sorted(id for id in ("told-once", "told-again", "another") if get(operator, f"/fhir/Encounter/{id}") == 200)
     assert len(left) == 2 and "another" in left
     assert "Inget är föreslaget som samma sak." in operator.get("/queue").text
+    decided = section(operator.get("/queue?kind=links").text, "links")
+    assert decided.count("Samma sak") == 1 and decided.count("Mottagningen") == 6, "what was decided can be undone"
+    assert decided.count("Två olika</b>") == 2 and "Ringde mottagningen" in decided
+    assert 'value="Encounter/told-' in decided or 'value="Encounter/another"' in decided
     assert press(operator, "undone", other="another", **said).status_code == 303, "sent twice, decided once"
 
     assert press(operator, "untie", other="told-again", **said).status_code == 303
     assert get(operator, "/fhir/Encounter/told-once") == get(operator, "/fhir/Encounter/told-again") == 200
+    assert section(operator.get("/queue?kind=links").text, "links").count("Två olika</b>") == 3
+
+
+def test_units_that_were_parted_are_shown_among_what_was_decided(
+    wired: tuple[Gateway, str], operator: httpx.Client, known: None
+) -> None:
+    for id in ("unit-one", "unit-two"):
+        put(operator, {"resourceType": "Organization", "id": id, "name": f"Enheten {id}"})
+    link = Link("Organization", "unit-one", "unit-two", "undone", "Två enheter", datetime.now(UTC))
+    wired[0].store.write(lambda uow: uow.links.add([link]), now=datetime.now(UTC))
+    decided = section(operator.get("/queue?kind=links").text, "links")
+    assert "Enheten unit-one" in decided and "Enheten unit-two" in decided and "Två enheter" in decided
+    assert press(operator, "tie", one="Organization/unit-one", other="unit-two", reason="En enhet").status_code == 303
 
 
 def visit(id: str, source: str, start: str) -> Statement:

@@ -57,6 +57,10 @@ QUEUE: dict[str, tuple[str, str]] = {
     "do-tie": ("Samma person ändå", "The same person after all"),
     "are-one": ("En person", "One person"),
     "are-two": ("Två personer", "Two persons"),
+    "do-part": ("Två olika ändå", "Two after all"),
+    "do-join": ("Samma ändå", "The same after all"),
+    "alike": ("Samma sak", "The same thing"),
+    "apart": ("Två olika", "Two"),
     "proposed-demographics": (
         "Födelsedatum eller kön säger emot numret",
         "Birth date or sex contradict the number",
