@@ -46,6 +46,8 @@ class Side:
     shown: Words
     """The value as people read it."""
     followed: bool
+    called: str
+    """By which people know who says it: the unit, or the configured source where the directory has no name for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +229,8 @@ class Settling(Messages, Answers):
         value = value_of(element, said.body)
         shown = _shown(value, directory)
         party = logical_reference("Organization", unit.key, unit.name) if unit else None
-        return Side(said.digest, name, unit, party, said.effective, said.recorded, value, shown, followed)
+        called = unit.name if unit and (unit.name != unit.hsa_id or source is None) else name
+        return Side(said.digest, name, unit, party, said.effective, said.recorded, value, shown, followed, called)
 
 
 def _tied(uow: UnitOfWork, keys: Iterable[tuple[str, str]]) -> tuple[list[Link], set[tuple[str, str]]]:

@@ -214,7 +214,7 @@ def _cells(one: Any) -> tuple[str, str]:
 def _lines(one: Contradiction) -> list[str]:
     told = [f"{one.element} is {one.shown.en} ({one.rule})"]
     for side in one.sides:
-        named = side.unit.name if side.unit else side.source
+        named = side.called
         when = side.effective.astimezone(ZONE)
         told.append(f"  {side.statement[:12]}  {named}: {side.shown.en}, as of {when:%Y-%m-%d %H:%M}")
     if one.decided:

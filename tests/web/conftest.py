@@ -127,8 +127,13 @@ def look(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
-    def at(path: str, *, width: int = 1366, height: int = 820, language: str = "sv-SE") -> Page:
-        context = browser.new_context(viewport={"width": width, "height": height}, locale=language, base_url=site.base)
+    def at(path: str, *, width: int = 1366, height: int = 820, language: str = "sv-SE", dark: bool = False) -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            locale=language,
+            base_url=site.base,
+            color_scheme="dark" if dark else "light",
+        )
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: complaints.append(message.text))

@@ -136,6 +136,32 @@ def test_axe_finds_nothing_to_complain_of(look: Look, site: Site, shown: str) ->
     assert found.violations_count == 0, found.generate_report()
 
 
+@pytest.mark.parametrize(
+    "path", ["/", "patient", "source", "/queue", "/worklist", "/measures", "/capacity", "/workbench/hl7v2-adt"]
+)
+def test_on_a_dark_screen_everything_can_be_read_too(look: Look, site: Site, path: str) -> None:
+    page = look(path if path.startswith("/") else f"/patient/{site.astrid}", dark=True)
+    if path == "source":
+        page.get_by_role("region", name="Härnäst").get_by_role("link").first.click()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(14, 25, 31)"
+    found = Axe().run(page, options={"runOnly": WCAG, "resultTypes": ["violations"]})
+    assert found.violations_count == 0, found.generate_report()
+
+
+def test_what_is_printed_from_a_dark_screen_is_black_on_white(look: Look, site: Site) -> None:
+    page = look(f"/patient/{site.astrid}", dark=True)
+    page.emulate_media(media="print", color_scheme="dark")
+    told = "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]"
+    assert page.evaluate(told) == ["rgb(255, 255, 255)", "rgb(0, 0, 0)"]
+
+
+def test_who_contradicts_is_named_as_people_name_him(look: Look) -> None:
+    """Where the directory has no name for a party, its source has one: no button is about an HSA-id."""
+    page = look("/queue")
+    expect(page.get_by_role("button", name=re.compile("Rätt: "))).not_to_have_count(0)
+    assert not re.search(r"SE\d{10}-", page.locator("main").inner_text())
+
+
 def test_headings_and_landmarks_are_in_order(look: Look, site: Site) -> None:
     page = look(f"/patient/{site.astrid}")
     levels = [int(tag[1]) for tag in page.locator("h1, h2, h3").evaluate_all("all => all.map(one => one.tagName)")]
