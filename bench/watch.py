@@ -82,6 +82,7 @@ def main() -> None:
     parser.add_argument("--database", action="append", choices=NAMES)
     parser.add_argument("--state", type=Path, help="a folder that the databases stay in")
     parser.add_argument("--live", type=int, help="let the job go by the wall's clock for so many seconds")
+    parser.add_argument("--feeders", type=int, default=2, help="live: by how many processes the changes are made")
     parser.add_argument("--free", action="store_true", help="live: hold no process to a core")
     parser.add_argument("--profile", action="store_true", help="tell where the watch's time goes")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
@@ -124,7 +125,8 @@ def _measured(name: str, folder: Path, given: argparse.Namespace) -> Measured | 
         bench.load()
         bench.look()
         if given.live:
-            print(f"{name}: {live(bench, given.live, given.changes, given.bearing, pinned=not given.free)}")
+            told = live(bench, given.live, given.changes, given.bearing, feeders=given.feeders, pinned=not given.free)
+            print(f"{name}: {told}")
             gateway.close()
             return None
         profiler = cProfile.Profile() if given.profile else None

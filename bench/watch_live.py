@@ -1,21 +1,22 @@
-"""The gap watch by the wall's clock: the job itself, a process that makes the changes, and one that hears of the gaps.
+"""The gap watch by the wall's clock: the job itself, processes that make the changes, and one that hears of the gaps.
 
 The changes go through the recorder, which is the gateway's own way to write what a source says, 200 in a unit of work
 as the ingest takes a message's items: new versions, history, search rows and change log are all written. What a source
-and its map do is done beforehand: what is to be said waits in the feeder's memory, with the time at which it is said.
+and its map do is done beforehand: what is to be said waits in a feeder's memory, with the time at which it is said.
 A gap is late by the time from when it began until it can be read and is in the change log: the end of the time for an
 answer, or the return of the commit by which a mission was refused. All that began within the time is waited for.
 
-The watch and its connections' processes at PostgreSQL are held to one core; all else, PostgreSQL's own processes too,
-has the other cores (on one core, or with `--free`, nothing is held). The clock is the bench's: a second of it is one
-of the wall's.
+The watch and its connections' processes at PostgreSQL are held to one core; PostgreSQL's own processes and who hears
+have the others. The feeders take what is left of any, and give way: one core alone carries some 900 changes/s (with
+`--free`, or on one core, nothing is held). The clock is the bench's: a second of it is one of the wall's.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil
@@ -40,11 +41,13 @@ if TYPE_CHECKING:
 TOGETHER = 200
 """Changes of a unit of work at most."""
 BEAT = 0.2
-"""Seconds between two units of work, where the feeder keeps up."""
+"""Seconds between two units of work, where the feeders keep up."""
 HEARS = 0.1
 """Seconds between two looks at the change log: a gap is told so much later at most than it could be."""
 GRACE = 3
 """So many seconds after the last change is still heard of gaps."""
+GIVES_WAY = 10
+"""How much less of a core that it shares with the watch a feeder is given: it stands for who is elsewhere."""
 _WARM = 200
 
 
@@ -78,14 +81,22 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Fed:
-    """What the feeder did: when each refusal (id of its Task) was committed, and how it kept up."""
+    """What a feeder did: when each refusal (id of its Task) was committed, and how it kept up.
+
+    How many changes of how many it made, in how many seconds, by how much CPU a second (ms), and how long after it was
+    said the first change of each unit of work was committed (s).
+    """
 
     refused: Mapping[str, datetime]
-    told: str
+    made: int
+    asked: int
+    seconds: float
+    cpu: float
+    late: Sequence[float]
 
 
-def live(bench: Bench, seconds: int, changes: int, bearing: int, *, pinned: bool) -> str:
-    """The job for so many seconds; what is told of it, in lines."""
+def live(bench: Bench, seconds: int, changes: int, bearing: int, *, feeders: int, pinned: bool) -> str:
+    """The job for so many seconds; what is told of it, in lines. The feeders take turns with the changes."""
     store, clock, first = bench.gateway.store, bench.clock, bench.state["second"]
     clock.now = BEGIN + timedelta(seconds=first)
     while bench.watch()[1]:  # What is left of the last run; and what is loaded and compiled once is.
@@ -93,14 +104,15 @@ def live(bench: Bench, seconds: int, changes: int, bearing: int, *, pinned: bool
     store.number_changes()  # Nothing of it is heard of now.
     context = get_context("spawn")
     span = Span(context.Value("d"), first, seconds)
-    together, fed, heard = context.Barrier(3), context.Queue(), context.Queue()
+    together, fed, heard = context.Barrier(feeders + 2), context.Queue(), context.Queue()
     cores = _Cores(bench, pinned=pinned)
     others = [
         context.Process(
-            target=feed, args=(bench.url, span, together, changes, bearing, bench.persons, cores.rest, fed)
-        ),
-        context.Process(target=hear, args=(bench.url, span, together, cores.rest, heard)),
+            target=feed, args=(bench.url, span, together, changes, bearing, bench.persons, (place, feeders), fed)
+        )
+        for place in range(feeders)
     ]
+    others.append(context.Process(target=hear, args=(bench.url, span, together, cores.rest, heard)))
     for one in others:
         one.start()
     cores.hold()
@@ -119,7 +131,7 @@ def live(bench: Bench, seconds: int, changes: int, bearing: int, *, pinned: bool
     gone = span.gone()
     spent = [1000 * (now - then) / gone for now, then in zip(_spent_alone(bench), before, strict=True)]
     runner.stop()
-    made = fed.get()
+    made = [fed.get() for _ in range(feeders)]
     for one in others:
         one.join()
     found = store.read(lambda uow: uow.jobs.get(job))
@@ -127,9 +139,20 @@ def live(bench: Bench, seconds: int, changes: int, bearing: int, *, pinned: bool
     bench.keep(place=dict(found.place), second=ceil(first + gone))
     told = [
         f"{seconds} s, {spent[0]:.0f} ms of CPU a second, and {spent[1]:.0f} of its server's processes; {cores.told}",
-        made.told,
+        _kept_up(made),
     ]
-    return "\n  ".join([*told, *_late(gaps, made.refused, bench.persons, span)])
+    refused = {id: committed for one in made for id, committed in one.refused.items()}
+    return "\n  ".join([*told, *_late(gaps, refused, bench.persons, span)])
+
+
+def _kept_up(made: Sequence[Fed]) -> str:
+    late = sorted(one for of in made for one in of.late)
+    done, asked, cpu = (sum(getattr(one, name) for one in made) for name in ("made", "asked", "cpu"))
+    return (
+        f"{done} changes of {asked} in {max(one.seconds for one in made):.1f} s by {len(made)}, {cpu:.0f} ms of CPU a "
+        f"second; a range's first was committed {late[len(late) // 2]:.2f} s (median) and {late[-1]:.2f} s (at most) "
+        "after it was said"
+    )
 
 
 def _late(gaps: Iterable[Heard], refused: Mapping[str, datetime], persons: int, span: Span) -> list[str]:
@@ -162,25 +185,35 @@ def feed(
     changes: int,
     bearing: int,
     persons: int,
-    cores: frozenset[int],
+    turn: tuple[int, int],
     fed: Any,
 ) -> None:
-    """The changes of some seconds, as they come by the wall's clock: in a process of its own."""
-    _hold_to(cores)
+    """The changes of some seconds, as they come by the wall's clock: in a process of its own.
+
+    `turn` is whose of how many feeders this is: they have each other's changes between theirs.
+    """
+    place, feeders = turn
+    os.nice(GIVES_WAY)
     gateway = wire(Settings(database_url=url, worker=False), span.clock)
     recorder, store = gateway.ingest.recorder, gateway.store
-    numbers = range(span.first * changes, (span.first + span.seconds) * changes)
-    coming = [change(persons // 2 + n, persons, bearing, span.at(place / changes)) for place, n in enumerate(numbers)]
+    first, rate = span.first * changes, changes / feeders
+    coming = [
+        change(persons // 2 + first + n, persons, bearing, span.at(n / changes))
+        for n in range(place, span.seconds * changes, feeders)
+    ]
     warm = [
-        (observation if n % 100 >= bearing else changed)(n % persons, 10_000 + span.first, BEGIN) for n in range(_WARM)
+        (observation if n % 100 >= bearing else changed)(n % persons, 10_000 + span.first, BEGIN)
+        for n in range(place * _WARM, (place + 1) * _WARM)
     ]
     store.write(lambda uow: recorder.record(uow, warm), now=span.at(0))
     settle()
+    gc.freeze()  # What waits to be said is no garbage, and need not be looked through.
     together.wait()
-    cpu, made, late = time.process_time(), 0, []
+    cpu, made, late = time.process_time(), 0, list[float]()
     refused: dict[str, datetime] = {}
+    time.sleep(BEAT * place)
     while made < len(coming) and (gone := span.gone()) < span.seconds + GRACE:
-        until = min(len(coming), int(gone * changes))
+        until = min(len(coming), int(gone * rate))
         now = span.clock()
         part = [replace(one, recorded=now) for one in coming[made : min(until, made + TOGETHER)]]
         if part:
@@ -190,16 +223,11 @@ def feed(
             refused |= {one.resource_id: committed for one in part if _refuses(one)}
         made += len(part)
         if made >= until:
-            time.sleep(max(0.0, BEAT - (span.gone() - gone)))
+            time.sleep(max(0.0, BEAT * feeders - (span.gone() - gone)))
     gone = span.gone()
     cpu = 1000 * (time.process_time() - cpu) / gone
     gateway.close()
-    late.sort()
-    told = (
-        f"{made} changes of {len(coming)} in {gone:.1f} s, {cpu:.0f} ms of CPU a second; a range's first was committed "
-        f"{late[len(late) // 2]:.2f} s (median) and {late[-1]:.2f} s (at most) after it was said"
-    )
-    fed.put(Fed(refused, told))
+    fed.put(Fed(refused, made, len(coming), gone, cpu, late))
 
 
 def _refuses(one: Statement) -> bool:
@@ -252,7 +280,7 @@ def _standing(bench: Bench) -> tuple[Runner, int]:
 
 
 class _Cores:
-    """Which core the watch is held to, with what PostgreSQL does for it; the others have the rest."""
+    """Which core the watch is held to, with what PostgreSQL does for it; `rest` are the others."""
 
     def __init__(self, bench: Bench, *, pinned: bool) -> None:
         self._bench = bench

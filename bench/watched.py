@@ -27,9 +27,13 @@ SOURCES = ("bench-1", "bench-2", "bench-3")
 
 
 def change(n: int, persons: int, bearing: int, now: datetime) -> Statement:
-    """The nth change, person after person: of 100 some of Tasks, one of which leaves a mission with nobody."""
-    make_one = observation if n % 100 >= bearing else changed if n % 100 else refused
-    return make_one(n % persons, n // persons, now)
+    """The nth change, person after person: of 100 some of Tasks, one of which leaves a mission with nobody.
+
+    That is another person's in each turn: who has refused before has nothing left to refuse.
+    """
+    turn, place = n // persons, n % 100
+    make_one = observation if place >= bearing else refused if place == turn % bearing else changed
+    return make_one(n % persons, turn, now)
 
 
 def of_second(second: int, changes: int, persons: int) -> range:
