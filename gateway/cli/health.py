@@ -22,7 +22,8 @@ def health(
     try:
         answer = httpx.get(f"{url.rstrip('/')}/ready", timeout=2)
     except httpx.HTTPError as error:
-        typer.echo(f"not reached: {type(error).__name__}", err=True)
+        why = str(error) or type(error).__name__
+        typer.echo(f"samverka: {url} was not reached ({why}). Is the gateway running there (samverka serve)?", err=True)
         raise typer.Exit(1) from None
     typer.echo(answer.text)
     if answer.status_code != 200:

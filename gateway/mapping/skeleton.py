@@ -199,11 +199,12 @@ def _leaves(records: Iterable[Record], form: Format, sample: bytes) -> Iterator[
 
 def _key(leaves: list[Leaf]) -> Leaf | None:
     """What may well be the record's own id: the first, and least deep, that is called so."""
-    named = [
-        leaf for leaf in leaves if re.search(r"(?i)id$|identifier$|number$", leaf.name) or leaf.path == ("MSH", "10")
-    ]
+    named = [leaf for leaf in leaves if _CALLED_ID.search(leaf.name) or leaf.path == ("MSH", "10")]
     return min(named, key=lambda leaf: len(leaf.path), default=leaves[0] if leaves else None)
 
+
+# A time is no id: Swedish has `starttid`, and still there is `patientid`.
+_CALLED_ID = re.compile(r"[a-z]I[dD]$|(?i:(?<!t)id$|entid$|identifier$|num(?:ber|mer)$)")
 
 # The files
 

@@ -66,6 +66,22 @@ def test_what_r4_demands_is_said_with_its_codes() -> None:
     assert re.search(r"// src\.\.\. as v -> tgt\.status = \.\.\.;  // code: arrived \| cancelled", found.map)
 
 
+@pytest.mark.parametrize(
+    ("columns", "key"),
+    [
+        ("Starttid;PatientId;besoksnr", "PatientId"),
+        ("starttid;patientid", "patientid"),
+        ("SLUTTID;visit_id", "visit_id"),
+        ("besokstid;remissnummer", "remissnummer"),
+        ("tid;visitID", "visitID"),
+    ],
+)
+def test_a_record_s_key_is_an_id_or_a_number_and_not_a_time(columns: str, key: str) -> None:
+    row = ";".join(str(number) for number, _ in enumerate(columns.split(";"), start=1))
+    found = made(f"{columns}\n{row}".encode(), "visits.csv", "Encounter")
+    assert re.search(rf'key: "`?{key}`?"', found.manifest)
+
+
 def test_a_name_that_is_no_plain_one_is_quoted(tmp_path: Path) -> None:
     sample = b"row id;b c\n1;2"
     found = made(sample, "visits.csv", "Patient")

@@ -297,6 +297,14 @@ def test_the_queue_pages_through_all_that_waits(
         assert operator.get(f"/queue?{query}").status_code == 400, query
 
 
+def test_what_waits_comes_before_what_is_empty(wired: tuple[Gateway, str], operator: httpx.Client, known: None) -> None:
+    held(wired[0], operator)
+    counts = re.findall(r'<h2 id="\w+">.*?<span class="count">(\d+)', operator.get("/queue").text)
+    waiting = [count != "0" for count in counts]
+    assert len(waiting) > 3 and set(waiting) == {True, False}
+    assert waiting == sorted(waiting, reverse=True)
+
+
 def test_only_the_operator_decides_and_only_from_the_page_itself(
     wired: tuple[Gateway, str], operator: httpx.Client, known: None
 ) -> None:
@@ -333,7 +341,7 @@ def test_the_queue_is_for_everybody_and_for_a_phone(
         page.keyboard.press("Tab")
         expect(pair.get_by_role("button", name="Två personer")).to_be_focused()
         page.keyboard.press("Enter")
-        expect(page.get_by_role("status")).to_have_text("De förblir två personer.")
+        expect(page.get_by_role("status")).to_have_text("De förblir skilda.")
 
 
 @pytest.mark.browser

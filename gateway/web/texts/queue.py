@@ -83,8 +83,8 @@ QUEUE: dict[str, tuple[str, str]] = {
     "decided-replay": ("Omkört.", "Replayed."),
     "decided-still-held": ("Omkört. Något hålls fortfarande.", "Replayed. Something is still held."),
     "decided-discard": ("Lagt åt sidan, med skälet bredvid.", "Set aside, with the reason beside it."),
-    "decided-same": ("Posterna är en person.", "They are one person."),
-    "decided-undone": ("De förblir två personer.", "They stay two persons."),
+    "decided-same": ("Posterna är en och samma.", "They are one and the same."),
+    "decided-undone": ("De förblir skilda.", "They stay apart."),
     "decided-match": ("Personen är kopplad.", "The person is tied."),
     "decided-choose": (
         "Avgjort. Det gäller tills någon säger något nytt.",
@@ -92,8 +92,8 @@ QUEUE: dict[str, tuple[str, str]] = {
     ),
     "decided-ask": ("Parterna ska avgöra det.", "The parties are to decide it."),
     "decided-unsettle": ("Beslutet är ångrat.", "The decision is undone."),
-    "decided-untie": ("De är två personer igen.", "They are two persons again."),
-    "decided-tie": ("De är en person igen.", "They are one person again."),
+    "decided-untie": ("De är skilda igen.", "They are apart again."),
+    "decided-tie": ("De är en och samma igen.", "They are one and the same again."),
     "refused-contradiction-changed": (
         "Källorna säger inte längre det som visades. Se efter igen.",
         "What the sources say is no longer what was shown. Look again.",
