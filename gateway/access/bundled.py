@@ -97,4 +97,4 @@ class Bundling(Transacting):
                 for one, (places, _) in zip(group, parts, strict=True)
             ]
 
-        return self._rooms.store.write(work, now=self._rooms.clock())
+        return self._rooms.store.write(work, now=self._rooms.clock)

@@ -99,7 +99,7 @@ class Importing(Transacting):
             uow.imports.put(fresh, files)
             return fresh.id
 
-        return self._imported(self._rooms.store.write(work, now=self._rooms.clock()))
+        return self._imported(self._rooms.store.write(work, now=self._rooms.clock))
 
     def order_import(
         self,
@@ -364,7 +364,7 @@ class Importing(Transacting):
                 Performance(Act(self, rooms, uow, asking, kept, links)).perform(commands)
             uow.inbox.save_items(items)
 
-        self._rooms.store.write(work, now=self._rooms.clock())
+        self._rooms.store.write(work, now=self._rooms.clock)
         self._rooms.known.committed()
 
 

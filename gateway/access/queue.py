@@ -152,7 +152,7 @@ class Queueing(Settling):
 
         if self._rooms.store.read(lambda uow: uow.inbox.entry(id)) is None:
             raise NotFound("The inbox has no message of this id.", rule="inbox-unknown")
-        return self._rooms.store.write(work, now=self._rooms.clock())
+        return self._rooms.store.write(work, now=self._rooms.clock)
 
     def decide_link(
         self,
@@ -183,7 +183,7 @@ class Queueing(Settling):
                 raise Conflict(text, rule="link-not-proposed")
             self._tie(uow, asking, Link(resource_type, one, other, verdict, why, uow.now), persons)
 
-        self._rooms.store.write(work, now=self._rooms.clock())
+        self._rooms.store.write(work, now=self._rooms.clock)
 
     def match_person(self, asking: Asking, patient_id: str, number: str, reason: str) -> str:
         """Say that a Patient without a national number is the person who has this one; that person's Patient id."""
@@ -200,7 +200,7 @@ class Queueing(Settling):
                 self._tie(uow, asking, Link("Patient", found, patient_id, "same", why, uow.now), persons)
             return found
 
-        return self._rooms.store.write(work, now=self._rooms.clock())
+        return self._rooms.store.write(work, now=self._rooms.clock)
 
     def _hold(self, uow: UnitOfWork, *ids: str, resource_type: str = "Patient") -> list[str]:
         """Lock both and their persons, whom it returns. NotFound where one of them is nothing here.

@@ -134,7 +134,7 @@ class Together(Writing):
             act = Act(self, self._rooms, uow, asked[0], kept, each=asked)
             return Performance(act).perform([command for _, command in group])
 
-        return self._rooms.store.write(work, now=self._rooms.clock())
+        return self._rooms.store.write(work, now=self._rooms.clock)
 
     def _alone(self, one: tuple[Sent, Create | Update]) -> Done:
         sent, command = one

@@ -60,7 +60,7 @@ class Transacting(Writing):
         except GatewayError:
             # What was asked within the transaction was decided on, whatever became of the transaction.
             for audit in inside[-1].written if inside else ():
-                self._rooms.store.write(audit, now=self._rooms.clock())
+                self._rooms.store.write(audit, now=self._rooms.clock)
             raise
 
 
@@ -77,6 +77,6 @@ class _Inside:
     def record(self, events: Sequence[Event], *, now: datetime) -> None:
         self.write(lambda uow: uow.audit.add_about(events), now=now)
 
-    def write(self, work: Callable[[UnitOfWork], T], *, now: datetime | None = None) -> T:
+    def write(self, work: Callable[[UnitOfWork], T], *, now: datetime | Callable[[], datetime] | None = None) -> T:
         self.written.append(work)
         return work(self._uow)

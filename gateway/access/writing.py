@@ -136,7 +136,7 @@ class Writing(Reading):
     ) -> T:
         """One unit of work; a refusal undoes it, is audited beside it, and told."""
         try:
-            done = self._rooms.store.write(work, now=self._rooms.clock())
+            done = self._rooms.store.write(work, now=self._rooms.clock)
         except Refusal as refusal:
             asked = replace(asking, interaction=refusal.command.interaction)
             failure = refusal.answer.issues[0].rule if refusal.decision.allowed else None
@@ -165,7 +165,7 @@ class Writing(Reading):
 
     def keep_whole(self, asking: Asking, body: Body) -> str:
         """Keep what holds several requests, before any of them is tried; the id that it has in the inbox."""
-        kept = self._rooms.store.write(lambda uow: self.keep_body(uow, asking, body), now=self._rooms.clock())
+        kept = self._rooms.store.write(lambda uow: self.keep_body(uow, asking, body), now=self._rooms.clock)
         assert kept is not None
         return kept[0]
 

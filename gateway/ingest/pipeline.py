@@ -234,7 +234,7 @@ class Ingest:
 
     def _write(self, work: Callable[[UnitOfWork], T]) -> T:
         """One unit of work, recorded at the time of our clock; leases go by the real one."""
-        return self._store.write(work, now=self._clock())
+        return self._store.write(work, now=self._clock)
 
     def _archive(self, package: Package) -> None:
         """Keep the package's sources under their hash, once, so that every statement can be explained for ever."""

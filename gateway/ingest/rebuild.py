@@ -95,7 +95,7 @@ def store_anew(
 def _save(store: Store, recorder: Recorder, things: Sequence[Thing], clock: Callable[[], datetime]) -> None:
     """Save all of these but those whose rows, altered past the gateway, the database refuses to go on with."""
     try:
-        store.write(partial(_mend, recorder=recorder, things=things), now=clock())
+        store.write(partial(_mend, recorder=recorder, things=things), now=clock)
     except Refused:
         middle = len(things) // 2
         for half in (things[:middle], things[middle:]) if middle else ():

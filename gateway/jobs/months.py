@@ -49,4 +49,4 @@ class Counting:
     def look(self, uow: UnitOfWork, job: Job, busy: Collection[str]) -> Act:
         counted = self._counts.count_month(uow, Turn.read(job.place), self._reporter)
         step = Step(counted.turn.written(), job.done + 1, more=bool(counted.turn.left))
-        return Act(lambda uow: self._counts.keep_month(uow, counted), step, counted.now)
+        return Act(lambda uow: self._counts.keep_month(uow, counted), step)

@@ -60,8 +60,6 @@ class Act:
     keep: Callable[[UnitOfWork], None]
     step: Step
     """How far the job is with it."""
-    now: datetime
-    """As of when: what is recorded as the time."""
     about: Collection[str] = ()
     """The keys of what it changes something of."""
 
@@ -206,7 +204,7 @@ class Runner:
             act.keep(uow)
             return self._progress(uow, job.number, act.step)
 
-        return self._store.write(keep, now=act.now)
+        return self._store.write(keep, now=self._clock)
 
     def _pace(self, begun: float) -> None:
         """Where this is the thread, let what comes meanwhile be done together."""

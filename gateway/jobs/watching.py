@@ -48,4 +48,4 @@ class Watching:
     def look(self, uow: UnitOfWork, job: Job, busy: Collection[str]) -> Act:
         looked = self._watches.watch(uow, Place.read(job.place), busy)
         step = Step(looked.place.written(), job.done + looked.looked, more=looked.more)
-        return Act(lambda uow: self._watches.keep_watched(uow, looked), step, looked.now, looked.about)
+        return Act(lambda uow: self._watches.keep_watched(uow, looked), step, looked.about)

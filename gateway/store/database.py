@@ -19,6 +19,7 @@ from gateway.store import sets
 from gateway.store.failures import driver_errors
 
 BUSY_SECONDS = 10.0
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 BRIEF = 200
 """Milliseconds that a statement of a brief look may take."""
 
@@ -116,8 +117,17 @@ def _sqlite(address: URL, begin: str, pragmas: tuple[str, ...], *, pool_size: in
 
 
 def _writer(address: URL, pool_size: int) -> Engine:
-    engine = _postgresql(address, pool_size, "READ COMMITTED")
+    engine = _postgresql(address, pool_size, "AUTOCOMMIT")
     sets.settling(engine)
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        # The driver would begin with the first statement: whoever asks since when others write must see it before this
+        # one asks what time it is (history.py, settled).
+        with driver_errors(connection, _BEGIN):
+            driver: Any = connection.connection.dbapi_connection
+            driver.execute(_BEGIN, prepare=False)
+
     return engine
 
 

@@ -18,7 +18,8 @@ from gateway.store.versions import COLUMNS, FIELDS, Stored, stored
 from gateway.tables import locator, resource, resource_version, takes_part
 
 _OLDEST = text(
-    "SELECT min(xact_start) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    "SELECT date_trunc('milliseconds', min(xact_start)) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
     " AND (backend_xid IS NOT NULL OR xact_start > now() - interval '1 minute')"
 )
 Keyset = tuple[datetime, int]
@@ -42,7 +43,8 @@ class History:
         self._connection = connection
 
     def settled(self) -> datetime | None:
-        """Before this time nothing is being written any more; None where nobody else writes.
+        """Before this time, a millisecond as versions have it, nothing is being written any more; None where nobody
+        else writes.
 
         Ask in a unit of work before the one that reads: what commits between the two is then behind this time, or is
         read. A transaction that has written nothing for a minute reads only. SQLite has one writer: us.

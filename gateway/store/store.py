@@ -73,7 +73,7 @@ class Store:
         self._chains_lock = Lock()
         self._numbers = Numbers()
         self._namespace: UUID | None = None
-        self._trail = None if database.is_sqlite else Trail(database.writer)
+        self._trail = None if database.is_sqlite else Trail(database.glance)
         self._keeping: Shared[Message] = Shared(lambda given: self.write(lambda unit: unit.inbox.keep_all(given)))
 
     @classmethod
@@ -90,8 +90,12 @@ class Store:
             store.write(lambda unit: unit.meta.namespace())  # From now on it can be read.
         return store
 
-    def write(self, work: Callable[[UnitOfWork], T], *, now: datetime | None = None) -> T:
-        """Run the work in one transaction and commit it; `now` is what it records as the time."""
+    def write(self, work: Callable[[UnitOfWork], T], *, now: datetime | Clock | None = None) -> T:
+        """Run the work in one transaction and commit it; `now` is what it records as the time.
+
+        A clock is asked when the transaction has begun: so whoever sees that none is under way has seen all that was
+        recorded before (History.settled).
+        """
         with translated():
             if self._group is None:
                 return self._write(work, now)
@@ -171,11 +175,10 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _unit(self, connection: Connection, chain: Chain, now: datetime | None) -> UnitOfWork:
+    def _unit(self, connection: Connection, chain: Chain, now: datetime | Clock | None) -> UnitOfWork:
         clock = self._clock()
-        return UnitOfWork(
-            connection, now=now or clock, clock=clock, chain=chain, index=self._index, numbers=self._numbers
-        )
+        recorded = now() if callable(now) else now or clock
+        return UnitOfWork(connection, now=recorded, clock=clock, chain=chain, index=self._index, numbers=self._numbers)
 
     def _read(self, engine: Engine, work: Callable[[UnitOfWork], T]) -> T:
         with engine.connect() as connection:
@@ -184,7 +187,7 @@ class Store:
             connection.commit()
             return found
 
-    def _write(self, work: Callable[[UnitOfWork], T], now: datetime | None) -> T:
+    def _write(self, work: Callable[[UnitOfWork], T], now: datetime | Clock | None) -> T:
         lost = False
         for attempt in range(1, TRIES + 1):
             try:
@@ -202,7 +205,7 @@ class Store:
                 time.sleep(random.uniform(0, 0.01 * attempt))  # noqa: S311
         raise AssertionError("unreachable")
 
-    def _try(self, work: Callable[[UnitOfWork], T], now: datetime | None) -> T:
+    def _try(self, work: Callable[[UnitOfWork], T], now: datetime | Clock | None) -> T:
         with self._chains_lock:
             chain = self._chains.pop() if self._chains else Chain()
         mark = chain.mark()

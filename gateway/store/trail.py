@@ -47,7 +47,7 @@ class Trail:
     def _insert(self, group: Sequence[_Recorded]) -> None:
         try:
             if self._connection is None:
-                self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+                self._connection = self._engine.connect()
             write(self._connection, self._chain, group)
         except BaseException:
             # Perhaps it was committed and the answer lost: nobody may continue this chain.

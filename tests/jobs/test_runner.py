@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Collection
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -88,7 +88,7 @@ class Standing:
             raise Unavailable
         self.steps -= 1
         step = Step({"left": self.steps}, job.done + 1, more=self.steps > 1)
-        return Act(lambda _uow: None, step, datetime.now(UTC))
+        return Act(lambda _uow: None, step)
 
 
 def test_a_standing_job_is_never_given_up(store: Store) -> None:
@@ -166,7 +166,7 @@ class Overlapping:
                 raise Unavailable
             self.told.append(f"write {number}")
 
-        return Act(keep, Step({"at": number}, number, more=number < 3), datetime.now(UTC), [f"key{number}"])
+        return Act(keep, Step({"at": number}, number, more=number < 3), [f"key{number}"])
 
 
 def test_a_step_is_looked_at_while_the_one_before_it_is_written_and_committed_after_it(store: Store) -> None:

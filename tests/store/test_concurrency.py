@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from gateway.coordination.recorder import Recorder
-from gateway.store import Store
+from gateway.store import Store, sets
 from tests.store.examples import changes, message, save, statement, task
 
 pytestmark = pytest.mark.postgres
@@ -247,3 +247,30 @@ def test_what_becomes_known_while_another_waits_for_it_is_found_by_one_of_them(s
     at_once(2, lambda n: (know, name)[n](n))
     (kept,) = store.read(lambda unit: unit.resources.read_many([("Encounter", "encounter-1")])).values()
     assert kept.resource()["serviceProvider"]["reference"] == "Organization/unit-1"
+
+
+def test_the_time_that_is_recorded_is_one_at_which_others_see_that_something_is_being_written(store: Store) -> None:
+    since = []
+
+    def clock() -> datetime:
+        since.append(store.read(lambda uow: uow.resources.settled()))
+        return datetime.now(UTC)
+
+    recorded = store.write(lambda uow: uow.now, now=clock)
+
+    assert since[0] is not None
+    assert since[0] <= recorded
+
+
+def test_work_that_is_tried_again_is_recorded_at_the_time_of_the_new_try(store: Store) -> None:
+    seen: list[tuple[datetime, datetime | None]] = []
+
+    def work(uow):
+        seen.append((uow.now, store.read(lambda other: other.resources.settled())))
+        if len(seen) == 1:
+            sets.run(uow._connection, "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '40001'; END $$")
+
+    store.write(work, now=lambda: datetime.now(UTC))
+
+    assert len(seen) == 2
+    assert all(since is not None and since <= now for now, since in seen)
