@@ -18,6 +18,7 @@ from gateway.app import Gateway
 from gateway.errors import BadRequest, GatewayError, Unprocessable
 from gateway.fhir.json import dump, parse
 from gateway.rest.looks import APART, Looks
+from gateway.search import words
 from gateway.store.database import connect
 from gateway.store.failures import translated
 from tests.rest.conftest import FHIR
@@ -97,7 +98,10 @@ def test_each_search_of_a_round_is_decided_on_and_recorded(gateway: Gateway) -> 
     assert [_or_refusal(gateway.door, one) for one in asked] == [found(one) for one in answers]
 
 
-def test_what_the_database_refuses_of_one_search_is_refused_to_that_one(gateway: Gateway) -> None:
+def test_what_the_database_refuses_of_one_search_is_refused_to_that_one(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(words, "LONGEST", 10_000)  # So that one comes to the database which it refuses.
     put(gateway, {"resourceType": "Patient", "id": "p1", "name": [{"text": "Ängla"}]})
     long = "x" * 3000  # PostgreSQL takes words of up to 2,046 bytes.
     asked = [sought({"_content": long}), sought({"_content": "Ängla"}), sought({"_id": "p1"})]

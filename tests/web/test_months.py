@@ -88,7 +88,7 @@ def test_a_month_that_is_not_counted_is_refused_beside_those_that_are(counted: h
 
 
 def test_the_months_fit_a_phone_and_axe_finds_nothing_wrong(look: Look, counted: httpx.Client) -> None:
-    page = look(f"{counted.base_url}measures", width=360)
+    page = look(str(counted.base_url.join("/measures")), width=360)
     assert page.evaluate(OVERFLOW) <= 0
     found = Axe().run(page, options={"runOnly": WCAG, "resultTypes": ["violations"]})
     assert found.violations_count == 0, found.generate_report()
