@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from traceback import format_exception
+from traceback import format_exception_only, format_tb
 
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
@@ -17,8 +17,10 @@ from tests.negotiation.process import Nursery
 
 STEPS = 60
 SERIES = 20
-MOST_FRAMES = 12
-"""Of what led to a mistake, so many are printed: one of a killed process may not come again."""
+FRAMES = 4
+"""Of where a mistake was noticed, so many are printed."""
+LED = 12
+"""Of what led to it, so many lines: one of a killed process may not come again."""
 KILLS = 25
 """Of so many acts the process is killed during one."""
 COUNTED = ("done", "refused", "reported", "killed", "killed_answered", "killed_done")
@@ -78,7 +80,7 @@ def campaign(url: str | None, *, steps: int, kills: int, seed: int, state: State
                 said["steps"] += round_of(here, number=seed * 1_000_000 + said["rounds"])
             except Exception as error:
                 report.wrong.append(f"round {said['rounds']} of seed {seed}: {type(error).__name__}: {error}"[:2000])
-                say("".join(format_exception(error)[-MOST_FRAMES:]))
+                say("".join([*format_tb(error.__traceback__)[-FRAMES:], *format_exception_only(error)[-LED:]]))
                 break
             said["rounds"] += 1
             said["series"] = here.series

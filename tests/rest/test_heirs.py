@@ -380,6 +380,26 @@ def test_many_are_done_in_steps_of_a_few_and_a_step_that_fails_is_done_again(
     assert here.differs() == []
 
 
+def test_what_passed_on_is_not_handed_over_to_the_unit_it_came_from_but_the_operator_gives_it_back(here: Here) -> None:
+    heir = here.party(here.heir)
+    one = created(here.party(WARD), here.task(person(here.operator)))
+    here.unit(here.nurses, LAST, here.heir)
+    here.at(DAY_AFTER)
+    moved(heir, one, "accepted")
+    here.unit(here.nurses)  # It is open again, and the heir has moved the Task: that stays.
+    here.at(DAY_AFTER + timedelta(days=1))
+    sent = {"resourceType": "Parameters", "parameter": [{"name": "arriving", "valueReference": unit(here.nurses)}]}
+    answer = heir.post(f"/fhir/Task/{one['id']}/$handover", json=sent)
+    assert refusal(answer, 422)["rule"] == "task-handover-to-who-passed-it-on"
+    assert owner(read(heir, one)) == here.heir
+
+    given = read(here.operator, one) | {"owner": unit(here.nurses)}
+    assert here.operator.put(f"/fhir/Task/{one['id']}", json=given).status_code == 200
+    here.watch()
+    assert owner(read(here.operator, one)) == here.nurses
+    assert here.differs() == []
+
+
 def test_a_hand_over_between_two_that_have_become_one_can_only_be_ended(here: Here) -> None:
     nurses, heir = here.party(here.nurses), here.party(here.heir)
     one = created(here.party(WARD), here.task(person(here.operator)))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from gateway.coordination.heirs import passings_in
 from gateway.coordination.negotiation.circumstances import Move
 from gateway.coordination.negotiation.conditions import Change, codes_of
 from gateway.coordination.negotiation.elements import Fault, alike
@@ -52,6 +53,8 @@ def faults(change: Change) -> Iterator[Fault]:
         yield "requester", "task-handover-by-another", "C-80"
     elif owner is None or owner == requester:
         yield "owner", "task-handover-to-nobody", "C-80"
+    elif _has_passed_on(change, about, owner if leaving == requester else requester):
+        yield "focus", "task-handover-to-who-passed-it-on", "C-80"
     if not alike(change.after.get("for"), about.get("for"), change.circumstances.named):
         yield "for", "task-handover-of-another-person", "C-80"
     parties = {LEAVING: leaving, ARRIVING: owner if leaving == requester else requester}
@@ -78,6 +81,8 @@ def answer_faults(change: Change) -> Iterator[Fault]:
         sides = {change.named(side) for side in _SIDES}
         if not held or leaving not in sides or None in sides or len(sides) == 1:
             yield "focus", "task-handover-too-late", "C-80"
+        elif any(_has_passed_on(change, about, side) for side in sides - {leaving}):
+            yield "focus", "task-handover-to-who-passed-it-on", "C-80"
 
 
 def arriving(handover: Resource, about: Resource, named: Named) -> Any:
@@ -98,6 +103,14 @@ def settled(handover: Resource, about: Resource, named: Named) -> Resource:
     output = {"type": {"coding": [coding]}, "valueReference": arriving(handover, about, named)}
     done = {name: value for name, value in handover.items() if name != "businessStatus"}
     return done | {"status": SETTLED, "output": [*handover.get("output", ()), output]}
+
+
+def _has_passed_on(change: Change, about: Resource | None, party: str | None) -> bool:
+    """Whether the Task passed on from this unit, so that the unit's heir is meant wherever the Task names it (ADR 50).
+
+    Accepting would leave the Task with the heir.
+    """
+    return any(change.circumstances.named(passing.closed) == party for passing, _ in passings_in(about or {}))
 
 
 def _about(change: Change) -> Resource | None:
