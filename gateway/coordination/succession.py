@@ -8,7 +8,7 @@ by the rules stays. ADR 50
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -42,7 +42,7 @@ def to_state(
 
     last = {(one.record_key, one.effective): one for one in told}
     given = {place: passing_of(one) for place, one in last.items() if one.kind == "assert"}
-    kept = {place: one for place, one in given.items() if _has_moved(one, facts)}
+    kept = {place: one for place, one in given.items() if _has_moved(one, facts, given.values())}
     due = {(key(one), one.since): one for one in _due(facts, kept.values(), directory, at)}
     settled = {record for record, _ in kept}
     due = kept | {place: one for place, one in due.items() if place[0] not in settled}
@@ -91,14 +91,28 @@ def _due(facts: Sequence[Statement], kept: Iterable[Passing], directory: Directo
             closed = heir
 
 
-def _has_moved(one: Passing, facts: Sequence[Statement]) -> bool:
-    """Whether the heir has moved the Task by a command of his own since it passed to him."""
+def _has_moved(one: Passing, facts: Sequence[Statement], given: Collection[Passing]) -> bool:
+    """Whether the heir, or an heir of his, has moved the Task by a command of his own since it passed to him.
+
+    What he decided on is named as it was before it passed on, however many have closed since.
+    """
+    back = _reached(one.closed_key, {other.closed_key: other.heir_key for other in given}, back=True)
+    heirs = _reached(one.heir_key, {other.closed_key: other.heir_key for other in given})
     for fact in facts:
         before = decided_on(fact)
-        if before is None or fact.effective < one.since or before[1] not in (one.closed_key, one.heir_key):
+        if before is None or fact.effective < one.since or before[1] not in back | heirs:
             continue
         if (fact.body.get("status"), reference_key(fact.body.get("owner"))) == before:
             continue
-        if nearness(Party.of(fact), one.heir_key) <= Party.SAME_PROVIDER:
+        if any(nearness(Party.of(fact), heir) <= Party.SAME_PROVIDER for heir in heirs):
             return True
     return False
+
+
+def _reached(key: str, heirs: Mapping[str, str], *, back: bool = False) -> set[str]:
+    """This unit and its heirs, and theirs; `back`: and whose heir it is, and whose heirs those are."""
+    steps = [(heir, closed) if back else (closed, heir) for closed, heir in heirs.items()]
+    found = {key}
+    while more := {other for one, other in steps if one in found} - found:
+        found |= more
+    return found

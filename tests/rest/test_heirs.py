@@ -297,6 +297,24 @@ def test_an_heir_who_closes_leaves_it_to_his_own(here: Here) -> None:
     assert here.differs() == []
 
 
+def test_what_an_heir_of_an_heir_has_moved_stays_his_whichever_closing_is_withdrawn(here: Here) -> None:
+    ward = here.party(WARD)
+    left, taken = (created(ward, here.task(person(here.operator))) for _ in range(2))
+    here.unit(here.nurses, LAST, here.heir)
+    here.unit(here.heir, LAST, here.other)
+    here.at(DAY_AFTER)
+    moved(here.party(here.other), taken, "accepted")
+    here.unit(here.heir)
+    here.at(DAY_AFTER + timedelta(days=1))
+    assert owner(read(ward, taken)) == here.other, "The first heir never said yes."
+    assert owner(read(ward, left)) == here.heir
+    here.unit(here.nurses)
+    here.at(DAY_AFTER + timedelta(days=2))
+    assert owner(read(ward, taken)) == here.other
+    assert owner(read(ward, left)) == here.nurses
+    assert here.differs() == []
+
+
 def test_a_closing_that_is_withdrawn_gives_back_what_nobody_has_moved(here: Here) -> None:
     ward = here.party(WARD)
     left, taken = (created(ward, here.task(person(here.operator))) for _ in range(2))
