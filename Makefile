@@ -34,7 +34,7 @@ $(VENV)/.installed-dev: $(VENV)/.made requirements-dev.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -r requirements-dev.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 	$(BIN)/python -m compileall -q gateway
-	-$(BIN)/python -m compileall -qq -j 0 -x '/STU3/' $(VENV)/lib  # by all cores; pip does it by one
+	-$(BIN)/python -m compileall -qq -j 0 -x '/STU3/' $(VENV)/lib  # by all cores, as pip does not; STU3 is never loaded
 	touch $@ $(VENV)/.installed
 
 install: $(VENV)/.installed ## the program, into .venv

@@ -43,7 +43,17 @@ if TYPE_CHECKING:
 
     from gateway.rest.later import Job
 
-__all__ = ["AddressError", "Gateway", "background", "create_app", "is_free", "serve", "serve_gateway", "settle", "wire"]
+__all__ = [
+    "AddressError",
+    "Gateway",
+    "background",
+    "create_app",
+    "require_free",
+    "serve",
+    "serve_gateway",
+    "settle",
+    "wire",
+]
 
 LISTENING_SECONDS = 0.05
 """So long after it is wired is a server given to listen, and to answer who waits for it, before it loads the rest."""
@@ -230,7 +240,7 @@ UNUSABLE = {
 def serve(settings: Settings) -> None:
     """Serve until told to stop."""
     logs.configure(settings.log_format, settings.log_level)
-    is_free(settings.host, settings.port)
+    require_free(settings.host, settings.port)
     gateway = wire(settings)
     try:
         serve_gateway(gateway)
@@ -251,8 +261,8 @@ def serve_gateway(gateway: Gateway) -> None:
     server.run()
 
 
-def is_free(host: str, port: int) -> None:
-    """Whether the address can be listened on, before anything is opened for it. AddressError where it cannot."""
+def require_free(host: str, port: int) -> None:
+    """See that the address can be listened on, before anything is opened for it. AddressError where it cannot."""
     told = f"{host}:{port} cannot be listened on"
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)

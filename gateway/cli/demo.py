@@ -15,7 +15,7 @@ from rich.table import Table
 
 from gateway.access.caller import OPERATOR, Asking
 from gateway.adapters.media import media_type
-from gateway.app import is_free, serve_gateway
+from gateway.app import require_free, serve_gateway
 from gateway.cli.answer import ZONE, print_answer
 from gateway.cli.common import err, out, print_json
 from gateway.cli.options import JsonOption
@@ -81,7 +81,7 @@ def run(
     Example: `samverka demo run --once`
     """
     if not once:
-        is_free(host, port)  # Before the demo is loaded, which takes a while.
+        require_free(host, port)  # Before the demo is loaded, which takes a while.
     story = Story.read()
     gateway, clock = _fresh(story, DATABASE, host=host, port=port, demo_network=demo_network)
     try:

@@ -1,7 +1,8 @@
 """Criteria on resources as SQL: semi-joins on the search rows, for the resource itself and along its references.
 
 Sets of candidates come from `rid IN (SELECT …)`, which both databases turn into an index look-up. No select is
-correlated with the one around it, but for what asks that a resource has no row: each looks at tables of its own. https://hl7.org/fhir/R4/search.html#chaining
+correlated with the one around it, each looks at tables of its own; but for what asks that a resource has no row.
+https://hl7.org/fhir/R4/search.html#chaining
 """
 
 from __future__ import annotations
