@@ -1,6 +1,7 @@
 """Ingest end to end: keep, parse, map, resolve, state, agree, index, save; audit and history on, durable commits.
 
     python -m bench.ingest [--records 2000 --records 10000] [--package NAME …] [--senders 8] [--json]
+    python -m bench.ingest --courses    the event sources' cases from begin to end, instead of first messages alone
     python -m bench.ingest --database-url postgresql    a server of its own; or the URL of one, whose tables are emptied
 
 All messages are kept first, each on its own and answered after its commit, by as many senders at once as `--senders`
@@ -31,7 +32,8 @@ from typing import TypeVar
 import structlog
 
 from bench import databases, machine
-from bench.generate import GENERATORS, generate
+from bench.courses import COURSES, courses
+from bench.generate import GENERATORS, Generated, generate
 from gateway.app import settle, wire
 from gateway.ingest.outcome import Outcome
 from gateway.ingest.pipeline import Ingest
@@ -79,6 +81,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=int, action="append", help=f"may be given several times; {RECORDS}")
     parser.add_argument("--package", action="append", choices=list(GENERATORS))
+    parser.add_argument("--courses", action="store_true", help="cases from their begin to their end (bench/courses.py)")
     parser.add_argument("--database-url", default="sqlite", help="sqlite, postgresql, or the URL of a PostgreSQL")
     parser.add_argument("--senders", type=int, default=SENDERS, help=f"how many send at once; {SENDERS}")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
@@ -91,9 +94,10 @@ def main() -> None:
             print("\n".join(f"{name}: {text}" for name, text in about.items()))
             print(HEAD)
         rows = []
-        for package in given.package or GENERATORS:
+        made = courses if given.courses else generate
+        for package in given.package or (COURSES if given.courses else GENERATORS):
             for count in given.records or [RECORDS]:
-                rows.append(measure(package, count, url, senders=given.senders, profiled=given.profile))
+                rows.append(measure(package, count, url, made, senders=given.senders, profiled=given.profile))
                 if not given.json:
                     print(rows[-1].line(), flush=True)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -103,10 +107,18 @@ def main() -> None:
         print(f"peak resident memory: {peak:.0f} MB")
 
 
-def measure(package: str, count: int, url: str, *, senders: int = SENDERS, profiled: bool = False) -> Measured:
+def measure(
+    package: str,
+    count: int,
+    url: str,
+    made: Callable[[str, int], Iterator[Generated]] = generate,
+    *,
+    senders: int = SENDERS,
+    profiled: bool = False,
+) -> Measured:
     """Keep and work through `count` records of a package, from an empty database."""
     databases.empty(url)
-    messages = list(generate(package, count))
+    messages = list(made(package, count))
     gateway = wire(Settings(database_url=url), clock=lambda: datetime.now(UTC))
     ingest, source = gateway.ingest, gateway.sources.get(package)
     for message in generate(package, 1, seed=2):  # Compiles the maps: a service does that once.
