@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -114,3 +116,10 @@ class Settings(BaseSettings):
     @property
     def loopback(self) -> bool:
         return self.host in ("127.0.0.1", "::1", "localhost")
+
+
+def passed_over(names: Iterable[str]) -> dict[str, str]:
+    """The variables that are meant for the gateway and are no settings, with the setting that each is most like."""
+    known = [f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields]
+    unknown = sorted(name for name in names if name.upper().startswith(ENV_PREFIX) and name.upper() not in known)
+    return {name: get_close_matches(name.upper(), known, n=1, cutoff=0)[0] for name in unknown}

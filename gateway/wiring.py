@@ -183,11 +183,12 @@ def configured_sources(settings: Settings, packages: Packages | None = None, bro
     return source_instances.defaults(packages.instances)
 
 
-def wire(settings: Settings, clock: Clock | None = None) -> Gateway:
-    """Open the store (migrating it where needed) and join the parts."""
+def wire(settings: Settings, clock: Clock | None = None, *, new: bool = True) -> Gateway:
+    """Open the store (migrating it where needed) and join the parts. NotFound where it would be `new`, and must not."""
     clock = clock or clock_of(settings)
     zone = ZoneInfo(settings.timezone)
-    _make_folder(settings.database_url)
+    if new:
+        _make_folder(settings.database_url)
     tables = definitions.load()
     bases = (f"{settings.base_url.rstrip('/')}/fhir",) if settings.base_url else ()
 
@@ -197,7 +198,7 @@ def wire(settings: Settings, clock: Clock | None = None) -> Gateway:
         return Indexer(snapshot, zone=zone, bases=bases)
 
     known = Known(tables, indexer)
-    store = Store.open(settings.database_url, index=known.index)
+    store = Store.open(settings.database_url, index=known.index, new=new)
     known.watch(store)
     folder = settings.mappings or shipped.folder("mappings")
     broken: dict[str, tuple[str, ...]] = {}

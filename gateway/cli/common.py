@@ -19,9 +19,9 @@ err = Console(stderr=True, highlight=False, markup=False)
 
 
 @contextmanager
-def gateway(settings: Settings) -> Iterator[Gateway]:
-    """A wired gateway, closed at the end."""
-    wired = wire(settings)
+def gateway(settings: Settings, *, new: bool = False) -> Iterator[Gateway]:
+    """A wired gateway, closed at the end. `new`: a database that is not there is made; else it is refused."""
+    wired = wire(settings, new=new)
     try:
         yield wired
     finally:

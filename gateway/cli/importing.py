@@ -56,7 +56,7 @@ def import_(
     if not files:
         raise typer.BadParameter("no file there ends with .ndjson, .jsonl or .json, with or without .gz")
     settings = settings_from(database_url=database_url)
-    with gateway(settings) as wired:
+    with gateway(settings, new=True) as wired:
         settle()
         inputs = [Input(str(path), lines=in_lines(path.name), hash=_hash(path)) for path in files]
         base = "" if settings.base_url is None else f"{settings.base_url.rstrip('/')}/fhir"

@@ -44,7 +44,7 @@ def ingest(
     Exit code 0 when every item was used, 3 when something was held: `samverka inbox show` says why.
     """
     settings = settings_from(database_url=database_url, sources=sources)
-    with gateway(settings) as wired:
+    with gateway(settings, new=True) as wired:
         settle()
         instance = wired.sources.get(source)
         outcomes = []

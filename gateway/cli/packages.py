@@ -36,7 +36,8 @@ def add(
 
     Example: `samverka package add hl7se.fhir.base.tgz`
     """
-    with gateway(settings_from(database_url=database_url)) as wired, Progress(console=err, disable=as_json) as progress:
+    settings = settings_from(database_url=database_url)
+    with gateway(settings, new=True) as wired, Progress(console=err, disable=as_json) as progress:
         package = read(paths, wired.definitions.types)
         task = progress.add_task("keeping", total=len(package.files))
         added = wired.door.add_package(

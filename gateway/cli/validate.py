@@ -36,7 +36,7 @@ def validate(
     Example: `samverka validate patient.json --profile http://hl7.se/fhir/ig/base/StructureDefinition/SEBasePatient`
     """
     told: list[dict[str, Any]] = []
-    with gateway(settings_from(database_url=database_url)) as wired:
+    with gateway(settings_from(database_url=database_url), new=True) as wired:  # R4 is known without one.
         for path in files:
             raw = path.read_bytes()
             media_type = xml.MEDIA_TYPE if raw.lstrip()[:1] == b"<" else json.MEDIA_TYPE

@@ -11,12 +11,13 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 
 from gateway.store import sets
-from gateway.store.failures import driver_errors
+from gateway.store.failures import driver_errors, nowhere
 
 BUSY_SECONDS = 10.0
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
@@ -60,12 +61,14 @@ class Database:
         self.writer.dispose()
 
 
-def connect(url: str | URL, *, pool_size: int = 8) -> Database:
-    """The database of a URL; nothing is opened before the first unit of work."""
+def connect(url: str | URL, *, pool_size: int = 8, new: bool = True) -> Database:
+    """The database of a URL; nothing is opened before the first unit of work. NotFound without a file, unless `new`."""
     address = make_url(url)
     if address.get_backend_name() == "sqlite":
         if not address.database or address.database == ":memory:":
             raise ValueError("an SQLite database needs a path: sqlite:///var/samverka.db")
+        if not (new or Path(address.database).exists()):
+            raise nowhere(address)
         reader = _sqlite(address, "BEGIN", _PRAGMAS + _READER_PRAGMAS, pool_size=pool_size)
         writer = _sqlite(address, "BEGIN IMMEDIATE", _PRAGMAS + _WRITER_PRAGMAS, pool_size=1)
         return Database(writer=writer, reader=reader, glance=reader, brief=reader)

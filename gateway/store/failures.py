@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import URL, Connection
 from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError, TimeoutError
 
-from gateway.errors import GatewayError, Unavailable, Unprocessable
+from gateway.errors import GatewayError, NotFound, Unavailable, Unprocessable
 
 _TOO_MUCH = ("too large", "too many", "too deep", "stack overflow", "at most")
 """How SQLite says that a statement passes one of its limits. https://www.sqlite.org/limits.html"""
@@ -23,6 +23,10 @@ _LIMIT = "54"
 _CANCELLED = "57014"
 """https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
+NOWHERE = (
+    "There is no database of the gateway's here: name the right one (--database-url, SAMVERKA_DATABASE_URL). "
+    "A new one is made by what fills it: serve, ingest, import, package add."
+)
 AWAY = "The database does not answer right now: try again."
 
 
@@ -32,6 +36,11 @@ class TakesLong(Unavailable):
 
 class Refused(GatewayError):
     """The database refused a statement of ours."""
+
+
+def nowhere(address: URL) -> NotFound:
+    """What is said where something is looked for in a database that nobody has filled."""
+    return NotFound(NOWHERE, rule="no-database", where=address.set(username=None, password=None).render_as_string())
 
 
 @contextmanager

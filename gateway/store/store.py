@@ -78,13 +78,19 @@ class Store:
 
     @classmethod
     def open(
-        cls, database_url: str, *, migrated: bool = True, clock: Clock = _utc_now, index: Index = _search_index
+        cls,
+        database_url: str,
+        *,
+        migrated: bool = True,
+        new: bool = True,
+        clock: Clock = _utc_now,
+        index: Index = _search_index,
     ) -> Self:
-        """Open the database; `migrated` brings its tables up to date first."""
-        database = connect(database_url)
+        """Open the database; `migrated` brings its tables up to date. NotFound where it has none, if not `new`."""
+        database = connect(database_url, new=new)
         with translated():
             if migrated:
-                migrate(database.writer)
+                migrate(database.writer, new=new)
             store = cls(database, clock=clock, index=index)
         if migrated:
             store.write(lambda unit: unit.meta.namespace())  # From now on it can be read.

@@ -307,7 +307,7 @@ def test_sources_that_cannot_be_used_are_told_all_at_once(samverka: Run, tmp_pat
     [
         ("made/of/text.db", "no SQLite database"),
         ("a-folder", "cannot be opened"),
-        ("made/of/text.db/x.db", "text.db: "),
+        ("made/of/text.db/x.db", "no database of the gateway's"),
     ],
 )
 def test_a_database_that_cannot_be_one_is_told_in_a_line(samverka: Run, tmp_path: Path, place: str, told: str) -> None:
@@ -317,6 +317,44 @@ def test_a_database_that_cannot_be_one_is_told_in_a_line(samverka: Run, tmp_path
     ran = samverka("inbox", "list", "--database-url", f"sqlite:///{tmp_path}/{place}")
     assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
     assert told in ran.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("audit", "list"),
+        ("audit", "verify"),
+        ("export", "there"),
+        ("inbox", "discard", "x", "--reason", "y"),
+        ("inbox", "list"),
+        ("inbox", "replay"),
+        ("package", "list"),
+        ("queue", "list"),
+        ("rebuild",),
+        ("reindex",),
+        ("replay", "--map", "x"),
+        ("search-parameters",),
+    ],
+    ids=" ".join,
+)
+def test_what_looks_for_something_makes_no_database(samverka: Run, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """A mistyped path was a new database: nothing waits, the trail is whole, nothing differs."""
+    before = {*tmp_path.iterdir()}
+    ran = samverka(*arguments, "--database-url", f"sqlite:///{tmp_path}/vra/samverka.db")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
+    assert "vra/samverka.db" in ran.err
+    assert "serve, ingest, import" in ran.err
+    assert {*tmp_path.iterdir()} == before
+
+
+def test_nothing_is_looked_for_in_a_database_that_has_no_tables(samverka: Run, postgres_server: str) -> None:
+    """They were made in what may be another program's."""
+    address = make_url(postgres_server).set(database="postgres", password="secret")
+    for _ in range(2):
+        ran = samverka("inbox", "list", "--database-url", address.render_as_string(hide_password=False))
+        assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
+        assert f"127.0.0.1:{address.port}/postgres" in ran.err
+        assert "secret" not in ran.err
 
 
 def test_a_database_that_is_not_reached_is_told_with_its_address_and_without_its_password(samverka: Run) -> None:
@@ -357,6 +395,15 @@ def test_a_setting_that_is_none_is_told_with_what_it_may_be(samverka: Run, monke
     assert samverka("inbox", "list").err == (
         "samverka: SAMVERKA_TIMEZONE: a zone is one of the tz database, such as Europe/Stockholm\n"
     )
+
+
+def test_a_variable_that_is_no_setting_is_told_with_the_nearest(samverka: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was passed over, and the gateway ran without what was set."""
+    monkeypatch.setenv("SAMVERKA_ISSUER", "issuers.toml")
+    monkeypatch.setenv("samverka_page_size", "20")
+    ran = samverka("inbox", "list", "--json")
+    assert (ran.code, ran.json) == (0, [])
+    assert ran.err == "samverka: SAMVERKA_ISSUER is no setting, and is passed over. The nearest is SAMVERKA_ISSUERS.\n"
 
 
 def test_health_of_a_live_gateway_and_of_a_dead_one(samverka: Run, sqlite_url: str) -> None:

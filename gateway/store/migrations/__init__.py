@@ -24,6 +24,7 @@ from sqlalchemy import (
     text,
 )
 
+from gateway.store.failures import nowhere
 from gateway.tables import metadata
 
 if TYPE_CHECKING:
@@ -43,12 +44,14 @@ _REVISION = Table(
 _LOCK = text("SELECT pg_advisory_xact_lock(7305, 2)")
 
 
-def migrate(engine: Engine) -> None:
-    """Bring the tables up to date; one process does it, others wait."""
+def migrate(engine: Engine, *, new: bool = True) -> None:
+    """Bring the tables up to date; one process does it, others wait. NotFound where there are none, unless `new`."""
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(_LOCK)
         if not inspect(connection).get_table_names():
+            if not new:
+                raise nowhere(engine.url)
             _create(connection)
         elif revision(connection) != HEAD:
             upgrade(connection)
