@@ -56,6 +56,8 @@ class Trust:
         `headers` has lower-case names; `peer` is the address of the other end.
         """
         scheme, _, token = headers.get("authorization", "").partition(" ")
+        if not token.strip() and "authorization" in headers:  # A variable that is not set must not make him somebody.
+            raise Unauthenticated("The Authorization header holds no token.", rule="token-missing")
         if not token and cookie_token:
             if not _own_page(headers):  # A browser adds a cookie to what a page of another port sends, too.
                 raise Unauthenticated("A cookie counts for the gateway's own pages only.", rule="foreign-origin")

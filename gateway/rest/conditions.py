@@ -48,14 +48,14 @@ def unchanged(request: Request, found: Served) -> bool:
         return found.version_id in known or ANY_VERSION in known
     since = _time(headers(request).get("if-modified-since"))
     # HTTP has no fractions of a second: of the second that the reader names, he may have seen a part.
-    return since is not None and found.last_updated < since + timedelta(seconds=1)
+    return since is not None and found.last_updated - since < timedelta(seconds=1)
 
 
 def _time(value: str | None) -> datetime | None:
     """A date that is none is passed over (RFC 9110, 13.1.3)."""
     try:
         time = None if value is None else parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return time if time is None or time.tzinfo else time.replace(tzinfo=UTC)
 

@@ -1,22 +1,85 @@
-"""HTTP connections as uvicorn speaks them, but for this: the head of an answer and its body are sent in one piece.
+"""HTTP connections as uvicorn speaks them, but for three things.
 
-uvicorn hands the two to the connection one by one, and each is a message to the kernel, and wakes who waits.
-https://www.rfc-editor.org/rfc/rfc9112#section-2.1
+The head of an answer and its body are sent in one piece: uvicorn hands the two to the connection one by one, and each
+is a message to the kernel, and wakes who waits. https://www.rfc-editor.org/rfc/rfc9112#section-2.1
+
+Who offers to speak another protocol is answered in this one: the parser would leave the body of such a request unread.
+Java's client offers HTTP/2 with each. https://www.rfc-editor.org/rfc/rfc9110#section-7.8
+
+What is no HTTP is refused with an OperationOutcome.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from gateway.errors import BadRequest
+from gateway.fhir import json, media
+from gateway.issues import operation_outcome
+from gateway.rest.edge import HEADERS
+
+MALFORMED: Final = BadRequest(
+    "This is no HTTP request that is read here. Its address is ASCII, percent-encoded, and has at most 65,535 bytes.",
+    rule="http-malformed",
+)
 
 
 class Connection(HttpToolsProtocol):
     """One connection."""
 
+    _offered = False
+    """Whether the head that was read last offers another protocol."""
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(Gathering(transport, self.loop))
+
+    def data_received(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        while data:
+            try:
+                self.parser.feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as ended:
+                if not self._offered:  # It is CONNECT, and has no body.
+                    return
+                data = self._declined() + data[ended.args[0] :]
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # As uvicorn has it.
+            except httptools.HttpParserError:
+                self.logger.warning("Invalid HTTP request received.")
+                self.send_400_response(MALFORMED.text)
+                return
+
+    def on_headers_complete(self) -> None:
+        self._offered = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+        if not self._offered:
+            super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        if not self._offered:
+            super().on_message_complete()
+
+    def _declined(self) -> bytes:
+        """The head that was read last, without its offer."""
+        lines = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
+        for name, value in self.headers:
+            if name == b"connection":
+                others = [one for one in value.split(b",") if one.strip().lower() != b"upgrade"]
+                lines.append(name + b": " + b",".join(others))
+            elif name != b"upgrade":
+                lines.append(name + b": " + value)
+        return b"\r\n".join([*lines, b"", b""])
+
+    def send_400_response(self, msg: str) -> None:
+        content = json.dump(operation_outcome(MALFORMED.issues))
+        about = {"content-type": media.JSON, "content-length": str(len(content)), **HEADERS, "connection": "close"}
+        head = ["HTTP/1.1 400 Bad Request", *(f"{name.lower()}: {value}" for name, value in about.items()), "", ""]
+        self.transport.write("\r\n".join(head).encode("ascii") + content)
+        self.transport.close()
 
 
 class Gathering(asyncio.Transport):

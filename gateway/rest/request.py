@@ -6,7 +6,7 @@ https://hl7.org/fhir/R4/http.html#general
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import datetime
 from functools import partial
@@ -14,13 +14,13 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from anyio import to_thread
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from gateway.access.bearer import IDENTITY_COOKIE, Trust
 from gateway.access.caller import PLANS, Asking, Caller, Plan
 from gateway.access.commands import Body
-from gateway.errors import BadRequest, TooLarge
+from gateway.errors import BadRequest, TooLarge, UnsupportedMediaType
 from gateway.fhir.datetime import parameter
 from gateway.rest.format import NAMES, sent
 from gateway.rest.known import headers, known
@@ -44,6 +44,8 @@ CARE_PLAN = "X-Care-Plan"
 """Says to which plan new Tasks come that name none."""
 KNOWN = ("request_id", "caller", "plan")
 """What is known of a request once it is known who asks; it holds for the entries of a Bundle, too."""
+UNPACKED = ("", "identity")
+"""Content-Encodings of what is as it is read."""
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
@@ -82,22 +84,35 @@ def _plan(given: str) -> Plan:
     raise BadRequest(f"{CARE_PLAN} is one of: {known}.", rule="header-malformed", where=CARE_PLAN)
 
 
-async def body(request: Request, names: Mapping[str, str] = NAMES) -> Body:
+async def body(request: Request, names: Mapping[str, str] = NAMES, *, codings: Sequence[str] = UNPACKED) -> Body:
     """The body, bounded by the setting `max_body`; UnsupportedMediaType where it is of none of the names."""
     media_type = sent(request, names)
-    return Body(await bounded(request), media_type, kept=getattr(request.state, "kept", None))
+    return Body(await bounded(request, codings=codings), media_type, kept=getattr(request.state, "kept", None))
 
 
-async def bounded(request: Request, most: int | None = None) -> bytes:
-    """The body's bytes; TooLarge as soon as it passes the limit, which is the setting's where none is named."""
+async def bounded(request: Request, most: int | None = None, *, codings: Sequence[str] = UNPACKED) -> bytes:
+    """The body's bytes, as they are sent: UnsupportedMediaType where that is in none of the codings.
+
+    TooLarge as soon as it is said, or seen, to pass the limit, which is the setting's where none is named: who asks
+    before he sends (100-continue) sends nothing. https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1
+    """
+    told = headers(request)
+    if told.get("content-encoding", "").strip().lower() not in codings:
+        raise UnsupportedMediaType("Send the body unpacked, without Content-Encoding.", rule="body-packed")
     limit = most or request.app.state.settings.max_body
+    too_large = TooLarge(f"At most {limit} bytes are accepted.", rule="body-too-large")
+    if int(told.get("content-length", 0)) > limit:  # The connection takes nothing but a number.
+        raise too_large
     parts: list[bytes] = []
     size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit:
-            raise TooLarge(f"At most {limit} bytes are accepted.", rule="body-too-large")
-        parts.append(part)
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > limit:
+                raise too_large
+            parts.append(part)
+    except ClientDisconnect:  # Nobody hears it.
+        raise BadRequest("The connection ended before the body did.", rule="body-cut") from None
     return b"".join(parts)
 
 

@@ -211,8 +211,9 @@ def router() -> APIRouter:
     routes = APIRouter(route_class=PageRoute)
     for method, path, handler, known in ROUTES:
         only = [Depends(_only(known))]
+        methods = ["GET", "HEAD"] if method == "GET" else [method]
         routes.add_api_route(
-            path, handler, methods=[method], include_in_schema=False, response_model=None, dependencies=only
+            path, handler, methods=methods, include_in_schema=False, response_model=None, dependencies=only
         )
     return routes
 

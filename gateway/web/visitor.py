@@ -6,13 +6,13 @@ import uuid
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from gateway.access.bearer import IDENTITY_COOKIE, Trust
 from gateway.access.caller import Asking, Caller
 from gateway.access.door import Door
 from gateway.access.identities import Identity
-from gateway.errors import Forbidden, TooLarge, Unauthenticated
+from gateway.errors import BadRequest, Forbidden, TooLarge, Unauthenticated
 from gateway.web.forms import FormTokens
 from gateway.web.texts import Language, language_of
 
@@ -65,10 +65,13 @@ async def form(request: Request, *, most: int = MOST_FORM) -> Mapping[str, str]:
     if request.headers.get("origin") != f"{request.url.scheme}://{request.headers.get('host')}":
         raise Forbidden("Send the form from the page itself.", rule="foreign-origin")
     body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > most:
-            raise TooLarge("A form is not that long.", rule="body-too-large")
+    try:
+        async for part in request.stream():
+            body += part
+            if len(body) > most:
+                raise TooLarge("A form is not that long.", rule="body-too-large")
+    except ClientDisconnect:  # Nobody hears it.
+        raise BadRequest("The connection ended before the form did.", rule="body-cut") from None
     return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
 
 

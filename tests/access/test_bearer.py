@@ -49,6 +49,15 @@ def test_on_this_machine_nobody_needs_a_token(host: str) -> None:
     assert trust().caller({"host": host, "origin": f"http://{host}"}, "127.0.0.1") == OPERATOR
 
 
+@pytest.mark.parametrize("said", ["Bearer", "Bearer ", "bearer  ", "", "Basic"])
+def test_who_says_who_he_is_without_a_word_is_nobody(said: str) -> None:
+    """A script whose variable of the token was not set was the operator."""
+    for cookie in (None, TOKEN):
+        with pytest.raises(Unauthenticated) as refused:
+            trust().caller(HERE | {"authorization": said}, "127.0.0.1", cookie)
+        assert refused.value.issues[0].rule == "token-missing"
+
+
 def test_a_link_from_elsewhere_may_lead_to_a_page() -> None:
     link = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
     assert trust().caller(HERE | link, "127.0.0.1") == OPERATOR

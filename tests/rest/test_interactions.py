@@ -197,8 +197,8 @@ def test_an_interaction_that_is_not_offered_says_so(operator: httpx.Client) -> N
         ("PUT", "/health", "GET, HEAD"),
         ("DELETE", "/ready", "GET, HEAD"),
         ("POST", "/static/style.css", "GET, HEAD"),
-        ("PUT", "/patient/1", "GET"),
-        ("DELETE", "/queue", "GET, POST"),
+        ("PUT", "/patient/1", "GET, HEAD"),
+        ("DELETE", "/queue", "GET, HEAD, POST"),
         ("PUT", "/identity", "POST"),
     ],
 )
