@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import signal
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -258,6 +259,14 @@ def serve_gateway(gateway: Gateway) -> None:
         )
     server = _server(gateway, host=settings.host, port=settings.port)
     settle()
+
+    def end(number: int, _: object) -> None:
+        # Else the database would be left as it is for a process that died: SQLite's file without what lies beside it.
+        gateway.close()
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)  # Whoever sent it sees that it was heeded, and nothing keeps the process longer.
+
+    signal.signal(signal.SIGTERM, end)  # uvicorn raises it once more, when it has done what it does then.
     server.run()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
 from threading import Event, Thread
 from typing import Protocol
 
@@ -37,7 +36,7 @@ class Workers:
         self._perform = perform
         self._load = load
         self._beside = beside
-        self._running = ExitStack()
+        self._working: list[Working] = []
         self._stopped = Event()
         self._wake: dict[str, Callable[[], None]] = {}
         self._thread = Thread(target=self._run, name="workers", daemon=True)
@@ -54,7 +53,16 @@ class Workers:
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
-        self._running.close()
+        self._end()
+
+    def _end(self) -> None:
+        """All at once: none waits for another's step."""
+        ending = [Thread(target=one.stop, name="ending", daemon=True) for one in self._working]
+        for one in ending:
+            one.start()
+        for one in ending:
+            one.join()
+        self._working.clear()
 
     def _run(self) -> None:
         while not self._stopped.is_set():
@@ -63,7 +71,7 @@ class Workers:
                 self._begin()
             except Exception as error:
                 log.error("work-not-begun", exc_info=error)
-                self._running.close()
+                self._end()
                 self._stopped.wait(AGAIN_SECONDS)
             else:
                 return
@@ -87,5 +95,5 @@ class Workers:
             working.append(gateway.months(gateway.settings.reporter))
         for one in working:
             one.start()
-            self._running.callback(one.stop)
+            self._working.append(one)
         self._wake |= {"jobs": jobs.wake, "imports": imports.wake}

@@ -5,13 +5,14 @@ https://cheatsheetseries.owasp.org/cheatsheets/HTTP_Headers_Cheat_Sheet.html
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.errors import BadRequest
+from gateway.errors import BadRequest, Unavailable
 from gateway.rest.outcome import outcome_response
 
 HEADERS: Mapping[str, str] = {
@@ -42,7 +43,11 @@ class Edge:
 
         may_be_kept = scope["path"].startswith(PUBLIC)
 
+        begun = False
+
         async def guarded(message: Message) -> None:
+            nonlocal begun
+            begun = True
             if message["type"] == "http.response.start":
                 headers = message.setdefault("headers", [])
                 said = {name.lower() for name, _ in headers}
@@ -54,4 +59,10 @@ class Edge:
             refusal = BadRequest("The Host header names no host.", rule="host-malformed")
             await outcome_response(refusal, Request(scope))(scope, receive, guarded)
             return
-        await self._app(scope, receive, guarded)
+        try:
+            await self._app(scope, receive, guarded)
+        except asyncio.CancelledError:  # The gateway stops, and has waited as long as it does.
+            if begun:
+                raise
+            stopping = Unavailable("The gateway is being stopped: send this again.", rule="stopping")
+            await outcome_response(stopping, Request(scope))(scope, receive, guarded)
