@@ -1,14 +1,16 @@
 """Sets of rows, and of keys, in one statement of one text: what keeps a record's share of SQL small.
 
-SQLite takes rows by `executemany` and a set of keys as one JSON parameter; PostgreSQL takes a few rows as JSON
-(`few.py`), many by COPY, and a set of keys as an array. Rows hold driver values: an Instant is its microseconds here.
+SQLite takes rows by `executemany`, several in each statement, and a set of keys as one JSON parameter; PostgreSQL
+takes a few rows as JSON (`few.py`), many by COPY, and a set of keys as an array. Rows hold driver values: an Instant is
+its microseconds here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any, TypeAlias
+from itertools import chain
+from typing import Any, Final, TypeAlias
 
 import orjson
 from sqlalchemy import (
@@ -31,6 +33,8 @@ Selects: TypeAlias = Select[Any] | CompoundSelect[Any]
 
 FEW = 256
 """Rows of a table that are written in one message together with others'."""
+TOGETHER: Final = 16
+"""Rows that a statement of SQLite takes: to begin one, and find the place of its first row, costs as much as a row."""
 
 
 def insert(connection: Connection, table: Table | TableClause, columns: Sequence[str], rows: Sequence[Row]) -> None:
@@ -43,7 +47,10 @@ def insert_all(connection: Connection, given: Iterable[Rows]) -> None:
     sets = [one for one in given if one.rows]
     if connection.dialect.name != "postgresql":
         for one in sets:
-            _insert_each(connection, _insert(one.table, one.columns, ignore=one.perhaps), one.rows)
+            if one.perhaps:
+                _insert_each(connection, _insert(one.table, one.columns, ignore=True), one.rows)
+            else:
+                _insert_together(connection, one)
         return
     light = [len(one.rows) <= FEW and few.weight(*one.values) <= few.LIGHT for one in sets]
     if any(light):
@@ -152,6 +159,20 @@ def _insert_each(connection: Connection, sql: str, rows: Sequence[Row]) -> int:
         return int(connection.connection.cursor().executemany(sql, rows).rowcount)
 
 
+def _insert_together(connection: Connection, given: Rows) -> None:
+    """Rows of which none is there: as many together as a statement takes, the rest each by itself.
+
+    What indexes words is no table of SQLite's own, and takes single rows for less.
+    """
+    table, columns, rows = given.values
+    whole = len(rows) - len(rows) % TOGETHER if isinstance(table, Table) else 0
+    if whole:
+        several = [tuple(chain.from_iterable(rows[at : at + TOGETHER])) for at in range(0, whole, TOGETHER)]
+        _insert_each(connection, _insert(table, columns, rows=TOGETHER), several)
+    if whole < len(rows):
+        _insert_each(connection, _insert(table, columns), rows[whole:])
+
+
 Given: TypeAlias = Collection[Any] | str | int | bytes
 """A parameter: a set of keys, or a single value."""
 
@@ -187,10 +208,15 @@ def _text_of(found: Selects, dialect: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _insert(table: Table | TableClause, columns: tuple[str, ...], *, ignore: bool = False) -> str:
-    places = ", ".join("?" * len(columns))
-    verb = "INSERT OR IGNORE" if ignore else "INSERT"
-    return f"{verb} INTO {few.quoted(table.name)} ({few.names(columns)}) VALUES ({places})"
+def _insert(table: Table | TableClause, columns: tuple[str, ...], *, rows: int = 1, ignore: bool = False) -> str:
+    """A statement that takes so many rows.
+
+    Where one of several is refused, those before it stay, as if each had been a statement: what stores them is undone
+    as a whole. Otherwise SQLite would keep a journal of each statement, which costs twice what is won.
+    """
+    places = f"({', '.join('?' * len(columns))})"
+    verb = "INSERT OR IGNORE" if ignore else "INSERT OR FAIL" if rows > 1 else "INSERT"
+    return f"{verb} INTO {few.quoted(table.name)} ({few.names(columns)}) VALUES {', '.join([places] * rows)}"
 
 
 @lru_cache(maxsize=256)

@@ -10,7 +10,9 @@ import pytest
 from sqlalchemy import text
 
 from gateway.keysets import among
-from gateway.store import Item, Store, UnitOfWork
+from gateway.store import Item, Store, UnitOfWork, sets
+from gateway.store.failures import Refused
+from gateway.tables import search_uri
 from gateway.tables import statement as table
 from tests.store.examples import NOON, deleted, message, statement, task
 
@@ -98,3 +100,36 @@ def test_among_is_a_condition_like_others(store: Store) -> None:
     store.write(lambda unit: unit.statements.add([statement("d1"), statement("d2"), statement("d3")]))
     assert store.read(lambda unit: sorted(row.digest for row in unit._connection.execute(query))) == ["d1", "d3"]
     assert store.read(lambda unit: unit._connection.scalar(text("SELECT count(*) FROM statement"))) == 3
+
+
+URIS = [(1, 1, n, 7, f"u{n}", 0) for n in range(40)]
+"""Rows of one resource, none like another."""
+
+
+def insert(unit: UnitOfWork, rows: list[tuple[object, ...]]) -> list[str]:
+    """What the driver says to SQLite of the rows."""
+    raw = unit._connection.connection.driver_connection
+    asked: list[str] = []
+    raw.set_trace_callback(asked.append)
+    try:
+        sets.insert(unit._connection, search_uri, ("partition", "rid", "seq", "param", "value", "edge"), rows)
+    finally:
+        raw.set_trace_callback(None)
+    return asked
+
+
+def uris(unit: UnitOfWork) -> list[str]:
+    return list(unit._connection.scalars(text("SELECT value FROM search_uri ORDER BY seq")))
+
+
+@pytest.mark.parametrize(("count", "statements"), [(0, 0), (1, 1), (15, 15), (16, 1), (17, 2), (40, 10)])
+def test_rows_go_to_sqlite_several_in_a_statement(store: Store, count: int, statements: int) -> None:
+    assert len(store.write(lambda unit: insert(unit, URIS[:count]))) == statements
+    assert store.read(uris) == [f"u{n}" for n in range(count)]
+
+
+@pytest.mark.parametrize("place", [1, 15, 16, 31, 39])
+def test_nothing_is_stored_where_one_of_several_rows_is_refused(store: Store, place: int) -> None:
+    with pytest.raises(Refused):
+        store.write(lambda unit: insert(unit, [*URIS[:place], URIS[0], *URIS[place:]]))
+    assert store.read(uris) == []
