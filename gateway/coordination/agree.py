@@ -136,13 +136,17 @@ def _told_once(one: Statement, gave_way: Mapping[Thing, str], table: Authority, 
     kind, body = one.resource_type, one.body
     id = gave_way.get((kind, one.resource_id), one.resource_id)
     marks: Collection[str] = ()
-    if (strategy := TOLD_ONCE.get(kind)) is None:
-        resource = {name: body[name] for name in body if name not in _NOT_AGREED}
-    else:
+    resource = {**body}
+    for name in _NOT_AGREED:
+        resource.pop(name, None)
+    if (strategy := TOLD_ONCE.get(kind)) is not None:
         decided = strategy(one, table)
-        marks, elements = decided.marks, decided.elements
-        resource = {name: body[name] for name in body if name not in _NOT_AGREED and name not in elements}
-        resource |= {name: value for name, value in elements.items() if value is not None}
+        marks = decided.marks
+        for name, value in decided.elements.items():
+            if value is None:
+                resource.pop(name, None)
+            else:
+                resource[name] = value
     finished = laid_out(kind, id, resource, marks, known)
     person = person_of(finished) or one.person
     return Agreed(kind, id, gave_way.get(("Patient", person), person) if person else None, finished, (one.source,))
@@ -183,9 +187,10 @@ def agree_all(
     things = _by_survivor(statements, gave_way)
     targets = _surviving(known or {}, gave_way)
     found = []
-    for kind, id in sorted(things):
-        agreed = _agree(things[kind, id], gave_way, table, targets)
-        others = sorted({one.resource_id for one in things[kind, id]} - {agreed.id})
+    for key in sorted(things):
+        said = things[key]
+        agreed = _agree(said, gave_way, table, targets)
+        others = sorted({one.resource_id for one in said} - {agreed.id}) if gave_way or len(said) > 1 else ()
         found += [agreed if not others else _replacing(agreed, others), *(_replaced(agreed, other) for other in others)]
     return found
 

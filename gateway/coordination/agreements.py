@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import time, timedelta
 from functools import cache
 from typing import Any
@@ -38,6 +38,8 @@ class Steps:
     """To come here is to take part: the owner is a member of the team from then on."""
     stays: frozenset[str]
     """As long as it is here, a member stays."""
+    ways: dict[tuple[str | None, str], tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
+    """The ways between two that were looked for before."""
 
 
 @dataclass(frozen=True, slots=True)

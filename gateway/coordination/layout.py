@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/resource.html#tags
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -18,16 +18,17 @@ _FIRST = ("resourceType", "id", "meta", "text", "contained", "extension", "modif
 _EARLY = ("id", "url", "use", "reference", "type", "system", "code", "value", "start")
 
 
-def laid_out(kind: str, id: str, agreed: Resource, marks: Iterable[str], known: Mapping[Key, str]) -> Resource:
+def laid_out(kind: str, id: str, agreed: Resource, marks: Collection[str], known: Mapping[Key, str]) -> Resource:
     """The resource in one order of its members, marked; what it says of a `known` target by identifier is literal."""
     made: Resource = {"resourceType": kind, "id": id}
-    meta = dict(agreed.pop("meta", {}))
-    tags = [tag for tag in meta.pop("tag", []) if tag.get("system") != MARKS]
-    tags += [{"system": MARKS, "code": mark} for mark in sorted(marks)]
-    if tags:
-        meta["tag"] = tags
-    if meta:
-        agreed["meta"] = meta
+    if marks or "meta" in agreed:
+        meta = dict(agreed.pop("meta", {}))
+        tags = [tag for tag in meta.pop("tag", []) if tag.get("system") != MARKS]
+        tags += [{"system": MARKS, "code": mark} for mark in sorted(marks)]
+        if tags:
+            meta["tag"] = tags
+        if meta:
+            agreed["meta"] = meta
     for name in _in_order(tuple(agreed), _FIRST):
         value = agreed[name]
         kind_of = type(value)

@@ -281,12 +281,13 @@ def disagreements(
 
 def history(life: Life, references: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The life as extensions of the Task: R4 has no statusHistory of its own for it."""
-    made = []
-    owner = None
-    for index, step in enumerate(life.steps):
-        period = {"start": written(step.since)}
-        if index + 1 < len(life.steps):
-            period["end"] = written(life.steps[index + 1].since)
+    made: list[dict[str, Any]] = []
+    owner, period = None, {}
+    for step in life.steps:
+        since = written(step.since)
+        if made:
+            period["end"] = since
+        period = {"start": since}
         parts: list[dict[str, Any]] = [
             {"url": "status", "valueCode": step.status},
             {"url": "period", "valuePeriod": period},
@@ -295,7 +296,10 @@ def history(life: Life, references: Mapping[str, Any]) -> list[dict[str, Any]]:
             owner = step.owner
             parts.append({"url": "owner", "valueReference": references[step.owner]})
         parts.append({"url": "source", "valueString": step.source})
-        parts += [{"url": name, "valueBoolean": True} for name in ("inferred", "impossible") if getattr(step, name)]
+        if step.inferred:
+            parts.append({"url": "inferred", "valueBoolean": True})
+        if step.impossible:
+            parts.append({"url": "impossible", "valueBoolean": True})
         made.append({"url": HISTORY, "extension": parts})
     return made
 
@@ -445,6 +449,12 @@ def _path(steps: Steps, start: str | None, end: str) -> tuple[str, ...] | None:
         return ()
     if end == "entered-in-error":
         return (end,)
+    if (start, end) not in steps.ways and (found := _shortest(steps, start, end)) is not None:
+        steps.ways[start, end] = found
+    return steps.ways.get((start, end))
+
+
+def _shortest(steps: Steps, start: str | None, end: str) -> tuple[str, ...] | None:
     ways: list[tuple[str, ...]] = [(status,) for status in _after(steps, start)]
     seen = set(_after(steps, start))
     while ways:

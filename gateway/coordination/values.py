@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timezone
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -48,7 +48,16 @@ def told(time: datetime) -> datetime:
 
 def written(time: datetime) -> str:
     """A moment as a FHIR instant in Swedish time, whatever zone it was read in."""
+    return _of_fixed(time) if type(time.tzinfo) is timezone else _written(time)
+
+
+def _written(time: datetime) -> str:
     return told(time).astimezone(SWEDEN).isoformat()
+
+
+# Steps of one Task have one time, and so have the Tasks of a record. Not those of a zone with summer time: the two
+# moments of an hour that occurs twice are equal there.
+_of_fixed = lru_cache(maxsize=1024)(_written)
 
 
 def reference_key(reference: Any) -> str | None:
