@@ -21,6 +21,7 @@ from gateway.errors import BadRequest, Conflict, NotFound, Unavailable
 from gateway.formats import Record
 from gateway.ingest.admission import Admission
 from gateway.ingest.outcome import Outcome
+from gateway.ingest.pace import QUICK, Pace
 from gateway.ingest.range import Done, Ended, Entry, Mapped, Work, broken, commit
 from gateway.ingest.sources import Sources
 from gateway.issues import Issues
@@ -32,17 +33,10 @@ from gateway.records import Message, Source
 from gateway.store import Claimed, LeaseLost, Store, UnitOfWork
 from gateway.store.inbox import message_id
 
-RANGE_ITEMS = 200
-RANGE_SECONDS = 0.5
-"""A range costs some 30 statements, and each page of an index that it touches is written once, however few its items:
-it ends early only where items are slow to map."""
 LEASE = timedelta(seconds=15)
 """Renewed by every range: a killed process's messages are taken over after this time."""
 AHEAD = timedelta(days=1)
 """How far a sender's clock may be ahead of ours."""
-MOST_MESSAGES = RANGE_ITEMS
-"""How many waiting messages are claimed together."""
-
 UNMAPPED = ("rest", "import")
 """How messages come that no mapping package reads."""
 
@@ -76,6 +70,7 @@ class Ingest:
         self._namespace = store.namespace()
         self._archived: set[str] = set()
         self.recorder = Recorder(rules=rules)
+        self.pace = Pace(quick=QUICK * min(1, lease / LEASE))  # A range has to be over long before its lease is.
         self.on_kept: Callable[[], None] = lambda: None
 
     def keep(
@@ -115,11 +110,12 @@ class Ingest:
             inbox_id, self._write(lambda uow: uow.inbox.claim(inbox_id, self._owner, lease=self._lease))
         )
 
-    def process_waiting(self, most: int = MOST_MESSAGES) -> list[Outcome]:
-        """Work the oldest waiting messages through, as many as are cheap to take together; empty when none waits."""
+    def process_waiting(self, most: int | None = None) -> list[Outcome]:
+        """Work the oldest waiting messages through, as many as a range holds, or `most`; empty when none waits."""
+        limit = self.pace.items if most is None else most
         if not self._store.read(lambda uow: uow.inbox.waits(), once=True):
             return []
-        claimed = self._write(lambda uow: uow.inbox.claim_waiting(self._owner, lease=self._lease, limit=most))
+        claimed = self._write(lambda uow: uow.inbox.claim_waiting(self._owner, lease=self._lease, limit=limit))
         return self._work(claimed)
 
     def replay(self, inbox_id: str) -> Outcome:
@@ -160,7 +156,7 @@ class Ingest:
     def _work(self, claimed: Sequence[Claimed]) -> list[Outcome]:
         outcomes = {one.message.id: Outcome(one.message.id, one.message.source) for one in claimed}
         lost: set[str] = set()
-        for entries in _ranges(entry for one in claimed for entry in self._entries(one, lost)):
+        for entries in _ranges((entry for one in claimed for entry in self._entries(one, lost)), self.pace):
             for done in self._commit(entries, lost):
                 outcomes[done.inbox_id].add(done)
         for outcome in outcomes.values():
@@ -215,7 +211,7 @@ class Ingest:
         if not entries:
             return []
         try:
-            return self._write(lambda uow: commit(uow, entries, self.recorder, self._namespace, self._lease))
+            return self._timed(entries)
         except LeaseLost:
             failure: Exception | None = None
         except Unavailable:  # The database is away: the messages wait for their next worker.
@@ -231,6 +227,18 @@ class Ingest:
             return []
         mended = [_held(entries[0], failure)]
         return self._write(lambda uow: commit(uow, mended, self.recorder, self._namespace, self._lease))
+
+    def _timed(self, entries: Sequence[Entry]) -> list[Done]:
+        """Commit a range, and say how that went to what sets the size of the next one."""
+        began = monotonic()
+
+        def work(uow: UnitOfWork) -> tuple[list[Done], bool]:
+            return commit(uow, entries, self.recorder, self._namespace, self._lease), self._store.others_wait
+
+        done, waited = self._write(work)
+        ended = monotonic()
+        self.pace.took(sum(isinstance(one, Mapped) for one in entries), ended - began, waited=waited, at=ended)
+        return done
 
     def _write(self, work: Callable[[UnitOfWork], T]) -> T:
         """One unit of work, recorded at the time of our clock; leases go by the real one."""
@@ -259,15 +267,15 @@ def _held(entry: Entry, failure: Exception) -> Entry:
     return broken(entry, failure)
 
 
-def _ranges(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
-    """Some 200 items with the ends of their messages, or what half a second of mapping gives."""
+def _ranges(entries: Iterable[Entry], pace: Pace) -> Iterator[list[Entry]]:
+    """As many items as the pace says, with the ends of their messages, or what its time of mapping gives."""
     batch: list[Entry] = []
-    items, until = 0, monotonic() + RANGE_SECONDS
+    items, until = 0, monotonic() + pace.seconds
     for entry in entries:
-        full = items >= RANGE_ITEMS or len(batch) >= 2 * RANGE_ITEMS or (bool(batch) and monotonic() >= until)
+        full = items >= pace.items or len(batch) >= 2 * pace.items or (bool(batch) and monotonic() >= until)
         if full and isinstance(entry, Mapped):  # The end of a message goes with its last item.
             yield batch
-            batch, items, until = [], 0, monotonic() + RANGE_SECONDS
+            batch, items, until = [], 0, monotonic() + pace.seconds
         batch.append(entry)
         items += isinstance(entry, Mapped)
     if batch:

@@ -65,6 +65,11 @@ class GroupWriter:
             self._queue.put(queued)
         return queued.future
 
+    @property
+    def others_wait(self) -> bool:
+        """Whether a work is queued behind the one in hand."""
+        return not self._queue.empty()
+
     def close(self) -> None:
         """Finish what is queued, then end."""
         with self._lock:

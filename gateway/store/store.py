@@ -108,6 +108,11 @@ class Store:
             return self._group.submit(lambda connection, chain: work(self._unit(connection, chain, now))).result()
 
     @property
+    def others_wait(self) -> bool:
+        """Whether something else is to be written; asked within a unit of work. On PostgreSQL nobody waits for one."""
+        return self._group is not None and self._group.others_wait
+
+    @property
     def answers_several(self) -> bool:
         """Whether several questions that are alike are answered in one statement, and briefly or not at all."""
         return not self._database.is_sqlite

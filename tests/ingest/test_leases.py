@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from gateway.ingest import pipeline
+from gateway.ingest import pace
+from gateway.ingest.pace import Pace
 from gateway.ingest.pipeline import LEASE
 from tests.ingest.inlet import Inlet
 from tests.ingest.samples import alarm, dispatch, municipal, visit
@@ -45,8 +46,8 @@ def test_a_dead_process_s_message_waits_for_its_lease_then_another_goes_on(
     inlet: Inlet, other: Inlet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = inlet.keep("municipal-csv", municipal(*(visit(f"B-{n}") for n in range(250))))
-    monkeypatch.setattr(pipeline, "RANGE_SECONDS", 60)
-    monkeypatch.setattr(pipeline, "RANGE_ITEMS", 100)
+    monkeypatch.setattr(pace, "MAPPING", 1)
+    inlet.ingest.pace = Pace(fewest=100, most=100)
     killed_at(inlet, monkeypatch, 150)
     assert other.sent(kept).entry.next_item == 100
     before = other.read(lambda uow: uow.statements.count())
@@ -69,7 +70,7 @@ def test_a_process_that_was_thought_dead_commits_nothing_more_of_what_it_lost(
 ) -> None:
     lost = inlet.keep("dispatch-json", dispatch(*(alarm(str(n)) for n in range(30))))
     held = inlet.keep("dispatch-json", dispatch(alarm("mine")))
-    monkeypatch.setattr(pipeline, "RANGE_ITEMS", 10)
+    inlet.ingest.pace = Pace(fewest=10, most=10)
     mapped = type(inlet.ingest)._mapped
     audited = []
 
