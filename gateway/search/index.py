@@ -39,6 +39,7 @@ from gateway.search.rows import (
     Row,
     extension_value,
     position_of_element,
+    reference_of_reference,
     string_of_family,
     token_of_identifier,
     typed_of_identifier,
@@ -342,26 +343,45 @@ def _read(plan: _Plan, resource: Resource, rows: IndexRows) -> None:
         return
     if not found:
         return
+    if straight.identified:
+        _read_references(plan, found, rows)
+        return
     place, reader = plan.place, straight.reader
     keys = reader(found[0], place) if len(found) == 1 else [row for value in found for row in reader(value, place)]
     if keys:
         _add(rows.setdefault(plan.table, []), plan, keys)
-    if straight.identified:
-        named = [value["identifier"] for value in found if "identifier" in value]
-        if named:
-            _append(
-                rows, "search_token", plan.more[0], [row for one in named for row in token_of_identifier(one, place)]
-            )
-    elif straight.texts is not None:
+    if straight.texts is not None:
         _append(rows, "search_string", plan.more[0], [row for value in found for row in straight.texts(value)])
         if straight.typed:
             types = [row for value in found if "type" in value for row in typed_of_identifier(value)]
             _append(rows, "search_token", plan.more[1], types)
 
 
+def _read_references(plan: _Plan, found: Sequence[Mapping[str, Any]], rows: IndexRows) -> None:
+    """Of References their targets, and their identifiers as tokens: nearly always it is one, with both."""
+    place = plan.place
+    if len(found) == 1:
+        value = found[0]
+        for key in reference_of_reference(value, place):
+            targets = rows.setdefault(plan.table, [])
+            targets.append((len(targets), plan.number, *key, _ONLY))
+        for key in token_of_identifier(value["identifier"], place) if "identifier" in value else ():
+            tokens = rows.setdefault("search_token", [])
+            tokens.append((len(tokens), plan.more[0], *key, 0))
+        return
+    keys = [row for value in found for row in reference_of_reference(value, place)]
+    if keys:
+        _add(rows.setdefault(plan.table, []), plan, keys)
+    named = [value["identifier"] for value in found if "identifier" in value]
+    _append(rows, "search_token", plan.more[0], [row for one in named for row in token_of_identifier(one, place)])
+
+
 def _read_typed(plan: _Plan, resource: Resource, rows: IndexRows) -> None:
     found, kind = plan.path.typed(resource)
     if not found:
+        return
+    if kind == "Reference" and plan.kind == "reference":
+        _read_references(plan, found, rows)
         return
     keys = _keys(found, kind, plan.readers, plan.place)
     if plan.versioned and keys and "version" in resource:

@@ -39,24 +39,22 @@ def of(resource: Resource) -> tuple[str, str]:
     """The words of the narrative, and those of everything, the narrative too."""
     narrative = resource.get("text")
     div = narrative.get("div") if isinstance(narrative, dict) else None
-    told = split(unescape(_TAG.sub(" ", div)))[:MAX_WORDS] if isinstance(div, str) else []
-    texts = _texts(resource)
-    joined = "\n".join(texts)
-    if not joined.isascii():  # Each by itself: a single å must not send them all the long way to plain letters.
-        joined = "\n".join([text if text.isascii() else letters(text) for text in texts])
-    rest = split(joined)
-    return _joined(told), _joined([*rest, *told][:MAX_WORDS])
+    told = _plain(unescape(_TAG.sub(" ", div))) if isinstance(div, str) else ""
+    found = _texts(resource)
+    if told:
+        found.append(told)
+    return _seen(told), _seen(" ".join(found))
 
 
-def _joined(words: list[str]) -> str:
-    found = " ".join(words)
-    if len(found) > LONGEST and max(map(len, words)) > LONGEST:
-        return " ".join([word for word in words if len(word) <= LONGEST])
-    return found
+def _seen(words: str) -> str:
+    """What of them a search can see."""
+    if len(words) <= LONGEST:
+        return words
+    return " ".join([word for word in words.split(" ")[:MAX_WORDS] if len(word) <= LONGEST])
 
 
 def _texts(resource: Resource) -> list[str]:
-    """Every value outside narratives that is text, one after the other in whatever order."""
+    """The words of every value outside narratives that has some, one after the other in whatever order."""
     found: list[str] = []
     stack: list[Any] = [{**resource, "resourceType": None}]
     while stack:
@@ -64,13 +62,22 @@ def _texts(resource: Resource) -> list[str]:
         for value in node.values() if type(node) is dict else node:
             kind = type(value)
             if kind is str:
-                if _has_words(value) if len(value) <= _SHORT else _may_have_words(value):
-                    found.append(value)
+                if words := _known(value) if len(value) <= _SHORT else _words(value):
+                    found.append(words)
             elif kind is dict or kind is list:
                 stack.append(value)
             elif value is not None and kind is not bool:
-                found.append(str(value))
+                found.append(_plain(str(value)))
     return found
+
+
+def _plain(text: str) -> str:
+    return " ".join(split(text))
+
+
+def _words(text: str) -> str:
+    """The words of a text; none where nobody looks for it by them."""
+    return _plain(text) if _may_have_words(text) else ""
 
 
 def _may_have_words(text: str) -> bool:
@@ -86,5 +93,5 @@ def _may_have_words(text: str) -> bool:
     )
 
 
-# Most texts are urls, codes and references that were met before.
-_has_words = lru_cache(maxsize=16384)(_may_have_words)
+# Most texts are urls, codes, references and names that were met before.
+_known = lru_cache(maxsize=16384)(_words)

@@ -51,6 +51,23 @@ def test_a_code_element_is_indexed_with_the_system_of_its_value_set() -> None:
     ]
 
 
+def test_references_that_are_several_leave_each_target_and_each_identifier_once() -> None:
+    def unit(value: str, **more: str) -> dict[str, Any]:
+        return {"identifier": {"system": "urn:oid:1.2", "value": value}, **more}
+
+    owned = {"resourceType": "Account", "id": "a1", "status": "active"}
+    subject = [unit("X", reference="Patient/2"), unit("x", reference="Patient/1"), unit("y"), {"reference": "#inside"}]
+
+    found = rows({**owned, "subject": subject}, load())
+    assert of(found, "search_reference", "subject", "Account") == [("Patient", "1", 1), ("Patient", "2", 2)]
+    named = [row[2:] for row in found["search_token"] if row[1] == identifier_number("Account", "subject")]
+    assert named == [("urn:oid:1.2", "x", "", 0), ("urn:oid:1.2", "y", "", 0)]
+
+    found = rows({**owned, "subject": subject[:1]}, load())
+    assert of(found, "search_reference", "subject", "Account") == [("Patient", "2", 3)]
+    assert "search_reference" not in rows({**owned, "subject": subject[3:]}, load())
+
+
 def test_a_logical_reference_is_found_by_its_identifier() -> None:
     found = [
         row[2:4]
