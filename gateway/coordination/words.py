@@ -102,7 +102,7 @@ def _months(language: Language) -> tuple[str, ...]:
     return tuple(agreements.read("words")["months"][language].split())
 
 
-@cache
+@lru_cache(maxsize=1024)  # Codes come from what is told.
 def words(group: str, code: str) -> Words | None:
     """The words for a code, from conformance/agreements/words.json."""
     row = agreements.read("words")[group].get(code) if code else None
