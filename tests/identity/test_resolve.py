@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from gateway.identity import ResolvedItem, mint, resolve, survivors, systems
 from gateway.identity.resolve import Key
@@ -64,6 +64,12 @@ def test_one_personnummer_is_one_patient_whoever_speaks() -> None:
 def test_an_id_tells_nothing_without_the_namespace_and_never_changes() -> None:
     assert mint(NAMESPACE, "Patient", *PNR.values()) == mint(NAMESPACE, "Patient", *PNR.values())
     assert mint(NAMESPACE, "Patient", *PNR.values()) != mint(UUID(int=8), "Patient", *PNR.values())
+
+
+def test_an_id_is_the_version_5_uuid_of_what_it_names() -> None:
+    for number in range(256):
+        namespace, value = UUID(int=number * 7919), f"å{number}"
+        assert mint(namespace, "Task", "urn:x", value) == str(uuid5(namespace, f"Task|urn:x|{value}"))
 
 
 def test_what_all_parties_share_decides_the_id_and_not_who_came_first() -> None:
