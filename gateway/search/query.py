@@ -14,7 +14,7 @@ from typing import Literal, cast, get_args
 from gateway.definitions import Definitions
 from gateway.errors import BadRequest
 from gateway.issues import Issue
-from gateway.search import filtering
+from gateway.search import bound, filtering
 from gateway.search.conditions import AllOf, AnyOf, Criterion, Numbers, OfType, Together, Where
 from gateway.search.index import DEFAULT_ZONE
 from gateway.search.numbers import contained_number
@@ -242,10 +242,18 @@ class _Parser:
         else:
             found = self.criteria.criterion(self.types, name, value)
             self.asked.append((name, value))
+            if isinstance(found, Where) and found.kind == "token" and modifier in ("", "not") and "." not in name:
+                self._tell_unknown(name, code, found)
             if "/_history/" in value and isinstance(found, Where) and found.kind == "reference":
                 text = f"{name[:100]}: the version that the reference names is not looked at."
                 self.told.append(Issue("warning", "informational", "version-not-searched", text, where=name[:100]))
             self.query = replace(self.query, criteria=(*self.query.criteria, found))
+
+    def _tell_unknown(self, name: str, code: str, found: Where) -> None:
+        """Say that a code is none: https://hl7.org/fhir/R4/search.html#errors has it looked for, in vain."""
+        text = bound.unknown(self.types, code, found.conditions, self.definitions)
+        if text is not None:
+            self.told.append(Issue("warning", "code-invalid", "code-never-found", f"{name}: {text}", where=name))
 
     def _contained(self, query: Query, modifier: str, value: str) -> Query:
         """Whether what others contain is looked at too, or alone: https://hl7.org/fhir/R4/search.html#contained"""

@@ -285,6 +285,24 @@ def test_a_search_by_a_version_of_a_reference_says_that_it_is_not_looked_at(shar
     assert "entry" not in shared.get("/fhir/Task?subject=Patient/nobody").json()
 
 
+@pytest.mark.parametrize("handling", ["strict", "lenient"])
+def test_a_status_that_is_none_finds_nothing_and_the_bundle_says_so(shared: httpx.Client, handling: str) -> None:
+    """https://hl7.org/fhir/R4/search.html#errors: an unknown code is no error, however strict one is."""
+    answer = shared.get("/fhir/Task?status=foo", headers={"Prefer": f"handling={handling}"})
+    assert answer.status_code == 200
+    found = answer.json()
+    assert found["total"] == 0
+    (entry,) = found["entry"]
+    assert entry["search"]["mode"] == "outcome"
+    (issue,) = entry["resource"]["issue"]
+    assert (issue["severity"], issue["details"]["coding"][0]["code"]) == ("warning", "code-never-found")
+    assert issue["details"]["text"].startswith("status: ")
+    assert found["link"][0]["url"].endswith("/fhir/Task?status=foo")
+    counted = shared.get("/fhir/Task?status=foo&_summary=count").json()
+    assert counted["total"] == 0
+    assert "entry" not in shared.get("/fhir/Task?status=failed&subject=Patient/nobody").json()
+
+
 def test_what_contains_the_matches_comes(shared: httpx.Client) -> None:
     """The whole way: page links, total and self are those of any search."""
     for number in range(3):

@@ -37,6 +37,51 @@ def test_an_unknown_parameter_is_refused_with_those_that_are_known() -> None:
     assert error.issues[0].where == "famly"
 
 
+@pytest.mark.parametrize(
+    ("resource_type", "name", "value", "says"),
+    [
+        ("Task", "status", "foo", "There are: accepted, cancelled,"),
+        ("Task", "status", "requested,foo", "There are: accepted, cancelled,"),
+        ("Task", "status:not", "foo", "http://hl7.org/fhir/ValueSet/task-status"),
+        ("Task", "status", "Requested", "requested"),
+        ("Task", "status", "urn:other|requested", "Before the bar stands http://hl7.org/fhir/task-status."),
+        ("Patient", "address-use", "hom", "home"),
+        ("SearchParameter", "base", "Tusk", "The nearest are: Task"),
+        ("", "status", "foo", "encounter-status"),
+    ],
+)
+def test_a_code_that_no_resource_can_have_finds_nothing_with_a_hint(
+    resource_type: str, name: str, value: str, says: str
+) -> None:
+    """https://hl7.org/fhir/R4/search.html#errors has it looked for all the same."""
+    types = () if resource_type else (("_type", "Task,Encounter"),)
+    query = parse(resource_type, [*types, (name, value)])
+    (issue,) = query.ignored
+    assert (issue.severity, issue.code, issue.where) == ("warning", "code-invalid", name)
+    assert says in issue.text
+    assert "foo" not in issue.text
+    assert query.criteria
+    assert (name, value) in query.used
+
+
+@pytest.mark.parametrize(
+    ("resource_type", "name", "value"),
+    [
+        ("Task", "status", "requested,http://hl7.org/fhir/task-status|draft,http://hl7.org/fhir/task-status|"),
+        ("Task", "status:text", "foo"),
+        ("Task", "status:missing", "true"),
+        ("Task", "code", "foo"),  # An example binding.
+        ("Task", "identifier", "foo"),
+        ("Encounter", "class", "foo"),  # Extensible: other codes are allowed.
+        ("Patient", "language", "x-own"),
+        ("CapabilityStatement", "format", "text/x-own"),  # A grammar, and no list.
+        ("Task", "based-on:CarePlan.status", "foo"),  # Further along it is not told.
+    ],
+)
+def test_what_a_resource_may_have_is_looked_for_without_a_hint(resource_type: str, name: str, value: str) -> None:
+    assert parse(resource_type, [(name, value)]).ignored == ()
+
+
 def test_all_that_is_wrong_is_said_at_once() -> None:
     error = refused("Patient", ("shoe-size", "42"), ("birthdate", "soon"), ("_count", "many"))
     assert [issue.rule for issue in error.issues] == [
