@@ -49,9 +49,13 @@ class Issuers:
 
         try:
             tables = tomllib.loads(path.read_text(encoding="utf-8"))["issuer"]
+            if not isinstance(tables, list):
+                raise IssuersError(f"{path}: write [[issuer]], in two brackets: there may be several")
             found = [issuer(table, path.parent) for table in tables]
         except KeyError as error:
             raise IssuersError(f"{path}: {error.args[0]} is missing") from error
+        except IssuersError:
+            raise
         except (OSError, TypeError, ValueError) as error:
             raise IssuersError(f"{path}: {error}") from error
         return cls({one.issuer: one for one in found}, clock)

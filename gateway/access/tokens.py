@@ -60,14 +60,12 @@ class Issuer:
                 exp={"essential": True},
             )
             registry.validate(claims)
-            return Caller(
-                "organisation", _text(claims, self.unit), _text(claims, self.name), _text(claims, self.controller)
-            )
         except (JoseError, ValueError, KeyError) as error:
             raise Unauthenticated(
                 "The token does not hold: it is expired, for another audience, or not signed by its issuer.",
                 rule="token-invalid",
             ) from error
+        return Caller("organisation", *(_text(claims, name) for name in (self.unit, self.name, self.controller)))
 
 
 def issuer(table: Mapping[str, Any], folder: Path) -> Issuer:
@@ -92,7 +90,9 @@ def issuer_of(token: str) -> str:
 
 
 def _text(claims: Mapping[str, Any], name: str) -> str:
-    value = claims[name]
+    """The claim of this name, of a token that holds otherwise."""
+    value = claims.get(name)
     if not isinstance(value, str) or not value:
-        raise ValueError(name)
+        text = f"The token holds, but its claim {name} is missing or no text: the configuration of issuers names it."
+        raise Unauthenticated(text, rule="token-claim")
     return value

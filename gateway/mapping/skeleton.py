@@ -128,13 +128,17 @@ def _options(kind: str, sample: bytes, at: str) -> dict[str, str]:
 
 
 def _listing(sample: bytes) -> str | None:
-    """The member of the only object that is a list of several objects, where no other is: those are the records."""
+    """The member of the only object that is a list of several objects, where no other is: those are the records.
+
+    A list that is all there is in the object may hold one.
+    """
     try:
         whole = orjson.loads(sample.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError:
         return None
     members = whole.items() if isinstance(whole, dict) else ()
-    lists = [name for name, one in members if isinstance(one, list) and sum(isinstance(i, dict) for i in one) > 1]
+    few = 1 if len(members) == 1 else 2
+    lists = [name for name, one in members if isinstance(one, list) and sum(isinstance(i, dict) for i in one) >= few]
     return lists[0] if len(lists) == 1 else None
 
 

@@ -90,16 +90,33 @@ def test_a_token_of_a_configured_issuer_names_the_caller(issuers: Issuers, key: 
         pytest.param({"nbf": SECONDS + 600}, id="not yet valid"),
         pytest.param({"aud": "another-service"}, id="for another audience"),
         pytest.param({"aud": None}, id="for no audience"),
-        pytest.param({"careUnitHsaId": None}, id="without a unit"),
-        pytest.param({"careUnitHsaId": ""}, id="with an empty unit"),
-        pytest.param({"careProviderHsaId": ["SE2120001348-T0000"]}, id="with several care providers"),
-        pytest.param({"careUnitName": 7}, id="with a name that is no text"),
     ],
 )
 def test_a_token_that_says_too_little_or_too_late_is_refused(issuers: Issuers, changes: dict[str, Any]) -> None:
     with pytest.raises(Unauthenticated) as refusal:
         issuers.caller(signed(**changes))
     assert refusal.value.issues[0].rule == "token-invalid"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("careUnitHsaId", None),
+        ("careUnitHsaId", ""),
+        ("careProviderHsaId", ["SE2120001348-T0000"]),
+        ("careUnitName", 7),
+    ],
+)
+def test_a_claim_that_is_wanting_is_named(issuers: Issuers, name: str, value: Any) -> None:
+    with pytest.raises(Unauthenticated) as refusal:
+        issuers.caller(signed(**{name: value}))
+    assert refusal.value.issues[0].rule == "token-claim"
+    assert name in refusal.value.text
+
+
+def test_one_bracket_where_there_may_be_several_issuers_is_told(tmp_path: Path) -> None:
+    with pytest.raises(IssuersError, match="two brackets"):
+        configured(tmp_path, table=TABLE.replace("[[issuer]]", "[issuer]"))
 
 
 def test_clocks_may_differ_by_half_a_minute(issuers: Issuers) -> None:

@@ -112,6 +112,12 @@ def test_a_header_says_what_parts_it_and_becomes_a_model(mark: str, tmp_path: Pa
         Packages.load(tmp_path)["begun-here"].check()
 
 
+def test_a_list_that_is_all_there_is_may_hold_one_record(tmp_path: Path) -> None:
+    sample = b'{"alarms": [{"no": "L-1"}]}'
+    package = written(tmp_path, made(sample, "alarms.json", "Encounter"))
+    assert package.format.options == {"list": "alarms"}
+
+
 def test_the_list_in_an_object_around_all_holds_the_records(tmp_path: Path) -> None:
     sample = b'{"made":{"at":"2026"},"visits":[{"id":1},{"id":2}]}'
     package = written(tmp_path, made(sample, "visits.json", "Encounter"))
