@@ -274,6 +274,7 @@ def test_a_task_is_handed_over_when_the_other_unit_takes_it(place: Place, task: 
         assert ">På väg</button>" in nurse.get(task).text, "it is theirs until the other has taken it"
         (offer,) = offers(ambulance) - before
         assert f'href="{task}">Uppdraget som lämnas över' in ambulance.get(offer).text
+        assert '<dt>Anledning</dt><dd class="written">Natten</dd>' in ambulance.get(offer).text
         taken = ambulance.post(offer, data=held(ambulance.get(offer).text) | {"do": "take"})
         assert taken.headers["location"] == f"{task}?done=take-over", "to what is to be worked on"
         done = ambulance.get(offer).text

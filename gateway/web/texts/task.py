@@ -29,6 +29,7 @@ TASK: dict[str, tuple[str, str]] = {
     "no-past": ("Inga steg är kända.", "No steps are known."),
     "by-account": ("enligt", "by the account of"),
     "by": ("av", "by"),
+    "why": ("Anledning", "Why"),
     "reason": ("Orsak", "Reason"),
     "more-words": ("Mer om orsaken, om det behövs", "More about the reason, where needed"),
     "report": ("Återrapport", "Report"),
