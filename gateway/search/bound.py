@@ -38,7 +38,8 @@ class Bound:
         return token.exact in self.codes if token.system is None else (token.system, token.exact) in self.pairs
 
 
-_found: WeakKeyDictionary[Definitions, dict[tuple[Types, str], Bound | None]] = WeakKeyDictionary()
+_found: WeakKeyDictionary[Definitions, dict[tuple[str, str], Bound | None]] = WeakKeyDictionary()
+"""By type and parameter, of which definitions have so many; what is searched together is put together anew."""
 
 
 def unknown(types: Types, code: str, asked: Iterable[Condition], definitions: Definitions) -> str | None:
@@ -47,29 +48,37 @@ def unknown(types: Types, code: str, asked: Iterable[Condition], definitions: De
     `code` is a parameter of all the types.
     """
     known = _found.setdefault(definitions, {})
-    if (types, code) not in known:
-        known[types, code] = _bound(types, code, definitions)
-    bound = known[types, code]
-    if bound is None:
-        return None
-    strange = next((one for one in asked if isinstance(one, TokenIs) and not bound.has(one)), None)
-    return None if strange is None else _text(strange, bound)
+    bounds: list[Bound] = []
+    for type in types:
+        if (type, code) not in known:
+            known[type, code] = _bound(type, code, definitions)
+        bound = known[type, code]
+        if bound is None:
+            return None
+        bounds.append(bound)
+    for one in asked:
+        if isinstance(one, TokenIs) and not any(bound.has(one) for bound in bounds):
+            return _text(one, bounds)
+    return None
 
 
-def _text(strange: TokenIs, bound: Bound) -> str:
+def _text(strange: TokenIs, bounds: Sequence[Bound]) -> str:
     """It does not repeat the value, which may be anything."""
-    many = len(bound.codes) > MOST_NAMED
-    named = get_close_matches(strange.exact, sorted(bound.codes)) if many else sorted(bound.codes)
+    codes = sorted({code for bound in bounds for code in bound.codes})
+    systems = sorted({system for bound in bounds for system in bound.systems})
+    urls = ", ".join(dict.fromkeys(url for bound in bounds for url in bound.urls))
+    many = len(codes) > MOST_NAMED
+    named = get_close_matches(strange.exact, codes) if many else codes
     known = f" {'The nearest are' if many else 'There are'}: {', '.join(named)}." if named else ""
-    whole = " Before the bar stands " + " or ".join(sorted(bound.systems)) + "." if strange.system is not None else ""
-    return f"No resource has a value that is asked for: it is no code of {', '.join(bound.urls)}.{known}{whole}"
+    whole = " Before the bar stands " + " or ".join(systems) + "." if strange.system is not None else ""
+    return f"No resource has a value that is asked for: it is no code of {urls}.{known}{whole}"
 
 
-def _bound(types: Types, code: str, definitions: Definitions) -> Bound | None:
+def _bound(type: str, code: str, definitions: Definitions) -> Bound | None:
     """None where an element may have other codes, or codes in another case, or none can say which."""
     urls: dict[str, None] = {}
     pairs: set[tuple[str, str]] = set()
-    for element in _elements(types, code, definitions):
+    for element in _elements(type, code, definitions):
         url = None if element is None or element.type not in ("code", "Coding") else _limit(element)
         codes = None if url is None or url in GRAMMARS else definitions.codes(url)
         if url is None or not codes:
@@ -94,16 +103,15 @@ def _minds_case(system: str, definitions: Definitions) -> bool:
     return found is not None and found.cased
 
 
-def _elements(types: Types, code: str, definitions: Definitions) -> Iterator[ElementDef | None]:
-    """The elements that the parameter reads in each type; None for what is no plain path."""
-    for type in types:
-        try:
-            syntax = parse_path(definitions.search_parameters(type)[code].expression)
-        except FHIRPathError:
-            yield None
-            continue
-        for path in _paths(syntax):
-            yield last_element(definitions, type, path)
+def _elements(type: str, code: str, definitions: Definitions) -> Iterator[ElementDef | None]:
+    """The elements that the parameter reads; None for what is no plain path."""
+    try:
+        syntax = parse_path(definitions.search_parameters(type)[code].expression)
+    except FHIRPathError:
+        yield None
+        return
+    for path in _paths(syntax):
+        yield last_element(definitions, type, path)
 
 
 def _paths(syntax: Syntax) -> Sequence[Syntax]:
