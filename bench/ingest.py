@@ -22,11 +22,12 @@ import pstats
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TypeVar
 
 import structlog
@@ -34,9 +35,14 @@ import structlog
 from bench import databases, machine
 from bench.courses import COURSES, courses
 from bench.generate import GENERATORS, Generated, generate
+from gateway import definitions, formats
 from gateway.app import settle, wire
 from gateway.ingest.outcome import Outcome
 from gateway.ingest.pipeline import Ingest
+from gateway.issues import Issues
+from gateway.mapping import Package
+from gateway.mapping.sound import checked
+from gateway.records import Source
 from gateway.settings import Settings
 from gateway.store import Store
 
@@ -44,6 +50,8 @@ T = TypeVar("T")
 
 RECORDS = 10_000
 SENDERS = 8
+KINDS = 200
+"""Messages among which every kind of a package's is."""
 HEAD = (
     f"{'package':16} {'messages':>8} {'records':>8} {'held':>5} {'statements':>10} {'resources':>9} {'rec/s':>7} "
     f"{'rec/CPU s':>9} {'CPU ms/rec':>10} {'keep':>6} {'work':>6}"
@@ -111,7 +119,7 @@ def measure(
     package: str,
     count: int,
     url: str,
-    made: Callable[[str, int], Iterator[Generated]] = generate,
+    made: Callable[..., Iterator[Generated]] = generate,
     *,
     senders: int = SENDERS,
     profiled: bool = False,
@@ -121,8 +129,9 @@ def measure(
     messages = list(made(package, count))
     gateway = wire(Settings(database_url=url), clock=lambda: datetime.now(UTC))
     ingest, source = gateway.ingest, gateway.sources.get(package)
-    for message in generate(package, 1, seed=2):  # Compiles the maps: a service does that once.
+    for message in generate(package, 1, seed=2):
         ingest.process(ingest.keep(source, message.body, "application/octet-stream"))
+    _compile(gateway.packages[source.package], source, islice(made(package, count, seed=2), KINDS))
     settle()
 
     def keep() -> None:
@@ -146,6 +155,14 @@ def measure(
         keep_cpu=keep_cpu,
         work_cpu=work_cpu,
     )
+
+
+def _compile(package: Package, source: Source, messages: Iterable[Generated]) -> None:
+    """Map messages of all kinds, and store nothing: a service compiles its maps once, and not for each ten thousand."""
+    for message in messages:
+        for record in formats.read(package.format, message.body, Issues()):
+            result = package.apply(record, source, datetime.now(UTC), body=message.body)
+            checked(record, result, definitions.load())
 
 
 def _until_none_waits(ingest: Ingest) -> Iterator[Outcome]:
