@@ -100,14 +100,14 @@ def decimal(value: Any, zone: tzinfo, mark: Mark) -> Decimal | int:
 def date(value: Any, zone: tzinfo, mark: Mark) -> str:
     text = as_text(value).strip()
     if not _DATE_TIME.fullmatch(text):
-        raise Unfit("a date is expected: yyyy-MM-dd, or toDate(v, format) in the map")
+        raise Unfit("a date is expected: yyyy-MM-dd, or toDate(v, pattern) in the map")
     return times.to_date(times.parts(text))
 
 
 def date_time(value: Any, zone: tzinfo, mark: Mark) -> str:
     text = as_text(value).strip()
     if not _DATE_TIME.fullmatch(text):
-        raise Unfit("a dateTime is expected: yyyy-MM-ddTHH:mm:ss+01:00, or toDateTime(v, format) in the map")
+        raise Unfit("a dateTime is expected: yyyy-MM-ddTHH:mm:ss+01:00, or toDateTime(v, pattern) in the map")
     return times.written(text, None, zone, mark)
 
 
@@ -121,7 +121,7 @@ def instant(value: Any, zone: tzinfo, mark: Mark) -> str:
 def time(value: Any, zone: tzinfo, mark: Mark) -> str:
     found = _TIME.fullmatch(as_text(value).strip())
     if not found:
-        raise Unfit("a time of day is expected: HH:mm:ss")
+        raise Unfit("a time of day is expected: HH:mm:ss, or toTime(v, pattern) in the map")
     hour, minute, second, fraction = found.groups()
     return f"{hour}:{minute}:{second or '00'}{fraction or ''}"
 

@@ -48,6 +48,10 @@ class Unfit(ValueError):
     """The value cannot be what it should be; the text says what was expected, never what it was."""
 
 
+class NotSo(Unfit):
+    """It is written otherwise: perhaps a pattern would read it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """A time as written: month, day, hour and second are None where the source did not say them."""
@@ -71,7 +75,7 @@ def parts(text: str, pattern: str | None = None) -> Parts:
     if pattern is None:
         found = _LOOSE.fullmatch(text)
         if not found:
-            raise Unfit("not a date or time: ISO 8601, yyyyMMdd or yyyyMMddHHmmss is expected")
+            raise NotSo("not a date or time: ISO 8601, yyyyMMdd or yyyyMMddHHmmss is expected")
         year, month, day, hour, minute, second, fraction, zone = found.groups()
         return _checked(
             Parts(
@@ -87,7 +91,7 @@ def parts(text: str, pattern: str | None = None) -> Parts:
         )
     found = regex(pattern).fullmatch(text)
     if not found:
-        raise Unfit(f"not written as {pattern}")
+        raise NotSo(f"not written as {pattern}")
     said = found.groupdict()
     short, hour = said.get("yy"), said.get("H") or said.get("h")
     year = int(said["y"]) if "y" in said else int(short) + (2000 if int(short) < 50 else 1900) if short else 1

@@ -69,15 +69,29 @@ def append(run: Context, *values: Any) -> str | None:
 
 
 def to_date_time(run: Context, value: Any, pattern: Any = None) -> str:
-    return times.written(as_text(value), pattern, run.zone, run.ambiguous)
+    try:
+        return times.written(as_text(value), pattern, run.zone, run.ambiguous)
+    except times.NotSo as error:
+        raise _otherwise(error, "toDateTime(v, pattern), such as 'd/M/yyyy HH.mm'") from None
 
 
 def to_date(run: Context, value: Any, pattern: Any = None) -> str:
-    return times.to_date(times.parts(as_text(value), pattern))
+    try:
+        return times.to_date(times.parts(as_text(value), pattern))
+    except times.NotSo as error:
+        raise _otherwise(error, "toDate(v, pattern), such as 'd/M/yyyy'") from None
 
 
 def to_time(run: Context, value: Any, pattern: Any = None) -> str:
-    return times.to_time(times.parts(as_text(value), pattern or "HH:mm:ss"))
+    try:
+        return times.to_time(times.parts(as_text(value), pattern or "HH:mm:ss"))
+    except times.NotSo as error:
+        raise _otherwise(error, "toTime(v, pattern), such as 'HH.mm'") from None
+
+
+def _otherwise(error: times.NotSo, call: str) -> Unfit:
+    """What does not fit, and how the map says that its source writes times in another way."""
+    return Unfit(f"{error}; or the map says how they are written there, by {call}")
 
 
 def _moment(value: Any, offset: Any) -> datetime:

@@ -99,6 +99,22 @@ def test_a_value_that_does_not_fit_is_left_out_and_told_with_its_place() -> None
     assert "3 feb" not in issue.text
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "tgt.deceased = toDateTime(v)",
+        "tgt.deceased = toDateTime(v, 'yyyyMMddHHmm')",
+        "tgt.birthDate = toDate(v)",
+        "tgt.birthDate = v",
+    ],
+)
+def test_a_time_that_is_written_otherwise_is_told_with_what_reads_it(rule: str) -> None:
+    found, run = mapped(f"src.b as v -> {rule};", {"b": "3/2/2026 14.30"})
+    (issue,) = run.found
+    assert found == {}
+    assert f"{'toDateTime' if 'deceased' in rule else 'toDate'}(v, pattern)" in issue.text
+
+
 def test_a_manifest_may_hold_the_record_for_it() -> None:
     _, run = mapped("src.b as v -> tgt.birthDate = v;", {"b": "x"}, field="error")
     assert run.found[0].severity == "error"
