@@ -16,6 +16,7 @@ https://www.rfc-editor.org/rfc/rfc7519, https://www.rfc-editor.org/rfc/rfc8725
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -48,7 +49,8 @@ class Issuers:
         from gateway.access.tokens import issuer
 
         try:
-            tables = tomllib.loads(path.read_text(encoding="utf-8"))["issuer"]
+            text = path.read_text(encoding="utf-8")
+            tables = tomllib.loads(text)["issuer"]
             if not isinstance(tables, list):
                 raise IssuersError(f"{path}: write [[issuer]], in two brackets: there may be several")
             found = [issuer(table, path.parent) for table in tables]
@@ -58,7 +60,13 @@ class Issuers:
             raise
         except (OSError, TypeError, ValueError) as error:
             raise IssuersError(f"{path}: {error}") from error
-        return cls({one.issuer: one for one in found}, clock)
+        known: dict[str, tokens.Issuer] = {}
+        for one in found:
+            if one.issuer in known:
+                line = _second_line(text, one.issuer)
+                raise IssuersError(f"{path}{line}: {one.issuer} is an issuer already: keep one of them")
+            known[one.issuer] = one
+        return cls(known, clock)
 
     def caller(self, token: str) -> Caller | None:
         """The caller of a token that one of the issuers made; None for a token of nobody known here."""
@@ -68,3 +76,10 @@ class Issuers:
 
         issuer = self._issuers.get(issuer_of(token))
         return None if issuer is None else issuer.caller(token, self._clock())
+
+
+def _second_line(text: str, name: str) -> str:
+    """Where an issuer of this name stands for the second time: what reads TOML does not say."""
+    names = re.compile(rf"""\s*["']?issuer["']?\s*=\s*["']{re.escape(name)}["']""")
+    lines = [number for number, line in enumerate(text.splitlines(), 1) if names.match(line)]
+    return f", line {lines[1]}" if len(lines) > 1 else ""

@@ -119,6 +119,20 @@ def test_one_bracket_where_there_may_be_several_issuers_is_told(tmp_path: Path) 
         configured(tmp_path, table=TABLE.replace("[[issuer]]", "[issuer]"))
 
 
+def test_a_second_issuer_of_the_same_name_is_told_with_its_line(tmp_path: Path) -> None:
+    """It took the place of the first, whose tokens were then of another audience, or wrongly signed."""
+    other = TABLE.replace(REGION, f"{REGION}/other")
+    with pytest.raises(IssuersError, match=rf"issuers\.toml, line 19: {REGION} is") as refusal:
+        configured(tmp_path, table=TABLE + other + TABLE.replace("careUnitName", "name"))
+    assert "keep one" in str(refusal.value)
+
+
+def test_a_second_issuer_is_told_however_the_tables_are_written(tmp_path: Path) -> None:
+    table = ", ".join(TABLE.strip().splitlines()[1:])
+    with pytest.raises(IssuersError, match=f"issuers.toml: {REGION} is"):
+        configured(tmp_path, table=f"issuer = [{{{table}}},{{{table}}}]")
+
+
 def test_clocks_may_differ_by_half_a_minute(issuers: Issuers) -> None:
     assert issuers.caller(signed(exp=SECONDS - 20)) is not None
 
