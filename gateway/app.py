@@ -36,7 +36,7 @@ from gateway.rest.edge import Edge
 from gateway.rest.rounds import Rounds
 from gateway.rest.served import Lookup, Served
 from gateway.settings import AddressError, Settings
-from gateway.wiring import Gateway, settle, wire
+from gateway.wiring import MADE, Gateway, settle, wire
 from gateway.workers import Workers
 
 if TYPE_CHECKING:
@@ -243,6 +243,8 @@ def serve(settings: Settings) -> None:
     logs.configure(settings.log_format, settings.log_level)
     require_free(settings.host, settings.port)
     gateway = wire(settings)
+    if gateway.store.made:
+        log.warning("database-made", database=gateway.store.address, told=MADE)
     try:
         serve_gateway(gateway)
     finally:

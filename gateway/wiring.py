@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 Clock = Callable[[], datetime]
 T = TypeVar("T")
 SWITCH = 0.0002
+MADE = "This database is new, and empty. Where one was to be there, name it (--database-url, SAMVERKA_DATABASE_URL)."
+"""What whoever opened it is told where a database was made: its path may be mistyped, or its disk not there."""
 WATCH_LEASE = timedelta(seconds=10)
 """Another process goes on with the gap watch so long after the one that had it was killed. A step takes a second."""
 

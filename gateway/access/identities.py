@@ -78,6 +78,7 @@ class TestIdentities:
             return Caller("organisation", claims["sub"], claims["name"], claims["controller"])
         except (JoseError, ValueError, KeyError) as error:
             raise Unauthenticated(
-                "The token was not issued here. `samverka demo identities --json` lists the test identities.",
+                "The token was not issued here. `samverka demo identities --json` lists the test identities; give it "
+                "the database of this gateway (--database-url, SAMVERKA_DATABASE_URL): each has its own tokens.",
                 rule="token-unknown",
             ) from error

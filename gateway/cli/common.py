@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import orjson
+import typer
 from rich.console import Console
 
 from gateway.settings import Settings
-from gateway.wiring import Gateway, wire
+from gateway.wiring import MADE, Gateway, wire
 
 # Without markup: what stands in square brackets, as rules and list positions do, is text.
 out = Console(highlight=False, markup=False)
@@ -20,8 +21,10 @@ err = Console(stderr=True, highlight=False, markup=False)
 
 @contextmanager
 def gateway(settings: Settings, *, new: bool = False) -> Iterator[Gateway]:
-    """A wired gateway, closed at the end. `new`: a database that is not there is made; else it is refused."""
+    """A wired gateway, closed at the end. `new`: a database that is not there is made, and told; else it is refused."""
     wired = wire(settings, new=new)
+    if wired.store.made:
+        typer.echo(f"samverka: {wired.store.address}: {MADE}", err=True)
     try:
         yield wired
     finally:

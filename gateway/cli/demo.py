@@ -16,9 +16,10 @@ from rich.table import Table
 from gateway.access.caller import OPERATOR, Asking
 from gateway.adapters.media import media_type
 from gateway.app import require_free, serve_gateway
+from gateway.cli import common
 from gateway.cli.answer import ZONE, print_answer
 from gateway.cli.common import err, out, print_json
-from gateway.cli.options import JsonOption
+from gateway.cli.options import JsonOption, settings_from
 from gateway.definitions import shipped
 from gateway.settings import Settings
 from gateway.wiring import Gateway, wire
@@ -28,6 +29,10 @@ DATABASE = "sqlite:///var/demo.db"
 # Never the environment's: the demo must not fall into a database that is in use.
 DatabaseOption = Annotated[
     str | None, typer.Option("--database-url", help="SQLite or PostgreSQL; default: var/demo.db.")
+]
+IdentitiesOption = Annotated[
+    str | None,
+    typer.Option("--database-url", help="SQLite or PostgreSQL; default: SAMVERKA_DATABASE_URL, else var/demo.db."),
 ]
 BASE = "http://127.0.0.1:8000/fhir"
 ASKING = Asking(OPERATOR, "operation", request_id="demo")
@@ -134,16 +139,16 @@ def answer(
 
 
 @app.command("identities")
-def identities(database_url: DatabaseOption = None, as_json: JsonOption = False) -> None:
+def identities(database_url: IdentitiesOption = None, as_json: JsonOption = False) -> None:
     """The test identities: an organisation each, with the token that makes a request its own.
+
+    Of the database that is named or set in the environment, as a server on it honours them; else of the demo's.
 
     Example: `curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8000/fhir/Patient`
     """
-    gateway, _ = opened(Story.read(), database_url or DATABASE)
-    try:
-        found = gateway.test_identities()
-    finally:
-        gateway.close()
+    with common.gateway(_settings_of_identities(database_url)) as wired:
+        found = wired.test_identities()
+        err.print(f"These hold at a gateway on {wired.store.address}, and at no other.", soft_wrap=True)
     if as_json:
         print_json([dataclasses.asdict(identity) for identity in found])
         return
@@ -153,12 +158,20 @@ def identities(database_url: DatabaseOption = None, as_json: JsonOption = False)
     out.print(table)
 
 
+def _settings_of_identities(database_url: str | None) -> Settings:
+    settings = settings_from(database_url=database_url)
+    return settings if "database_url" in settings.model_fields_set else _settings(Story.read(), DATABASE)
+
+
 def opened(story: Story, database_url: str, **more: Any) -> tuple[Gateway, StoryClock]:
     """A gateway with the demo's sources on this database, and its clock."""
     clock = StoryClock(story.now)
+    return wire(_settings(story, database_url, **more), clock), clock
+
+
+def _settings(story: Story, database_url: str, **more: Any) -> Settings:
     sources = story.folder / "sources.toml"
-    settings = Settings(database_url=database_url, sources=sources, now=story.now, log_format="console", **more)
-    return wire(settings, clock), clock
+    return Settings(database_url=database_url, sources=sources, now=story.now, log_format="console", **more)
 
 
 def _fresh(story: Story, database_url: str, **more: Any) -> tuple[Gateway, StoryClock]:

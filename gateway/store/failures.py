@@ -40,7 +40,12 @@ class Refused(GatewayError):
 
 def nowhere(address: URL) -> NotFound:
     """What is said where something is looked for in a database that nobody has filled."""
-    return NotFound(NOWHERE, rule="no-database", where=address.set(username=None, password=None).render_as_string())
+    return NotFound(NOWHERE, rule="no-database", where=without_login(address))
+
+
+def without_login(address: URL) -> str:
+    """A database's address as it may be told: not who may use it, which its parameters may say too."""
+    return address.set(username=None, password=None, query={}).render_as_string()
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from gateway.records import Message, Resource
 from gateway.store import pending, sets
 from gateway.store.audit import Chain, Event
 from gateway.store.database import Database, connect
-from gateway.store.failures import translated
+from gateway.store.failures import translated, without_login
 from gateway.store.group import GroupWriter
 from gateway.store.migrations import migrate
 from gateway.store.numbers import Numbers
@@ -74,6 +74,8 @@ class Store:
         self._numbers = Numbers()
         self._namespace: UUID | None = None
         self._trail = None if database.is_sqlite else Trail(database.glance)
+        self.made = False
+        """Whether the database had no tables before this opened it."""
         self._keeping: Shared[Message] = Shared(lambda given: self.write(lambda unit: unit.inbox.keep_all(given)))
 
     @classmethod
@@ -89,9 +91,9 @@ class Store:
         """Open the database; `migrated` brings its tables up to date. NotFound where it has none, if not `new`."""
         database = connect(database_url, new=new)
         with translated():
-            if migrated:
-                migrate(database.writer, new=new)
+            made = migrated and migrate(database.writer, new=new)
             store = cls(database, clock=clock, index=index)
+            store.made = made
         if migrated:
             store.write(lambda unit: unit.meta.namespace())  # From now on it can be read.
         return store
@@ -106,6 +108,11 @@ class Store:
             if self._group is None:
                 return self._write(work, now)
             return self._group.submit(lambda connection, chain: work(self._unit(connection, chain, now))).result()
+
+    @property
+    def address(self) -> str:
+        """Where the database is, as it may be told."""
+        return without_login(self._database.writer.url)
 
     @property
     def others_wait(self) -> bool:

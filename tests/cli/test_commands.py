@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -23,6 +25,7 @@ from tests.ingest.campaigns.server import COMMAND
 from tests.ingest.leaks import leaks
 from tests.ingest.samples import alarm, dispatch, municipal, visit
 
+ORGANISATION = b'{"resourceType": "Organization", "id": "one", "name": "One"}\n'
 DEMO = Path(__file__).parents[2] / "demo"
 
 
@@ -347,6 +350,35 @@ def test_what_looks_for_something_makes_no_database(samverka: Run, tmp_path: Pat
     assert {*tmp_path.iterdir()} == before
 
 
+@pytest.mark.parametrize("arguments", [("ingest", "dispatch-json"), ("import",), ("validate",)], ids=" ".join)
+def test_what_makes_a_database_says_so_once_and_where(
+    samverka: Run, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    """A mistyped path passed for the database that was meant."""
+    (tmp_path / "one.json").write_bytes(GOOD["dispatch-json"].read_bytes() if "ingest" in arguments else ORGANISATION)
+    url = f"sqlite:///{tmp_path}/vra/samverka.db"
+    first, again = (samverka(*arguments, "one.json", "--database-url", url) for _ in range(2))
+    assert (first.code, again.code) == (0, 0), first.err
+    assert f"samverka: {url}: This database is new, and empty." in first.err
+    assert "new, and empty" not in again.err
+
+
+def test_serve_says_in_its_first_line_that_it_made_a_database(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/vra/samverka.db"
+    for told in (["database-made", "Started server process"], ["Started server process"]):
+        with subprocess.Popen(
+            [COMMAND, "serve", "--port", "0", "--database-url", url], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+        ) as server:
+            assert server.stderr is not None
+            lines = [json.loads(server.stderr.readline()) for _ in told]
+            server.terminate()
+            server.communicate()
+        assert [line["event"].partition(" [")[0] for line in lines] == told
+        if told[0] == "database-made":
+            assert lines[0]["database"] == url
+            assert "new, and empty" in lines[0]["told"]
+
+
 def test_nothing_is_looked_for_in_a_database_that_has_no_tables(samverka: Run, postgres_server: str) -> None:
     """They were made in what may be another program's."""
     address = make_url(postgres_server).set(database="postgres", password="secret")
@@ -434,6 +466,34 @@ def test_the_demo_s_identities_are_json(samverka: Run) -> None:
     told = samverka("demo", "identities", "--json")
     assert told.code == 0
     assert all(one["token"] for one in told.json)
+
+
+def test_identities_are_of_the_configured_database_which_is_named(
+    samverka: Run, sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were of var/demo.db, whose tokens the gateway does not know."""
+    shutil.copy(sqlite_url.removeprefix("sqlite:///"), tmp_path / "other.db")
+    (tmp_path / "var").mkdir()
+    shutil.copy(sqlite_url.removeprefix("sqlite:///"), tmp_path / "var/demo.db")
+    other = f"sqlite:///{tmp_path}/other.db"
+    ran = [samverka("demo", "identities", "--json"), samverka("demo", "identities", "--json", "--database-url", other)]
+    monkeypatch.delenv("SAMVERKA_DATABASE_URL")
+    ran.append(samverka("demo", "identities", "--json"))
+
+    urls = [sqlite_url, other, "sqlite:///var/demo.db"]
+    for one, url in zip(ran, urls, strict=True):
+        assert f"on {url}," in one.err
+        gateway = wire(Settings(database_url=url))
+        assert gateway.identities.caller(one.json[0]["token"])
+        gateway.close()
+
+
+def test_identities_of_no_database_are_refused(samverka: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("SAMVERKA_DATABASE_URL")
+    told = samverka("demo", "identities")
+    assert (told.code, told.out) == (1, "")
+    assert "sqlite:///var/demo.db" in told.err
+    assert not (tmp_path / "var").exists()
 
 
 def test_json_stands_alone_on_the_output_of_the_real_command(tmp_path: Path) -> None:

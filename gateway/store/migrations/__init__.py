@@ -44,8 +44,11 @@ _REVISION = Table(
 _LOCK = text("SELECT pg_advisory_xact_lock(7305, 2)")
 
 
-def migrate(engine: Engine, *, new: bool = True) -> None:
-    """Bring the tables up to date; one process does it, others wait. NotFound where there are none, unless `new`."""
+def migrate(engine: Engine, *, new: bool = True) -> bool:
+    """Bring the tables up to date; one process does it, others wait. True where there were none, if they may be `new`.
+
+    NotFound where there are none, and may not be.
+    """
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(_LOCK)
@@ -53,8 +56,10 @@ def migrate(engine: Engine, *, new: bool = True) -> None:
             if not new:
                 raise nowhere(engine.url)
             _create(connection)
-        elif revision(connection) != HEAD:
+            return True
+        if revision(connection) != HEAD:
             upgrade(connection)
+    return False
 
 
 def upgrade(connection: Connection) -> None:
