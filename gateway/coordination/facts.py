@@ -32,6 +32,10 @@ class Turn(NamedTuple):
     inherited: bool = False
     """The same status as before, in the hands of the heir of who had it: what was asked was asked then."""
 
+    @property
+    def asks(self) -> bool:
+        return self.status == "requested" and not self.inherited
+
 
 class TaskFact(NamedTuple):
     """What a Task says, gathered. A tuple: each person has some, and it is quickly made."""
@@ -69,6 +73,11 @@ class TaskFact(NamedTuple):
     statements: tuple[str, ...]
     acknowledged: bool = False
     """Who asked has said that he knows how it ended."""
+
+    @property
+    def asked_last(self) -> datetime | None:
+        """When its owner was asked: it may have been written long before, or have been another's to answer."""
+        return next((turn.start for turn in reversed(self.turns) if turn.asks), self.asked)
 
     @property
     def reported(self) -> bool:

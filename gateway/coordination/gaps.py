@@ -22,6 +22,7 @@ from gateway.coordination.gaps_of_stays import (
     visit_while_admitted,
 )
 from gateway.coordination.needs import (
+    answer_due,
     has_owner,
     is_asked,
     is_asked_of_nobody,
@@ -81,17 +82,12 @@ def unanswered(picture: Picture) -> Iterator[Gap]:
     """A question that has waited for its answer longer than was agreed."""
     agreement = picture.agreement
     for task in picture.tasks:
-        limit = agreement.limit(agreement.unanswered, task.code, task.priority)
-        if limit is None or task.owner is None or not picture.is_offered(task):
+        due = answer_due(task, agreement)
+        if due is None or task.owner is None or not picture.is_offered(task):
             continue
         need = picture.needs[task.need]
         if task.code not in agreement.codes["parallel"] and has_owner(picture, need):
             continue  # Another has it: nobody waits for this answer any more.
-        requested = [turn.start for turn in task.turns if turn.status == "requested" and not turn.inherited]
-        asked = requested[-1] if requested else task.asked
-        if asked is None or (limit.received and task.status == "received"):
-            continue
-        due = asked + limit.after
         if picture.at > due:
             blanks: Blanks = {"unit": task.owner.name, "what": task.what}
             later = next_in_turn(need)
@@ -101,7 +97,7 @@ def unanswered(picture: Picture) -> Iterator[Gap]:
                 picture.turn_to(*who),
                 [task],
                 blanks,
-                since=asked,
+                since=task.asked_last,
                 due=due,
                 ask_for="askNext" if later else "ask",
                 next=later,

@@ -16,6 +16,7 @@ from gateway.coordination.needs import is_halted, is_sought, keeper
 from gateway.coordination.picture import Picture, named
 from gateway.coordination.view import Awaited, Lane, LaneItem, LaneState, Next, Now, SourceLine, SourceState, View
 from gateway.coordination.words import Words, phrase, words
+from gateway.coordination.worklist import due_of
 from gateway.records import Agreed
 
 NEXT_MOST = 20
@@ -171,7 +172,8 @@ def _awaited(seen: Picture) -> Iterator[Awaited]:
         handed = _handed_over(seen, task)
         what = phrase(kind).fill(what=(handed or task).what)
         since = task.since if kind != "takeover" or handed else None  # When a source offered it, no element says.
-        yield Awaited(unit, what, since, task.due, to, task.reference, task.statements, task.detail)
+        due = due_of(task, seen.agreement, seen.at, offered=True)[0] if seen.is_offered(task) else task.due
+        yield Awaited(unit, what, since, due, to, task.reference, task.statements, task.detail)
 
 
 def _handed_over(seen: Picture, task: TaskFact) -> TaskFact | None:

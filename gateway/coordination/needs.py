@@ -9,9 +9,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from gateway.coordination.agreements import Agreement
 from gateway.coordination.directory import Unit
 from gateway.coordination.facts import TaskFact
 from gateway.coordination.picture import Picture
+
+
+def answer_due(task: TaskFact, agreement: Agreement) -> datetime | None:
+    """By when a question is to be answered; None where no limit is agreed, or its receipt was what was asked for."""
+    limit = agreement.limit(agreement.unanswered, task.code, task.priority)
+    asked = task.asked_last
+    if limit is None or asked is None or (limit.received and task.status == "received"):
+        return None
+    return asked + limit.after
 
 
 @dataclass(frozen=True, slots=True)

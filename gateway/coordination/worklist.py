@@ -16,6 +16,7 @@ from typing import Any, Final
 from gateway.coordination.agreements import Agreement, Authority
 from gateway.coordination.directory import Directory, Unit
 from gateway.coordination.facts import TaskFact
+from gateway.coordination.needs import answer_due
 from gateway.coordination.picture import REPLACES, task_fact
 from gateway.records import Agreed
 
@@ -143,9 +144,8 @@ def due_of(task: TaskFact, agreement: Agreement, at: datetime, *, offered: bool)
     """By when it is to be done, or answered where it is `offered`, as the parties have agreed; whether that is past."""
     is_visit = task.code in agreement.codes["visits"]
     due = task.due or (task.start if is_visit else task.end)
-    if due is None and offered and task.asked is not None:
-        limit = agreement.limit(agreement.unanswered, task.code, task.priority)
-        due = task.asked + limit.after if limit and not (limit.received and task.status == "received") else None
+    if due is None and offered:
+        due = answer_due(task, agreement)
     grace = agreement.visits_late if is_visit else timedelta(0)
     return due, due is not None and due + grace < at
 
