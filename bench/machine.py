@@ -6,6 +6,7 @@ import os
 import platform
 import sqlite3
 import subprocess
+import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -19,13 +20,19 @@ def described() -> dict[str, str]:
         "machine": f"{os.cpu_count()} cores, {_processor()}, {_memory()}",
         "versions": ", ".join(
             (
-                f"{platform.python_implementation()} {platform.python_version()}",
+                _interpreter(),
                 f"SQLite {sqlite3.sqlite_version}",
                 f"SQLAlchemy {version('sqlalchemy')}",
                 f"psycopg {version('psycopg')}",
             )
         ),
     }
+
+
+def _interpreter() -> str:
+    """Which one and whose: Debian's own, in /usr, takes a quarter less CPU than one built with `configure` as it is."""
+    name = f"{platform.python_implementation()} {platform.python_version()}"
+    return f"{name} of {sys.base_prefix} ({platform.python_compiler()}, built {platform.python_build()[1]})"
 
 
 def _commit() -> str:
