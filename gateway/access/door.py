@@ -30,9 +30,9 @@ from gateway.access.planned import Planned
 from gateway.access.queue import Queueing
 from gateway.access.reading import Rooms
 from gateway.access.remapping import Remaps
+from gateway.access.rotating import Rotating
 from gateway.access.terms import Terms
 from gateway.access.together import Together
-from gateway.access.trail import Trail
 from gateway.access.transforming import Transforming
 from gateway.access.translating import Translating
 from gateway.access.validating import Validating
@@ -63,7 +63,7 @@ class Door(
     Watching,
     Persons,
     Queueing,
-    Trail,
+    Rotating,
     Accounting,
     Remaps,
     Benching,

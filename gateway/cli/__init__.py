@@ -46,6 +46,7 @@ COMMANDS: Final = {
     ),
     "inbox": Announced("inbox", "Messages as they came: list, show, replay, discard."),
     "queue": Announced("queue", "What needs a person: list, decide, link, match."),
+    "secrets": Announced("secrets", "The secrets of the installation: list, rotate."),
     "audit": Announced("audit", "The audit trail: list, verify."),
     "map": Announced("maps_all", "Mapping packages: check, run, test, coverage, mutate, explain."),
     "package": Announced("packages", "FHIR packages: what validation and terminology know beyond R4."),

@@ -1,4 +1,4 @@
-"""What belongs to the installation: the namespace of its ids, its secrets. Made once, backed up with the rest."""
+"""What belongs to the installation: the namespace of its ids, its secrets. Backed up with the rest."""
 
 from __future__ import annotations
 
@@ -24,8 +24,12 @@ class Meta:
         sets.insert(self._connection, meta, ("name", "value"), [(name, value)])
 
     def secret(self, name: str, *, size: int = 32) -> bytes:
-        """A random secret, the same for ever after."""
+        """A random secret, the same until it is made anew."""
         return self.get(f"secret:{name}") or self._made(f"secret:{name}", size)
+
+    def rotate(self, name: str, *, size: int = 32) -> None:
+        """Put a new secret in the place of what is there."""
+        self.put(f"secret:{name}", secrets.token_bytes(size))
 
     def namespace(self) -> UUID:
         """The secret namespace of the installation's ids."""

@@ -168,7 +168,7 @@ class Store:
         return self._namespace
 
     def secret(self, name: str) -> bytes:
-        """32 random bytes of the installation, the same for ever after."""
+        """32 random bytes of the installation, the same until they are made anew."""
         return self.write(lambda unit: unit.meta.secret(name))
 
     def ready(self) -> bool:
