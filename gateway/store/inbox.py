@@ -107,6 +107,7 @@ _IS_HELD = text("inbox_item.state = 'held'")
 
 _MESSAGE = (inbox.c.id, inbox.c.source, inbox.c.media_type, inbox.c.received, inbox.c.as_of, inbox.c.transport)
 _CLAIMED = (inbox.c.id, inbox.c.next_item, inbox.c.attempts)
+_HAS_BODY = select(inbox_body.c.inbox_id).distinct().where(among(inbox_body.c.inbox_id, "ids"))
 _WORKED = select(inbox_item.c.inbox_id).distinct().where(among(inbox_item.c.inbox_id, "ids"))
 
 
@@ -141,22 +142,23 @@ class Inbox:
 
     def keep(self, message: Message, *, state: MessageState = "waiting") -> bool:
         """Keep a message; False when one of its id is kept already (a transport's second try)."""
-        if not sets.insert_missing(self._connection, inbox, _KEPT, [_kept(message, state)]):
-            return False
-        sets.insert(self._connection, inbox_body, _CHUNK, list(_chunks(message)))
-        return True
+        return bool(self.keep_all([message], state=state))
 
-    def keep_all(self, messages: Sequence[Message]) -> None:
-        """Keep those of which none is kept under its id."""
-        if self._connection.dialect.name == "sqlite":
-            for one in messages:
-                self.keep(one)
-            return
+    def keep_all(self, messages: Sequence[Message], *, state: MessageState = "waiting") -> set[str]:
+        """Keep those of which none is kept under its id; the ids of these."""
         by_id = {one.id: one for one in reversed(messages)}
-        rows = [_kept(by_id[id], "waiting") for id in sorted(by_id)]
-        new = sets.insert_new(self._connection, inbox, _KEPT, rows)
-        chunks = [chunk for id in sorted(new) for chunk in _chunks(by_id[id])]
-        sets.insert(self._connection, inbox_body, _CHUNK, chunks)
+        new = self._enter([_kept(by_id[id], state) for id in sorted(by_id)])
+        sets.insert(self._connection, inbox_body, _CHUNK, [chunk for id in sorted(new) for chunk in _chunks(by_id[id])])
+        return new
+
+    def _enter(self, rows: Sequence[sets.Row]) -> set[str]:
+        """The ids of those that were not there."""
+        if self._connection.dialect.name == "postgresql":
+            return sets.insert_new(self._connection, inbox, _KEPT, rows)
+        ids = {row[0] for row in rows}
+        if sets.insert_missing(self._connection, inbox, _KEPT, rows) < len(rows):
+            ids -= {row[0] for row in sets.fetch(self._connection, _HAS_BODY, sorted(ids))}
+        return ids
 
     def keep_new(self, messages: Sequence[Message], *, state: MessageState = "waiting") -> None:
         """Keep messages whose ids are new, all at once."""

@@ -150,10 +150,7 @@ class Store:
 
     def keep(self, message: Message) -> None:
         """Keep a message; returns when it is committed, with others of the moment. One that is kept stays as it is."""
-        if self._trail is None:
-            self.write(lambda unit: unit.inbox.keep(message))
-        else:
-            self._keeping.commit(message)
+        self._keeping.commit(message)
 
     def number_changes(self) -> int:
         """Let the sequencer number what is committed; returns to how many. On SQLite there is nothing to do."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from uuid import RFC_4122, UUID
 
@@ -89,6 +90,22 @@ def test_a_large_body_lies_in_chunks_and_comes_back_whole(store: Store, monkeypa
 def test_a_second_delivery_under_the_same_id_is_kept_once(store: Store) -> None:
     assert keep(store, message(), message(body=b"again")) == [True, False]
     assert store.read(lambda unit: unit.inbox.get("message-1")).body == b"<hello/>"
+
+
+def test_of_messages_that_are_kept_together_each_is_kept_once(store: Store) -> None:
+    keep(store, message("m1", b"first"), message("m4", b""))
+    together = [message("m3", b"c"), message("m1", b"x"), message("m2", b"b"), message("m2", b"y"), message("m4", b"z")]
+    assert store.write(lambda unit: unit.inbox.keep_all(together)) == {"m2", "m3"}
+    assert store.write(lambda unit: unit.inbox.keep_all(together)) == set()
+    bodies = [store.read(lambda unit, n=n: unit.inbox.get(f"m{n}")).body for n in (1, 2, 3, 4)]
+    assert bodies == [b"first", b"b", b"c", b""]
+
+
+def test_messages_that_come_at_once_share_commits_and_are_all_kept(store: Store) -> None:
+    sent = [message(f"m{n}", str(n).encode()) for n in range(200)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(store.keep, sent))
+    assert [store.read(lambda unit, one=one: unit.inbox.get(one.id)) for one in sent] == sent
 
 
 def test_messages_are_claimed_in_order_of_arrival_and_each_once(store: Store) -> None:
