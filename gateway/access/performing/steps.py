@@ -46,6 +46,11 @@ class Step:
     """What it leads on to in other resources, by the rules of its type."""
 
     @property
+    def about(self) -> str | None:
+        """The person whom it is about; of what is not known yet, the person of what is stored and was looked at."""
+        return self.person or (self.current.person if self.current is not None else None)
+
+    @property
     def thing(self) -> Thing:
         return self.command.resource_type, self.id
 
@@ -69,7 +74,7 @@ def refusing(step: Step, expression: str | None = None) -> Iterator[None]:
         yield
     except GatewayError as answer:
         issues = [replace(issue, expression=issue.expression or expression) for issue in answer.issues]
-        raise Refusal(step.place, step.command, answer.told(issues), step.decision, step.person) from None
+        raise Refusal(step.place, step.command, answer.told(issues), step.decision, step.about) from None
 
 
 class Links(Protocol):
