@@ -40,8 +40,7 @@ _INFERRED = frozenset({"inferred"})
 _OURS = (HISTORY, ARRIVING, DECIDED_ON, PASSED_ON)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """A status from a time on, in whose hands, by whose account."""
 
     status: str
@@ -82,6 +81,8 @@ class Life:
     """Who has taken over from the units that have closed."""
     passed: set[str] = field(default_factory=set)
     """The closed units whose heirs have it, or were offered it, for them."""
+    named: dict[str, Any] = field(default_factory=dict)
+    """How each owner was named last."""
 
     @property
     def status(self) -> str | None:
@@ -96,7 +97,7 @@ class Life:
 
     def heir_of(self, key: str | None) -> str | None:
         """Who stands for a party: itself, or the last who took over from it."""
-        return self.line(key)[-1] if key else key
+        return self.line(key)[-1] if key in self.heirs else key
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,25 +121,27 @@ def decide(
 ) -> Decided:
     """Status, owner and history from every assertion about the Task; the rest goes by the tables."""
     steps = table.steps["Task"]
-    life = live(facts, steps, decisions)
-    facts = [one for one in facts if not is_passing(one)]
-    references = {one.heir_key: one.heir for one in life.heirs.values()} | dict(_owners(facts))
+    life = _live(facts, steps, decisions)
+    if life.heirs:
+        facts = [one for one in facts if not is_passing(one)]
+    references = {one.heir_key: one.heir for one in life.heirs.values()} | life.named
     elements: dict[str, Any] = {"status": life.status} if life.status else {}
     if life.owner:
         elements["owner"] = references[life.owner]
     told = history(life, references)
     if life.arriving:
         told.append({"url": ARRIVING, "valueReference": references[life.arriving]})
-    others = unite(one.body["extension"] for one in voices if "extension" in one.body)
-    elements["extension"] = told + [e for e in others if e.get("url") not in _OURS]
+    if others := [one.body["extension"] for one in voices if "extension" in one.body]:
+        told += [one for one in unite(others) if one.get("url") not in _OURS]
+    elements["extension"] = told
     if telling := _telling(facts, life):
         for name in ("statusReason", "businessStatus"):
             said = [one.body[name] for one in telling if name in one.body]
             elements[name] = said[-1] if said else None
-        elements["lastModified"] = written(max(one.effective for one in facts))
-    marks = {"inferred"} if any(step.inferred for step in life.steps) else set()
+        elements["lastModified"] = written(max([one.effective for one in facts]))
+    marks = _INFERRED if _is_inferred(life) else frozenset[str]()
     passings = [(one, key in life.passed) for key, one in life.heirs.items() if not _ended_before(life, one, steps)]
-    return Decided(elements, disagreements(life, voices, steps, settled), frozenset(marks), passings)
+    return Decided(elements, disagreements(life, voices, steps, settled), marks, passings)
 
 
 def told_once(fact: Statement, table: Authority) -> Decided:
@@ -157,7 +160,7 @@ def told_once(fact: Statement, table: Authority) -> Decided:
     if life.status == status:
         elements["statusReason"], elements["businessStatus"] = body.get("statusReason"), body.get("businessStatus")
         elements["lastModified"] = written(fact.effective)
-    return Decided(elements, marks=_INFERRED if any(step.inferred for step in life.steps) else frozenset())
+    return Decided(elements, marks=_INFERRED if _is_inferred(life) else frozenset())
 
 
 def command(body: Resource, stored: Resource | None) -> Resource:
@@ -188,29 +191,40 @@ def was_open(stored: Resource) -> bool:
 
 def live(facts: Iterable[Statement], steps: Steps, decisions: Sequence[Settlement] = ()) -> Life:
     """The life of the Task, from every assertion about it and what was decided of them."""
+    return _live(in_order(facts), steps, decisions)
+
+
+def _live(facts: Sequence[Statement], steps: Steps, decisions: Sequence[Settlement]) -> Life:
     life = Life()
     said: dict[str, tuple[Any, Any]] = {}
-    known = list(facts)
-    spoken = [one for one in known if not is_passing(one)]
-    settled = {one.said.digest: one for one in taken(decisions)}
-    for fact in in_order([*known, *(one.said for one in settled.values())]):
+    settled = {one.said.digest: one for one in taken(decisions)} if decisions else {}
+    for fact in in_order([*facts, *(one.said for one in settled.values())]) if settled else facts:
         if (decision := settled.get(fact.digest)) is not None:
+            spoken = [one for one in facts if not is_passing(one)]
             if holds(decision, [one for one in spoken if order(one) < order(fact)]):
                 _settle(life, decision, spoken, steps)
         elif is_passing(fact):
             passing = passing_of(fact)
             life.heirs[passing.closed_key] = passing
         else:
-            named = reference_key(fact.body.get("owner"))
-            decided = decided_on(fact)
-            before = decided or said.get(fact.source, (None, None))
-            said[fact.source] = (fact.body.get("status"), named)
-            owner = life.heir_of(named)
-            _hear(life, fact, owner, (before[0], life.heir_of(before[1])), steps, command=decided is not None)
-            if owner != named and owner in (life.owner, life.arriving):
-                life.passed.update(life.line(named)[:-1])
-        _pass_on(life, fact, steps)
+            _speak(life, fact, said, steps)
+        if life.heirs:
+            _pass_on(life, fact, steps)
     return life
+
+
+def _speak(life: Life, fact: Statement, said: dict[str, tuple[Any, Any]], steps: Steps) -> None:
+    """One fact of a source. `said` is what each source has said last of status and owner."""
+    body = fact.body
+    if (named := reference_key(body.get("owner"))) is not None:
+        life.named[named] = body["owner"]
+    decided = decided_on(fact)
+    before = decided or said.get(fact.source, (None, None))
+    said[fact.source] = (body.get("status"), named)
+    owner = life.heir_of(named)
+    _hear(life, fact, owner, (before[0], life.heir_of(before[1])), steps, command=decided is not None)
+    if owner != named and owner in (life.owner, life.arriving):
+        life.passed.update(life.line(named)[:-1])
 
 
 def _hear(
@@ -239,7 +253,7 @@ def _hear(
 
 def _pass_on(life: Life, fact: Statement, steps: Steps) -> None:
     """What a closed unit has, or was offered, is its heir's, unless it is over."""
-    if not life.heirs or life.status is None or life.status in steps.ended:
+    if life.status is None or life.status in steps.ended:
         return
     if (arriving := life.heir_of(life.arriving)) != life.arriving:
         life.passed.update(life.line(life.arriving)[:-1])
@@ -254,6 +268,10 @@ def _pass_on(life: Life, fact: Statement, steps: Steps) -> None:
         life.arriving = None
 
 
+def _is_inferred(life: Life) -> bool:
+    return any(step.inferred for step in life.steps)
+
+
 def _ended_before(life: Life, passing: Passing, steps: Steps) -> bool:
     """Whether it was over when the unit closed: what is over passes to nobody."""
     return life.status in steps.ended and life.steps[-1].since < passing.since
@@ -262,16 +280,19 @@ def _ended_before(life: Life, passing: Passing, steps: Steps) -> bool:
 def disagreements(
     life: Life, current: Iterable[Statement], steps: Steps, settled: Mapping[str, Settlement]
 ) -> list[Difference]:
-    """What the sources' last words say against the life: another owner at work, or a status that leads nowhere near."""
+    """What the sources' last words say against the life: another owner at work, or a status that leads nowhere near.
+
+    `current` in the order of facts.
+    """
     found = []
-    last = {one.source: one for one in in_order(current) if one.body.get("status")}
+    last = {one.source: one for one in current if one.body.get("status")}
     for _, one in sorted(last.items()):
         if life.followed is not None and decided_on(one) is not None and order(one) < order(life.followed):
             continue  # What was decided later took it into account.
         named, status = reference_key(one.body.get("owner")), str(one.body.get("status"))
         owner = life.heir_of(named)
-        claims = owner is not None and owner != life.owner and status in (*steps.held, "on-hold")
-        has_left = any(_has_left(life, key, one, settled) for key in (owner, named))
+        claims = owner is not None and owner != life.owner and (status in steps.held or status == "on-hold")
+        has_left = claims and any(_has_left(life, key, one, settled) for key in (owner, named))
         if claims and life.accepted and life.status not in steps.ended and not has_left:
             found.append(_disagreement("Task.owner", life, one, settled))
         elif owner in (None, life.owner) and life.status and _path(steps, status, life.status) is None:
@@ -316,8 +337,8 @@ def _telling(facts: Sequence[Statement], life: Life) -> list[Statement]:
     """Those who tell of the status that holds; from the last command on, which knew what was said before."""
     found = [one for one in facts if one.body.get("status") == life.status]
     found = [one for one in found if life.heir_of(reference_key(one.body.get("owner"))) in (None, life.owner)]
-    last = max((place for place, one in enumerate(found) if decided_on(one) is not None), default=0)
-    return found[last:]
+    commands = [place for place, one in enumerate(found) if decided_on(one) is not None]
+    return found[commands[-1] :] if commands else found
 
 
 def decided_on(fact: Statement) -> tuple[Any, Any] | None:
@@ -524,9 +545,3 @@ def _settle(life: Life, decision: Settlement, facts: Sequence[Statement], steps:
     life.setter = chosen
     if life.status and life.steps[-1].owner != life.owner:
         life.steps.append(Step(life.status, since, life.owner, DECIDED_SOURCE, decision.said.digest))
-
-
-def _owners(facts: Iterable[Statement]) -> Iterator[tuple[str, Any]]:
-    for fact in facts:
-        if key := reference_key(fact.body.get("owner")):
-            yield key, fact.body["owner"]

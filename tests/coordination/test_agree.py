@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -131,6 +133,67 @@ def test_what_is_told_once_agrees_as_if_it_were_told_twice(row: dict[str, Any]) 
         alone, twice = agree_all([one], known=known), agree_all([one, one], known=known)
         assert alone == twice
         assert dump([a.resource for a in alone]) == dump([a.resource for a in twice])
+
+
+def told(kind: str, minute: int, key: int, party: int, version: str, said: dict[str, Any]) -> Statement:
+    """What one source says, of a thing of its own."""
+    return make(
+        body={"resourceType": kind, "id": "x1"} | {name: value for name, value in said.items() if value is not None},
+        origin=Origin("source", inbox_id=f"message-{minute}-{key}"),
+        record_key=f"record-{key}",
+        person=f"person-{key}" if key else None,
+        effective=START + timedelta(minutes=minute),
+        recorded=START,
+        version=version,
+        party=UNITS[party],
+    )
+
+
+def unit(number: int) -> dict[str, Any]:
+    return {"identifier": {"system": systems.HSA_ID, "value": UNITS[number]}}
+
+
+_SEVERAL = st.lists(st.sampled_from([{"text": "a"}, {"text": "b"}, {"text": "c"}]), min_size=1, max_size=3)
+_ELEMENTS: dict[str, st.SearchStrategy[Any]] = {
+    "status": st.sampled_from(STATUSES),
+    "owner": st.builds(unit, st.integers(0, 2)),
+    "requester": st.builds(unit, st.integers(0, 2)),
+    "identifier": st.lists(
+        st.builds(lambda n: {"system": "urn:x", "value": n}, st.sampled_from(["1", "2"])), min_size=1, max_size=3
+    ),
+    "note": _SEVERAL,
+    "input": st.lists(
+        st.builds(
+            lambda n: {"valueQuantity": {"value": n}}, st.sampled_from([1, Decimal("1.0"), Decimal("1.00"), Decimal(2)])
+        ),
+        min_size=1,
+        max_size=2,
+    ),
+    "period": st.fixed_dictionaries(
+        {}, optional={name: st.sampled_from(["2026", "2027"]) for name in ("start", "end")}
+    ),
+    "restriction": st.builds(lambda told: {"id": "r", "recipient": told}, _SEVERAL),
+    "meta": st.builds(lambda told: {"tag": told, "versionId": "3"}, _SEVERAL),
+    "businessStatus": st.sampled_from([{"text": "a"}, {"text": "b"}]),
+}
+_SAID = st.builds(
+    told,
+    st.just("Task"),
+    st.integers(0, 3),
+    st.integers(0, 2),
+    st.integers(0, 1),
+    st.sampled_from(["", "1", "2"]),
+    st.fixed_dictionaries({}, optional=_ELEMENTS),
+)
+
+
+@given(st.sampled_from(["Task", "Patient", "Encounter", "CarePlan"]), st.lists(_SAID, min_size=1, max_size=5))
+def test_what_one_source_tells_agrees_as_if_it_told_some_of_it_twice(kind: str, said: list[Statement]) -> None:
+    """What one source alone tells goes a shorter way than what several do."""
+    facts = [replace(one, resource_type=kind) for one in {one.digest: one for one in said}.values()]
+    (alone,), (twice,) = agree_all(facts), agree_all([*facts, *facts[:1]])
+    assert alone == twice
+    assert dump(alone.resource) == dump(twice.resource)
 
 
 def test_the_fold_leaves_its_statements_as_they_are() -> None:
