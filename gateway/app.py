@@ -11,7 +11,7 @@ import errno
 import signal
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ from starlette.types import Receive, Scope, Send
 from gateway import __version__, logs
 from gateway.access.bearer import Trust
 from gateway.logs import logger
-from gateway.records import Source
+from gateway.records import Incoming, Source
 from gateway.rest import outcome
 from gateway.rest.connection import Connection
 from gateway.rest.cors import Cors
@@ -66,8 +66,13 @@ def create_app(gateway: Gateway) -> Starlette:
     app = Starlette(routes=[Route("/health", _health), Route("/ready", _readiness)], lifespan=_lifespan(gateway))
     app.state.settings = gateway.settings
     app.state.zone = ZoneInfo(gateway.settings.timezone)
+
+    def keep_all(coming: Sequence[Callable[[], Incoming]]) -> list[str]:
+        return gateway.ingest.keep_all(coming)  # Which is loaded when something comes.
+
     # On SQLite a round of reads is over sooner than anybody comes back.
     app.state.reads = Rounds(gateway.reading.read_all, patient=gateway.store.answers_several)
+    app.state.incoming = Rounds(keep_all, patient=True)
     app.state.trust = Trust(
         gateway.issuers,
         gateway.identities,
@@ -201,7 +206,7 @@ def _lifespan(gateway: Gateway) -> Callable[[Starlette], contextlib.AbstractAsyn
         app.state.ordered = partial(workers.wake, "imports")
         async with contextlib.AsyncExitStack() as transports:
             for source in gateway.sources:
-                await _open_transports(transports, gateway, source)
+                await _open_transports(transports, gateway, source, app.state.incoming)
             if gateway.reload is not None:
                 await transports.enter_async_context(gateway.reload.watching())
             beginning = asyncio.get_running_loop().call_later(LISTENING_SECONDS, workers.start)
@@ -212,13 +217,17 @@ def _lifespan(gateway: Gateway) -> Callable[[Starlette], contextlib.AbstractAsyn
     return lifespan
 
 
-async def _open_transports(stack: contextlib.AsyncExitStack, gateway: Gateway, source: Source) -> None:
+async def _open_transports(
+    stack: contextlib.AsyncExitStack, gateway: Gateway, source: Source, incoming: Rounds[Callable[[], Incoming], str]
+) -> None:
     if source.mllp_port is None and not source.watch:
         return
     from gateway.adapters import file_drop, mllp
 
     async def keep(body: bytes, media_type: str, transport: str, *, id: str | None = None) -> str:
-        return await asyncio.to_thread(gateway.ingest.keep, source, body, media_type, transport=transport, id=id)
+        return await incoming.ask(
+            lambda: Incoming(gateway.ingest.message(source, body, media_type, transport=transport, id=id))
+        )
 
     if source.mllp_port is not None:
         package = gateway.packages.get(source.package)

@@ -5,7 +5,7 @@ Frozen, and free of behaviour that needs a clock, a network or a database. DESIG
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -72,6 +72,17 @@ class Message:
     received: datetime
     as_of: datetime | None = None
     transport: str = "http"
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message as it comes in, and the AuditEvents of who sent it: both are kept, or neither.
+
+    An event goes with the person (key) whom it is about.
+    """
+
+    message: Message
+    events: Sequence[tuple[Mapping[str, Any], str | None]] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The inbox through the door: keeping what a source sends, and showing the operator what became of it."""
+"""The inbox through the door: who sends as which source, and showing the operator what became of it."""
 
 from __future__ import annotations
 
@@ -9,31 +9,36 @@ from gateway.access.caller import Asking, Caller
 from gateway.access.decision import Decision
 from gateway.access.reading import Reading
 from gateway.errors import NotFound
-from gateway.records import Source
+from gateway.records import Incoming, Source
 from gateway.store import Entry, Item
 
 
 class Messages(Reading):
-    """keep, list and show."""
+    """send, list and show."""
+
+    def may_send_as(self, caller: Caller, source_id: str) -> Source | None:
+        """A source instance that the caller may send as: the operator as any, an organisation as its own."""
+        found = self._rooms.sources.get(source_id)
+        return found if found is not None and self._is_own(caller, found) else None
 
     def source(self, asking: Asking, source_id: str) -> Source:
-        """A source instance that the caller may send as: the operator as any, an organisation as its own."""
-        found, caller = self._rooms.sources.get(source_id), asking.caller
-        if found is not None and self._is_own(caller, found):
+        """A source instance that the caller may send as; NotFound, which is recorded, where he may not."""
+        caller = asking.caller
+        if found := self.may_send_as(caller, source_id):
             return found
-        self.audit(asking, Decision(False, "unknown-source" if found is None else "not-its-own-source"))
+        unknown = source_id not in self._rooms.sources
+        self.audit(asking, Decision(False, "unknown-source" if unknown else "not-its-own-source"))
         text = "No source instance of yours has this id."
         if caller.operator:
             text = f"No source instance has this id. Configured: {', '.join(self._rooms.sources)}."
         raise NotFound(text, rule="unknown-source", where=source_id[:64])
 
-    def keep(
-        self, asking: Asking, source_id: str, body: bytes, media_type: str, *, as_of: datetime | None = None
-    ) -> str:
-        """Commit a message to the inbox; its id. NotFound for a source that is not configured."""
-        kept = self._rooms.intake().keep(self.source(asking, source_id), body, media_type, as_of=as_of)
-        self.audit(asking, self._allowed_to(asking.caller))
-        return kept
+    def sent(
+        self, asking: Asking, source: Source, body: bytes, media_type: str, *, as_of: datetime | None = None
+    ) -> Incoming:
+        """What was sent as a source that the caller may send as: to be kept, with the record of that."""
+        message = self._rooms.intake().message(source, body, media_type, as_of=as_of)
+        return Incoming(message, self.events(asking, self._allowed_to(asking.caller)))
 
     def inbox_list(
         self, asking: Asking, *, state: str | None = None, source: str | None = None, limit: int = 50

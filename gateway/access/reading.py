@@ -28,7 +28,7 @@ from gateway.definitions import Definitions
 from gateway.errors import GatewayError, Gone, NotFound
 from gateway.fhir.datetime import instant, text
 from gateway.fhir.json import dump
-from gateway.records import Resource, Source, Statement
+from gateway.records import Message, Resource, Source, Statement
 from gateway.search.links import PageLinks
 from gateway.store import Event, Found, Stored, UnitOfWork, Units
 
@@ -95,7 +95,9 @@ class Intake(Protocol):
     @property
     def recorder(self) -> Recorder: ...
     @property
-    def keep(self) -> Callable[..., str]: ...
+    def message(self) -> Callable[..., Message]:
+        """Makes what a source has sent a message."""
+
     @property
     def replay(self) -> Callable[[str], Replayed]:
         """Works a kept message through anew."""

@@ -29,7 +29,7 @@ from gateway.logs import logger
 from gateway.mapping import MapResult, Package, Packages
 from gateway.mapping.levels import stopped
 from gateway.mapping.sound import checked
-from gateway.records import Message, Source
+from gateway.records import Incoming, Message, Source
 from gateway.store import Claimed, LeaseLost, Store, UnitOfWork
 from gateway.store.inbox import message_id
 
@@ -87,16 +87,26 @@ class Ingest:
 
         A transport that may hand over the same message twice (a crash between commit and answer) gives it an `id`.
         """
-        message = self._message(source, body, media_type, transport, as_of, id)
+        message = self.message(source, body, media_type, transport=transport, as_of=as_of, id=id)
         self._store.keep(message)
         self.on_kept()
         return message.id
+
+    def keep_all(self, coming: Sequence[Callable[[], Incoming]]) -> list[str]:
+        """Commit messages to the inbox together, with the record of who sent them, and return their ids.
+
+        Each is made here. Where one is refused, or cannot be kept, none is.
+        """
+        given = [made() for made in coming]
+        self._store.keep_all(given, now=self._clock)
+        self.on_kept()
+        return [one.message.id for one in given]
 
     def take(
         self, source: Source, body: bytes, media_type: str, *, transport: str = "file", as_of: datetime | None = None
     ) -> Outcome:
         """Keep a message and work it through, now and in this thread: no other process takes it in between."""
-        message = self._message(source, body, media_type, transport, as_of)
+        message = self.message(source, body, media_type, transport=transport, as_of=as_of)
 
         def keep(uow: UnitOfWork) -> Claimed | None:
             uow.inbox.keep(message)
@@ -133,15 +143,17 @@ class Ingest:
 
         return self._work_one(inbox_id, self._write(again))
 
-    def _message(
+    def message(
         self,
         source: Source,
         body: bytes,
         media_type: str,
-        transport: str,
-        as_of: datetime | None,
+        *,
+        transport: str = "http",
+        as_of: datetime | None = None,
         id: str | None = None,
     ) -> Message:
+        """The message that a source has sent now, to be kept. BadRequest for a time that no snapshot can speak of."""
         now = self._clock()
         if as_of is not None and not (as_of.year > 1 and as_of - now < AHEAD):
             text = "A snapshot cannot speak of a time to come, or before the calendar: check as-of."

@@ -148,7 +148,8 @@ class Inbox:
         """Keep those of which none is kept under its id; the ids of these."""
         by_id = {one.id: one for one in reversed(messages)}
         new = self._enter([_kept(by_id[id], state) for id in sorted(by_id)])
-        sets.insert(self._connection, inbox_body, _CHUNK, [chunk for id in sorted(new) for chunk in _chunks(by_id[id])])
+        chunks = [chunk for id in sorted(new) for chunk in _chunks(by_id[id])]
+        sets.insert_later(self._connection, [sets.Rows(inbox_body, _CHUNK, chunks)])
         return new
 
     def _enter(self, rows: Sequence[sets.Row]) -> set[str]:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from gateway import definitions
 from gateway.errors import GatewayError
-from gateway.records import Message, Resource
+from gateway.records import Incoming, Message, Resource
 from gateway.store import pending, sets
 from gateway.store.audit import Chain, Event
 from gateway.store.database import Database, connect
@@ -151,6 +151,15 @@ class Store:
     def keep(self, message: Message) -> None:
         """Keep a message; returns when it is committed, with others of the moment. One that is kept stays as it is."""
         self._keeping.commit(message)
+
+    def keep_all(self, given: Sequence[Incoming], *, now: datetime | Clock | None = None) -> None:
+        """Keep messages that came together, as `keep` does each, and the AuditEvents that come with them."""
+
+        def work(unit: UnitOfWork) -> None:
+            unit.inbox.keep_all([one.message for one in given])
+            unit.audit.add_about([event for one in given for event in one.events])
+
+        self.write(work, now=now)
 
     def number_changes(self) -> int:
         """Let the sequencer number what is committed; returns to how many. On SQLite there is nothing to do."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
@@ -47,6 +48,21 @@ def test_what_is_acknowledged_is_in_the_inbox_byte_for_byte(sender: httpx.Client
     assert message.body == BODY
     assert (entry.hash, entry.size) == (hashlib.sha256(BODY).hexdigest(), len(BODY))
     assert (entry.source, entry.media_type, entry.state) == ("dispatch-json", "application/json", "waiting")
+
+
+def test_of_those_who_send_at_once_each_is_answered_for_his_own(gateway: Gateway, sender: httpx.Client) -> None:
+    def send(n: int) -> tuple[int, str]:
+        wrong = {"as-of": "9999-12-31"} if n % 5 == 0 else {}
+        answer = sender.post("/ingest/dispatch-json", params=wrong, content=str(n).encode())
+        return n, answer.json()["id"] if answer.status_code == 202 else str(answer.status_code)
+
+    with ThreadPoolExecutor(8) as pool:
+        told = dict(pool.map(send, range(40)))
+    assert {n for n, id in told.items() if id == "400"} == set(range(0, 40, 5))
+    kept = {n: id for n, id in told.items() if n % 5}
+    found = {n: gateway.store.read(lambda uow, id=id: uow.inbox.get(id)) for n, id in kept.items()}
+    assert {n: one.body for n, one in found.items() if one is not None} == {n: str(n).encode() for n in kept}
+    assert len(gateway.store.read(lambda uow: uow.audit.latest())) == len(kept)
 
 
 def test_the_sender_sees_what_became_of_it(gateway: Gateway, sender: httpx.Client) -> None:

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from gateway.issues import Issue
+from gateway.records import Incoming
 from gateway.store import Item, LeaseLost, Store
 from gateway.store.inbox import message_id
 from tests.store.examples import MINUTE, NOON, message
@@ -106,6 +107,15 @@ def test_messages_that_come_at_once_share_commits_and_are_all_kept(store: Store)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(store.keep, sent))
     assert [store.read(lambda unit, one=one: unit.inbox.get(one.id)) for one in sent] == sent
+
+
+def test_messages_are_kept_with_the_record_of_who_sent_them_or_not_at_all(store: Store) -> None:
+    store.keep_all([Incoming(message("m1"), [({"sent": "m1"}, "a person")]), Incoming(message("m2"))], now=NOON)
+    with pytest.raises(TypeError):
+        store.keep_all([Incoming(message("m3")), Incoming(message("m4"), [({"sent": object()}, None)])])
+    assert [one.id for one in store.read(lambda unit: unit.inbox.entries())] == ["m2", "m1"]
+    rows = store.read(lambda unit: unit.audit.latest())
+    assert [(row.event, row.person, row.recorded) for row in rows] == [({"sent": "m1"}, "a person", NOON)]
 
 
 def test_messages_are_claimed_in_order_of_arrival_and_each_once(store: Store) -> None:
