@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from gateway.formats.er7_parts import SEGMENT, Segment, Syntax
 from gateway.formats.node import Node
 from gateway.formats.places import Lines, place
-from gateway.formats.record import Format, Limits, Record, recorded
+from gateway.formats.record import Format, Limits, Record, RecordKind, recorded
 from gateway.issues import Issues
 from gateway.records import Position
 
@@ -173,9 +174,15 @@ def _message(
     message_type, _, trigger = header[8].partition(syntax.parts[0])
     # An old sender writes the message type alone; the event is then in EVN-1.
     event = f"{message_type}^{trigger.partition(syntax.parts[0])[0] or root.text('EVN', '1')}"
-    record = recorded([kind for kind in form.records if fnmatchcase(event, kind.at)], root, (start, end), where)
+    record = recorded(_kinds(form, event), root, (start, end), where)
     record.issues.extend(issues)
     return record
+
+
+@lru_cache(maxsize=256)
+def _kinds(form: Format, event: str) -> tuple[RecordKind, ...]:
+    """The kinds of record that may lie in a message of this type and event."""
+    return tuple(kind for kind in form.records if fnmatchcase(event, kind.at))
 
 
 def _is_header(segment: str) -> bool:

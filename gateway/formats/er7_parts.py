@@ -6,6 +6,9 @@ http://www.hl7.eu/HL7v2x/v29/std29/ch02.html
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Final
 
 from gateway.formats.node import EXPLICIT_NULL, LEAF, Kids, LazyNode, Node, Value
 
@@ -24,27 +27,12 @@ class Syntax:
         component, self.repetition, self.escape, subcomponent = [*given, *"^~\\&"[len(given) :]][:4]
         self.parts = (component, subcomponent)
         self.encoding = "latin-1"
-        self.escapes = {
-            "F": self.field,
-            "S": component,
-            "T": subcomponent,
-            "R": self.repetition,
-            "E": self.escape,
-            "P": "#",
-            "H": "",
-            "N": "",
-            ".br": "\n",
-            ".sp": "\n",
-            ".ce": "\n",
-        }
+        self.escapes = _escapes(self.field, component, subcomponent, self.repetition, self.escape)
 
-    def value(self, raw: str, deeper: tuple[str, ...] = ()) -> str | None:
-        """The value that a text stands for, or None where separators of a deeper level divide it."""
+    def value(self, raw: str) -> str:
+        """The value that a text without separators stands for."""
         if raw.isalnum() and raw.isascii():
             return raw
-        for separator in deeper:
-            if separator in raw:
-                return None
         if raw == '""':
             return EXPLICIT_NULL
         if self.escape in raw:
@@ -96,14 +84,32 @@ class Syntax:
         return False
 
 
+@lru_cache(maxsize=64)
+def _escapes(field: str, component: str, subcomponent: str, repetition: str, escape: str) -> Mapping[str, str]:
+    """What the escape sequences of a message with these separators stand for."""
+    return {
+        "F": field,
+        "S": component,
+        "T": subcomponent,
+        "R": repetition,
+        "E": escape,
+        "P": "#",
+        "H": "",
+        "N": "",
+        ".br": "\n",
+        ".sp": "\n",
+        ".ce": "\n",
+    }
+
+
 class _Part(LazyNode):
-    """A piece of a segment that still holds its text."""
+    """A piece of a segment that still holds its text, because separators divide it."""
 
     __slots__ = ("syntax",)
 
-    def __init__(self, name: str, raw: str, pos: int, syntax: Syntax, value: Value = None) -> None:
+    def __init__(self, name: str, raw: str, pos: int, syntax: Syntax) -> None:
         self.name = name
-        self.value = value
+        self.value = None
         self.type = None
         self.pos = pos
         self.raw = raw
@@ -116,73 +122,104 @@ class Segment(_Part):
     def split(self) -> Kids:
         kids: Kids = {}
         syntax = self.syntax
-        texts = self.raw.split(syntax.field)
-        number, offset = 0, self.pos >> 2
-        if self.name == "MSH":
+        name, *texts = self.raw.split(syntax.field)
+        offset = (self.pos >> 2) + len(name)
+        if name == "MSH":
             # The first two fields of a header are the separators themselves, never to be split.
-            kids["1"] = [Node("1", syntax.field, LEAF, None, (offset + 3) << 2 | FIELD)]
-            if len(texts) > 1:
-                kids["2"] = [Node("2", texts[1], LEAF, None, (offset + 4) << 2 | FIELD)]
-            offset += len(texts[0]) + 1 + len("".join(texts[1:2]))
-            number, texts = 2, texts[1:]
-        else:
-            offset += len(texts[0])
-        repetition, (component, _) = syntax.repetition, syntax.parts
-        for text in texts[1:]:
-            number += 1
+            kids["1"] = [Node("1", syntax.field, LEAF, None, offset << 2 | FIELD)]
+            if texts:
+                kids["2"] = [Node("2", texts[0], LEAF, None, (offset + 1) << 2 | FIELD)]
+                offset += len(texts[0]) - 1
+            texts = ["", "", *texts[1:]]
+        repetition = syntax.repetition
+        for name, text in zip(_numbers(len(texts)), texts, strict=False):
             offset += 1
             if text:
-                name = str(number)
-                if repetition in text:
+                if text.isalnum() and text.isascii():
+                    kids[name] = [_Whole(name, text, offset << 2 | FIELD)]
+                elif repetition in text:
                     found = self._repetitions(name, text, offset)
                     if found:
                         kids[name] = found
-                elif component in text:
-                    kids[name] = [_Field(name, text, offset << 2 | FIELD, syntax)]
                 elif not text.isspace():
-                    kids[name] = [_Field(name, text, offset << 2 | FIELD, syntax, syntax.value(text, syntax.parts))]
+                    kids[name] = [_field(name, text, offset << 2 | FIELD, syntax)]
                 offset += len(text)
         return kids
 
     def _repetitions(self, name: str, text: str, offset: int) -> list[Node]:
-        syntax = self.syntax
         found: list[Node] = []
-        for part in text.split(syntax.repetition):
+        for part in text.split(self.syntax.repetition):
             if part and not part.isspace():
-                found.append(_Field(name, part, offset << 2 | FIELD, syntax, syntax.value(part, syntax.parts)))
+                found.append(_field(name, part, offset << 2 | FIELD, self.syntax))
             offset += len(part) + 1
         return found
 
 
+def _field(name: str, text: str, pos: int, syntax: Syntax) -> Node:
+    """One repetition of a field."""
+    component, subcomponent = syntax.parts
+    if component in text or subcomponent in text:
+        return _Field(name, text, pos, syntax)
+    return _Whole(name, syntax.value(text), pos)
+
+
 class _Field(_Part):
-    """A field without separators is its own first component: PID-3.1 works for a plain PID-3."""
+    """A field in components."""
 
     __slots__ = ()
 
     def split(self) -> Kids:
         kids: Kids = {}
         syntax, offset = self.syntax, self.pos >> 2
-        lower = syntax.parts[1:]
-        for number, text in enumerate(self.raw.split(syntax.parts[0]), 1):
-            if text and not text.isspace():
-                name = str(number)
-                value = text if text.isalnum() and text.isascii() else syntax.value(text, lower)
-                kids[name] = [_Component(name, text, offset << 2 | COMPONENT, syntax, value)]
+        component, subcomponent = syntax.parts
+        texts = self.raw.split(component)
+        for name, text in zip(_numbers(len(texts)), texts, strict=False):
+            if text:
+                if text.isalnum() and text.isascii():
+                    kids[name] = [_Whole(name, text, offset << 2 | COMPONENT)]
+                elif subcomponent in text:
+                    kids[name] = [_Component(name, text, offset << 2 | COMPONENT, syntax)]
+                elif not text.isspace():
+                    kids[name] = [_Whole(name, syntax.value(text), offset << 2 | COMPONENT)]
             offset += len(text) + 1
         return kids
 
 
 class _Component(_Part):
-    """So is a component its own first subcomponent."""
+    """A component in subcomponents."""
 
     __slots__ = ()
 
     def split(self) -> Kids:
         kids: Kids = {}
         syntax, offset = self.syntax, self.pos >> 2
-        for number, text in enumerate(self.raw.split(syntax.parts[1]), 1):
+        texts = self.raw.split(syntax.parts[1])
+        for name, text in zip(_numbers(len(texts)), texts, strict=False):
             if text and not text.isspace():
-                name = str(number)
                 kids[name] = [Node(name, syntax.value(text), LEAF, None, offset << 2 | SUBCOMPONENT)]
             offset += len(text) + 1
         return kids
+
+
+class _Whole(LazyNode):
+    """A field or component without separators: it is its own first part, so that PID-3.1 works for a plain PID-3."""
+
+    __slots__ = ()
+
+    def __init__(self, name: str, value: Value, pos: int) -> None:
+        self.name = name
+        self.value = value
+        self.type = None
+        self.pos = pos
+
+    def split(self) -> Kids:
+        part, value = self.pos + 1, self.value
+        return {"1": [_Whole("1", value, part) if part & 3 == COMPONENT else Node("1", value, LEAF, None, part)]}
+
+
+_NUMBERS: Final = tuple(map(str, range(1, 256)))
+
+
+def _numbers(count: int) -> Sequence[str]:
+    """The names of so many fields or parts, and perhaps of more: they are numbered from 1."""
+    return _NUMBERS if count <= len(_NUMBERS) else [str(number + 1) for number in range(count)]

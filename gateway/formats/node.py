@@ -81,7 +81,7 @@ class Node:
 class LazyNode(Node):
     """A node whose children are made when they are first asked for: most fields of most messages never are.
 
-    Whoever makes one leaves `kids` unset.
+    Whoever makes one leaves `kids` unset. Where one has a value, its children are parts of the value, by number.
     """
 
     __slots__ = ("raw",)

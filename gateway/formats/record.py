@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from typing import Any, Literal
 
 from gateway.formats.node import Node
@@ -23,6 +24,9 @@ OPTIONS: Mapping[Kind, frozenset[str]] = {
 }
 """What may stand beside `format` in a manifest's `source:`, as docs/formats.md describes it."""
 
+Test = tuple[Sequence[str], Callable[[str], Any]]
+"""A path of names, and whether the first value down it is as it must be: a pattern of Patterns, compiled."""
+
 UNKNOWN_RECORD = "unknown-record"
 """The rule of the issue that a record has which no record kind takes."""
 
@@ -37,9 +41,13 @@ class RecordKind:
     name: str
     at: str
     where: Patterns = field(default_factory=dict)
+    tests: tuple[Test, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tests", compiled(self.where))
 
     def takes(self, node: Node) -> bool:
-        return holds(node, self.where)
+        return holds(node, self.tests)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +103,24 @@ class Record:
     issues: Issues = field(default_factory=Issues)
 
 
-def holds(node: Node, patterns: Patterns) -> bool:
-    """Whether the node's values are as the table of dotted paths and patterns says."""
-    for path, wanted in patterns.items():
-        value = node.text(*path.split("."))
-        if not any(fnmatchcase(value, p) for p in ((wanted,) if isinstance(wanted, str) else wanted)):
+def compiled(patterns: Patterns) -> tuple[Test, ...]:
+    """What a table of dotted paths and patterns asks of a node."""
+    return tuple((tuple(path.split(".")), _test(wanted)) for path, wanted in patterns.items())
+
+
+def _test(wanted: str | Sequence[str]) -> Callable[[str], Any]:
+    """Whether a value is one of these: they are looked up, unless there are patterns among them."""
+    every = (wanted,) if isinstance(wanted, str) else wanted
+    if any(mark in pattern for pattern in every for mark in "*?["):
+        return re.compile("|".join(map(translate, every))).match
+    return frozenset(every).__contains__
+
+
+def holds(node: Node, tests: Sequence[Test]) -> bool:
+    """Whether the node's values are as all of the tests want them."""
+    for path, test in tests:
+        value = node.text(*path)
+        if not test(value):
             return False
     return True
 

@@ -11,7 +11,17 @@ from typing import Any
 from xml.parsers import expat
 
 from gateway.formats.node import LEAF, Kids, Node
-from gateway.formats.record import EnvelopeRule, Format, Limits, Record, RecordKind, holds, qualified, recorded
+from gateway.formats.record import (
+    EnvelopeRule,
+    Format,
+    Limits,
+    Record,
+    RecordKind,
+    compiled,
+    holds,
+    qualified,
+    recorded,
+)
 from gateway.formats.xml_places import ended
 from gateway.issues import Issue, Issues
 from gateway.records import Position
@@ -276,7 +286,7 @@ def looked_for(form: Format) -> Looked:
 def told(rules: Iterable[EnvelopeRule], node: Node, where: Position) -> Iterator[Issue]:
     """What the manifest says must be told of an element."""
     for rule in rules:
-        if holds(node, rule.when):
+        if holds(node, compiled(rule.when)):
             yield Issue(rule.severity, "processing", rule.rule, rule.text, str(where))
 
 

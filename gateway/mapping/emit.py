@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from gateway.formats import Node
 from gateway.mapping import build, convert, ir, runtime
 from gateway.mapping import python as py
-from gateway.mapping.quick import HELPERS, child_of_node
+from gateway.mapping.quick import child_of_node
+from gateway.mapping.quickly import HELPERS
 from gateway.mapping.syntax import Text
 from gateway.mapping.transforms import EXACT, TRANSFORMS
 from gateway.mapping.writer import Writer

@@ -22,8 +22,8 @@ HSA_ROOT = "urn:oid:1.2.752.129.2.1.4.1"
 NEEDED = "needs "
 """How a path is named that the manifest needs to give something."""
 
-Paths = Mapping[str, Callable[[Any, Mapping[str, Any]], Sequence[Any]]]
-"""The manifest's paths, compiled: functions of the record's node and the variables."""
+Paths = Mapping[str, Callable[[Any, quick.Known], Sequence[Any]]]
+"""The manifest's paths, compiled: functions of the record's node and its facts."""
 
 
 def paths(record: RecordSpec) -> Paths:
@@ -90,7 +90,7 @@ class Facts:
         if path is None:
             return ""
         try:
-            found = path(self.record.node, self.variables)
+            found = path(self.record.node, self)
         except FHIRPathError as error:
             text = f"The manifest's path for {name} could not be evaluated: {error.problems[0].text}"
             self.issues.error("processing", "expression-failed", text, self.where())

@@ -11,19 +11,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import lru_cache
-from typing import Any, TypeGuard
+from typing import Any, Protocol, TypeGuard
 
 from gateway import fhirpath
-from gateway.fhirpath import regex, syntax
-from gateway.fhirpath.navigate import own_value
-from gateway.formats import Node
+from gateway.fhirpath import syntax
 from gateway.mapping import python as py
-
-_NOTHING: tuple[Any, ...] = ()
-_PARTS = {"startsWith": str.startswith, "endsWith": str.endswith, "contains": str.__contains__}
-Told = tuple[Any, int, Any]
-"""The run, the site and the node: whom to tell that an operator was given what it cannot take."""
+from gateway.mapping.quickly import HELPERS, PARTS
 
 
 class _Long(Exception):
@@ -33,16 +26,23 @@ class _Long(Exception):
 class Shortcut:
     """Expressions over variables of the code: `variables` by FML name, `focus` the one that paths begin at.
 
-    `told` is the code for whom to tell what goes wrong, `nodes` are the variables that can hold source nodes only.
+    `told` is the code for whom to tell what goes wrong; without it, nothing may that has a short way. `nodes` are the
+    variables that can hold source nodes only.
     """
 
     def __init__(
-        self, variables: Mapping[str, str], focus: str | None, told: ast.expr, nodes: Collection[str] = ()
+        self, variables: Mapping[str, str], focus: str | None, told: ast.expr | None, nodes: Collection[str] = ()
     ) -> None:
         self.variables = variables
         self.focus = focus
-        self.told = told
+        self._told = told
         self.nodes = nodes
+
+    @property
+    def told(self) -> ast.expr:
+        if self._told is None:
+            raise _Long
+        return self._told
 
     def condition(self, path: fhirpath.Path) -> ast.expr | None:
         """Python that is true exactly where the expression is; None where there is no short way."""
@@ -115,7 +115,7 @@ class Shortcut:
                 return py.call(
                     "_matches" if wanted else "_not_matches", self._items(target), py.const(pattern), self.told
                 )
-            case syntax.Call(target, name, (syntax.Literal(str(part)),)) if target is not None and name in _PARTS:
+            case syntax.Call(target, name, (syntax.Literal(str(part)),)) if target is not None and name in PARTS:
                 asked = (py.const(name), py.const(part), py.const(wanted))
                 return py.call("_has_part", self._items(target), *asked, self.told)
         raise _Long
@@ -133,6 +133,8 @@ class Shortcut:
         match node:
             case syntax.Variable(name) | syntax.Member(None, name) if name in self.variables:
                 return py.name(self.variables[name])
+            case syntax.Special("this") if self.focus is not None:
+                return py.name(self.focus)
         return None
 
     def _is_node(self, variable: ast.Name | None) -> TypeGuard[ast.Name]:
@@ -148,9 +150,20 @@ class Shortcut:
             case syntax.Member(syntax.Variable("source" | "record" as which), name) if which not in self.variables:
                 known = py.item(py.attribute("_R", "variables"), py.const(which))
                 return py.method(known, "get", py.const(name))
-            case syntax.Binary("&", left, right):
-                return py.call("_text", self._one(left), self._one(right), self.told)
+            case syntax.Binary("&"):
+                return self._joined(_operands(node))
+            case syntax.Call(target, "replace" | "trim" as name, arguments) if target is not None:
+                return py.call("_altered", self._items(target), py.const(name), _texts(name, arguments), self.told)
+            case syntax.Call(target, "first", ()) if target is not None:
+                return py.call("_first", self._before(target))
         raise _Long
+
+    def _joined(self, operands: Sequence[syntax.Syntax]) -> ast.expr:
+        """`&`: plainly where each operand can have one value at most."""
+        try:
+            return py.call("_text", self.told, *map(self._one, operands))
+        except _Long:
+            return py.call("_joined", self.told, *map(self._items, operands))
 
     def _items(self, node: syntax.Syntax) -> ast.expr:
         one = self._variable(node)
@@ -170,11 +183,23 @@ class Shortcut:
                 if owner is not None:
                     return self._child(owner, name)
                 return py.call("_children", self._items(target), py.const(name))
-            case syntax.Binary("&", left, right):
-                return py.call("_joined", self._items(left), self._items(right), self.told)
+            case syntax.Binary("&") | syntax.Call(_, "replace" | "trim"):
+                return py.call("_single", self._one(node))
             case syntax.Call(target, "first", ()) if target is not None:
                 return py.item(self._before(target), ast.Slice(None, py.const(1)))
+            case syntax.Call(target, "where", (criterion,)) if target is not None:
+                return self._those(self._items(target), criterion)
+            case syntax.Call(None, "iif", (condition, *branches)) if len(branches) in (1, 2):
+                # A condition that cannot be told is no false one: neither branch holds.
+                asked = Shortcut(self.variables, self.focus, None, self.nodes)._true(condition)
+                chosen = [self._items(branch) for branch in branches]
+                return ast.IfExp(asked, chosen[0], chosen[1] if chosen[1:] else py.name("_E"))
         raise _Long
+
+    def _those(self, items: ast.expr, criterion: syntax.Syntax) -> ast.expr:
+        """`where`: its criterion asks of each item, which `$this` is too."""
+        inner = Shortcut(self.variables, "_this", self._told, self.nodes)
+        return py.comprehension(py.name("_this"), py.clause("_this", items, inner._true(criterion)))
 
     def _before(self, node: syntax.Syntax) -> ast.expr:
         """What the first is taken of: where that is a union, its left side unless that is empty."""
@@ -202,6 +227,22 @@ def _tuple(values: tuple[Any, ...]) -> ast.expr:
     return py.tuple_of(*map(py.const, values))
 
 
+def _operands(node: syntax.Syntax) -> list[syntax.Syntax]:
+    """All that `&` joins."""
+    match node:
+        case syntax.Binary("&", left, right):
+            return [*_operands(left), *_operands(right)]
+    return [node]
+
+
+def _texts(name: str, arguments: Sequence[syntax.Syntax]) -> ast.expr:
+    """The arguments of `replace` or `trim`, which are written out."""
+    found = [one.value for one in arguments if isinstance(one, syntax.Literal) and one.value.__class__ is str]
+    if len(found) != len(arguments) or len(found) != (2 if name == "replace" else 0):
+        raise _Long
+    return _tuple(tuple(found))
+
+
 def _simple(value: Any) -> bool:
     return value.__class__ in (str, bool, int)
 
@@ -223,164 +264,20 @@ class _Silent:
         """A path of the manifest that meets what it cannot take gives nothing."""
 
 
-def function(path: fhirpath.Path) -> Callable[[Any, Mapping[str, Any]], Sequence[Any]]:
-    """The values of a path as a function of the node and the environment's variables."""
+class Known(Protocol):
+    """What an expression may know beside its focus."""
+
+    variables: Any
+
+
+def function(path: fhirpath.Path) -> Callable[[Any, Known], Sequence[Any]]:
+    """The values of a path as a function of the node and of whoever knows the variables."""
     told = py.tuple_of(py.name("_silent"), py.const(0), py.const(None))
     body = Shortcut({}, "node", told, {"node"}).values(path)
     if body is None:
-        return lambda node, variables: path(node, fhirpath.Environment(variables=variables))
+        return lambda node, known: path(node, fhirpath.Environment(variables=known.variables))
     arguments = ast.arguments([], [ast.arg("node"), ast.arg("_R")], None, [], [], None, [])
     tree = ast.fix_missing_locations(ast.Expression(ast.Lambda(arguments, body)))
     space = {"__builtins__": {}, "_silent": _Silent(), **HELPERS}
-    made = eval(compile(tree, "<map.yaml>", "eval"), space)  # noqa: S307  built above, from forms of ours
-    return lambda node, variables: made(node, _Variables(variables))
-
-
-class _Variables:
-    """The environment under the name that generated code asks for."""
-
-    __slots__ = ("variables",)
-
-    def __init__(self, variables: Mapping[str, Any]) -> None:
-        self.variables = variables
-
-
-# What the code above calls
-
-
-@lru_cache(maxsize=1024)
-def _member(name: str) -> fhirpath.Path:
-    return fhirpath.compile(f"`{name}`")
-
-
-def child(item: Any, name: str) -> Sequence[Any]:
-    """One step: on a source's node a look-up; a part of a resource knows choices and types."""
-    try:
-        found: Sequence[Any] = own_value(item) if name == "value" else item.kids.get(name, _NOTHING)
-    except AttributeError:
-        found = _member(name)(item) if item.__class__ is dict else _NOTHING
-    return found
-
-
-def children(items: Sequence[Any], name: str) -> Sequence[Any]:
-    if len(items) == 1:
-        return child(items[0], name)
-    return [found for item in items for found in child(item, name)]
-
-
-def single(value: Any) -> Sequence[Any]:
-    return _NOTHING if value is None else value if value.__class__ is list else (value,)
-
-
-def known(variables: Mapping[str, Any], which: str, name: str) -> Sequence[Any]:
-    """A fact of the source or the record."""
-    value = variables[which].get(name)
-    return _NOTHING if value is None else (value,)
-
-
-def same(value: Any, constant: Any) -> bool:
-    if isinstance(value, Node):
-        value = value.value
-    if value.__class__ is bool or constant.__class__ is bool:
-        return value is constant
-    return bool(value == constant)
-
-
-def other(value: Any, constant: Any) -> bool:
-    return value is not None and not same(value, constant)
-
-
-def equal(items: Sequence[Any], constant: Any) -> bool:
-    return len(items) == 1 and same(items[0], constant)
-
-
-def unequal(items: Sequence[Any], constant: Any) -> bool:
-    return len(items) > 1 or (len(items) == 1 and not same(items[0], constant))
-
-
-def among(items: Sequence[Any], options: tuple[str, ...], told: Told) -> bool:
-    if len(items) > 1:
-        told[0].refused(told[1], told[2])
-        return False
-    return len(items) == 1 and any(same(items[0], option) for option in options)
-
-
-def not_among(items: Sequence[Any], options: tuple[str, ...], told: Told) -> bool:
-    if len(items) > 1:
-        told[0].refused(told[1], told[2])
-        return False
-    return len(items) == 1 and not any(same(items[0], option) for option in options)
-
-
-def matches(items: Sequence[Any], pattern: str, told: Told) -> bool:
-    return _searched(items, pattern, told) is True
-
-
-def not_matches(items: Sequence[Any], pattern: str, told: Told) -> bool:
-    return _searched(items, pattern, told) is False
-
-
-def has_part(items: Sequence[Any], name: str, part: str, wanted: bool, told: Told) -> bool:
-    """Whether a text begins with another, ends with it or holds it, is as wanted."""
-    if not items:
-        return False
-    value = items[0].value if isinstance(items[0], Node) else items[0]
-    if len(items) > 1 or not isinstance(value, str):
-        told[0].refused(told[1], told[2])
-        return False
-    return _PARTS[name](value, part) is wanted
-
-
-def _searched(items: Sequence[Any], pattern: str, told: Told) -> bool | None:
-    if not items:
-        return None
-    value = items[0].value if isinstance(items[0], Node) else items[0]
-    if len(items) > 1 or not isinstance(value, str):
-        told[0].refused(told[1], told[2])
-        return None
-    return regex.search(pattern, value)
-
-
-def joined(left: Sequence[Any], right: Sequence[Any], told: Told) -> Sequence[Any]:
-    """`&`: what is not there is an empty string."""
-    text = ""
-    for items in (left, right):
-        if len(items) > 1:
-            told[0].refused(told[1], told[2])
-            return _NOTHING
-        if items:
-            value = items[0].value if isinstance(items[0], Node) else items[0]
-            if not isinstance(value, str):
-                told[0].refused(told[1], told[2])
-                return _NOTHING
-            text += value
-    return (text,)
-
-
-def text(left: Any, right: Any, told: Told) -> str | None:
-    """`&` of what can have one value at most."""
-    if left.__class__ is str and right.__class__ is Node and right.value.__class__ is str:  # As it mostly is.
-        both: str = left + right.value
-        return both
-    found = joined(single(left), single(right), told)
-    return found[0] if found else None
-
-
-HELPERS: dict[str, Any] = {
-    "_child": child,
-    "_children": children,
-    "_single": single,
-    "_known": known,
-    "_is": same,
-    "_is_not": other,
-    "_equal": equal,
-    "_unequal": unequal,
-    "_among": among,
-    "_not_among": not_among,
-    "_matches": matches,
-    "_not_matches": not_matches,
-    "_has_part": has_part,
-    "_joined": joined,
-    "_text": text,
-    "_E": _NOTHING,
-}
+    made: Callable[[Any, Known], Sequence[Any]] = eval(compile(tree, "<map.yaml>", "eval"), space)  # noqa: S307  built above, from forms of ours
+    return made

@@ -15,7 +15,7 @@ from uuid import NAMESPACE_URL, uuid5
 from gateway.definitions import Definitions
 from gateway.fhirpath.environment import EMPTY, Environment
 from gateway.fhirpath.errors import FHIRPathError
-from gateway.formats import LEAF, FhirType, Node
+from gateway.formats import LEAF, FhirType, LazyNode, Node
 from gateway.issues import Severity
 from gateway.mapping import primitives
 from gateway.mapping.conceptmap import ConceptTable, Row
@@ -377,6 +377,8 @@ def _codings(argument: Any) -> list[tuple[str | None, str]]:
     """System and code of a leaf, of a Coding or CodeableConcept, or of an element with `code` and `codeSystem`."""
     if argument is None:
         return []
+    if isinstance(argument, LazyNode) and argument.value is not None:
+        argument = argument.value  # Its parts are numbered, none has the name of a code.
     parts = kids(argument, "coding")
     if parts:
         return [coding for part in parts for coding in _codings(part)]

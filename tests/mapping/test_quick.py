@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -49,6 +50,13 @@ PATHS = st.sampled_from(
         "'k-' & (b.c | b.d | a).first()",
         "b.first().c",
         "%source.role & a",
+        "a.replace('J', 'K')",
+        "'k-' & a.replace('x', '') & e",
+        "b.c.trim()",
+        "iif(a.exists() and b.c != 'x', 'k-' & a, e)",
+        "iif(a = 'J', b.c)",
+        "e.where($this = 'J')",
+        "e.where($this.startsWith('J') or $this.contains('x'))",
     ]
 )
 
@@ -83,7 +91,7 @@ def test_a_path_gives_the_values_that_fhirpath_gives(path: str, source: dict[str
     short = quick.function(fhirpath.compile(path.replace("v.e", "e")))
     found = [
         item.value if hasattr(item, "kids") and not item.kids else item
-        for item in short(root, {"source": {"role": "k"}})
+        for item in short(root, SimpleNamespace(variables={"source": {"role": "k"}}))
     ]
     if expected is not None:  # FHIRPath gives the value of a leaf, and of an empty one nothing.
         assert [f for f in found if f is not None and not hasattr(f, "kids")] == [
@@ -91,7 +99,18 @@ def test_a_path_gives_the_values_that_fhirpath_gives(path: str, source: dict[str
         ]
 
 
-@pytest.mark.parametrize("path", ["a", "%source.role", "'x' & a"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "a",
+        "%source.role",
+        "'x' & a",
+        "'x' & a.replace(' ', '_')",
+        "(a & ' ' & b).trim()",
+        "iif(a.exists(), 'x' & a, b)",
+        "a.where($this.startsWith('x'))",
+    ],
+)
 def test_the_common_forms_have_a_short_way(path: str) -> None:
     assert quick.Shortcut({}, "node", quick.ast.Constant(None)).values(fhirpath.compile(path)) is not None
 
@@ -102,7 +121,7 @@ def test_a_name_in_capitals_is_no_type_where_the_source_has_none(path: str) -> N
     compiled = fhirpath.compile(path)
     assert quick.Shortcut({}, "node", quick.ast.Constant(None), {"node"}).values(compiled) is not None
     expected = compiled(source, fhirpath.Environment(variables=variables))
-    found = quick.function(compiled)(source, variables)
+    found = quick.function(compiled)(source, SimpleNamespace(variables=variables))
     assert [one.value if not one.kids else one for one in found] == list(expected)
 
 
