@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from uuid import RFC_4122, UUID
@@ -67,6 +68,19 @@ def test_ids_of_messages_follow_one_another_as_the_messages_came() -> None:
 
 def test_ids_of_messages_of_one_moment_are_all_different() -> None:
     assert len({message_id(NOON) for _ in range(1000)}) == 1000
+
+
+def test_ids_of_messages_of_two_processes_are_different() -> None:
+    mine, theirs = os.pipe()
+    if (child := os.fork()) == 0:
+        try:
+            os.write(theirs, message_id(NOON).encode())
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(mine, 100).decode() != message_id(NOON)
+    os.close(mine)
+    os.close(theirs)
 
 
 def test_a_message_of_a_clock_before_1970_has_an_id_too() -> None:
