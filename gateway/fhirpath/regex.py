@@ -37,15 +37,16 @@ class _Ways:
         factor = min(self.factor * min(other.factor, 1e6) ** min(times, 50), 1e12)
         return _Ways(factor, self.power + other.power * times, self.nested or other.nested)
 
-    def simple(self, text: str) -> bool:
-        """Whether `re` comes to an end on this text in good time, wherever in it the search begins."""
-        return not self.nested and self.factor * float(len(text) + 1) ** (self.power + 1) <= MAX_STEPS
+    def longest(self) -> int:
+        """How long a text `re` comes to an end on in good time, wherever in it the search begins; -1 for none."""
+        return -1 if self.nested else min(int((MAX_STEPS / self.factor) ** (1 / (self.power + 1))) - 1, MAX_TEXT)
 
 
 @dataclass(frozen=True, slots=True)
 class _Expression:
     pattern: re.Pattern[str]
-    ways: _Ways
+    longest: int
+    """Longer texts are not for `re`."""
 
 
 @lru_cache(maxsize=512)
@@ -58,7 +59,7 @@ def _expression(pattern: str) -> _Expression:
         ways = _ways(sre.parse(pattern, int(re.DOTALL)))
     except (re.error, OverflowError, RecursionError) as problem:
         raise EvaluationError("This is not a regular expression.", str(problem)) from None
-    return _Expression(compiled, ways)
+    return _Expression(compiled, ways.longest())
 
 
 def _ways(parts: Iterable[tuple[Any, Any]]) -> _Ways:
@@ -114,23 +115,23 @@ def _bounded(text: str) -> str:
 def search(pattern: str, text: str) -> bool:
     """Whether the expression is found anywhere in the text."""
     found = _expression(pattern)
-    if found.ways.simple(_bounded(text)):
+    if len(text) <= found.longest:
         return found.pattern.search(text) is not None
-    return _automaton(pattern).matches(text, whole=False)
+    return _automaton(pattern).matches(_bounded(text), whole=False)
 
 
 def fullmatch(pattern: str, text: str) -> bool:
     """Whether the expression is the whole text."""
     found = _expression(pattern)
-    if found.ways.simple(_bounded(text)):
+    if len(text) <= found.longest:
         return found.pattern.fullmatch(text) is not None
-    return _automaton(pattern).matches(text, whole=True)
+    return _automaton(pattern).matches(_bounded(text), whole=True)
 
 
 def replace(pattern: str, text: str, substitution: str) -> str:
     """The text with everything that the expression finds replaced; `$1` is the first group, `${name}` one of a name."""
     found = _expression(pattern)
-    if not found.ways.simple(_bounded(text)):
+    if len(_bounded(text)) > found.longest:
         hint = "Take repeats out of repeats, or match a shorter text."
         raise EvaluationError("This replacement could take for ever.", hint)
     template = _GROUP.sub(lambda one: f"\\g<{one[1] or one[2]}>", substitution.replace("\\", "\\\\"))

@@ -15,7 +15,7 @@ from gateway.formats.er7_parts import SEGMENT, Segment, Syntax
 from gateway.formats.node import Node
 from gateway.formats.places import Lines, place
 from gateway.formats.record import Format, Limits, Record, RecordKind, recorded
-from gateway.issues import Issues
+from gateway.issues import Issue, Issues
 from gateway.records import Position
 
 CHARSETS = {
@@ -32,6 +32,7 @@ _ENCODINGS = ("utf-8", "cp1252")
 _LINE = re.compile(r"[^\r\n\x0b\x1c]+")
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
 _HEADER = re.compile(r"MSH([^\w\s])([^\w\s]{0,5}?)(?:\1|$)")
+_HEADER_LENGTH = len("MSH|^~\\&#|")
 _BATCH = ("FHS", "BHS", "BTS", "FTS")
 
 
@@ -149,7 +150,7 @@ def _message(
     for number, found in enumerate(message, 1):
         segment = found[0]
         name = segment[:3]
-        if not _SEGMENT.fullmatch(name) or segment[3:4] not in ("", separator):
+        if not _is_name(name) or segment[3:4] not in ("", separator):
             if segment.strip():
                 issues.warning(
                     "structure",
@@ -165,12 +166,8 @@ def _message(
                 "value", "unknown-escape", text_, f"line {lines.at(found.start())}, segment {number}, {name}"
             )
     carried = form.options.get("carried")
-    if carried and not root.kids.keys() <= set(carried):
-        names = [name for name in root.kids if name not in carried]
-        text = (
-            f"Segments that no map of this source reads: {', '.join(names)}. They stay in the message as it was kept."
-        )
-        issues.information("informational", "segments-not-carried", text, names[0])
+    if carried and (names := tuple(name for name in root.kids if name not in carried)):
+        issues.add(_not_carried(names))
     message_type, _, trigger = header[8].partition(syntax.parts[0])
     # An old sender writes the message type alone; the event is then in EVN-1.
     event = f"{message_type}^{trigger.partition(syntax.parts[0])[0] or root.text('EVN', '1')}"
@@ -185,11 +182,28 @@ def _kinds(form: Format, event: str) -> tuple[RecordKind, ...]:
     return tuple(kind for kind in form.records if fnmatchcase(event, kind.at))
 
 
-def _is_header(segment: str) -> bool:
-    """Whether MSH-1 and MSH-2 name separators that can be told apart; an empty MSH-2 means the usual ones."""
+@lru_cache(maxsize=256)
+def _not_carried(names: tuple[str, ...]) -> Issue:
+    text = f"Segments that no map of this source reads: {', '.join(names)}. They stay in the message as it was kept."
+    return Issue("information", "informational", "segments-not-carried", text, names[0])
+
+
+@lru_cache(maxsize=256)
+def _is_name(segment: str) -> bool:
+    """Whether a segment can be called so."""
+    return _SEGMENT.fullmatch(segment) is not None
+
+
+@lru_cache(maxsize=256)
+def _names_separators(segment: str) -> bool:
     found = _HEADER.match(segment)
     separators = "".join(found.groups()) if found else ""
     return bool(separators) and len(set(separators)) == len(separators)
+
+
+def _is_header(segment: str) -> bool:
+    """Whether MSH-1 and MSH-2 name separators that can be told apart; an empty MSH-2 means the usual ones."""
+    return _names_separators(segment[:_HEADER_LENGTH])
 
 
 def _choose_encoding(form: Format, body: bytes, syntax: Syntax, charset: str, issues: Issues, where: str) -> None:

@@ -211,10 +211,16 @@ class _Whole(LazyNode):
         self.value = value
         self.type = None
         self.pos = pos
+        self.raw = None
 
-    def split(self) -> Kids:
-        part, value = self.pos + 1, self.value
-        return {"1": [_Whole("1", value, part) if part & 3 == COMPONENT else Node("1", value, LEAF, None, part)]}
+    @property
+    def kids(self) -> Kids:  # type: ignore[override]  # Asked once where it is asked at all: an exception costs more.
+        found: Kids | None = self.raw
+        if found is None:
+            part, value = self.pos + 1, self.value
+            one = _Whole("1", value, part) if part & 3 == COMPONENT else Node("1", value, LEAF, None, part)
+            found = self.raw = {"1": [one]}
+        return found
 
 
 _NUMBERS: Final = tuple(map(str, range(1, 256)))

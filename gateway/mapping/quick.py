@@ -180,9 +180,7 @@ class Shortcut:
                 return py.call("_known", py.attribute("_R", "variables"), py.const(which), py.const(name))
             case syntax.Member(target, name) if target is not None:
                 owner = self._variable(target)
-                if owner is not None:
-                    return self._child(owner, name)
-                return py.call("_children", self._items(target), py.const(name))
+                return self._child(owner, name) if owner is not None else self._down(node)
             case syntax.Binary("&") | syntax.Call(_, "replace" | "trim"):
                 return py.call("_single", self._one(node))
             case syntax.Call(target, "first", ()) if target is not None:
@@ -200,6 +198,18 @@ class Shortcut:
         """`where`: its criterion asks of each item, which `$this` is too."""
         inner = Shortcut(self.variables, "_this", self._told, self.nodes)
         return py.comprehension(py.name("_this"), py.clause("_this", items, inner._true(criterion)))
+
+    def _down(self, node: syntax.Syntax) -> ast.expr:
+        """A step below what a path leads to: all that can be taken at once."""
+        names: list[str] = []
+        while (
+            isinstance(node, syntax.Member)
+            and not isinstance(node.target, syntax.Variable | None)
+            and self._variable(node.target) is None
+        ):
+            names.insert(0, node.name)
+            node = node.target
+        return py.call("_down", self._items(node), _tuple(tuple(names)))
 
     def _before(self, node: syntax.Syntax) -> ast.expr:
         """What the first is taken of: where that is a union, its left side unless that is empty."""

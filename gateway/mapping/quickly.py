@@ -35,12 +35,14 @@ def child(item: Any, name: str) -> Sequence[Any]:
     return found
 
 
-def children(items: Sequence[Any], name: str) -> Sequence[Any]:
-    if not items:
-        return items
-    if len(items) == 1:
-        return child(items[0], name)
-    return [found for item in items for found in child(item, name)]
+def down(items: Sequence[Any], names: Sequence[str]) -> Sequence[Any]:
+    """Several steps, one after the other."""
+    for name in names:
+        if len(items) == 1:
+            items = child(items[0], name)
+        elif items:
+            items = [found for item in items for found in child(item, name)]
+    return items
 
 
 def single(value: Any) -> Sequence[Any]:
@@ -155,7 +157,7 @@ def first(items: Sequence[Any]) -> Any:
 
 HELPERS: dict[str, Any] = {
     "_child": child,
-    "_children": children,
+    "_down": down,
     "_single": single,
     "_known": known,
     "_is": same,

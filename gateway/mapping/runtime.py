@@ -377,8 +377,12 @@ def _codings(argument: Any) -> list[tuple[str | None, str]]:
     """System and code of a leaf, of a Coding or CodeableConcept, or of an element with `code` and `codeSystem`."""
     if argument is None:
         return []
-    if isinstance(argument, LazyNode) and argument.value is not None:
-        argument = argument.value  # Its parts are numbered, none has the name of a code.
+    plain = argument
+    if isinstance(argument, Node) and argument.value is not None:
+        # The parts of a lazy node's value are numbered: none has the name of a code.
+        plain = argument.value if isinstance(argument, LazyNode) or not argument.kids else None
+    if plain.__class__ is str:
+        return [(None, plain.strip())] if plain else []
     parts = kids(argument, "coding")
     if parts:
         return [coding for part in parts for coding in _codings(part)]
