@@ -106,7 +106,11 @@ _IS_HELD = text("inbox_item.state = 'held'")
 
 
 _MESSAGE = (inbox.c.id, inbox.c.source, inbox.c.media_type, inbox.c.received, inbox.c.as_of, inbox.c.transport)
-_CLAIMED = (inbox.c.id, inbox.c.next_item, inbox.c.attempts)
+_BODIES = (
+    select(inbox_body.c.inbox_id, inbox_body.c.body)
+    .where(among(inbox_body.c.inbox_id, "ids"))
+    .order_by(inbox_body.c.inbox_id, inbox_body.c.chunk)
+)
 _HAS_BODY = select(inbox_body.c.inbox_id).distinct().where(among(inbox_body.c.inbox_id, "ids"))
 _WORKED = select(inbox_item.c.inbox_id).distinct().where(among(inbox_item.c.inbox_id, "ids"))
 
@@ -176,21 +180,15 @@ class Inbox:
 
     def get(self, id: str) -> Message | None:
         """The message as it came."""
-        return self._many([id]).get(id)
+        row = self._connection.execute(select(*_MESSAGE).where(inbox.c.id == id)).first()
+        return None if row is None else _message(row, self._chunks([id])[id])
 
-    def _many(self, ids: Sequence[str]) -> dict[str, Message]:
-        """Messages as they came, all at once."""
-        bodies: dict[str, list[bytes]] = {id: [] for id in ids}
-        query = select(inbox_body.c.inbox_id, inbox_body.c.body).where(among(inbox_body.c.inbox_id, ids))
-        for id, body in self._connection.execute(query.order_by(inbox_body.c.inbox_id, inbox_body.c.chunk)):
-            bodies[id].append(body)
-        rows = self._connection.execute(select(*_MESSAGE).where(among(inbox.c.id, ids)))
-        return {
-            row.id: Message(
-                row.id, row.source, b"".join(bodies[row.id]), row.media_type, row.received, row.as_of, row.transport
-            )
-            for row in rows
-        }
+    def _chunks(self, ids: Sequence[str]) -> dict[str, list[bytes]]:
+        """The bytes of messages, in their chunks."""
+        found: dict[str, list[bytes]] = {id: [] for id in ids}
+        for id, chunk in sets.fetch(self._connection, _BODIES, ids):
+            found[id].append(chunk)
+        return found
 
     def entry(self, id: str) -> Entry | None:
         return next(iter(self._entries(select(*_ENTRY).where(inbox.c.id == id))), None)
@@ -341,10 +339,10 @@ class Inbox:
             "lease_until": self._clock + lease,
             "attempts": inbox.c.attempts + 1,
         }
-        taken = update(inbox).where(which).values(values).returning(*_CLAIMED)
+        taken = update(inbox).where(which).values(values).returning(*_MESSAGE, inbox.c.next_item, inbox.c.attempts)
         rows = self._connection.execute(taken).all()
-        messages = self._many([row.id for row in rows])
-        return {row.id: Claimed(messages[row.id], owner, row.next_item, row.attempts) for row in rows}
+        chunks = self._chunks([row[0] for row in rows])
+        return {row[0]: Claimed(_message(row[:-2], chunks[row[0]]), owner, *row[-2:]) for row in rows}
 
     def _as_owner(self, id: str, owner: str, also: Any, values: Mapping[str, Any]) -> None:
         mine = update(inbox).where(inbox.c.id == id, inbox.c.owner == owner, also).values(values)
@@ -362,6 +360,11 @@ class Inbox:
         for id, state, count in self._connection.execute(by_state):
             counts[id][state] = count
         return [_entry(row, counts[row.id]) for row in rows]
+
+
+def _message(row: Sequence[Any], chunks: Sequence[bytes]) -> Message:
+    id, source, media_type, received, as_of, transport = row
+    return Message(id, source, b"".join(chunks), media_type, received, as_of, transport)
 
 
 def _mapped_by(map_hash: str | None) -> dict[str, Any]:
