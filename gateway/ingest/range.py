@@ -161,24 +161,22 @@ def _record(
 ) -> list[Item]:
     """State and save what one source's records say; what became of each."""
     source = mapped[0].work.source
-    usable = [[] if one.result.issues.bad else one.result.drafts for one in mapped]
-    resolved = resolve(usable, source, namespace, uow.identifiers.find, uow.now)
-    statements: list[Statement] = []
-    named: dict[str, Sequence[Named]] = {}
-    mentions: dict[int, Statement] = {}
+    drafts = [[] if one.result.issues.bad else one.result.drafts for one in mapped]
+    resolved = resolve(drafts, source, namespace, uow.identifiers.find, uow.now)
+    said = _Said(uow.now)
     items: list[Item] = []
     for one, found, told in zip(mapped, resolved, without_repetitions(uow, source, resolved), strict=True):
-        said = _statements(one, found, told, uow.now, mentions)
-        statements += said
-        named.update((made.digest, of.named) for made, of in zip(said, told, strict=False))
-        items.append(_item(one, found, len(said)))
-    statements = _read_anew(uow, mapped, statements, anew)
+        usable = not (one.result.issues.bad or found.issues.bad)
+        if usable:
+            said.add(one, told, again=one.inbox_id in anew)
+        items.append(_item(one, found, len(told) if usable else 0))
+    statements = _read_anew(uow, mapped, said.statements(), anew)
     recorded = recorder.record(
         uow,
         statements,
         identifiers={key: id for found in resolved for key, id in found.identifiers.items()},
         links=uow.links.news([link for found in resolved for link in found.links]),
-        named=named,
+        named=said.named,
     )
     _count(done, recorded)
     add_ingested(uow, source, statements)
@@ -198,26 +196,38 @@ def _read_anew(
     return found
 
 
-def _statements(
-    one: Mapped, found: ResolvedItem, told: Sequence[Resolved], now: datetime, mentions: dict[int, Statement]
-) -> list[Statement]:
-    """What a record states. `mentions` are those that were stated before in the range, by the id of what is told:
-    the same words from another place in the inbox."""
-    if one.result.issues.bad or found.issues.bad:
-        return []
-    origin = Origin(one.work.source.id, one.inbox_id, one.seq, one.work.package.hash)
-    key = one.result.key or f"item-{one.seq}"
-    said: list[Statement] = []
-    for resolved in told:
-        before = mentions.get(id(resolved))
-        if before is not None:
-            said.append(replace(before, inbox_id=origin.inbox_id, item=origin.item, map_hash=origin.map_hash))
-            continue
-        made = statement(resolved, origin=origin, record_key=key, recorded=now)
-        said.append(made)
-        if resolved.record_key is not None:  # The record's key is not in it.
-            mentions[id(resolved)] = made
-    return said
+class _Said:
+    """What a source's records state. A range mentions a unit or person in the same words many times: once for all."""
+
+    def __init__(self, now: datetime) -> None:
+        self.named: dict[str, Sequence[Named]] = {}
+        """The references by identifier in each statement, by its digest."""
+        self._now = now
+        self._made: list[Statement] = []
+        self._mentions: dict[int, Statement] = {}
+        """By the id of what is told, which all records share that tell it."""
+        self._last: dict[int, Origin] = {}
+
+    def add(self, one: Mapped, told: Sequence[Resolved], *, again: bool) -> None:
+        """Add what a record states. What is read `again` is compared with what came of its own place before."""
+        origin = Origin(one.work.source.id, one.inbox_id, one.seq, one.work.package.hash)
+        key = one.result.key or f"item-{one.seq}"
+        for resolved in told:
+            if not again and id(resolved) in self._mentions:
+                self._last[id(resolved)] = origin
+                continue
+            made = statement(resolved, origin=origin, record_key=key, recorded=self._now)
+            self._made.append(made)
+            self.named[made.digest] = resolved.named
+            if resolved.record_key is not None and not again:  # The record's key is not in it.
+                self._mentions[id(resolved)] = made
+
+    def statements(self) -> list[Statement]:
+        """In order, and what was mentioned again from its last place: that is where it is kept as said."""
+        return self._made + [
+            replace(self._mentions[told], inbox_id=last.inbox_id, item=last.item, map_hash=last.map_hash)
+            for told, last in self._last.items()
+        ]
 
 
 def _item(one: Mapped, found: ResolvedItem, statements: int) -> Item:

@@ -112,3 +112,22 @@ def test_the_same_words_month_after_month_hold_from_the_first(tmp_path: Path) ->
     assert {one.effective.astimezone(SWEDEN).strftime("%m-%d") for one in said} == {"03-02", "04-03", "05-06"}
     assert {one.effective.astimezone(SWEDEN).strftime("%m-%d") for one in first_said(said)} == {"03-02"}
     wired.close()
+
+
+def test_who_is_mentioned_over_and_over_in_a_range_is_stated_once_and_every_record_counts_it(sqlite_url: str) -> None:
+    gateway = wire(Settings(database_url=sqlite_url))
+    source = gateway.sources.get("rivta-logistics")
+    kept = [gateway.ingest.keep(source, contact_on(day), "text/xml") for day in (3, 4, 5)]
+    gateway.ingest.process_waiting()
+    said = gateway.store.read(lambda uow: list(uow.statements.all()))
+    counts = [gateway.store.read(lambda uow, id=id: [one.statements for one in uow.inbox.items(id)]) for id in kept]
+    gateway.close()
+    mentions = [one for one in said if one.record_key.startswith("mention|")]
+    assert mentions
+    assert len({one.record_key for one in mentions}) == len(mentions)
+    assert {one.inbox_id for one in mentions} == {kept[-1]}
+    own = [
+        sum(one.inbox_id == id for one in said if not one.record_key.startswith(("mention|", "about|"))) for id in kept
+    ]
+    about = [sum(one.inbox_id == id for one in said if one.record_key.startswith("about|")) for id in kept]
+    assert counts == [[n + more + len(mentions)] for n, more in zip(own, about, strict=True)]
