@@ -6,6 +6,7 @@ https://hl7.org/fhir/R4/references.html#logical
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -21,6 +22,8 @@ Named = tuple[dict[str, Any], Key]
 
 _REFERENCE = frozenset({"reference", "type", "identifier", "display", "id", "extension"})
 _IDENTIFIERS = frozenset({"identifier", "groupIdentifier", "masterIdentifier"})
+_NAMES_SO = b'dentifier":'
+"""How each member of such a name ends in JSON; quotes within a text are escaped there."""
 
 _Trail = tuple[Any, str, int | None] | None
 """The way down to an element: the trail before it, its name, its place in a list."""
@@ -37,14 +40,22 @@ class Normal:
     """Every logical reference in it, in the order of the resource; each is a copy, and may be filled in."""
     literal: bool = False
     """Whether one of them, or what assigned a number in one, has a literal already."""
+    respelled: bool = False
+    """Whether it says anything else than the draft: a number in another spelling, or none for a placeholder."""
 
 
-def normalise(resource: Resource, own_system: str, issues: Issues) -> Normal:
+def normalise(resource: Resource, own_system: str, issues: Issues, wording: bytes | None = None) -> Normal:
     """The resource with every identifier read by its register's rules.
 
     A placeholder is dropped, and the reference with it when nothing else says what it refers to. The issues'
-    expressions are FHIRPaths within the draft.
+    expressions are FHIRPaths within the draft. `wording` is the resource as JSON, where it is at hand: it tells how
+    many identifiers there are, and mostly all of them stand near the root.
     """
+    if wording is not None:
+        try:
+            return _near(resource, own_system, wording.count(_NAMES_SO))
+        except _Far:
+            pass
     made = Normal({})
     made.resource = _Walk(resource["resourceType"], own_system, issues, made).element(resource, None, root=True) or {}
     return made
@@ -58,14 +69,100 @@ def is_logical(value: dict[str, Any]) -> bool:
 def key_of(reference: dict[str, Any]) -> Key | None:
     """What a logical reference names; without a type it names nothing."""
     identifier = reference["identifier"]
-    if "type" in reference and "system" in identifier and "value" in identifier:
-        return reference["type"], identifier["system"], identifier["value"]
+    kind, system, value = reference.get("type"), identifier.get("system"), identifier.get("value")
+    # What an element other than a Reference has under these names may be anything.
+    if type(kind) is str and type(system) is str and type(value) is str:
+        return kind, system, value
     return None
 
 
 def canonical(value: Any) -> bytes:
     """JSON with sorted keys: equal bytes for equal values."""
     return orjson.dumps(value, default=lambda decimal: {"decimal": str(decimal)}, option=orjson.OPT_SORT_KEYS)
+
+
+class _Far(Exception):
+    """An identifier or reference of which only the walk can tell."""
+
+
+def _near(resource: Resource, own_system: str, every: int) -> Normal:
+    """What the walk finds, where all that names something stands near the root and is as it is to be.
+
+    `every` is the number of members that name something.
+    """
+    made = Normal(resource)
+    members = 0
+    for name, value in resource.items():
+        kind = type(value)
+        if kind is str:
+            continue
+        if members + len(made.references) == every:
+            break
+        new = value
+        if name in _IDENTIFIERS:
+            members += 1
+            readings = [_good(one, own_system) for one in (value if kind is list else (value,))]
+            if name == "identifier":
+                made.readings = readings
+        elif kind is list:
+            new = _each_named(value, own_system, made)
+        elif kind is dict and "identifier" in value:
+            new = _named(value, own_system, made)
+        if new is not value:
+            made.resource = resource.copy() if made.resource is resource else made.resource
+            made.resource[name] = new
+    if members + len(made.references) != every:
+        raise _Far
+    return made
+
+
+def _each_named(items: list[Any], own_system: str, made: Normal) -> list[Any]:
+    """The list with copies of the logical references in it, and of those right under its elements."""
+    copies = items
+    for place, item in enumerate(items):
+        if type(item) is not dict:
+            continue
+        new = item
+        if "identifier" in item:
+            new = _named(item, own_system, made)
+        else:
+            for name, child in item.items():
+                if type(child) is dict and "identifier" in child:
+                    new = {**new, name: _named(child, own_system, made)}
+        if new is not item:
+            copies = items.copy() if copies is items else copies
+            copies[place] = new
+    return copies
+
+
+def _named(reference: dict[str, Any], own_system: str, made: Normal) -> dict[str, Any]:
+    """A copy of a logical reference, which is added to those of the resource."""
+    identifier = reference["identifier"]
+    reading = _good(identifier, own_system)
+    if type(reference.get("type")) is not str or not _REFERENCE.issuperset(reference):
+        raise _Far
+    copy = reference.copy()
+    made.references.append((copy, (copy["type"], reading.system, reading.value)))
+    if "reference" in copy or "assigner" in identifier:
+        made.literal = True
+    return copy
+
+
+def _good(identifier: Any, own_system: str) -> Reading:
+    """The reading of an identifier of which nothing is to be said."""
+    if type(identifier) is dict:
+        system, number = identifier.get("system"), identifier.get("value")
+        if type(system) is str and type(number) is str and (reading := _plain(system, number, own_system)) is not None:
+            return reading
+    raise _Far
+
+
+@lru_cache(maxsize=8192)  # As many as are read.
+def _plain(system: str, number: str, own_system: str) -> Reading | None:
+    reading = read(system, number, own_system)
+    if reading is None or reading.issues or (reading.system, reading.value) != (system, number):
+        return None
+    return reading
 
 
 class _Walk:
@@ -149,6 +246,7 @@ class _Walk:
         if reading is None:
             text = "A placeholder stands where a number should be: left out. Send the number, or nothing."
             self.issues.information("value", "identifier-placeholder", text, expression=self.expression(trail))
+            self.made.respelled = True
             return None
         for issue in reading.issues:
             self.issues.add(replace(issue, expression=self.expression(trail)))
@@ -156,6 +254,7 @@ class _Walk:
             self.made.readings.append(reading)
         if reading.value == number and reading.system == system:
             return made
+        self.made.respelled = True
         return {**made, "system": reading.system, "value": reading.value}
 
     def expression(self, trail: _Trail) -> str:

@@ -114,14 +114,18 @@ class _Item:
         self.issues = Issues()
         self.entries: list[_Entry] = []
         for draft in drafts:
-            read = normalise(draft.resource, own_system, self.issues)
+            # Written out now, before references are filled in: what follows need not take them out again.
+            wording: bytes | None = canonical(draft.resource)
+            read = normalise(draft.resource, own_system, self.issues, wording)
             kind = read.resource["resourceType"]
             keys = _identifying(kind, read.readings)
             if not keys:
                 text = "Without an identifier nobody can say it again: give the record's own id in the map."
                 self.issues.error("required", "identifier-missing", text, expression=kind)
-            # Written out now, before references are filled in: what follows need not take them out again.
-            wording = None if read.literal or "id" in read.resource else canonical(read.resource)
+            if read.literal or "id" in read.resource:
+                wording = None
+            elif read.respelled:
+                wording = canonical(read.resource)
             self.entries.append(_Entry(draft, read.resource, read.readings, read.references, keys, wording))
 
     def every_key(self) -> Iterator[Key]:

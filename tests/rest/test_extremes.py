@@ -78,3 +78,18 @@ def test_a_time_that_nobody_can_mean_is_refused(standing: httpx.Client, person: 
 def test_searches_and_histories_take_any_time(standing: httpx.Client, person: str, value: str) -> None:
     for path in (f"Task?authored-on={value}", f"Task?_lastUpdated=ap{value}", f"Patient/p/_history?_since={value}"):
         assert standing.get(f"/fhir/{path}".replace("+", "%2B")).status_code in (200, 400), path
+
+
+def test_what_has_an_identifier_and_a_type_but_is_no_reference_is_stored(standing: httpx.Client) -> None:
+    detail = {"identifier": {"system": "urn:x:a", "value": "1"}, "type": {"coding": [{"code": "payment"}]}}
+    payment = {
+        "resourceType": "PaymentReconciliation",
+        "id": "p",
+        "status": "active",
+        "created": "2026-01-01",
+        "paymentDate": "2026-01-01",
+        "paymentAmount": {"value": 1},
+        "detail": [detail],
+    }
+    assert standing.put("/fhir/PaymentReconciliation/p", json=payment).status_code in (200, 201)
+    assert standing.get("/fhir/PaymentReconciliation/p").json()["detail"] == [detail]
