@@ -157,9 +157,13 @@ class Inbox:
 
     def keep_all(self, messages: Sequence[Message], *, state: MessageState = "waiting") -> set[str]:
         """Keep those of which none is kept under its id; the ids of these."""
-        by_id = {one.id: one for one in reversed(messages)}
-        new = self._enter([_kept(by_id[id], state) for id in sorted(by_id)])
-        chunks = [chunk for id in sorted(new) for chunk in _chunks(by_id[id])]
+        by_id: dict[str, Message] = {}
+        for one in messages:
+            by_id.setdefault(one.id, one)
+        # In order of arrival; on PostgreSQL by their ids, which is that of their milliseconds: others write meanwhile.
+        ids = sorted(by_id) if self._connection.dialect.name == "postgresql" else list(by_id)
+        new = self._enter([_kept(by_id[id], state) for id in ids])
+        chunks = [chunk for id in ids if id in new for chunk in _chunks(by_id[id])]
         sets.insert_later(self._connection, [sets.Rows(inbox_body, _CHUNK, chunks)])
         return new
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import RFC_4122, UUID
 
 import pytest
@@ -114,6 +115,12 @@ def test_of_messages_that_are_kept_together_each_is_kept_once(store: Store) -> N
     assert store.write(lambda unit: unit.inbox.keep_all(together)) == set()
     bodies = [store.read(lambda unit, n=n: unit.inbox.get(f"m{n}")).body for n in (1, 2, 3, 4)]
     assert bodies == [b"first", b"b", b"c", b""]
+
+
+def test_the_one_writer_of_sqlite_keeps_messages_in_order_of_arrival(tmp_path: Path) -> None:
+    with Store.open(f"sqlite:///{tmp_path}/inbox.db") as store:
+        store.write(lambda unit: unit.inbox.keep_all([message(id) for id in ("m3", "m1", "m3", "m2")]))
+        assert [one.id for one in store.read(lambda unit: unit.inbox.entries())] == ["m2", "m1", "m3"]
 
 
 def test_messages_that_come_at_once_share_commits_and_are_all_kept(store: Store) -> None:
