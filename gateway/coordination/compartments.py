@@ -29,7 +29,7 @@ def compartment(reference: str) -> str:
 
 def compartments(resource: Mapping[str, Any]) -> set[str]:
     """The compartments that a resource is in; none where it is open to whoever may see the person's care."""
-    labels = resource.get("meta", {}).get("security", ())
+    labels = resource["meta"].get("security", ()) if "meta" in resource else ()
     return {str(one.get("code")) for one in labels if one.get("system") == COMPARTMENT}
 
 

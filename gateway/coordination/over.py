@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from gateway.coordination.agreements import Authority
-from gateway.coordination.plans.basis import WITHHELD
+from gateway.coordination.plans.basis import WITHHELD, labelled
 from gateway.coordination.statements import STILL_THERE, order
 from gateway.coordination.values import instant, reference_key
 from gateway.identity.identifiers import Named
@@ -67,12 +67,12 @@ def bearings(
     `named` are the references by identifier in each statement, by its digest.
     """
     tied = _tied(links)
-    for (kind, id), said in _by_thing(statements).items():
+    for (kind, id), said in _by_thing([one for one in statements if one.resource_type in PERIOD]).items():
         persons = {one.person for one in said}
-        if kind not in PERIOD:
-            continue
-        apart = (kind, id) in tied or len(persons) > 1 or any(map(is_withheld, said))
+        apart = len(persons) > 1 or (kind, id) in tied
         until = None if apart else _until(kind, said, table)
+        if until is not None and any(map(is_withheld, said)):
+            until = None
         for person in sorted(one for one in persons if one):
             recorded = max(one.recorded for one in said if one.person == person)
             if until is None:
@@ -86,8 +86,7 @@ def bearings(
 
 def is_withheld(one: Statement) -> bool:
     """Whether what is said is kept from some who ask: then it is theirs alone to see who said it."""
-    labels = one.body.get("meta", {}).get("security", ())
-    return any((label.get("system"), label.get("code")) == WITHHELD for label in labels)
+    return labelled(one.body, WITHHELD)
 
 
 def _until(kind: str, said: Sequence[Statement], table: Authority) -> datetime | None:

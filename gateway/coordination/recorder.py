@@ -7,7 +7,7 @@ a link ties to them, and those that named an identifier which has only now come 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
@@ -227,11 +227,10 @@ class Recorder:
         return concerned
 
 
-def parties_to(one: Statement, named: Iterable[Named] | None = None) -> Iterator[str]:
+def _parties_to(one: Statement, named: Iterable[Named]) -> list[str]:
     """The HSA-ids of who states something, and of the units that are `named` in it."""
-    yield from (party for party in (one.party, one.provider) if party)
-    references = logical_references(one.body) if named is None else named
-    yield from (value for _, (_, system, value) in references if system == HSA_ID)
+    stating = [party for party in (one.party, one.provider) if party]
+    return stating + [key[2] for _, key in named if key[1] == HSA_ID]
 
 
 def _gathered(
@@ -290,20 +289,22 @@ def _awaiting(statements: Iterable[Statement], named: Mapping[str, Sequence[Name
 
 def _parties(
     statements: Iterable[Statement], named: Mapping[str, Sequence[Named]], persons: Mapping[Thing, str | None]
-) -> Iterable[tuple[str, str]]:
+) -> set[tuple[str, str]]:
     """Who takes part in whose care: those who state something of a person, and the units that they name.
 
     What the gateway itself says is missing names who must act, and makes nobody take part: it would give him access.
     Nor does what is withheld from other providers, such as the draft of a plan to which the person has not consented.
     To whom it passes a Task, he has it.
     """
+    found: set[tuple[str, str]] = set()
     for one in statements:
         if one.source == GATEWAY_SOURCE and not is_passing(one):
             continue
         person = persons.get((one.resource_type, one.resource_id)) or one.person
         if person:
-            heard = [] if labelled(one.body, WITHHELD) else named[one.digest]
-            yield from ((party, person) for party in parties_to(one, heard))
+            heard = () if labelled(one.body, WITHHELD) else named[one.digest]
+            found.update([(party, person) for party in _parties_to(one, heard)])
+    return found
 
 
 def _parts(link: Link) -> bool:

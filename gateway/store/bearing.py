@@ -41,6 +41,7 @@ _NAMED = select(naming.c.source, naming.c.named).where(
     naming.c.person == bindparam("given"), naming.c.number.in_(_OVER)
 )
 _COLUMNS = ("resource_id", "resource_type", "person", "until", "recorded", "naming", "known_by")
+_OF = select(*(bearing.c[name] for name in _COLUMNS)).where(among(bearing.c.resource_id, "ids"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,9 @@ class Bearings:
         given = {(one.resource_id, one.resource_type, one.person): one for one in bearings}
         if not given:
             return
-        rows = {key: _row(one) for key, one in given.items()}
-        found = self._rows(sorted({id for id, _, _ in rows}))
+        names = {key: _naming(one) for key, one in given.items() if one.until is not None}
+        rows = {key: _row(one, names.get(key)) for key, one in given.items()}
+        found = self._rows({id for id, _, _ in rows})
         changed = {key for key, row in rows.items() if found.get(key) != row}
         ids = sorted({id for id, _, _ in changed & found.keys()})
         if ids:
@@ -85,17 +87,17 @@ class Bearings:
             changed |= {key for key in found if key[0] in set(ids)}
         every = found | rows
         sets.insert_missing(self._connection, bearing, _COLUMNS, [every[key] for key in sorted(changed)])
-        names = {_naming(one) for key, one in given.items() if key in changed and one.until is not None}
-        sets.insert_missing(self._connection, naming, ("person", "number", "source", "named"), sorted(names))
+        new = sorted({names[key] for key in changed & names.keys()})
+        sets.insert_missing(self._connection, naming, ("person", "number", "source", "named"), new)
 
     def stale(self, bearings: Iterable[Bearing]) -> list[Thing]:
         """Those of which something else is kept; that it may always matter is right of all."""
         given = {(one.resource_id, one.resource_type, one.person): one for one in bearings}
-        found = self._rows(sorted({id for id, _, _ in given}))
+        found = self._rows({id for id, _, _ in given})
         wrong = []
         for key, one in given.items():
             row = found.get(key)
-            if row is None or (row[3] is not None and row != _row(one)):
+            if row is None or (row[3] is not None and row != _row(one, _naming(one))):
                 wrong.append((one.resource_type, one.resource_id))
         return wrong
 
@@ -128,20 +130,17 @@ class Bearings:
         ]
 
     def _rows(self, ids: Collection[str]) -> dict[tuple[str, str, str], _Row]:
-        query = select(*(bearing.c[name] for name in _COLUMNS)).where(among(bearing.c.resource_id, ids))
-        found = {}
-        for id, kind, person, until, recorded, number, keys in self._connection.execute(query):
-            ended = None if until is None else to_micros(until)
-            found[id, kind, person] = (id, kind, person, ended, to_micros(recorded), number, keys)
-        return found
+        rows = sets.fetch(self._connection, _OF, sorted(ids)) if ids else ()
+        return {row[:3]: row for row in map(tuple, rows)}
 
 
-def _row(one: Bearing) -> _Row:
+def _row(one: Bearing, named: tuple[str, int, str, str] | None) -> _Row:
+    """The row of what has an end with the number of whom it `named`; of what has none without."""
     key = (one.resource_id, one.resource_type, one.person)
-    if one.until is None:
+    if one.until is None or named is None:
         return *key, None, to_micros(one.recorded), None, None
     keys = orjson.dumps(one.keys).decode() if one.keys else None
-    return *key, to_micros(one.until), to_micros(one.recorded), _naming(one)[1], keys
+    return *key, to_micros(one.until), to_micros(one.recorded), named[1], keys
 
 
 def _naming(one: Bearing) -> tuple[str, int, str, str]:

@@ -88,7 +88,8 @@ def coordinated(contributors: Collection[str]) -> bool:
 
 def labelled(resource: Resource, label: tuple[str, str]) -> bool:
     """Whether a resource has a security label."""
-    return label in {(one.get("system"), one.get("code")) for one in resource.get("meta", {}).get("security", ())}
+    labels = resource["meta"].get("security", ()) if "meta" in resource else ()
+    return label in [(one.get("system"), one.get("code")) for one in labels] if labels else False
 
 
 def key_of(reference: Mapping[str, Any] | None) -> str | None:

@@ -119,7 +119,8 @@ def within(agreed: Iterable[Agreed], hsa_ids: Mapping[str, Iterable[str]]) -> It
 
 def literals(agreed: Iterable[Agreed]) -> set[str]:
     """The ids of the Organizations that closed drafts and their Tasks name by their literals."""
-    closed_drafts = [one for one in agreed if not one.deleted and _own(one, _DRAFT) in compartments(one.resource)]
+    shut = [(one, names) for one in agreed if not one.deleted and (names := compartments(one.resource))]
+    closed_drafts = [one for one, names in shut if _own(one, _DRAFT) in names]
     return {id for one in closed_drafts for id in _ids(_drawing_up(one))}
 
 
