@@ -33,6 +33,7 @@ from gateway.rest import outcome
 from gateway.rest.connection import Connection
 from gateway.rest.cors import Cors
 from gateway.rest.edge import Edge
+from gateway.rest.patience import Pace
 from gateway.rest.rounds import Rounds
 from gateway.rest.served import Lookup, Served
 from gateway.settings import AddressError, Settings
@@ -88,7 +89,7 @@ def create_app(gateway: Gateway) -> Starlette:
     app.add_middleware(Served, load=app.state.load)  # What is added first lies innermost.
     if origins := (gateway.settings.cors_origins or "").split():
         app.add_middleware(Cors, origins=tuple(origins))
-    app.add_middleware(Edge)
+    app.add_middleware(Edge, pace=Pace(gateway.settings.body_seconds, gateway.settings.body_bytes))
     return app
 
 
@@ -299,6 +300,7 @@ def require_free(host: str, port: int) -> None:
 
 
 def _server(gateway: Gateway, **where: Any) -> uvicorn.Server:
+    connection: Any = partial(Connection, seconds=gateway.settings.body_seconds)
     config = uvicorn.Config(
         create_app(gateway),
         log_config=None,
@@ -306,7 +308,7 @@ def _server(gateway: Gateway, **where: Any) -> uvicorn.Server:
         timeout_graceful_shutdown=10,
         server_header=False,
         proxy_headers=False,
-        http=Connection,
+        http=connection,
         **where,
     )
     return uvicorn.Server(config)

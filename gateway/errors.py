@@ -7,6 +7,7 @@
     ├── NotFound 404 not-found          nothing there, or nothing that the caller may know of
     ├── MethodNotAllowed 405 not-supported
     ├── NotAcceptable 406 not-supported
+    ├── RequestTimeout 408 timeout      what was to be sent did not come in time
     ├── Conflict 409 conflict           what is stored says otherwise
     ├── Gone 410 deleted
     ├── PreconditionFailed 412 conflict
@@ -94,6 +95,12 @@ class NotAcceptable(GatewayError):
     """The answer cannot be given in a format you accept."""
 
     status, code = 406, "not-supported"
+
+
+class RequestTimeout(GatewayError):
+    """The request did not come in time: send it again."""
+
+    status, code = 408, "timeout"
 
 
 class Conflict(GatewayError):

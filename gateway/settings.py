@@ -38,6 +38,10 @@ class Settings(BaseSettings):
     now: datetime | None = Field(None, description="A fixed clock, for demos and tests; without it, the real one.")
     timezone: str = Field("Europe/Stockholm", description="The zone of times that say none.")
     max_body: int = Field(64 * 1024 * 1024, gt=0, description="The largest message or body accepted, in bytes.")
+    body_seconds: float = Field(
+        60, gt=0, description="Seconds of waiting in which `body_bytes` of a body must come, or its end."
+    )
+    body_bytes: int = Field(4096, gt=0, description="Bytes of a body that must come in `body_seconds`.")
     page_size: int = Field(50, gt=0, le=1000, description="Search results on a page where `_count` says nothing.")
     cors_origins: str | None = Field(
         None, description="The web origins whose pages may call the API, separated by blanks; `*` is any."

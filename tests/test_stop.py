@@ -20,6 +20,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.rest.edge import Edge
+from gateway.rest.patience import Pace
 from gateway.settings import Settings
 from gateway.wiring import wire
 from gateway.workers import Workers
@@ -136,7 +137,7 @@ def test_a_request_that_is_given_up_when_the_server_stops_is_to_be_sent_again(be
         "headers": [],
     }
     with pytest.raises(asyncio.CancelledError) if begun else nullcontext():
-        asyncio.run(Edge(app)(scope, receive, send))
+        asyncio.run(Edge(app, pace=Pace(60, 1))(scope, receive, send))
     if not begun:
         assert json.loads(sent[-1]["body"])["issue"][0]["code"] == "transient"
     assert sent[0]["status"] == (200 if begun else 503)

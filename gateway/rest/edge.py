@@ -1,4 +1,5 @@
-"""What holds for every answer, whoever gives it: nobody else may keep, frame, sniff or embed it.
+"""What holds for every answer, whoever gives it: nobody else may keep, frame, sniff or embed it; for every request,
+that its body comes.
 
 https://cheatsheetseries.owasp.org/cheatsheets/HTTP_Headers_Cheat_Sheet.html
 """
@@ -12,8 +13,9 @@ from collections.abc import Mapping
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.errors import BadRequest, Unavailable
+from gateway.errors import BadRequest, RequestTimeout, Unavailable
 from gateway.rest.outcome import outcome_response
+from gateway.rest.patience import Pace, Patient
 
 HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
@@ -33,8 +35,9 @@ _HOST = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 class Edge:
     """Around the whole application."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, pace: Pace) -> None:
         self._app = app
+        self._pace = pace
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -52,6 +55,8 @@ class Edge:
                 headers = message.setdefault("headers", [])
                 said = {name.lower() for name, _ in headers}
                 headers += [one for one in (_KEPT if may_be_kept else _RAW) if one[0] not in said]
+                if message["status"] == RequestTimeout.status:  # What is still to come is no request.
+                    headers.append((b"connection", b"close"))
             await send(message)
 
         host = next((value for name, value in scope["headers"] if name == b"host"), b"")
@@ -60,7 +65,7 @@ class Edge:
             await outcome_response(refusal, Request(scope))(scope, receive, guarded)
             return
         try:
-            await self._app(scope, receive, guarded)
+            await self._app(scope, Patient(receive, self._pace), guarded)
         except asyncio.CancelledError:  # The gateway stops, and has waited as long as it does.
             if begun:
                 raise

@@ -189,6 +189,7 @@ REFUSALS: Final[Mapping[int, str]] = {
     404: "Nothing is there, or nothing that the caller may know of.",
     405: "Something is asked for that is not offered there.",
     406: "A format that is not served.",
+    408: "The body did not come in time.",
     409: "What is stored says otherwise.",
     410: "It was deleted.",
     412: "A condition does not hold: the version is another, or several resources match.",

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from gateway import __version__
 from gateway.definitions import Definitions, Operation, SearchParameter
-from gateway.errors import BadRequest
+from gateway.errors import BadRequest, RequestTimeout, TooLarge
 from gateway.fhir.binary import TYPE, UNTOLD
 from gateway.patch import json_patch, xml_patch
 from gateway.rest.capability import common
@@ -173,7 +173,8 @@ class _Writer:
         if offer.body != "nothing":
             made["requestBody"] = self._body(offer)
         made["responses"] = {str(status): self._answer(answer) for status, answer in offer.answers.items()}
-        for status in offer.refuses:
+        slow = {RequestTimeout.status} if TooLarge.status in offer.refuses else set()  # Who has a body may be slow.
+        for status in (*offer.refuses, *slow):
             self.refused.add(status)
             made["responses"][str(status)] = {"$ref": f"#/components/responses/{_refusal(status)}"}
         made["responses"] = dict(sorted(made["responses"].items()))
