@@ -16,6 +16,7 @@ METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 SENT: Final = (
     "Accept",
     "Authorization",
+    "Content-Encoding",
     "Content-Type",
     "If-Match",
     "If-Modified-Since",

@@ -17,6 +17,7 @@ from gateway.errors import GatewayError, MethodNotAllowed, NotFound
 from gateway.issues import Issue, operation_outcome
 from gateway.logs import logger
 from gateway.rest.format import shown, write
+from gateway.rest.packed import GZIP
 
 log = logger(__name__)
 
@@ -44,6 +45,8 @@ def outcome_response(error: GatewayError, request: Request, more: Mapping[str, s
         headers["X-Request-Id"] = request.state.request_id
     if error.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="samverka"'
+    if error.issues[0].rule == "body-packed":  # https://www.rfc-editor.org/rfc/rfc9110#section-15.5.16
+        headers["Accept-Encoding"] = GZIP[0]
     return _response(request, error.issues, error.status, headers)
 
 

@@ -6,7 +6,7 @@ https://hl7.org/fhir/R4/http.html#general
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from datetime import datetime
 from functools import partial
@@ -24,6 +24,7 @@ from gateway.errors import BadRequest, TooLarge, UnsupportedMediaType
 from gateway.fhir.datetime import parameter
 from gateway.rest.format import NAMES, sent
 from gateway.rest.known import headers, known
+from gateway.rest.packed import GZIP, PLAIN, unpacked
 from gateway.rest.rounds import Rounds
 
 if TYPE_CHECKING:
@@ -44,8 +45,6 @@ CARE_PLAN = "X-Care-Plan"
 """Says to which plan new Tasks come that name none."""
 KNOWN = ("request_id", "caller", "plan")
 """What is known of a request once it is known who asks; it holds for the entries of a Bundle, too."""
-UNPACKED = ("", "identity")
-"""Content-Encodings of what is as it is read."""
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
@@ -84,21 +83,22 @@ def _plan(given: str) -> Plan:
     raise BadRequest(f"{CARE_PLAN} is one of: {known}.", rule="header-malformed", where=CARE_PLAN)
 
 
-async def body(request: Request, names: Mapping[str, str] = NAMES, *, codings: Sequence[str] = UNPACKED) -> Body:
+async def body(request: Request, names: Mapping[str, str] = NAMES, *, packed: bool = False) -> Body:
     """The body, bounded by the setting `max_body`; UnsupportedMediaType where it is of none of the names."""
     media_type = sent(request, names)
-    return Body(await bounded(request, codings=codings), media_type, kept=getattr(request.state, "kept", None))
+    return Body(await bounded(request, packed=packed), media_type, kept=getattr(request.state, "kept", None))
 
 
-async def bounded(request: Request, most: int | None = None, *, codings: Sequence[str] = UNPACKED) -> bytes:
-    """The body's bytes, as they are sent: UnsupportedMediaType where that is in none of the codings.
+async def bounded(request: Request, most: int | None = None, *, packed: bool = False) -> bytes:
+    """The body's bytes; what gzip packed is unpacked, unless it is wanted `packed`. UnsupportedMediaType of others.
 
     TooLarge as soon as it is said, or seen, to pass the limit, which is the setting's where none is named: who asks
     before he sends (100-continue) sends nothing. https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1
     """
     told = headers(request)
-    if told.get("content-encoding", "").strip().lower() not in codings:
-        raise UnsupportedMediaType("Send the body unpacked, without Content-Encoding.", rule="body-packed")
+    coding = told.get("content-encoding", "").strip().lower()
+    if coding not in PLAIN + GZIP:
+        raise UnsupportedMediaType("Send the body unpacked, or packed by gzip alone.", rule="body-packed")
     limit = most or request.app.state.settings.max_body
     too_large = TooLarge(f"At most {limit} bytes are accepted.", rule="body-too-large")
     if int(told.get("content-length", 0)) > limit:  # The connection takes nothing but a number.
@@ -113,7 +113,8 @@ async def bounded(request: Request, most: int | None = None, *, codings: Sequenc
             parts.append(part)
     except ClientDisconnect:  # Nobody hears it.
         raise BadRequest("The connection ended before the body did.", rule="body-cut") from None
-    return b"".join(parts)
+    whole = b"".join(parts)
+    return whole if packed or coding in PLAIN else await in_thread(unpacked, whole, limit)
 
 
 def moment(request: Request, name: str) -> datetime | None:

@@ -5,15 +5,21 @@ https://www.rfc-editor.org/rfc/rfc9110, https://www.rfc-editor.org/rfc/rfc9112
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import socket
+import time
+import tracemalloc
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from structlog.testing import capture_logs
+
+from gateway.errors import TooLarge
+from gateway.rest.packed import unpacked
 
 PATIENT = json.dumps({"resourceType": "Patient", "name": [{"family": "Åström"}]}).encode()
 JSON = "Content-Type: application/fhir+json"
@@ -139,13 +145,77 @@ def test_whose_connection_ends_before_his_body_did_nothing_that_the_log_must_tel
     assert [one for one in told if one["log_level"] in ("error", "critical")] == []
 
 
+PACKED = gzip.compress(PATIENT)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "GZIP"])
+def test_what_gzip_packed_is_read(standing: httpx.Client, coding: str) -> None:
+    """https://hl7.org/fhir/R4/http.html#general: it was refused."""
+    headers = {"Content-Type": "application/fhir+json", "Content-Encoding": coding}
+    for packed in (PACKED, gzip.compress(PATIENT[:9]) + gzip.compress(PATIENT[9:])):
+        made = standing.post("/fhir/Patient", content=packed, headers=headers)
+        assert (made.status_code, made.json()["name"]) == (201, [{"family": "Åström"}])
+    kept = standing.post("/ingest/fhir-r4", content=PACKED, headers=headers)
+    assert (kept.status_code, kept.json()["size"]) == (202, len(PATIENT)), "messages are kept as they are read"
+
+
+def test_a_packed_bundle_and_form_and_deferred_request_are_read(standing: httpx.Client) -> None:
+    def post(path: str, body: bytes, kind: str = "application/fhir+json", **more: str) -> httpx.Response:
+        headers = {"content-type": kind, "content-encoding": "gzip"} | more
+        return standing.post(path, content=gzip.compress(body), headers=headers)
+
+    batch = {"resourceType": "Bundle", "type": "batch", "entry": [{"request": {"method": "GET", "url": "Patient"}}]}
+    assert post("/fhir", json.dumps(batch).encode()).json()["entry"][0]["response"]["status"].startswith("200")
+    assert post("/fhir/Patient/_search", b"_count=0", "application/x-www-form-urlencoded").status_code == 200
+    assert post("/fhir/Binary", b"note", "text/plain").status_code == 201
+    later = post("/fhir", json.dumps(batch).encode(), prefer="respond-async").headers["content-location"]
+    wait = time.monotonic() + 60
+    while (answer := standing.get(later)).status_code == 202 and time.monotonic() < wait:
+        time.sleep(0.05)
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "refusal"),
+    [
+        pytest.param(gzip.compress(bytes(100_000_000)), (413, "body-too-large"), id="a bomb"),
+        pytest.param(gzip.compress(bytes(999_999)) + gzip.compress(b"xx"), (413, "body-too-large"), id="two members"),
+        pytest.param(gzip.compress(b"") * 30_000, (400, "gzip-broken"), id="members without number"),
+        pytest.param(PATIENT, (400, "gzip-broken"), id="not packed"),
+        pytest.param(PACKED[:-4], (400, "gzip-broken"), id="cut"),
+        pytest.param(PACKED[:-8] + bytes(8), (400, "gzip-broken"), id="of another sum"),
+        pytest.param(PACKED + b"x", (400, "gzip-broken"), id="with more behind"),
+        pytest.param(gzip.compress(b"{"), (400, "json-syntax"), id="no JSON"),
+    ],
+)
+def test_what_is_packed_wrongly_or_is_too_much_is_refused(
+    standing: httpx.Client, body: bytes, refusal: tuple[int, str]
+) -> None:
+    """The bound of `max_body` is that of what it becomes: 100 KB were 100 MB."""
+    headers = {"Content-Type": "application/fhir+json", "Content-Encoding": "gzip"}
+    refused = standing.post("/fhir/Patient", content=body, headers=headers)
+    assert (refused.status_code, refused.json()["issue"][0]["details"]["coding"][0]["code"]) == refusal
+
+
+def test_no_more_of_a_bomb_is_made_than_may_be() -> None:
+    bomb = gzip.compress(bytes(200_000_000))
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooLarge):
+            unpacked(bomb, 1_000_000)
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize("path", ["/fhir/Patient", "/ingest/fhir-r4"])
-@pytest.mark.parametrize("coding", ["gzip", "br"])
-def test_a_packed_body_is_not_read(standing: httpx.Client, path: str, coding: str) -> None:
+@pytest.mark.parametrize("coding", ["br", "deflate", "gzip, br", "zstd"])
+def test_what_is_packed_otherwise_is_not_read(standing: httpx.Client, path: str, coding: str) -> None:
     """It was taken for what it is not: kept as a message that nobody can read."""
     headers = {"Content-Type": "application/fhir+json", "Content-Encoding": coding}
     refused = standing.post(path, content=PATIENT, headers=headers)
     assert (refused.status_code, refused.json()["issue"][0]["details"]["coding"][0]["code"]) == (415, "body-packed")
+    assert refused.headers["Accept-Encoding"] == "gzip"
     assert standing.post(path, content=PATIENT, headers=headers | {"Content-Encoding": "identity"}).is_success
 
 

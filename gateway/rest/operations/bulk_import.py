@@ -18,11 +18,11 @@ from gateway.fhir import json
 from gateway.fhir.datetime import text
 from gateway.issues import operation_outcome
 from gateway.rest import parameters
-from gateway.rest.format import NAMES, negotiate
+from gateway.rest.format import NAMES, named, negotiate
 from gateway.rest.openapi import NDJSON
 from gateway.rest.parameters import PARAMETERS
 from gateway.rest.prefer import preferences
-from gateway.rest.request import UNPACKED, Handler, asking, body, door_of, in_thread
+from gateway.rest.request import Handler, asking, body, door_of, in_thread
 from gateway.rest.response import base_of, dump_any, told, with_id
 
 FOLDER: Final = "_import"
@@ -39,7 +39,9 @@ async def bulk_import(request: Request) -> Response:
     if "respond-async" not in preferences(request):
         text = "A bulk import is done in the background: ask with the header Prefer: respond-async."
         raise BadRequest(text, rule="respond-async-missing", where="Prefer")
-    came = await body(request, NAMES | SENT, codings=(*UNPACKED, "gzip", "x-gzip"))
+    # Its lines are read as they are unpacked, and kept as they came; a manifest is a body as any.
+    lines = named(request.headers.get("content-type", "")) in SENT
+    came = await body(request, NAMES | SENT, packed=lines)
     sent = came.raw if came.media_type == NDJSON else None
     inputs = [Input("the body")] if sent is not None else await _inputs(request, came)
     base = base_of(request)
