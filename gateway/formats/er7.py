@@ -34,6 +34,8 @@ _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
 _HEADER = re.compile(r"MSH([^\w\s])([^\w\s]{0,5}?)(?:\1|$)")
 _HEADER_LENGTH = len("MSH|^~\\&#|")
 _BATCH = ("FHS", "BHS", "BTS", "FTS")
+_REMEMBERED = 64
+"""Characters of an event, and names of segments: to remember whatever is longer, a sender could fill the memory."""
 
 
 def read(form: Format, body: bytes, issues: Issues, limits: Limits) -> Iterator[Record]:
@@ -167,11 +169,12 @@ def _message(
             )
     carried = form.options.get("carried")
     if carried and (names := tuple(name for name in root.kids if name not in carried)):
-        issues.add(_not_carried(names))
+        issues.add((_not_carried if len(names) <= _REMEMBERED else _not_carried.__wrapped__)(names))
     message_type, _, trigger = header[8].partition(syntax.parts[0])
     # An old sender writes the message type alone; the event is then in EVN-1.
     event = f"{message_type}^{trigger.partition(syntax.parts[0])[0] or root.text('EVN', '1')}"
-    record = recorded(_kinds(form, event), root, (start, end), where)
+    kinds = _kinds if len(event) <= _REMEMBERED else _kinds.__wrapped__
+    record = recorded(kinds(form, event), root, (start, end), where)
     record.issues.extend(issues)
     return record
 
@@ -184,6 +187,7 @@ def _kinds(form: Format, event: str) -> tuple[RecordKind, ...]:
 
 @lru_cache(maxsize=256)
 def _not_carried(names: tuple[str, ...]) -> Issue:
+    """What is told of segments that no map reads."""
     text = f"Segments that no map of this source reads: {', '.join(names)}. They stay in the message as it was kept."
     return Issue("information", "informational", "segments-not-carried", text, names[0])
 

@@ -1,5 +1,7 @@
 """HL7 v2 messages: separators, escapes, explicit null, character sets, batches, places."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -163,6 +165,22 @@ def test_segments_that_no_map_reads_are_told_by_the_manifests_list() -> None:
     [issue] = record.issues
     assert (issue.severity, issue.rule, issue.where) == ("information", "segments-not-carried", "ZSE")
     assert "ZSE, NK1" in issue.text
+
+
+def test_what_was_read_is_not_remembered_however_long_it_is() -> None:
+    form = Format.of({"source": {"format": "er7", "carried": ["MSH"]}, "records": [{"name": "any", "at": "*"}]})
+    segments = [f"Z{number:02X}|1" for number in range(256)]
+    tracemalloc.start()
+    try:
+        for number in range(40):
+            event, rest = MSH.replace("ADT^", f"{number}{'x' * 100_000}^"), segments[number:] + segments[:number]
+            [record], _ = read("\r".join([event, *rest]), form)
+            assert rules(record.issues) == ["segments-not-carried"]
+            del record
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 500_000
 
 
 def test_a_line_that_is_no_segment_is_told() -> None:
