@@ -123,6 +123,10 @@ class Definitions:
                 parameters[parameter.code] = searchparameters.for_type(parameter, resource_type)
         return parameters
 
+    def is_standard(self, parameter: SearchParameter) -> bool:
+        """Whether it is R4's own: nobody changes or removes it here."""
+        return parameter.url in self._shipped.parameters_by_url and parameter.url not in self._own_parameters
+
     def search_parameter(self, url: str) -> SearchParameter | None:
         """A parameter by its url, as a composite names its components."""
         if url in self._own_parameters:

@@ -218,7 +218,7 @@ class ReverseChain:
     """
 
     type: str
-    number: int
+    numbers: Numbers
     targets: tuple[str, ...]
     inner: tuple[Criterion, ...]
     urls: Numbers = ()

@@ -250,7 +250,7 @@ def _chain(what: Chain, visible: Test | None) -> Iterator[Select[Any]]:
 def _reverse_chain(what: ReverseChain, visible: Test | None) -> Iterator[Select[Any]]:
     links = search_reference.c
     sources = _aside(matching((what.type,), what.inner, select(resource.c.rid), visible))
-    tests = (links.param == what.number, links.rid.in_(sources))
+    tests = (one_of(links.param, what.numbers), links.rid.in_(sources))
     met = and_(locator.c.id == AsId(links.target_id), locator.c.resource_type == AsId(links.target_type))
     found = select(locator.c.rid).join(search_reference, met)
     yield found.where(*tests, one_of(links.target_type, what.targets)).correlate(None)

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from gateway.definitions import Definitions
+from gateway.search.alike import numbers
 from gateway.search.conditions import (
     AllOf,
     AnyOf,
@@ -66,13 +67,13 @@ def query(
     be searched by, and of any time where it has none. `since` is when it was last changed, in microseconds.
     """
     held = definitions.compartments[compartment]
-    numbers = tuple(number(one, code) for one in types for code in held.get(one, ()) if code != ITSELF)
+    found_by = numbers(definitions, [(one, code) for one in types for code in held.get(one, ()) if code != ITSELF])
     targets: tuple[Condition, ...] = (RefersToAny(compartment),)
     themselves: tuple[Criterion, ...] = (OfType(compartment),)
     if ids is not None:
         targets = tuple(RefersTo(compartment, id) for id in sorted(ids))
         themselves = (*themselves, Own("_id", tuple(IdIs(id) for id in sorted(ids))))
-    belonging = [Where("reference", numbers, targets), *_given(definitions, types, care)]
+    belonging = [Where("reference", found_by, targets), *_given(definitions, types, care)]
     criteria: list[Criterion] = [AnyOf((AllOf(themselves), AllOf(tuple(belonging))))]
     if since is not None:
         criteria.append(Own("_lastUpdated", (DateIs("ge", since, since + 1),)))

@@ -18,6 +18,7 @@ from gateway.fhirpath import Element, Environment, FHIRPathError, Path, compile
 from gateway.fhirpath.values import type_name
 from gateway.records import Resource
 from gateway.search import words
+from gateway.search.alike import alike
 from gateway.search.expressions import code_systems, entrances, last_element
 from gateway.search.numbers import (
     component_number,
@@ -121,6 +122,16 @@ def _straight(path: Path, kind: str, readers: Mapping[str, Reader]) -> _Straight
 
 
 @dataclass(frozen=True, slots=True)
+class _Alike:
+    """A parameter and those that find the same where it leads to a type: what two find has one row (`alike.py`)."""
+
+    wide: _Plan
+    find: Callable[[Any, Any], list[Any]]
+    narrow: tuple[tuple[str, _Plan, _Plan], ...]
+    """The type, how the other one is read, and how what both find is stored."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Component:
     kind: str
     number: int
@@ -131,6 +142,7 @@ class _Component:
 class _Composite:
     """How a composite parameter is read: its elements, and of each what its components find."""
 
+    code: str
     path: Path
     components: tuple[_Component, ...]
 
@@ -154,7 +166,9 @@ class Indexer:
         self.definitions = definitions
         self.place = Place(zone, tuple(base.rstrip("/") + "/" for base in bases), cased=_cased(definitions))
         self._plans: dict[str, list[tuple[frozenset[str] | None, _Plan | _Composite]]] = {}
-        self._fitting = lru_cache(maxsize=4096)(self._choose)  # Resources come in few shapes.
+        # Resources come in few shapes.
+        self._fitting = lru_cache(maxsize=4096)(self._choose)
+        self._paired = lru_cache(maxsize=4096)(self._pair)
         self._parts: dict[tuple[str, str], _Part] = {}
         self._contained: dict[tuple[str, str], _Plan] = {}
 
@@ -162,10 +176,12 @@ class Indexer:
         """The rows of a resource, by table."""
         resource_type = resource["resourceType"]
         rows: IndexRows = {}
-        for plan in self._fitting(resource_type, tuple(resource)):
+        for plan in self._paired(resource_type, tuple(resource)):
             try:
                 if isinstance(plan, _Plan):
                     _read(plan, resource, rows)
+                elif isinstance(plan, _Alike):
+                    _read_alike(plan, resource, rows)
                 else:
                     self._read_composite(plan, resource, rows)
             except FHIRPathError:
@@ -222,6 +238,23 @@ class Indexer:
         given = {name.removeprefix("_") for name in members}
         return [plan for needed, plan in plans if needed is None or not needed.isdisjoint(given)]
 
+    def _pair(self, resource_type: str, members: tuple[str, ...]) -> list[_Plan | _Composite | _Alike]:
+        """The same, and together those of which one finds what another does."""
+        plans: dict[str, _Plan | _Composite | _Alike] = {one.code: one for one in self._fitting(resource_type, members)}
+        pairs = alike(self.definitions, resource_type)
+        for code in dict.fromkeys(one.wide for one in pairs):
+            wide = plans.get(code)
+            if not isinstance(wide, _Plan) or wide.straight is None:
+                continue
+            narrow = []
+            for one in pairs:
+                if one.wide == code and isinstance(own := plans.pop(one.narrow, None), _Plan):
+                    more = identifier_number(resource_type, one.code)
+                    stored = replace(wide, number=number(resource_type, one.code), more=(more, more))
+                    narrow.append((one.type, own, stored))
+            plans[code] = _Alike(wide, wide.straight.find, tuple(narrow))
+        return list(plans.values())
+
     def _prepared(self, resource_type: str) -> Iterator[tuple[frozenset[str] | None, _Plan | _Composite]]:
         """Every parameter's plan, and the members without one of which it finds nothing."""
         for parameter in self.definitions.search_parameters(resource_type).values():
@@ -267,7 +300,7 @@ class Indexer:
             if kind is None:
                 return None
             components.append(_Component(kind, component_number(resource_type, parameter.code, position), expression))
-        return _Composite(path, tuple(components))
+        return _Composite(parameter.code, path, tuple(components))
 
     def _read_composite(self, plan: _Composite, resource: Resource, rows: IndexRows) -> None:
         """The rows of every element in which each component finds something: `edge` says of which."""
@@ -355,6 +388,28 @@ def _read(plan: _Plan, resource: Resource, rows: IndexRows) -> None:
         if straight.typed:
             types = [row for value in found if "type" in value for row in typed_of_identifier(value)]
             _append(rows, "search_token", plan.more[1], types)
+
+
+def _read_alike(plan: _Alike, resource: Resource, rows: IndexRows) -> None:
+    """Where there is one value, its row stands for each that finds it; of a rare shape each has rows of its own."""
+    try:
+        found = plan.find(resource, None)
+    except Exception:  # A rare shape.
+        found = []
+    if len(found) == 1:
+        _read_references(_stored(plan, found[0], resource), found, rows)
+        return
+    for one in (plan.wide, *(own for _, own, _ in plan.narrow)):
+        _read(one, resource, rows)
+
+
+def _stored(plan: _Alike, value: Mapping[str, Any], resource: Resource) -> _Plan:
+    """How a value is stored: as both find it, or as the wider one alone does."""
+    for kind, own, stored in plan.narrow:
+        # What the reference itself says of its type counts first.
+        if value.get("type") == kind or own.path.typed(resource)[0]:
+            return stored
+    return plan.wide
 
 
 def _read_references(plan: _Plan, found: Sequence[Mapping[str, Any]], rows: IndexRows) -> None:
@@ -513,6 +568,11 @@ def problems(definitions: Definitions) -> list[str]:
                 compile(parameter.expression or "{}", resource_type, definitions)
             except FHIRPathError as error:
                 found.append(f"{name}: {error.text}")
+        for pair in alike(definitions, resource_type):
+            name = f"{resource_type}.{pair.code}"
+            for place in (number(resource_type, pair.code), identifier_number(resource_type, pair.code)):
+                if taken.setdefault(place, name) != name:
+                    found.append(f"{name} has the same number as {taken[place]}: rename it.")
     return found
 
 

@@ -13,6 +13,7 @@ from gateway.definitions import Definitions
 from gateway.fhirpath import FHIRPathError
 from gateway.fhirpath import parse as parse_path
 from gateway.search import values
+from gateway.search.alike import shared
 from gateway.search.conditions import (
     AllOf,
     AnyOf,
@@ -283,7 +284,8 @@ class Modified:
         if definition is None or kind is None:
             text = "A component of this parameter is not known here."
             raise Refused("unknown-search-parameter", text, unknown=True)
-        return Parameter(definition.code, kind, definition.base, definition.target, definition)
+        more = shared(self.definitions, definition.base, definition.code)
+        return Parameter(definition.code, kind, definition.base, definition.target, definition, shared=more)
 
     def _values_of(self, component: Parameter, text: str) -> tuple[Condition, ...]:
         condition = self._read(text, values.PARSERS[component.kind])

@@ -34,7 +34,7 @@ def unknown_modifier(modifier: str, known: Sequence[str]) -> Refused:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter with a number of its own in each of the types."""
+    """A parameter with a number of its own in each of the types, and maybe some that it shares."""
 
     code: str
     kind: str
@@ -44,21 +44,27 @@ class Parameter:
     definition: SearchParameter
     within: bool = False
     """Whether it is looked for in what is contained in other resources."""
+    shared: tuple[tuple[str, str], ...] = ()
+    """Type and code of more that its rows stand under (`alike.py`); what is contained has none of these."""
 
     @property
     def numbers(self) -> Numbers:
-        return self.numbered(number)
+        return self._found_by(number)
 
     @property
     def identifiers(self) -> Numbers:
         """Of the identifiers of a reference parameter's references."""
-        return self.numbered(identifier_number)
+        return self._found_by(identifier_number)
 
     @property
     def places(self) -> tuple[tuple[str, Numbers], ...]:
         """Where a row says that the resource has it."""
         found = ((self.kind, self.numbers),)
         return (*found, ("token", self.identifiers)) if self.kind == "reference" else found
+
+    def _found_by(self, by: Callable[[str, str], int]) -> Numbers:
+        shared = () if self.within else self.shared
+        return (*self.numbered(by), *(by(one, code) for one, code in shared))
 
     def numbered(self, by: Callable[[str, str], int]) -> Numbers:
         return tuple(by(within(one) if self.within else one, self.code) for one in self.types)

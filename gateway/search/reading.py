@@ -11,6 +11,7 @@ from difflib import get_close_matches
 
 from gateway.definitions import Definitions, SearchParameter
 from gateway.search import values
+from gateway.search.alike import numbers, shared
 from gateway.search.conditions import (
     AllOf,
     AnyOf,
@@ -93,7 +94,8 @@ class Criteria:
         targets = (
             {} if any(_leads_anywhere(one) for one in found) else {name: None for one in found for name in one.target}
         )
-        return Parameter(code, kinds.pop(), types, tuple(targets), found[0])
+        more = shared(self.definitions, types, code)
+        return Parameter(code, kinds.pop(), types, tuple(targets), found[0], shared=more)
 
     def _of_type(self, resource_type: str, code: str) -> SearchParameter:
         there = self.definitions.search_parameters(resource_type).get(code)
@@ -145,7 +147,7 @@ class Criteria:
             raise Refused("functional-list", "Functional lists are not kept here. Name a List by its id.", unknown=True)
         source, code = _LISTED
         ids = self.modified.values(value.replace(f"{source}/", ""), lambda text, _: IdIs(values.unescaped(text)))
-        return ReverseChain(source, number(source, code), types, (Own("_id", ids),))
+        return ReverseChain(source, (number(source, code),), types, (Own("_id", ids),))
 
     def within(self, types: Types, compartment: str, id: str) -> Criterion:
         """What belongs to a resource, by its CompartmentDefinition."""
@@ -154,8 +156,8 @@ class Criteria:
         if missing := [one for one in types if not members.get(one)]:
             text = f"The compartment of a {compartment} holds no {missing[0]}. It holds: {', '.join(members)}."
             raise Refused("not-in-compartment", text)
-        numbers = tuple(number(one, code) for one, code in named if code != ITSELF)
-        found: list[Criterion] = [Where("reference", numbers, (RefersTo(compartment, id),))] if numbers else []
+        found_by = numbers(self.definitions, [each for each in named if each[1] != ITSELF])
+        found: list[Criterion] = [Where("reference", found_by, (RefersTo(compartment, id),))] if found_by else []
         if any(code == ITSELF for _, code in named):
             found.append(Itself(compartment, id))
         return found[0] if len(found) == 1 else AnyOf(tuple(found))
@@ -238,7 +240,7 @@ class Criteria:
         if parameter.kind != "reference" or not targets:
             raise Refused("malformed-chain", f"{source} does not refer to a {', '.join(types[:20])} by {code}.")
         inner = self.criterion((source,), rest, value, depth + 1)
-        return ReverseChain(source, number(source, code), targets, (inner,), self.urls(targets))
+        return ReverseChain(source, parameter.numbers, targets, (inner,), self.urls(targets))
 
 
 def _leads_anywhere(parameter: SearchParameter) -> bool:

@@ -72,7 +72,7 @@ def test_a_logical_reference_is_found_by_its_identifier() -> None:
     found = [
         row[2:4]
         for row in rows(ENCOUNTER, load())["search_token"]
-        if row[1] == identifier_number("Encounter", "patient")
+        if row[1] == identifier_number("Encounter", "subject&patient")
     ]
     assert found == [("http://electronichealth.se/identifier/personnummer", "191212121212")]
 
