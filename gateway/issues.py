@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
+
+from gateway.frozen import dataclass
 
 Severity = Literal["fatal", "error", "warning", "information"]
 

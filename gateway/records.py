@@ -6,9 +6,10 @@ Frozen, and free of behaviour that needs a clock, a network or a database. DESIG
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
+
+from gateway.frozen import dataclass
 
 Resource = dict[str, Any]
 """A FHIR resource as JSON: dict, list, str, bool, int and Decimal; never float."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import orjson
 
 from gateway.coordination.compartments import unlabelled
+from gateway.frozen import dataclass
 from gateway.identity.identifiers import canonical, is_logical
 from gateway.identity.resolve import ABOUT, SWEDEN, Resolved
 from gateway.records import Resource, Statement, StatementKind

@@ -15,7 +15,7 @@ https://hl7.org/fhir/R4/task.html#statemachine
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -30,6 +30,7 @@ from gateway.coordination.shared import COMMANDS
 from gateway.coordination.statements import in_order, order
 from gateway.coordination.values import instant, reference_key, unite, written
 from gateway.definitions import CANONICAL
+from gateway.frozen import dataclass
 from gateway.records import Difference, Resource, Statement
 
 HISTORY = f"{CANONICAL}/StructureDefinition/task-status-history"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from typing import Literal
@@ -15,6 +14,7 @@ from typing import Literal
 from stdnum import luhn
 from stdnum.se import orgnr
 
+from gateway.frozen import dataclass
 from gateway.identity import systems
 from gateway.issues import Issue, Severity
 

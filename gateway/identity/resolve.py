@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha1, sha256
@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 
 from orjson import OPT_SORT_KEYS, dumps
 
+from gateway.frozen import dataclass
 from gateway.identity import identifiers, systems
 from gateway.identity.identifiers import Named, canonical, is_logical, key_of, normalise
 from gateway.identity.numbers import Reading

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from gateway.coordination.recorder import Recorded, Recorder
 from gateway.coordination.statements import Origin, statement
 from gateway.errors import Unprocessable
 from gateway.formats import Record
+from gateway.frozen import dataclass
 from gateway.identity import ResolvedItem, resolve
 from gateway.identity.identifiers import Named
 from gateway.identity.resolve import Resolved

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
+
+from gateway.frozen import dataclass
 
 Mark = Callable[[], None]
 """Called when a time was ambiguous."""

@@ -7,13 +7,13 @@ what is over the names are left: who spoke of it, whom he named, and by what oth
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
 
 import orjson
 from sqlalchemy import Connection, bindparam, or_, select
 
+from gateway.frozen import dataclass
 from gateway.keysets import among
 from gateway.store import sets
 from gateway.tables import Instant, bearing, from_micros, naming, to_micros

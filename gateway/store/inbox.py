@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from random import Random
@@ -19,6 +19,7 @@ import orjson
 from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, text, update
 
 from gateway.errors import Conflict
+from gateway.frozen import dataclass
 from gateway.issues import Issue
 from gateway.keysets import among
 from gateway.records import Message

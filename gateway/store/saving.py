@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
 from operator import attrgetter
@@ -17,6 +16,7 @@ import orjson
 from sqlalchemy import Connection, Table, and_, bindparam, func, select, update
 
 from gateway.fhir.json import dump
+from gateway.frozen import dataclass
 from gateway.keysets import among
 from gateway.records import Resource
 from gateway.store import few, sets
