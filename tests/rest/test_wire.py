@@ -60,7 +60,7 @@ class Line:
         size = re.search(rb"(?i)content-length: (\d+)", head)
         body = b""
         while size and len(body) < int(size[1]):
-            part = self.socket.recv(65536)
+            part = self.socket.recv(int(size[1]) - len(body))  # The next answer may have come with it.
             assert part, head
             body += part
         return int(head.split()[1]), body
