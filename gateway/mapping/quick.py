@@ -180,7 +180,7 @@ class Shortcut:
                 return py.call("_known", py.attribute("_R", "variables"), py.const(which), py.const(name))
             case syntax.Member(target, name) if target is not None:
                 owner = self._variable(target)
-                return self._child(owner, name) if owner is not None else self._down(node)
+                return self._child(owner, name) if owner is not None else self._down(target, name)
             case syntax.Binary("&") | syntax.Call(_, "replace" | "trim"):
                 return py.call("_single", self._one(node))
             case syntax.Call(target, "first", ()) if target is not None:
@@ -199,9 +199,9 @@ class Shortcut:
         inner = Shortcut(self.variables, "_this", self._told, self.nodes)
         return py.comprehension(py.name("_this"), py.clause("_this", items, inner._true(criterion)))
 
-    def _down(self, node: syntax.Syntax) -> ast.expr:
-        """A step below what a path leads to: all that can be taken at once."""
-        names: list[str] = []
+    def _down(self, node: syntax.Syntax, name: str) -> ast.expr:
+        """A step below what a path leads to, and all those before it that can be taken at once."""
+        names = [name]
         while (
             isinstance(node, syntax.Member)
             and not isinstance(node.target, syntax.Variable | None)

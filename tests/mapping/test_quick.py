@@ -115,6 +115,16 @@ def test_the_common_forms_have_a_short_way(path: str) -> None:
     assert quick.Shortcut({}, "node", quick.ast.Constant(None)).values(fhirpath.compile(path)) is not None
 
 
+@pytest.mark.parametrize("path", ["%context.a", "%context.b.c", "%resource.b.c.d", "%rootResource.a & 'x'"])
+def test_a_path_from_another_variable_has_no_short_way(path: str) -> None:
+    assert quick.Shortcut({}, "node", quick.ast.Constant(None)).values(fhirpath.compile(path)) is None
+
+
+def test_a_path_from_another_variable_is_mapped() -> None:
+    assert made("src -> tgt.language = (%context.a & '');", {"a": "sv"}) == {"language": "sv"}
+    assert made("src -> tgt.language = (%context.b.c);", {"b": {"c": "sv"}}) == {"language": "sv"}
+
+
 @pytest.mark.parametrize("path", ["PID", "PID.`3`", "(PID.`9` | PID.`3` | MSH.`7`).first()", "PID.`3`.value", "ZZZ.a"])
 def test_a_name_in_capitals_is_no_type_where_the_source_has_none(path: str) -> None:
     source, variables = node({"MSH": {"7": "x"}, "PID": {"3": ["y", "z"]}}), {"source": {"role": "k"}}
