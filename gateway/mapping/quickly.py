@@ -99,35 +99,33 @@ def not_matches(items: Sequence[Any], pattern: str, told: Told) -> bool:
 
 def has_part(items: Sequence[Any], name: str, part: str, wanted: bool, told: Told) -> bool:
     """Whether a text begins with another, ends with it or holds it, is as wanted."""
-    if not items:
-        return False
-    value = items[0].value if isinstance(items[0], Node) else items[0]
-    if len(items) > 1 or not isinstance(value, str):
-        told[0].refused(told[1], told[2])
-        return False
-    return PARTS[name](value, part) is wanted
+    value = _text(items, told)
+    return value is not None and PARTS[name](value, part) is wanted
 
 
 def _searched(items: Sequence[Any], pattern: str, told: Told) -> bool | None:
-    if not items:
-        return None
-    value = items[0].value if isinstance(items[0], Node) else items[0]
-    if len(items) > 1 or not isinstance(value, str):
-        told[0].refused(told[1], told[2])
-        return None
-    return regex.search(pattern, value)
+    value = _text(items, told)
+    return None if value is None else regex.search(pattern, value)
 
 
 def altered(items: Sequence[Any], name: str, arguments: tuple[str, ...], told: Told) -> str | None:
     """A text with something replaced, or trimmed."""
+    value = _text(items, told)
+    if value is None:
+        return None
+    made: str = _ALTERING[name](value, *arguments)
+    return made
+
+
+def _text(items: Sequence[Any], told: Told) -> str | None:
+    """The one text that there is; nothing where there is none, or something else, which is told."""
     if not items:
         return None
     value = items[0].value if isinstance(items[0], Node) else items[0]
     if len(items) > 1 or not isinstance(value, str):
         told[0].refused(told[1], told[2])
         return None
-    made: str = _ALTERING[name](value, *arguments)
-    return made
+    return value
 
 
 def joined(told: Told, *operands: Sequence[Any]) -> str | None:
