@@ -2,7 +2,8 @@
 
 A frozen dataclass sets each field by a call of `object.__setattr__`, which takes three times as long as to set it: with
 thirty values and two hundred fields to a record, that was a twentieth of all the work. Here mypy, which looks at all
-of the code, refuses to assign to a field, and nothing does when it runs. Equality and hash are those of a frozen one.
+of the code, refuses to assign to a field, and nothing does when it runs. Equality and hash are those of a frozen one
+(docs/adr/0081).
 """
 
 from __future__ import annotations
